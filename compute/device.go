@@ -1,0 +1,142 @@
+// Package compute is where the arithmetic happens: devices, buffers and kernels. It knows no gorgonia.
+package compute
+
+import "unsafe"
+
+// Buffer is a run of float32 in a device's memory. The zero Buffer stands for "absent".
+type Buffer struct {
+	ptr unsafe.Pointer
+	n   int
+}
+
+// Len is the number of float32 in the buffer.
+func (b Buffer) Len() int { return b.n }
+
+// Pointer is the address in the device's memory.
+func (b Buffer) Pointer() unsafe.Pointer { return b.ptr }
+
+// Slice is the part [from, to) of the buffer, sharing memory.
+func (b Buffer) Slice(from, to int) Buffer {
+	if from < 0 || to < from || to > b.n {
+		panic("compute: slice out of range")
+	}
+	return Buffer{ptr: unsafe.Add(b.ptr, 4*from), n: to - from}
+}
+
+// Host is the buffer's memory as a slice. Only for devices whose memory the host can touch (the CPU).
+func (b Buffer) Host() []float32 { return unsafe.Slice((*float32)(b.ptr), b.n) }
+
+// Ints is a run of int32 in a device's memory (tokens, targets).
+type Ints struct {
+	ptr unsafe.Pointer
+	n   int
+}
+
+// Len is the number of int32.
+func (b Ints) Len() int { return b.n }
+
+// Pointer is the address in the device's memory.
+func (b Ints) Pointer() unsafe.Pointer { return b.ptr }
+
+// Host is the memory as a slice, for devices whose memory the host can touch.
+func (b Ints) Host() []int32 { return unsafe.Slice((*int32)(b.ptr), b.n) }
+
+// Activation names an elementwise non-linearity.
+type Activation int
+
+// The activations that every device has.
+const (
+	GELU Activation = iota // x Phi(x), with erf
+	ReLU                   // max(x, 0)
+)
+
+// Attention describes one causal multi-head attention. Rows of qkv hold q, k and v side by side: [B*T, 3*H*E].
+type Attention struct {
+	B, T, H, E int  // batch, context, heads, head width
+	Rope       bool // rotate q and k by position (arXiv 2104.09864), pairs (i, i+E/2)
+	Theta      float32
+	KVBias     bool // one extra always-visible position with learned k', v' of shape [H*E], after RoPE (arXiv 2402.17762)
+}
+
+// Keys is the number of key columns of a pattern row: T, and one before them for a KV bias.
+func (a Attention) Keys() int {
+	if a.KVBias {
+		return a.T + 1
+	}
+	return a.T
+}
+
+// Device owns memory and runs kernels on it. A Device is used by one goroutine at a time; its kernels may read and
+// write buffers of another Device of the same kind. All matrices are row-major float32, R = B*T rows, weights are
+// [out, in]. No kernel allocates, except Alloc*. Outputs are overwritten unless the kernel says that it adds;
+// an output never overlaps an input unless the kernel says so.
+type Device interface {
+	// Kind is "cpu"; Path is the kernel path taken, "avx512", "avx2" or "portable".
+	Kind() string
+	Path() string
+	// Alloc returns zeroed memory that lives until Free, which releases everything that the device ever gave.
+	Alloc(n int) Buffer
+	AllocInts(n int) Ints
+	Free()
+	// Bytes is how much memory Alloc and AllocInts gave.
+	Bytes() int
+	// Upload and Download copy between the host and the device; lengths must agree.
+	Upload(dst Buffer, src []float32)
+	Download(dst []float32, src Buffer)
+	UploadInts(dst Ints, src []int32)
+
+	// MatMul computes c[m,n] = op(a)[m,k] op(b)[k,n], or adds it to c. op transposes where told: a is then stored
+	// [k,m], b [n,k].
+	MatMul(c, a, b Buffer, m, n, k int, transA, transB, add bool)
+	// Add computes y = a + b; y may be a or b.
+	Add(y, a, b Buffer)
+	// Scale computes x *= s.
+	Scale(x Buffer, s float32)
+	// Axpby computes y = a*x + b*y.
+	Axpby(y, x Buffer, a, b float32)
+	// SumSquares returns the sum of x*x, accumulated in float64 in a fixed order.
+	SumSquares(x Buffer) float64
+
+	// Embedding: y[r,:] = w[tokens[r],:]; w is [V, D].
+	Embedding(y, w Buffer, tokens Ints, d int)
+	// EmbeddingGrad: dw[v,:] = sum over rows r with tokens[r] = v of dy[r,:], in row order.
+	EmbeddingGrad(dw, dy Buffer, tokens Ints, d int)
+	// AddPositions: y[b*T+t,:] = x[b*T+t,:] + p[t,:]; p is [T, D].
+	AddPositions(y, x, p Buffer, t, d int)
+	// AddPositionsGrad: dp[t,:] = sum over b of dy[b*T+t,:].
+	AddPositionsGrad(dp, dy Buffer, t, d int)
+
+	// RMSNorm: y = g x / sqrt(mean(x^2) + eps) by rows of d, rinv[r] = 1/sqrt(...); g has d entries or one (SSNorm,
+	// arXiv 2506.19697).
+	RMSNorm(y, rinv, x, g Buffer, d int, eps float32)
+	// RMSNormGrad overwrites dx and dg.
+	RMSNormGrad(dx, dg, dy, x, g, rinv Buffer, d int)
+
+	// Activate: y = f(x). ActivateGrad: dx = dy f'(x).
+	Activate(f Activation, y, x Buffer)
+	ActivateGrad(f Activation, dx, dy, x Buffer)
+	// Gate: s = sigmoid(z), y = x s (arXiv 2505.06708). x is [R, H*E]; z and s are [R, H*E], or [R, H] where one
+	// score gates a whole head: each score covers x.Len()/z.Len() neighbours.
+	Gate(y, s, x, z Buffer)
+	// GateGrad overwrites dx and dz.
+	GateGrad(dx, dz, dy, x, s Buffer)
+
+	// Attend: y[B*T, H*E] = softmax(q k^T / sqrt(E), causal) v, and lse[B,H,T] the log-sum-exp of each row. kb and
+	// vb are absent without a KV bias.
+	Attend(a Attention, y, lse, qkv, kb, vb Buffer)
+	// AttendGrad overwrites dqkv [B*T, 3*H*E] (and dkb, dvb with a KV bias); it recomputes the pattern from lse.
+	AttendGrad(a Attention, dqkv, dkb, dvb, dy, y, lse, qkv, kb, vb Buffer)
+	// AttendPattern: p[B,H,T,Keys] is the attention pattern, zero above the diagonal; with a KV bias, column 0 is
+	// the bias and column j+1 is position j.
+	AttendPattern(a Attention, p, qkv, kb Buffer)
+
+	// CrossEntropy: loss[0] = scale * sum over rows of (logsumexp(logits[r,:]) - logits[r, targets[r]]), in nats,
+	// accumulated in float64; lse[r] is kept. A negative target leaves its row out. logits is [R, V].
+	CrossEntropy(loss, lse, logits Buffer, targets Ints, v int, scale float32)
+	// CrossEntropyGrad: dlogits[r,:] = dloss[0] * scale * (softmax(logits[r,:]) - onehot(targets[r])).
+	CrossEntropyGrad(dlogits, dloss, logits, lse Buffer, targets Ints, v int, scale float32)
+
+	// AdamW does one step with decoupled decay (arXiv 1711.05101): m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2,
+	// w -= lr (m/c1 / (sqrt(v/c2) + eps) + wd w), with c1 = 1-b1^t, c2 = 1-b2^t.
+	AdamW(w, g, m, v Buffer, lr, b1, b2, eps, wd, c1, c2 float32)
+}

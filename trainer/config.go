@@ -1,0 +1,97 @@
+// Package trainer runs one training, from the first batch to the last checkpoint.
+package trainer
+
+import (
+	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/data"
+	"github.com/outcrop-lab/outcrop/optim"
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// Version is raised by hand whenever a change alters the bits of a run. It is part of a run's identity.
+const Version = 1
+
+// Config is one run, resolved. It is the canonical configuration: a run's id is computed from it, less Probe and
+// Checkpoint.
+type Config struct {
+	Arch       archs.Config         `json:"arch"`
+	Optim      optim.Config         `json:"optim"`
+	Schedule   optim.ScheduleConfig `json:"schedule"`
+	Data       data.Config          `json:"data"`
+	Train      Train                `json:"train"`
+	Probe      Probe                `json:"probe"`
+	Checkpoint Checkpoint           `json:"checkpoint"`
+	Seed       uint64               `json:"seed"`
+}
+
+// Train is how long and how wide to train.
+type Train struct {
+	Steps int `json:"steps"`
+	// Batch is in sequences, and a multiple of Slices.
+	Batch int `json:"batch"`
+	// Slices is into how many parts the batch is cut; gradients are summed in slice order, so the bits depend on it.
+	Slices    int    `json:"slices"`
+	Precision string `json:"precision"`
+}
+
+// Probe is when and on what activations are measured.
+type Probe struct {
+	Every variant.Slot[Steps] `json:"every"`
+	// Sequences is the size of the held-out probe batch (ten in arXiv 2508.03616).
+	Sequences int `json:"sequences"`
+	// HeldOut is the number of held-out sequences over which losses and risks are averaged.
+	HeldOut int `json:"heldout"`
+}
+
+// Checkpoint is how often the run's state is kept, and how many of the newest stay. Every 0 keeps the last one only.
+type Checkpoint struct {
+	Every int `json:"every"`
+	Keep  int `json:"keep"`
+}
+
+// Default is the configuration that an empty sweep file means.
+func Default() Config {
+	return Config{
+		Arch:       archs.Default(),
+		Optim:      optim.Default(),
+		Schedule:   optim.DefaultSchedule(),
+		Data:       data.Default(),
+		Train:      Train{Steps: 1000, Batch: 64, Slices: 2, Precision: "float32"},
+		Probe:      Probe{Every: variant.New("probe schedule", steps, "pythia"), Sequences: 10, HeldOut: 512},
+		Checkpoint: Checkpoint{Every: 0, Keep: 2},
+	}
+}
+
+// Validate checks the whole configuration and returns a *variant.Error naming the key at fault. It opens no file.
+func (c Config) Validate() error {
+	if err := c.Arch.Validate(); err != nil {
+		return err
+	}
+	for _, check := range []struct {
+		key      string
+		validate func() error
+	}{{"optim", c.Optim.Validate}, {"schedule", c.Schedule.Validate}, {"data", c.Data.Value.Validate}, {"probe.every", c.Probe.Every.Value.Validate}} {
+		if err := check.validate(); err != nil {
+			return variant.Within(check.key, err)
+		}
+	}
+	switch {
+	case c.Train.Steps < 0:
+		return variant.Errorf("train.steps", "must not be negative, is %d", c.Train.Steps)
+	case c.Train.Slices < 1:
+		return variant.Errorf("train.slices", "must be at least 1, is %d", c.Train.Slices)
+	case c.Train.Batch < 1 || c.Train.Batch%c.Train.Slices != 0:
+		return variant.Errorf("train.batch", "must be a positive multiple of train.slices (%d), is %d", c.Train.Slices, c.Train.Batch)
+	case c.Train.Precision != "float32":
+		return variant.Errorf("train.precision", "%s", variant.Unknown("precision", c.Train.Precision, []string{"float32"}))
+	case c.Probe.Sequences < 1:
+		return variant.Errorf("probe.sequences", "must be at least 1, is %d", c.Probe.Sequences)
+	case c.Probe.HeldOut < c.Probe.Sequences:
+		return variant.Errorf("probe.heldout", "must be at least probe.sequences (%d), is %d", c.Probe.Sequences, c.Probe.HeldOut)
+	case c.Checkpoint.Every < 0:
+		return variant.Errorf("checkpoint.every", "must not be negative, is %d", c.Checkpoint.Every)
+	case c.Checkpoint.Keep < 1:
+		return variant.Errorf("checkpoint.keep", "must be at least 1, is %d", c.Checkpoint.Keep)
+	}
+	return nil
+}
