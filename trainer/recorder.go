@@ -1,13 +1,9 @@
 package trainer
 
-import (
-	"context"
-	"errors"
+import "github.com/outcrop-lab/outcrop/probes"
 
-	"github.com/outcrop-lab/outcrop/probes"
-)
-
-// Recorder takes what a run measures. Values of one step come in one call; a step may come again after a resume.
+// Recorder takes what a run measures. A step's values come in one call; a step may come again, with the same
+// values, after a resume.
 type Recorder interface {
 	Record(step int, values []probes.Value) error
 	// Timing takes clock values, which are not part of a run's identity.
@@ -24,28 +20,19 @@ const (
 	Diverged Status = "diverged"
 )
 
-// Progress is told after every step.
-type Progress func(step int, loss float64)
-
 // Options is where and how to run, none of it part of the run's identity.
 type Options struct {
 	Dir      string // the run's folder, for checkpoints/
 	Threads  int    // at most Train.Slices are used
 	Kernels  string // kernel path: "" for the machine's best, or "avx512", "avx2", "portable"
 	Recorder Recorder
-	Progress Progress
+	Progress func(step int, loss float64) // told after every update; may be nil
 }
 
 // Result is what a run came to.
 type Result struct {
 	Status Status
-	Step   int // updates done
-	Params int // number of parameters
-	Loss   float64
-}
-
-// Run trains to the end, to the cancellation of ctx (Stopped, after writing a checkpoint), or to divergence. It goes on from the newest
-// sound checkpoint in Dir.
-func Run(ctx context.Context, c Config, o Options) (Result, error) {
-	return Result{}, errors.New("trainer: not built yet")
+	Step   int     // updates done
+	Params int     // number of scalars
+	Loss   float64 // of the last batch, in nats per token
 }

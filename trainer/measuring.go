@@ -1,0 +1,207 @@
+package trainer
+
+import (
+	"math"
+
+	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/data"
+	"github.com/outcrop-lab/outcrop/probes"
+)
+
+// measuring holds the forward-only graphs over a run's parameters: one with the sites for the probe batch, and one
+// per slice for the held-out sequences.
+type measuring struct {
+	arch     archs.Config
+	source   data.Source
+	device   *compute.CPU
+	probe    *archs.Model
+	ordinary []bool
+	batch    int // sequences of the probe batch
+
+	held   data.Batch
+	chunk  int // rows of a held-out graph
+	slices []slice
+	truths [][]float64 // by token: the true distribution of the next, nil where unknown
+	floors []float64   // by token: its entropy, nats
+}
+
+// metric is one number of a run at a step, in nats per token.
+type metric struct {
+	name  string
+	value float64
+}
+
+func (t *training) buildMeasuring() error {
+	c, m := t.config, &t.measuring
+	*m = measuring{arch: c.Arch, source: t.source, batch: c.Probe.Sequences}
+	var err error
+	if m.device, err = compute.NewCPU(t.device.Path()); err != nil {
+		return err
+	}
+	sites := []string{probes.ResidPost, probes.Pattern, probes.Gate}
+	shape := archs.Shape{Batch: m.batch, Tokens: m.batch * c.Arch.Context}
+	if m.probe, err = archs.Build(c.Arch, shape, m.device, t.weights, sites); err != nil {
+		return err
+	}
+	var b data.Batch
+	t.source.HeldOut(&b, m.batch)
+	m.device.UploadInts(m.probe.Tokens, b.Tokens)
+	m.device.UploadInts(m.probe.Targets, b.Targets)
+	for _, class := range b.Class {
+		m.ordinary = append(m.ordinary, class == data.Ordinary)
+	}
+
+	t.source.HeldOut(&m.held, c.Probe.HeldOut)
+	shape = archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Tokens: c.Probe.HeldOut * c.Arch.Context}
+	m.chunk = shape.Batch * c.Arch.Context
+	for range c.Train.Slices {
+		s := slice{}
+		if s.device, err = compute.NewCPU(t.device.Path()); err != nil {
+			return err
+		}
+		m.slices = append(m.slices, s)
+		if m.slices[len(m.slices)-1].model, err = archs.Build(c.Arch, shape, s.device, t.weights, nil); err != nil {
+			return err
+		}
+	}
+	m.truths, m.floors = make([][]float64, t.source.Vocab()), make([]float64, t.source.Vocab())
+	for token := range m.truths {
+		m.truths[token] = t.source.Truth(int32(token))
+		for _, p := range m.truths[token] {
+			if p > 0 {
+				m.floors[token] -= p * math.Log(p)
+			}
+		}
+	}
+	return nil
+}
+
+func (m *measuring) close() {
+	if m.probe != nil {
+		_ = m.probe.Close()
+	}
+	for _, s := range m.slices {
+		if s.model != nil {
+			_ = s.model.Close()
+		}
+		s.device.Free()
+	}
+	if m.device != nil {
+		m.device.Free()
+	}
+}
+
+// activations measures the blocks on the probe batch.
+func (m *measuring) activations() ([]probes.Value, error) {
+	if err := m.probe.Run(); err != nil {
+		return nil, err
+	}
+	layers := make([]probes.Layer, m.arch.Layers)
+	for i := range layers {
+		layers[i] = probes.Layer{Index: i, B: m.batch, T: m.arch.Context, D: m.arch.Width, H: m.arch.Heads, Ordinary: m.ordinary}
+	}
+	for _, site := range m.probe.Sites {
+		l, values := &layers[site.Layer], make([]float32, site.Value.Len())
+		m.device.Download(values, site.Value)
+		switch site.Name {
+		case probes.ResidPost:
+			l.Resid = values
+		case probes.Pattern:
+			l.Pattern, l.Keys = values, site.Shape[len(site.Shape)-1]
+		case probes.Gate:
+			l.Gate = values
+		}
+	}
+	var rows []probes.Value
+	for i := range layers {
+		rows = append(rows, probes.Measure(&layers[i])...)
+	}
+	return rows, nil
+}
+
+// sums are what one chunk of held-out sequences adds up to.
+type sums struct {
+	loss             float64
+	bigram, backcopy float64 // nats
+	ordinary, copies int     // queries counted
+	err              error
+}
+
+// heldOut returns `heldout_loss`, the mean loss, and where the source knows its own chain the two risks of
+// arXiv 2410.13835: `bigram_risk`, -sum over c of P(c|x) log q(c) less the entropy of P(.|x), averaged over ordinary
+// queries at t >= 1; and `backcopy_risk`, the loss averaged over trigger queries, whose next token is certain.
+func (m *measuring) heldOut(team *compute.Team) ([]metric, error) {
+	chunks := make([]sums, (len(m.held.Tokens)+m.chunk-1)/m.chunk)
+	team.Run(len(m.slices), func(i int) {
+		for k := i; k < len(chunks); k += len(m.slices) {
+			chunks[k] = m.heldOutChunk(m.slices[i], k)
+		}
+	})
+	var all sums
+	for _, s := range chunks {
+		if s.err != nil {
+			return nil, s.err
+		}
+		all.loss += s.loss
+		all.bigram += s.bigram
+		all.backcopy += s.backcopy
+		all.ordinary += s.ordinary
+		all.copies += s.copies
+	}
+	metrics := []metric{{"heldout_loss", all.loss}}
+	if all.ordinary > 0 {
+		metrics = append(metrics, metric{"bigram_risk", all.bigram / float64(all.ordinary)})
+	}
+	if all.copies > 0 {
+		metrics = append(metrics, metric{"backcopy_risk", all.backcopy / float64(all.copies)})
+	}
+	return metrics, nil
+}
+
+// heldOutChunk runs chunk k on a slice's graph. The last chunk may be short: its other rows are left out.
+func (m *measuring) heldOutChunk(s slice, k int) sums {
+	from, to := k*m.chunk, min((k+1)*m.chunk, len(m.held.Tokens))
+	tokens, targets := make([]int32, m.chunk), make([]int32, m.chunk)
+	copy(tokens, m.held.Tokens[from:to])
+	for i := copy(targets, m.held.Targets[from:to]); i < m.chunk; i++ {
+		targets[i] = -1
+	}
+	s.device.UploadInts(s.model.Tokens, tokens)
+	s.device.UploadInts(s.model.Targets, targets)
+	if err := s.model.Run(); err != nil {
+		return sums{err: err}
+	}
+	out := sums{loss: float64(s.model.Loss.Host()[0])}
+	vocab := m.arch.Vocab
+	for i := range to - from {
+		class, token := m.held.Class[from+i], tokens[i]
+		logits := s.model.Logits.Host()[i*vocab : (i+1)*vocab]
+		switch {
+		case class == data.Trigger:
+			out.copies++
+			out.backcopy += logSumExp(logits) - float64(logits[targets[i]])
+		case class == data.Ordinary && m.truths[token] != nil && (from+i)%m.arch.Context > 0:
+			out.ordinary++
+			expected := 0.0
+			for c, p := range m.truths[token] {
+				expected += p * float64(logits[c])
+			}
+			out.bigram += logSumExp(logits) - expected - m.floors[token]
+		}
+	}
+	return out
+}
+
+// logSumExp is log(sum of exp(x)).
+func logSumExp(x []float32) float64 {
+	top := float64(x[0])
+	for _, v := range x {
+		top = max(top, float64(v))
+	}
+	sum := 0.0
+	for _, v := range x {
+		sum += math.Exp(float64(v) - top)
+	}
+	return top + math.Log(sum)
+}

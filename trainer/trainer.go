@@ -1,0 +1,219 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/data"
+	"github.com/outcrop-lab/outcrop/optim"
+	"github.com/outcrop-lab/outcrop/probes"
+	"github.com/outcrop-lab/outcrop/rng"
+)
+
+// training is one run in memory: the parameters, a graph per slice over them, and what measures them.
+type training struct {
+	config    Config
+	source    data.Source
+	device    *compute.CPU // of the parameters and the optimizer
+	team      *compute.Team
+	weights   *archs.Weights
+	params    []optim.Param
+	optimizer optim.Optimizer
+	slices    []slice
+	measuring measuring
+	batch     data.Batch
+	loss      float64 // of the last batch, before its update
+	gradNorm  float64 // before clipping
+}
+
+// slice is one part of every batch, with a graph and a device of its own.
+type slice struct {
+	device *compute.CPU
+	model  *archs.Model
+}
+
+// Run trains to the end (Done), to the cancellation of ctx (Stopped, after writing a checkpoint), or until the loss or
+// the gradient is no longer finite (Diverged, a result and no error). It goes on from the newest sound checkpoint in
+// o.Dir; a run that was killed and resumed ends with the same bits as one left alone.
+//
+// At a measured step k every row is taken with the parameters after k updates; `loss` and `grad_norm` are those of
+// batch k, `lr` the rate of the update that follows.
+func Run(ctx context.Context, c Config, o Options) (Result, error) {
+	t, err := newTraining(c, o)
+	if err != nil {
+		return Result{}, fmt.Errorf("trainer: %w", err)
+	}
+	defer t.close()
+	step, err := t.restore(o.Dir)
+	if err != nil {
+		return Result{}, fmt.Errorf("trainer: %w", err)
+	}
+	result := func(status Status) Result {
+		return Result{Status: status, Step: step, Params: t.weights.Len(), Loss: t.loss}
+	}
+	started, since, busy := step, step, time.Duration(0)
+	for ; ; step++ {
+		last := step == c.Train.Steps
+		if ctx.Err() != nil && !last {
+			return result(Stopped), t.checkpoint(o.Dir, step)
+		}
+		if every := c.Checkpoint.Every; every > 0 && step%every == 0 && step > started && !last {
+			if err := t.checkpoint(o.Dir, step); err != nil {
+				return result(Stopped), err
+			}
+		}
+		clock := time.Now()
+		if err := t.gradient(step); err != nil {
+			return result(Stopped), fmt.Errorf("trainer: step %d: %w", step, err)
+		}
+		busy += time.Since(clock)
+		rate := c.Schedule.Rate(c.Optim.LR, step, c.Train.Steps)
+		diverged := notFinite(t.loss) || notFinite(t.gradNorm)
+		if last || diverged || c.Probe.Every.Value.At(step) {
+			rows, err := t.measure(rate)
+			if err != nil {
+				return result(Stopped), fmt.Errorf("trainer: step %d: measuring: %w", step, err)
+			}
+			if err := o.Recorder.Record(step, rows); err != nil {
+				return result(Stopped), fmt.Errorf("trainer: step %d: recording: %w", step, err)
+			}
+			if done := step - since; done > 0 {
+				tokens := float64(done*c.Train.Batch*c.Arch.Context) / busy.Seconds()
+				if err := o.Recorder.Timing(step, "tokens_per_second", tokens); err != nil {
+					return result(Stopped), fmt.Errorf("trainer: step %d: recording: %w", step, err)
+				}
+				since, busy = step, 0
+			}
+		}
+		if diverged {
+			return result(Diverged), nil
+		}
+		if last {
+			return result(Done), t.checkpoint(o.Dir, step)
+		}
+		clock = time.Now()
+		t.optimizer.Step(float32(rate))
+		busy += time.Since(clock)
+		if o.Progress != nil {
+			o.Progress(step+1, t.loss)
+		}
+	}
+}
+
+func newTraining(c Config, o Options) (t *training, err error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	t = &training{config: c}
+	defer func() {
+		if err != nil {
+			t.close()
+		}
+	}()
+	if t.source, err = c.Data.Value.Open(c.Arch.Context); err != nil {
+		return t, err
+	}
+	if t.config.Arch.Vocab == 0 {
+		t.config.Arch.Vocab = t.source.Vocab()
+	}
+	if have, need := t.config.Arch.Vocab, t.source.Vocab(); have < need {
+		return t, fmt.Errorf("arch.vocab is %d, but the data has %d tokens: leave it out, or raise it", have, need)
+	}
+	if t.device, err = compute.NewCPU(o.Kernels); err != nil {
+		return t, err
+	}
+	arch := t.config.Arch
+	if t.weights, err = archs.NewWeights(arch, t.device, rng.New(c.Seed, "init")); err != nil {
+		return t, err
+	}
+	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Train: true, Tokens: c.Train.Batch * arch.Context}
+	for range c.Train.Slices {
+		s := slice{}
+		if s.device, err = compute.NewCPU(o.Kernels); err != nil {
+			return t, err
+		}
+		t.slices = append(t.slices, s)
+		if t.slices[len(t.slices)-1].model, err = archs.Build(arch, shape, s.device, t.weights, nil); err != nil {
+			return t, err
+		}
+	}
+	for i, p := range t.weights.Params() {
+		t.params = append(t.params, optim.Param{Name: p.Name, Layer: p.Layer, Shape: p.Shape, Kind: optim.Kind(p.Kind),
+			Value: t.weights.Value(i), Grad: t.slices[0].model.Grads[i]})
+	}
+	t.optimizer = c.Optim.Value.New(t.device, t.params, c.Optim.WeightDecay)
+	t.team = compute.NewTeam(max(1, min(o.Threads, c.Train.Slices)))
+	return t, t.buildMeasuring()
+}
+
+func (t *training) close() {
+	t.measuring.close()
+	for _, s := range t.slices {
+		if s.model != nil {
+			_ = s.model.Close()
+		}
+		s.device.Free()
+	}
+	if t.team != nil {
+		t.team.Close()
+	}
+	if t.device != nil {
+		t.device.Free()
+	}
+}
+
+// gradient leaves the clipped gradient of batch `step` in the parameters' Grad, and its loss and norm in t.
+func (t *training) gradient(step int) error {
+	c := t.config
+	t.source.Batch(&t.batch, c.Seed, step, c.Train.Batch)
+	rows := len(t.batch.Tokens) / len(t.slices)
+	errs := make([]error, len(t.slices))
+	t.team.Run(len(t.slices), func(i int) {
+		s := t.slices[i]
+		s.device.UploadInts(s.model.Tokens, t.batch.Tokens[i*rows:(i+1)*rows])
+		s.device.UploadInts(s.model.Targets, t.batch.Targets[i*rows:(i+1)*rows])
+		errs[i] = s.model.Run()
+	})
+	t.loss = 0
+	for i, s := range t.slices {
+		if errs[i] != nil {
+			return errs[i]
+		}
+		t.loss += float64(s.model.Loss.Host()[0])
+		if i > 0 {
+			for p := range t.params {
+				t.device.Add(t.params[p].Grad, t.params[p].Grad, s.model.Grads[p])
+			}
+		}
+	}
+	t.gradNorm = optim.ClipNorm(t.device, t.params, c.Optim.Clip)
+	return nil
+}
+
+// measure returns the rows of the present parameters.
+func (t *training) measure(rate float64) ([]probes.Value, error) {
+	rows, err := t.measuring.activations()
+	if err != nil {
+		return nil, err
+	}
+	held, err := t.measuring.heldOut(t.team)
+	if err != nil {
+		return nil, err
+	}
+	metric := func(name string, value float64) {
+		rows = append(rows, probes.Value{Site: "run", Statistic: name, Layer: -1, Head: -1, Idx: -1, Value: value})
+	}
+	metric("loss", t.loss)
+	metric("grad_norm", t.gradNorm)
+	metric("lr", rate)
+	for _, m := range held {
+		metric(m.name, m.value)
+	}
+	return rows, nil
+}
+
+func notFinite(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) }
