@@ -1,0 +1,6 @@
+package archs
+
+// NoKVBias adds no position.
+type NoKVBias struct{ parameterless }
+
+func (*NoKVBias) params(*builder, string) []node { return nil }

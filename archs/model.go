@@ -1,0 +1,104 @@
+package archs
+
+import (
+	"errors"
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/ops"
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// Shape is what a graph is built for.
+type Shape struct {
+	Batch int // sequences
+	// Train adds the gradients.
+	Train bool
+	// Tokens divides the loss: the whole batch's, of which the graph may see a slice.
+	Tokens int
+}
+
+// Site is a place in the network where activations are read.
+type Site struct {
+	Layer int
+	Name  string // one of Sites
+	Node  *gorgonia.Node
+	Value compute.Buffer
+	Shape []int
+}
+
+// Model is a built graph: its inputs, its results and how to run it.
+type Model struct {
+	Graph *gorgonia.ExprGraph
+	// Tokens and Targets are the inputs, [B*T]. A negative target is left out of the loss.
+	Tokens, Targets compute.Ints
+	Loss            compute.Buffer   // one number, nats per token
+	Logits          compute.Buffer   // [B*T, V]
+	Grads           []compute.Buffer // of each parameter, in the order of Params; nil without Train
+	Sites           []Site
+
+	program *ops.Program
+}
+
+var sites = []string{"attn.gate", "attn.pattern", "resid_post"}
+
+// Sites lists the names of the sites: resid_post [B,T,D], the stream after a block; attn.pattern [B,H,T,Keys]; attn.gate
+// [B*T,H] or [B*T,H*E], the gate's scores.
+func Sites() []string { return sites }
+
+// Build makes the graph over the given weights, which may be another device's of the same kind and must be those of c.
+// Of the sites asked for, the model has those that its variants have.
+func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (m *Model, err error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	if s.Batch < 1 || s.Tokens < 1 {
+		return nil, fmt.Errorf("archs: a graph for %d sequences whose loss is divided by %d tokens", s.Batch, s.Tokens)
+	}
+	b := newBuilder(c)
+	for _, name := range wanted {
+		known := false
+		for _, site := range sites {
+			known = known || site == name
+		}
+		if !known {
+			return nil, fmt.Errorf("archs: %w", variant.Unknown("site", name, sites))
+		}
+		b.wanted[name] = true
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			failed, ok := r.(failure)
+			if !ok {
+				panic(r)
+			}
+			m, err = nil, fmt.Errorf("archs: building the graph: %w", failed.err)
+		}
+	}()
+	b.B, b.weights, b.ctx = s.Batch, w, ops.NewContext(dev)
+	m = &Model{Graph: b.ctx.Graph(), Tokens: dev.AllocInts(b.B * b.T), Targets: dev.AllocInts(b.B * b.T)}
+	b.tokens = m.Tokens
+	logits := b.model()
+	loss := must(b.ctx.CrossEntropy(logits, m.Targets, 1/float32(s.Tokens)))
+	if len(b.leaves) != len(w.params) {
+		return nil, errors.New("archs: the weights are those of another architecture")
+	}
+	if s.Train {
+		for _, grad := range must(b.ctx.Grad(loss, b.leaves...)) {
+			m.Grads = append(m.Grads, must(b.ctx.Buffer(grad)))
+		}
+	}
+	m.Sites = b.sites
+	m.Loss, m.Logits = must(b.ctx.Buffer(loss)), must(b.ctx.Buffer(logits))
+	m.program = must(b.ctx.Compile())
+	return m, nil
+}
+
+// Run computes loss, logits, sites and gradients from Tokens and Targets. The first call goes through gorgonia's tape
+// machine; later ones replay what it did, to the same bits, without allocating.
+func (m *Model) Run() error { return m.program.Run() }
+
+// Close releases the tape machine. The memory is released with the device.
+func (m *Model) Close() error { return m.program.Close() }

@@ -1,0 +1,85 @@
+package archs
+
+import (
+	"fmt"
+
+	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/rng"
+)
+
+// Param says what a parameter is.
+type Param struct {
+	Name  string
+	Layer int   // counted from 0; -1 outside the blocks
+	Shape []int // weights are [out, in]
+	Kind  string
+	draw  draw
+}
+
+// Size is the number of entries.
+func (p Param) Size() int {
+	size := 1
+	for _, n := range p.Shape {
+		size *= n
+	}
+	return size
+}
+
+// Params lists the parameters in the order in which they lie in memory. It builds no graph. The vocabulary must be known.
+func Params(c Config) ([]Param, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	b := newBuilder(c)
+	b.model()
+	return b.params, nil
+}
+
+// Weights are all parameters of a run, in one allocation of a device.
+type Weights struct {
+	params []Param
+	arena  compute.Buffer
+	start  []int // of each parameter in the arena, and the arena's end
+	index  map[string]int
+}
+
+// NewWeights allocates the parameters and draws each from the stream of its name, so that two architectures share every
+// parameter of equal name and shape.
+func NewWeights(c Config, dev compute.Device, r rng.Stream) (*Weights, error) {
+	params, err := Params(c)
+	if err != nil {
+		return nil, err
+	}
+	w := &Weights{params: params, start: []int{0}, index: make(map[string]int)}
+	for i, p := range params {
+		w.start = append(w.start, w.start[i]+p.Size())
+		w.index[p.Name] = i
+	}
+	w.arena = dev.Alloc(w.start[len(params)])
+	for i, p := range params {
+		values := make([]float32, p.Size())
+		p.draw(values, p.Shape, c.Init.Std, r.Named(p.Name))
+		dev.Upload(w.Value(i), values)
+	}
+	return w, nil
+}
+
+// Params lists the parameters, as Params of the configuration does.
+func (w *Weights) Params() []Param { return w.params }
+
+// Value is the memory of the i-th parameter.
+func (w *Weights) Value(i int) compute.Buffer { return w.span(i, 1) }
+
+// span is the memory of n parameters from the i-th.
+func (w *Weights) span(i, n int) compute.Buffer { return w.arena.Slice(w.start[i], w.start[i+n]) }
+
+// complete checks the configuration, and that the vocabulary is known.
+func (c Config) complete() error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if c.Vocab == 0 {
+		return fmt.Errorf("archs: the vocabulary's size is not known")
+	}
+	return nil
+}

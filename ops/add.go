@@ -1,0 +1,29 @@
+package ops
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/outcrop-lab/outcrop/compute"
+)
+
+// Add is the residual addition y = a + b, of equal shapes. Its gradient is the incoming one, twice.
+func (c *Context) Add(a, b *gorgonia.Node) (*gorgonia.Node, error) {
+	if !a.Shape().Eq(b.Shape()) {
+		return nil, fmt.Errorf("ops: adding %v and %v", a.Shape(), b.Shape())
+	}
+	dev := c.dev
+	y, value := c.alloc(a.Shape()...)
+	return c.apply(&fused{
+		name:  "add",
+		value: value,
+		bind: func(in []compute.Buffer) func() {
+			a, b := in[0], in[1]
+			return func() { dev.Add(y, a, b) }
+		},
+		diff: func(_ gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+			return gorgonia.Nodes{dy, dy}, nil
+		},
+	}, a, b)
+}

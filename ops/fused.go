@@ -1,0 +1,138 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+	"hash"
+	"hash/fnv"
+
+	"github.com/chewxy/hm"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/outcrop-lab/outcrop/compute"
+)
+
+// fused is every op of this package as gorgonia sees it. What differs between ops is bind and diff.
+type fused struct {
+	name  string
+	value *tensor.Dense // owned by the op; what Do returns
+	shape tensor.Shape  // of the node
+	// bind returns the kernel call for the inputs' memory. Without it the op hands out memory that its input filled.
+	bind func(in []compute.Buffer) func()
+	// diff returns the gradient of each input. Without it the op is not differentiable.
+	diff func(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error)
+	// side is memory that the op fills beside its value, which Side makes a node of.
+	side compute.Buffer
+
+	ctx    *Context
+	id     int
+	inputs []hm.Type
+	result hm.Type
+	call   func()
+}
+
+// apply puts the op into the graph.
+func (c *Context) apply(op *fused, inputs ...*gorgonia.Node) (*gorgonia.Node, error) {
+	op.ctx, op.id = c, c.count
+	c.count++
+	for _, in := range inputs {
+		op.inputs = append(op.inputs, in.Type())
+	}
+	op.result = gorgonia.TensorType{Dims: op.value.Dims(), Of: tensor.Float32}
+	op.shape = op.value.Shape().Clone()
+	if op.value.Shape().IsScalar() {
+		op.result = tensor.Float32
+	}
+	node, err := gorgonia.ApplyOp(op, inputs...)
+	if err != nil {
+		return nil, fmt.Errorf("ops: applying %s: %w", op.name, err)
+	}
+	return node, nil
+}
+
+// part hands out memory that the node's op filled, as a node of its own.
+func (c *Context) part(of *gorgonia.Node, b compute.Buffer, shape ...int) (*gorgonia.Node, error) {
+	return c.apply(&fused{name: "part", value: c.view(b, shape...)}, of)
+}
+
+// Side is the node of what an op computes beside its value (a gate's scores), of that shape.
+func (c *Context) Side(of *gorgonia.Node, shape ...int) (*gorgonia.Node, error) {
+	op, ok := of.Op().(*fused)
+	if !ok || op.side.Len() == 0 {
+		return nil, errors.New("ops: the op computes nothing beside its value")
+	}
+	return c.part(of, op.side, shape...)
+}
+
+// Do implements gorgonia.Op: the first run binds the kernel to the inputs' memory and puts it on the context's list.
+func (f *fused) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
+	if f.bind == nil {
+		return f.value, nil
+	}
+	if f.call == nil {
+		in := make([]compute.Buffer, len(values))
+		for i, v := range values {
+			var err error
+			if in[i], err = f.ctx.find(v); err != nil {
+				return nil, fmt.Errorf("%s, input %d: %w", f.name, i, err)
+			}
+		}
+		f.call = f.bind(in)
+		f.ctx.calls = append(f.ctx.calls, f.call)
+	}
+	f.call()
+	return f.value, nil
+}
+
+// Arity implements gorgonia.Op.
+func (f *fused) Arity() int { return len(f.inputs) }
+
+// Type implements gorgonia.Op.
+func (f *fused) Type() hm.Type {
+	types := append([]hm.Type(nil), f.inputs...)
+	return hm.NewFnType(append(types, f.result)...)
+}
+
+// InferShape implements gorgonia.Op.
+func (f *fused) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) { return f.shape, nil }
+
+// ReturnsPtr implements gorgonia.Op.
+func (f *fused) ReturnsPtr() bool { return true }
+
+// CallsExtern implements gorgonia.Op: false, so that the machine allocates nothing for the result.
+func (f *fused) CallsExtern() bool { return false }
+
+// OverwritesInput implements gorgonia.Op.
+func (f *fused) OverwritesInput() int { return -1 }
+
+// WriteHash implements gorgonia.Op. Each op is unique, since it owns memory.
+func (f *fused) WriteHash(h hash.Hash) { _, _ = fmt.Fprintf(h, "outcrop %s %d", f.name, f.id) }
+
+// Hashcode implements gorgonia.Op.
+func (f *fused) Hashcode() uint32 {
+	h := fnv.New32a()
+	f.WriteHash(h)
+	return h.Sum32()
+}
+
+func (f *fused) String() string { return f.name }
+
+// DiffWRT implements gorgonia.SDOp.
+func (f *fused) DiffWRT(inputs int) []bool {
+	wrt := make([]bool, inputs)
+	for i := range wrt {
+		wrt[i] = f.diff != nil
+	}
+	return wrt
+}
+
+// SymDiff implements gorgonia.SDOp.
+func (f *fused) SymDiff(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	if f.diff == nil {
+		return nil, fmt.Errorf("ops: %s has no gradient", f.name)
+	}
+	return f.diff(in, out, grad)
+}
+
+var _ gorgonia.SDOp = (*fused)(nil)

@@ -1,0 +1,42 @@
+package ops
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"github.com/outcrop-lab/outcrop/compute"
+)
+
+// Gate is y = x sigmoid(z), [R, H*E], for x [R, H*E] and z [R, H*E], or [R, H] where one score gates a whole head (arXiv
+// 2505.06708). Beside its value it holds the scores sigmoid(z).
+func (c *Context) Gate(x, z *gorgonia.Node) (*gorgonia.Node, error) {
+	dev := c.dev
+	y, value := c.alloc(x.Shape()...)
+	s := dev.Alloc(z.Shape().TotalSize())
+	return c.apply(&fused{
+		name:  "gate",
+		value: value,
+		side:  s,
+		bind: func(b []compute.Buffer) func() {
+			x, z := b[0], b[1]
+			return func() { dev.Gate(y, s, x, z) }
+		},
+		// The output is an input of the gradient only so that the scores are there before it.
+		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+			dx, value := c.alloc(nodes[0].Shape()...)
+			dz := dev.Alloc(s.Len())
+			back, err := c.apply(&fused{
+				name:  "gate grad",
+				value: value,
+				bind: func(b []compute.Buffer) func() {
+					dy, x := b[0], b[1]
+					return func() { dev.GateGrad(dx, dz, dy, x, s) }
+				},
+			}, dy, nodes[0], out)
+			if err != nil {
+				return nil, err
+			}
+			score, err := c.part(back, dz, nodes[1].Shape()...)
+			return gorgonia.Nodes{back, score}, err
+		},
+	}, x, z)
+}

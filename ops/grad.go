@@ -1,0 +1,130 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Grad differentiates the loss. The gradients of a value that is used twice are summed by gorgonia's stock addition:
+// each is given a buffer here. Compile refuses any other stock op.
+func (c *Context) Grad(loss *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
+	grads, err := gorgonia.Grad(loss, wrt...)
+	if err != nil {
+		return nil, fmt.Errorf("ops: differentiating: %w", err)
+	}
+	for _, n := range c.graph.AllNodes() {
+		if isSum(n) {
+			if err := c.bindSum(n); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return grads, nil
+}
+
+// bindSum gives a stock addition, and those that it reads, a buffer each.
+func (c *Context) bindSum(n *gorgonia.Node) error {
+	operands := c.operands(n)
+	if operands[0].at == 0 || operands[1].at == 0 {
+		return fmt.Errorf("ops: the sum %v reads a value without device memory", n)
+	}
+	if _, done := c.sums[operands]; !done {
+		_, c.sums[operands] = c.alloc(n.Shape()...)
+	}
+	return nil
+}
+
+// operands tells where the two operands of a stock addition lie; zero where that is not known.
+func (c *Context) operands(n *gorgonia.Node) (at [2]span) {
+	if !isSum(n) {
+		return at
+	}
+	for i, id := range []int{0, 1} {
+		switch child := children(c.graph, n)[id]; {
+		case isSum(child):
+			if c.bindSum(child) == nil {
+				at[i] = spanOf(c.sums[c.operands(child)])
+			}
+		default:
+			if own, ok := child.Op().(*fused); ok {
+				at[i] = spanOf(own.value)
+			}
+		}
+	}
+	return at
+}
+
+// check reports a node that is neither a leaf, a constant, one of our ops nor an addition, and two nodes that gorgonia
+// would take for one because their 32-bit hashes are equal.
+func (c *Context) check() error {
+	seen := make(map[uint32]*gorgonia.Node)
+	for _, n := range c.graph.AllNodes() {
+		if other, ok := seen[n.Hashcode()]; ok {
+			return fmt.Errorf("ops: nodes %v and %v have the same hash", n, other)
+		}
+		seen[n.Hashcode()] = n
+		if n.Op() == nil || n.Op().Arity() == 0 || isSum(n) {
+			continue
+		}
+		if _, ok := n.Op().(*fused); !ok {
+			return fmt.Errorf("ops: the graph holds the stock op %v", n.Op())
+		}
+	}
+	return nil
+}
+
+// isSum tells whether the node is gorgonia's elementwise addition.
+func isSum(n *gorgonia.Node) bool {
+	return n.Op() != nil && n.Op().Arity() == 2 && n.Op().String() == "+ false"
+}
+
+// children are the operands of a node, in order.
+func children(g *gorgonia.ExprGraph, n *gorgonia.Node) gorgonia.Nodes {
+	var nodes gorgonia.Nodes
+	for it := g.From(n.ID()); it.Next(); {
+		nodes = append(nodes, it.Node().(*gorgonia.Node))
+	}
+	return nodes
+}
+
+// engine stands behind our tensors. Of gorgonia's arithmetic it does one thing: elementwise addition.
+type engine struct {
+	tensor.StdEng
+	ctx *Context
+}
+
+// AllocAccessible keeps gorgonia's hands off the values.
+func (engine) AllocAccessible() bool { return false }
+
+// Add computes a + b into the buffer that Grad set aside for this pair, whatever gorgonia proposes to overwrite.
+func (e engine) Add(a, b tensor.Tensor, _ ...tensor.FuncOpt) (tensor.Tensor, error) {
+	sum, ok := e.ctx.sums[[2]span{spanOf(a), spanOf(b)}]
+	if !ok {
+		return nil, errors.New("ops: an addition that was not seen when the graph was differentiated")
+	}
+	ab, err := e.ctx.find(a)
+	if err != nil {
+		return nil, err
+	}
+	bb, err := e.ctx.find(b)
+	if err != nil {
+		return nil, err
+	}
+	y, err := e.ctx.find(sum)
+	if err != nil {
+		return nil, err
+	}
+	dev := e.ctx.dev
+	call := func() { dev.Add(y, ab, bb) }
+	e.ctx.calls = append(e.ctx.calls, call)
+	call()
+	return sum, nil
+}
+
+// AddScalar refuses: no value of ours is summed with a scalar.
+func (engine) AddScalar(tensor.Tensor, interface{}, bool, ...tensor.FuncOpt) (tensor.Tensor, error) {
+	return nil, errors.New("ops: a scalar addition in the graph")
+}

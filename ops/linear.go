@@ -1,0 +1,75 @@
+package ops
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/outcrop-lab/outcrop/compute"
+)
+
+// Linear is y = x W^T, [R, out], for x [R, in]. W [out, in] is one weight, or several that lie next to each other in
+// memory, which packed covers: their products stand side by side in y. The gradients of the weights lie next to each
+// other too.
+func (c *Context) Linear(x *gorgonia.Node, packed compute.Buffer, weights ...*gorgonia.Node) (*gorgonia.Node, error) {
+	rows, in, out := x.Shape()[0], x.Shape()[1], 0
+	for _, w := range weights {
+		if w.Dims() != 2 || w.Shape()[1] != in {
+			return nil, fmt.Errorf("ops: linear: a weight %v for inputs of width %d", w.Shape(), in)
+		}
+		part, err := c.find(w.Value())
+		if err != nil {
+			return nil, fmt.Errorf("ops: linear: %w", err)
+		}
+		if (out+w.Shape()[0])*in > packed.Len() || packed.Slice(out*in, packed.Len()).Pointer() != part.Pointer() {
+			return nil, fmt.Errorf("ops: linear: the weights do not lie next to each other")
+		}
+		out += w.Shape()[0]
+	}
+	dev := c.dev
+	y, value := c.alloc(rows, out)
+	return c.apply(&fused{
+		name:  "linear",
+		value: value,
+		bind: func(b []compute.Buffer) func() {
+			x := b[0]
+			return func() { dev.MatMul(y, x, packed, rows, out, in, false, true, false) }
+		},
+		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+			return c.linearGrad(nodes, dy, packed, rows, in, out)
+		},
+	}, append(gorgonia.Nodes{x}, weights...)...)
+}
+
+// linearGrad is dx = dy W and dW = dy^T x.
+func (c *Context) linearGrad(nodes gorgonia.Nodes, dy *gorgonia.Node, packed compute.Buffer, rows, in, out int) (gorgonia.Nodes, error) {
+	dev := c.dev
+	dx, value := c.alloc(rows, in)
+	dw := dev.Alloc(out * in)
+	back, err := c.apply(&fused{
+		name:  "linear grad",
+		value: value,
+		bind: func(b []compute.Buffer) func() {
+			dy, x := b[0], b[1]
+			return func() {
+				dev.MatMul(dx, dy, packed, rows, in, out, false, false, false)
+				dev.MatMul(dw, dy, x, out, in, rows, true, false, false)
+			}
+		},
+	}, append(gorgonia.Nodes{dy}, nodes...)...)
+	if err != nil {
+		return nil, err
+	}
+	grads := gorgonia.Nodes{back}
+	at := 0
+	for _, w := range nodes[1:] {
+		size := w.Shape().TotalSize()
+		grad, err := c.part(back, dw.Slice(at, at+size), w.Shape()...)
+		if err != nil {
+			return nil, err
+		}
+		grads = append(grads, grad)
+		at += size
+	}
+	return grads, nil
+}

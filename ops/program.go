@@ -1,0 +1,51 @@
+package ops
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+)
+
+// Program is a compiled graph. The first Run goes through gorgonia's tape machine and records each kernel call; later
+// ones replay the record, with no allocation and no goroutine.
+type Program struct {
+	ctx  *Context
+	tape gorgonia.VM
+}
+
+// Compile makes the program of everything in the graph. Nothing may be added to the graph afterwards.
+func (c *Context) Compile() (*Program, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	program, registers, err := gorgonia.Compile(c.graph)
+	if err != nil {
+		return nil, fmt.Errorf("ops: compiling the graph: %w", err)
+	}
+	tape := gorgonia.NewTapeMachine(c.graph, gorgonia.WithPrecompiled(program, registers), gorgonia.WithEngine(c.engine))
+	return &Program{ctx: c, tape: tape}, nil
+}
+
+// Run computes every node of the graph.
+func (p *Program) Run() error {
+	if p.tape == nil {
+		for _, call := range p.ctx.calls {
+			call()
+		}
+		return nil
+	}
+	if err := p.tape.RunAll(); err != nil {
+		return fmt.Errorf("ops: running the tape: %w", err)
+	}
+	return p.Close()
+}
+
+// Close releases the tape machine. The device's memory is the device's.
+func (p *Program) Close() error {
+	if p.tape == nil {
+		return nil
+	}
+	err := p.tape.Close()
+	p.tape = nil
+	return err
+}

@@ -1,0 +1,42 @@
+package ops
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"github.com/outcrop-lab/outcrop/compute"
+)
+
+// RMSNorm is y = g x / sqrt(mean(x^2) + eps) by rows (arXiv 1910.07467), [R, D], for x [R, D]. The gain g has shape [D],
+// or [1] for a single scale (arXiv 2506.19697).
+func (c *Context) RMSNorm(x, g *gorgonia.Node, eps float32) (*gorgonia.Node, error) {
+	dev := c.dev
+	rows, d, gains := x.Shape()[0], x.Shape()[1], g.Shape()[0]
+	y, value := c.alloc(rows, d)
+	rinv := dev.Alloc(rows)
+	return c.apply(&fused{
+		name:  "rmsnorm",
+		value: value,
+		bind: func(b []compute.Buffer) func() {
+			x, g := b[0], b[1]
+			return func() { dev.RMSNorm(y, rinv, x, g, d, eps) }
+		},
+		// The output is an input of the gradient only so that rinv is there before it.
+		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+			dx, value := c.alloc(rows, d)
+			dg := dev.Alloc(gains)
+			back, err := c.apply(&fused{
+				name:  "rmsnorm grad",
+				value: value,
+				bind: func(b []compute.Buffer) func() {
+					dy, x, g := b[0], b[1], b[2]
+					return func() { dev.RMSNormGrad(dx, dg, dy, x, g, rinv, d) }
+				},
+			}, dy, nodes[0], nodes[1], out)
+			if err != nil {
+				return nil, err
+			}
+			gain, err := c.part(back, dg, gains)
+			return gorgonia.Nodes{back, gain}, err
+		},
+	}, x, g)
+}
