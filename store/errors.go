@@ -1,0 +1,58 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// ErrCorrupt is wrapped where a file is no database of Outcrop, or a damaged one.
+var ErrCorrupt = errors.New("not a sound outcrop database")
+
+// ErrNewer is wrapped where a database was written by a newer Outcrop.
+var ErrNewer = errors.New("written by a newer outcrop")
+
+// fault says what was being done to which file, and what the user can do about it.
+func fault(doing, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNewer) {
+		return fmt.Errorf("store: %s: %s: %w", doing, path, err)
+	}
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return fmt.Errorf("store: %s: %s: %w", doing, path, err)
+	}
+	switch e.Code {
+	case sqlite3.ErrNotADB, sqlite3.ErrCorrupt:
+		return fmt.Errorf("store: %s: %s: %w (%w); move it away and run the command again",
+			doing, path, ErrCorrupt, err)
+	case sqlite3.ErrFull:
+		return fmt.Errorf("store: %s: %s: the disk is full (%w); what was committed is kept: free some space and go on",
+			doing, path, err)
+	case sqlite3.ErrReadonly, sqlite3.ErrPerm:
+		return fmt.Errorf("store: %s: %s: the file or its folder is read-only (%w); choose a folder that can be written",
+			doing, path, err)
+	case sqlite3.ErrCantOpen:
+		return fmt.Errorf("store: %s: %s: the file cannot be opened (%w); check that its folder exists and can be written",
+			doing, path, err)
+	case sqlite3.ErrIoErr:
+		return fmt.Errorf("store: %s: %s: reading or writing failed (%w); check the disk", doing, path, err)
+	case sqlite3.ErrBusy, sqlite3.ErrLocked:
+		return fmt.Errorf("store: %s: %s: another process held the database for over %d s (%w); try again when it has ended",
+			doing, path, busyTimeout/1000, err)
+	}
+	return fmt.Errorf("store: %s: %s: %w", doing, path, err)
+}
+
+func isBusy(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && (e.Code == sqlite3.ErrBusy || e.Code == sqlite3.ErrLocked)
+}
+
+func hasCode(err error, code sqlite3.ErrNo) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && e.Code == code
+}

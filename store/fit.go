@@ -1,0 +1,122 @@
+package store
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+)
+
+// Fit is one family of curves fitted to one series. N counts points; TPeak is in steps; RMSE and FPeak have the
+// statistic's unit. Every number may be NaN (no peak, too few points); an infinite one is read back as NaN. Best marks
+// the family that describes the series best.
+type Fit struct {
+	Run, Site, Statistic            string
+	Layer, Head, Idx                int
+	Family                          string
+	Params                          map[string]float64
+	N                               int
+	R2, AdjR2, AIC, AICc, BIC, RMSE float64
+	TPeak, FPeak                    float64
+	Regime, Message                 string
+	Best                            bool
+}
+
+// PutFits stores fits in place of those of the same series and family. Their runs must be there.
+func (db *DB) PutFits(fits []Fit) error {
+	return db.write("putting fits", func(tx *sql.Tx) error {
+		put, err := tx.Prepare(`INSERT OR REPLACE INTO fits (run, site, statistic, layer, head, idx, family, params, n,
+			r2, adj_r2, aic, aicc, bic, rmse, t_peak, f_peak, regime, message, best)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = put.Close() }()
+		for _, f := range fits {
+			run, _, err := runID(tx, f.Run)
+			if err != nil {
+				return fmt.Errorf("run %s: %w", f.Run, err)
+			}
+			site, err := nameID(tx, f.Site)
+			if err != nil {
+				return err
+			}
+			statistic, err := nameID(tx, f.Statistic)
+			if err != nil {
+				return err
+			}
+			params, err := encodeParams(f.Params)
+			if err != nil {
+				return err
+			}
+			if _, err := put.Exec(run, site, statistic, f.Layer, f.Head, f.Idx, f.Family, params, f.N,
+				finite(f.R2), finite(f.AdjR2), finite(f.AIC), finite(f.AICc), finite(f.BIC), finite(f.RMSE),
+				finite(f.TPeak), finite(f.FPeak), f.Regime, f.Message, f.Best); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Fits reads fits, ordered by run, site, statistic, layer, head, idx and family.
+func (db *DB) Fits(s Select) (fits []Fit, err error) {
+	where, args := s.where()
+	query := `SELECT r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family, t.params, t.n, t.r2, t.adj_r2, t.aic, t.aicc,
+		t.bic, t.rmse, t.t_peak, t.f_peak, t.regime, t.message, t.best FROM fits t` + where +
+		" ORDER BY r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family"
+	err = db.read("reading fits", query, args, func(rows *sql.Rows) error {
+		var f Fit
+		var params string
+		var x [8]sql.NullFloat64
+		if err := rows.Scan(&f.Run, &f.Site, &f.Statistic, &f.Layer, &f.Head, &f.Idx, &f.Family, &params, &f.N,
+			&x[0], &x[1], &x[2], &x[3], &x[4], &x[5], &x[6], &x[7], &f.Regime, &f.Message, &f.Best); err != nil {
+			return err
+		}
+		for i, to := range []*float64{&f.R2, &f.AdjR2, &f.AIC, &f.AICc, &f.BIC, &f.RMSE, &f.TPeak, &f.FPeak} {
+			*to = orNaN(x[i])
+		}
+		if f.Params, err = decodeParams(params); err != nil {
+			return fmt.Errorf("%w: the parameters of a fit of run %s: %w", ErrCorrupt, f.Run, err)
+		}
+		fits = append(fits, f)
+		return nil
+	})
+	return fits, err
+}
+
+// encodeParams writes the canonical form: encoding/json sorts a map's keys and prints the shortest number. JSON has no
+// NaN and no infinity: they are null.
+func encodeParams(params map[string]float64) (string, error) {
+	values := make(map[string]*float64, len(params))
+	for name, x := range params {
+		values[name] = nil
+		if finite(x).Valid {
+			values[name] = &x
+		}
+	}
+	text, err := json.Marshal(values)
+	return string(text), err
+}
+
+func decodeParams(text string) (map[string]float64, error) {
+	var values map[string]*float64
+	if err := json.Unmarshal([]byte(text), &values); err != nil {
+		return nil, err
+	}
+	params := make(map[string]float64, len(values))
+	for name, x := range values {
+		params[name] = math.NaN()
+		if x != nil {
+			params[name] = *x
+		}
+	}
+	return params, nil
+}
+
+func finite(x float64) sql.NullFloat64 {
+	if math.IsInf(x, 0) {
+		return sql.NullFloat64{}
+	}
+	return nullable(x)
+}

@@ -1,0 +1,116 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+)
+
+// Run is one training run. ID is the hash of its identity; Config is its resolved configuration as canonical JSON;
+// Steps is how many it shall do, Step how many it has done; Params counts parameters; Error is the message of a
+// failed one. The last four fields are its provenance.
+type Run struct {
+	ID, Config, DataDigest             string
+	TrainerVersion                     int
+	Seed                               uint64
+	Device, Precision                  string
+	Slices, Steps, Step                int
+	Status, Error                      string
+	Params                             int
+	Commit, GoVersion, KernelPath, CPU string
+}
+
+// PutRun stores a run. Where it is there already, its status, step, error and parameter count are set; the rest stays
+// as it was first written. Rows that this handle puts later are counted under this provenance.
+func (db *DB) PutRun(r Run) error {
+	if r.ID == "" {
+		return fault("putting a run", db.path, fmt.Errorf("the run has no id"))
+	}
+	var provenance int64
+	err := db.write("putting run "+r.ID, func(tx *sql.Tx) (err error) {
+		if provenance, err = putProvenance(tx, r); err != nil {
+			return err
+		}
+		var id int64
+		err = tx.QueryRow(`
+			INSERT INTO runs (hash, config, data_digest, trainer_version, seed, device, precision, slices, steps, step,
+				status, error, params, provenance)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (hash) DO UPDATE SET
+				step = excluded.step, status = excluded.status, error = excluded.error, params = excluded.params
+			RETURNING id`,
+			r.ID, r.Config, r.DataDigest, r.TrainerVersion, int64(r.Seed), r.Device, r.Precision, r.Slices, r.Steps, r.Step,
+			r.Status, r.Error, r.Params, provenance).Scan(&id)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec("INSERT INTO run_provenances VALUES (?, ?) ON CONFLICT DO NOTHING", id, provenance)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	db.mutex.Lock()
+	defer db.mutex.Unlock()
+	db.writing[r.ID] = provenance
+	return nil
+}
+
+// SetStatus sets the state of a run that is there.
+func (db *DB) SetStatus(run string, status string, step int, errText string) error {
+	return db.write("setting the status of run "+run, func(tx *sql.Tx) error {
+		result, err := tx.Exec("UPDATE runs SET status = ?, step = ?, error = ? WHERE hash = ?", status, step, errText, run)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 1 {
+			return err
+		}
+		return errUnknownRun
+	})
+}
+
+// Runs lists all runs, by id.
+func (db *DB) Runs() ([]Run, error) {
+	return db.runs("ORDER BY r.hash")
+}
+
+// RunByID returns the run of that id, and whether there is one.
+func (db *DB) RunByID(id string) (Run, bool, error) {
+	runs, err := db.runs("WHERE r.hash = ?", id)
+	if err != nil || len(runs) == 0 {
+		return Run{}, false, err
+	}
+	return runs[0], true, nil
+}
+
+var errUnknownRun = fmt.Errorf("there is no such run; put the run first")
+
+func putProvenance(tx *sql.Tx, r Run) (id int64, err error) {
+	args := []any{r.Commit, r.GoVersion, r.KernelPath, r.CPU}
+	if _, err := tx.Exec(`INSERT INTO provenances (git_commit, go_version, kernel_path, cpu) VALUES (?, ?, ?, ?)
+		ON CONFLICT DO NOTHING`, args...); err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow(`SELECT id FROM provenances WHERE git_commit = ? AND go_version = ? AND kernel_path = ? AND cpu = ?`,
+		args...).Scan(&id)
+	return id, err
+}
+
+const runColumns = `r.hash, r.config, r.data_digest, r.trainer_version, r.seed, r.device, r.precision, r.slices, r.steps,
+	r.step, r.status, r.error, r.params, p.git_commit, p.go_version, p.kernel_path, p.cpu`
+
+func (db *DB) runs(where string, args ...any) (runs []Run, err error) {
+	query := "SELECT " + runColumns + " FROM runs r JOIN provenances p ON p.id = r.provenance " + where
+	err = db.read("reading runs", query, args, func(rows *sql.Rows) error {
+		var r Run
+		var seed int64
+		if err := rows.Scan(&r.ID, &r.Config, &r.DataDigest, &r.TrainerVersion, &seed, &r.Device, &r.Precision, &r.Slices,
+			&r.Steps, &r.Step, &r.Status, &r.Error, &r.Params, &r.Commit, &r.GoVersion, &r.KernelPath, &r.CPU); err != nil {
+			return err
+		}
+		r.Seed = uint64(seed)
+		runs = append(runs, r)
+		return nil
+	})
+	return runs, err
+}

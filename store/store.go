@@ -1,0 +1,219 @@
+// Package store keeps runs, their measured statistics, sweeps and fits in SQLite. The results database and each
+// run's own run.db (a shard) have one schema; Merge brings a shard's rows into the results.
+//
+// Rows have natural keys, and the first value of a key stays: writing the same again changes nothing. Another value
+// under equal provenance (commit, Go version, kernel path, CPU) is kept beside it as a conflict, under other
+// provenance as a difference.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// busyTimeout is how long a writer waits for another, in ms.
+const busyTimeout = 10000
+
+// DB is one connection to a database. It may be shared between goroutines, which then take turns; processes that
+// write into one database each open their own.
+type DB struct {
+	path string
+	sql  *sql.DB
+	// writing is the provenance under which this handle writes each run that it has put.
+	writing map[string]int64
+	mutex   sync.Mutex // guards writing
+}
+
+// Open opens the database for writing, makes it if the file is missing or empty, and brings its schema up to date.
+// A file that is no database of Outcrop, or a damaged one, is ErrCorrupt; one from a newer Outcrop is ErrNewer and
+// stays as it is. The folder must exist.
+func Open(path string) (*DB, error) {
+	db, err := connect(path, "mode=rwc")
+	if err != nil {
+		return nil, fault("opening", path, err)
+	}
+	if err := db.prepare(); err != nil {
+		_ = db.sql.Close()
+		return nil, fault("opening", path, err)
+	}
+	return db, nil
+}
+
+// OpenReadOnly opens an existing database for reading, also while others write into it. In a folder that cannot be
+// written it is read as it lies, provided that no writer left unmerged pages beside it. An empty file is
+// ErrCorrupt; a missing one wraps fs.ErrNotExist.
+func OpenReadOnly(path string) (*DB, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fault("opening", path, missing(err))
+	}
+	db, err := openReading(path, "mode=ro")
+	if (hasCode(err, sqlite3.ErrCantOpen) || hasCode(err, sqlite3.ErrReadonly)) && !leftover(path) {
+		db, err = openReading(path, "mode=ro&immutable=1")
+	}
+	if err != nil {
+		return nil, fault("opening", path, err)
+	}
+	return db, nil
+}
+
+// Close ends the connection. The last writer's close folds the write-ahead log into the file.
+func (db *DB) Close() error { return fault("closing", db.path, db.sql.Close()) }
+
+// Path is the file's path as it was given.
+func (db *DB) Path() string { return db.path }
+
+// Check reads the whole database and returns ErrCorrupt, with the first fault found, if it is damaged.
+func (db *DB) Check() error {
+	var verdict string
+	if err := db.sql.QueryRow("PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
+		return fault("checking", db.path, err)
+	}
+	if verdict != "ok" {
+		return fault("checking", db.path, fmt.Errorf("%w: %s", ErrCorrupt, verdict))
+	}
+	var table string
+	switch err := db.sql.QueryRow("SELECT \"table\" FROM pragma_foreign_key_check").Scan(&table); err {
+	case sql.ErrNoRows:
+		return nil
+	case nil:
+		return fault("checking", db.path, fmt.Errorf("%w: a row of table %s refers to none", ErrCorrupt, table))
+	default:
+		return fault("checking", db.path, err)
+	}
+}
+
+func connect(path, mode string) (*DB, error) {
+	dsn := fmt.Sprintf("%s?%s&_busy_timeout=%d&_txlock=immediate&_synchronous=NORMAL&_foreign_keys=on", uri(path), mode, busyTimeout)
+	pool, err := sql.Open("sqlite3", dsn)
+	if err != nil {
+		return nil, err
+	}
+	// One connection: what is attached or prepared on it stays with it.
+	pool.SetMaxOpenConns(1)
+	return &DB{path: path, sql: pool, writing: map[string]int64{}}, nil
+}
+
+// uri escapes what SQLite and its driver would read as the end of the path.
+func uri(path string) string {
+	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+}
+
+// prepare checks the version before anything is written, then sets the write-ahead log and migrates. Processes that
+// open a new database at once can find it locked whatever the busy timeout; they try again.
+func (db *DB) prepare() error {
+	ctx := context.Background()
+	deadline := time.Now().Add(busyTimeout * time.Millisecond)
+	for {
+		err := db.prepareOnce(ctx)
+		if !isBusy(err) || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (db *DB) prepareOnce(ctx context.Context) error {
+	conn, err := db.sql.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	v, err := version(ctx, conn, "main")
+	if err != nil {
+		return err
+	}
+	var mode string
+	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+		return err
+	}
+	if v == len(migrations) {
+		return nil
+	}
+	return migrate(ctx, conn)
+}
+
+func openReading(path, mode string) (*DB, error) {
+	db, err := connect(path, mode)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.readable(); err != nil {
+		_ = db.sql.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+func (db *DB) readable() error {
+	ctx := context.Background()
+	conn, err := db.sql.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	v, err := version(ctx, conn, "main")
+	if err != nil {
+		return err
+	}
+	if v == blank {
+		return fmt.Errorf("%w: it is empty", ErrCorrupt)
+	}
+	if v < len(migrations) {
+		return fmt.Errorf("it has the older schema version %d; open it once for writing to bring it to version %d", v, len(migrations))
+	}
+	return nil
+}
+
+// leftover tells whether a writer left pages beside the database.
+func leftover(path string) bool {
+	info, err := os.Stat(path + "-wal")
+	return err == nil && info.Size() > 0
+}
+
+// missing says of a file's absence what makes it.
+func missing(err error) error {
+	if os.IsNotExist(err) {
+		return fmt.Errorf("%w; there are no results there yet", fs.ErrNotExist)
+	}
+	return err
+}
+
+// write does work in one transaction.
+func (db *DB) write(doing string, work func(tx *sql.Tx) error) error {
+	tx, err := db.sql.Begin()
+	if err != nil {
+		return fault(doing, db.path, err)
+	}
+	if err := work(tx); err != nil {
+		_ = tx.Rollback()
+		return fault(doing, db.path, err)
+	}
+	return fault(doing, db.path, tx.Commit())
+}
+
+// read calls scan for every row of a query.
+func (db *DB) read(doing, query string, args []any, scan func(rows *sql.Rows) error) error {
+	rows, err := db.sql.Query(query, args...)
+	if err != nil {
+		return fault(doing, db.path, err)
+	}
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			_ = rows.Close()
+			return fault(doing, db.path, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		_ = rows.Close()
+		return fault(doing, db.path, err)
+	}
+	return fault(doing, db.path, rows.Close())
+}
