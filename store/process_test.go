@@ -1,0 +1,181 @@
+package store
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A child process of a test is the test's own binary, told by the environment what to do.
+const (
+	childPath = "OUTCROP_STORE_TEST_PATH"
+	childRun  = "OUTCROP_STORE_TEST_RUN"
+	childLast = "OUTCROP_STORE_TEST_LAST"
+)
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childPath); path != "" {
+		if err := ingest(path, os.Getenv(childRun), os.Getenv(childLast)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// ingest puts 20 rows at each step from 0 and prints each step that is committed.
+func ingest(path, id, last string) error {
+	end, err := strconv.Atoi(last)
+	if err != nil {
+		return err
+	}
+	db, err := Open(path)
+	if err != nil {
+		return err
+	}
+	if err := db.PutRun(run(id)); err != nil {
+		return err
+	}
+	for step := 0; step <= end; step++ {
+		if err := db.PutRows(id, step, stepRows(step)); err != nil {
+			return err
+		}
+		if _, err := fmt.Println(step); err != nil {
+			return err
+		}
+	}
+	return db.Close()
+}
+
+func stepRows(step int) []Row {
+	rows := make([]Row, 20)
+	for i := range rows {
+		rows[i] = row("top1", i, float64(step*100+i))
+	}
+	return rows
+}
+
+func child(path, id string, last int) *exec.Cmd {
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), childPath+"="+path, childRun+"="+id, childLast+"="+strconv.Itoa(last))
+	return c
+}
+
+func TestKilledWriterLosesNothingCommitted(t *testing.T) {
+	dir := t.TempDir()
+	results := open(t, filepath.Join(dir, "results.db"))
+	for kill := range 10 {
+		path := filepath.Join(dir, fmt.Sprint(kill, ".db"))
+		c := child(path, fmt.Sprint("run", kill), 1_000_000)
+		out, err := c.StdoutPipe()
+		must(t, err)
+		must(t, c.Start())
+		lines := bufio.NewReader(out)
+		committed := -1
+		for committed < kill*7 {
+			line, err := lines.ReadString('\n')
+			must(t, err)
+			committed, err = strconv.Atoi(strings.TrimSpace(line))
+			must(t, err)
+		}
+		// Merging while it writes takes what is committed.
+		if got, err := results.Merge(path); err != nil || got.Rows < 20*(committed+1) || got.Rows%20 != 0 {
+			t.Errorf("merging the growing shard gave %+v, %v; %d steps were committed", got, err, committed+1)
+		}
+		time.Sleep(time.Duration(kill) * time.Millisecond) // falls into another part of a transaction each time
+		must(t, c.Process.Kill())
+		rest, err := io.ReadAll(lines)
+		must(t, err)
+		_ = c.Wait() // it was killed
+		if whole := strings.Fields(string(rest[:strings.LastIndexByte(string(rest), '\n')+1])); len(whole) > 0 {
+			committed, err = strconv.Atoi(whole[len(whole)-1])
+			must(t, err)
+		}
+		must(t, second(results.Merge(path)))
+		checkSteps(t, results, fmt.Sprint("run", kill), committed)
+		shard := open(t, path)
+		must(t, shard.Check())
+		checkSteps(t, shard, fmt.Sprint("run", kill), committed)
+	}
+	must(t, results.Check())
+	conflicts, err := results.Conflicts()
+	must(t, err)
+	if len(conflicts) != 0 {
+		t.Errorf("%d conflicts", len(conflicts))
+	}
+}
+
+// checkSteps expects whole steps from 0 to at least last, with the values that were put.
+func checkSteps(t *testing.T, db *DB, id string, last int) {
+	t.Helper()
+	series, err := db.Series(Select{Run: id})
+	must(t, err)
+	if len(series) != 20 {
+		t.Fatalf("%s: %d series", id, len(series))
+	}
+	for i, s := range series {
+		if len(s.Steps) <= last || len(s.Steps) != len(series[0].Steps) {
+			t.Fatalf("%s: %d steps in layer %d, %d in layer 0, %d were committed", id, len(s.Steps), i, len(series[0].Steps), last+1)
+		}
+		for j, step := range s.Steps {
+			if step != j || s.Values[j] != float64(j*100+i) {
+				t.Fatalf("%s: layer %d has %v at step %d", id, i, s.Values[j], step)
+			}
+		}
+	}
+}
+
+func TestEightProcessesWriteOneNewDatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	var all sync.WaitGroup
+	failed := make([]error, 8)
+	for i := range failed {
+		all.Go(func() {
+			c := child(path, fmt.Sprint("run", i), 30)
+			if out, err := c.CombinedOutput(); err != nil {
+				failed[i] = fmt.Errorf("%w: %s", err, out)
+			}
+		})
+	}
+	all.Wait()
+	must(t, errors.Join(failed...))
+	db := open(t, path)
+	must(t, db.Check())
+	for i := range failed {
+		checkSteps(t, db, fmt.Sprint("run", i), 30)
+	}
+}
+
+func TestOneHandleSharedByGoroutines(t *testing.T) {
+	dir := t.TempDir()
+	shard := open(t, filepath.Join(dir, "shard.db"))
+	must(t, shard.PutRun(run("s")))
+	db := open(t, filepath.Join(dir, "a.db"))
+	var all sync.WaitGroup
+	failed := make([]error, 8)
+	for i := range failed {
+		all.Go(func() {
+			id := fmt.Sprint("run", i)
+			failed[i] = db.PutRun(run(id))
+			for step := range 5 {
+				_, err := db.Merge(shard.Path())
+				failed[i] = errors.Join(failed[i], err, db.PutRows(id, step, stepRows(step)))
+			}
+		})
+	}
+	all.Wait()
+	must(t, errors.Join(failed...))
+	for i := range failed {
+		checkSteps(t, db, fmt.Sprint("run", i), 4)
+	}
+}
