@@ -113,15 +113,16 @@ func second(_ MergeResult, err error) error { return err }
 func TestMergeTellsConflictsFromDifferences(t *testing.T) {
 	dir := t.TempDir()
 	results := open(t, filepath.Join(dir, "results.db"))
+	sometimes := []float64{math.NaN(), 1, math.NaN()} // where only one of two values is NaN, they differ
 	for i, cpu := range []string{"some", "some", "another"} {
 		path := filepath.Join(dir, fmt.Sprint(i, ".db"))
 		shard := open(t, path)
 		r := run("r")
 		r.CPU = cpu
 		must(t, shard.PutRun(r))
-		must(t, shard.PutRows("r", 1, []Row{row("top1", 0, 1), row("top1", 1, float64(i)), row("top1", 2, math.NaN())}))
+		must(t, shard.PutRows("r", 1, []Row{row("top1", 0, 1), row("top1", 1, float64(i)), row("top1", 2, math.NaN()), row("top1", 3, sometimes[i])}))
 		for _, want := range []MergeResult{
-			[]MergeResult{{Runs: 1, Rows: 3}, {Conflicts: 1}, {Differences: 1}}[i],
+			[]MergeResult{{Runs: 1, Rows: 4}, {Conflicts: 2}, {Differences: 1}}[i],
 			{},
 		} {
 			got, err := results.Merge(path)
@@ -133,7 +134,8 @@ func TestMergeTellsConflictsFromDifferences(t *testing.T) {
 	}
 	conflicts, err := results.Conflicts()
 	must(t, err)
-	if len(conflicts) != 1 || conflicts[0].Kept != 0 || conflicts[0].Other != 1 || conflicts[0].Layer != 1 {
+	if len(conflicts) != 2 || conflicts[0].Kept != 0 || conflicts[0].Other != 1 || conflicts[0].Layer != 1 ||
+		!math.IsNaN(conflicts[1].Kept) || conflicts[1].Other != 1 {
 		t.Errorf("conflicts %+v", conflicts)
 	}
 	differences, err := results.Differences()
@@ -145,7 +147,7 @@ func TestMergeTellsConflictsFromDifferences(t *testing.T) {
 	above := open(t, filepath.Join(dir, "above.db"))
 	got, err := above.Merge(filepath.Join(dir, "results.db"))
 	must(t, err)
-	if want := (MergeResult{Runs: 1, Rows: 3, Conflicts: 1, Differences: 1}); got != want {
+	if want := (MergeResult{Runs: 1, Rows: 4, Conflicts: 2, Differences: 1}); got != want {
 		t.Errorf("merging the results brought %+v, want %+v", got, want)
 	}
 	if dump(t, above) != dump(t, results) {
