@@ -1,0 +1,246 @@
+package plots
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"image/png"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/plots/plotstest"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// labels are texts that each figure must show; every figure has a step axis.
+var labels = map[string][]string{
+	"emergence": {"training step (updates)", "top-1 / median of |h| (ratio)", "block 0", "block 1", "(fit R² 0.96 to 0.98)", "Gaussian activations (5.65)", ">0<", ">1,000<"},
+	"heatmap":   {"training step (updates)", "block", "top-1 / median of |h| (ratio)", "gated"},
+	"loss":      {"training step (updates)", "held-out loss (nats/token)", "backcopy risk (nats/token)", "bigram risk over its floor (nats/token)"},
+	"sinks":     {"training step (updates)", "attention to the first token (share)", "uniform attention (0.059)"}, // .0594 at T=64, arXiv 2410.13835's start
+}
+
+func fixture(t *testing.T) *store.DB {
+	db := plotstest.Open(t)
+	plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline", "gated", "single-scale"}, 2)
+	return db
+}
+
+// Every registered figure is drawn twice from one database.
+func TestFigures(t *testing.T) {
+	db := fixture(t)
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			first, second := filepath.Join(t.TempDir(), "a", "b"), t.TempDir()
+			paths, err := Draw(db, plotstest.Sweep, name, first)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := Draw(db, plotstest.Sweep, name, second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := []string{filepath.Join(first, name+".svg"), filepath.Join(first, name+".png")}; !slices.Equal(paths, want) {
+				t.Errorf("files %v, want %v", paths, want)
+			}
+			for i := range paths {
+				if !bytes.Equal(content(t, paths[i]), content(t, again[i])) {
+					t.Errorf("%s differs when drawn again", filepath.Base(paths[i]))
+				}
+			}
+			if left, err := os.ReadDir(first); err != nil || len(left) != 2 {
+				t.Errorf("%d files in the folder, want 2 (%v)", len(left), err)
+			}
+			if _, err := png.Decode(bytes.NewReader(content(t, paths[1]))); err != nil {
+				t.Error(err)
+			}
+			svg := content(t, paths[0])
+			validXML(t, svg)
+			if len(labels[name]) == 0 {
+				t.Errorf("no labels are known for the figure %s: say in this test what it must show", name)
+			}
+			for _, label := range labels[name] {
+				if !bytes.Contains(svg, []byte(label)) {
+					t.Errorf("the SVG lacks the text %q", label)
+				}
+			}
+			caption, err := Caption(db, plotstest.Sweep, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range []string{"2 seeds per arm", "6 of 6 runs", "baseline 01005eed (seed 0), 01015eed (seed 1)"} {
+				if !strings.Contains(caption, part) {
+					t.Errorf("the caption lacks %q: %s", part, caption)
+				}
+			}
+		})
+	}
+}
+
+func TestDrawnAgainFromAnotherHandle(t *testing.T) {
+	db := fixture(t)
+	before, _, err := SVG(db, plotstest.Sweep, "emergence")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readOnly, err := store.OpenReadOnly(db.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = readOnly.Close() }()
+	after, _, err := SVG(readOnly, plotstest.Sweep, "emergence")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(before, after) {
+		t.Error("the figure differs when drawn from a read-only handle")
+	}
+}
+
+// Names are input: they may hold markup, control characters and more than a line.
+func TestHostileNames(t *testing.T) {
+	db := plotstest.Open(t)
+	sweep := "\"><script>&\x01\n" + strings.Repeat("long ", 60)
+	plotstest.Fill(t, db, sweep, []string{"<b>\x02", strings.Repeat("w", 300), "a&b"}, 1)
+	for _, name := range Names() {
+		svg, _, err := SVG(db, sweep, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		validXML(t, svg)
+		if bytes.Contains(svg, []byte("<script")) || bytes.Contains(svg, []byte("<b>")) {
+			t.Errorf("%s: a name is not escaped", name)
+		}
+	}
+}
+
+// A value that was not a number, a planned run and an arm without rows leave a gap, not a failure.
+func TestGaps(t *testing.T) {
+	db := plotstest.Open(t)
+	for id, rows := range map[string][]store.Row{
+		"aaaa": {{Site: ratioSite, Statistic: ratioStatistic, Head: -1, Idx: -1, Value: math.NaN()}},
+		"bbbb": {{Site: ratioSite, Statistic: ratioStatistic, Head: -1, Idx: -1, Value: 5}},
+	} {
+		if err := db.PutRun(store.Run{ID: id, Status: "diverged"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.PutRows(id, 0, rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := store.Sweep{Name: "gaps", Arms: []store.Arm{{Name: "nan"}, {Name: "one", Order: 1}, {Name: "planned", Order: 2}}}
+	members := []store.Member{{Sweep: "gaps", Arm: "nan", Run: "aaaa"}, {Sweep: "gaps", Arm: "one", Run: "bbbb"}, {Sweep: "gaps", Arm: "planned", Run: "cccc"}}
+	if err := db.PutSweep(s, members); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"emergence", "heatmap"} {
+		svg, caption, err := SVG(db, "gaps", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		validXML(t, svg)
+		if bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) {
+			t.Errorf("%s: a coordinate is not finite", name)
+		}
+		if want := "1 of 3 runs: one bbbb (seed 0)."; !strings.HasSuffix(caption, want) {
+			t.Errorf("%s: caption %q, want the end %q", name, caption, want)
+		}
+	}
+	if _, _, err := SVG(db, "gaps", "sinks"); err == nil || !strings.Contains(err.Error(), "none of its 3 runs has a value of first_token_attention") {
+		t.Errorf("sinks without rows: %v", err)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	empty, full := plotstest.Open(t), fixture(t)
+	for _, c := range []struct {
+		db            *store.DB
+		sweep, figure string
+		want          string
+	}{
+		{empty, "fixture", "emergence", "plots: drawing emergence: the database holds no sweep"},
+		{full, "fixtures", "loss", `plots: drawing loss: unknown sweep "fixtures", did you mean "fixture"? (fixture)`},
+		{full, "", "loss", `plots: drawing loss: unknown sweep "" (fixture)`},
+		{full, "fixture", "emergance", `plots: unknown figure "emergance", did you mean "emergence"? (emergence, heatmap, loss, sinks)`},
+	} {
+		dir := filepath.Join(t.TempDir(), "figures")
+		if _, err := Draw(c.db, c.sweep, c.figure, dir); err == nil || err.Error() != c.want {
+			t.Errorf("%q %q: %v, want %s", c.sweep, c.figure, err, c.want)
+		}
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%q %q: the folder was made though nothing was drawn", c.sweep, c.figure)
+		}
+	}
+}
+
+// Up to 56 arms look different in colour, and eight in grey.
+func TestArmStylesDiffer(t *testing.T) {
+	seen := map[armStyle]bool{}
+	for i := range 56 {
+		if seen[styleOf(i)] {
+			t.Errorf("arm %d looks like an earlier one", i)
+		}
+		seen[styleOf(i)] = true
+	}
+}
+
+// The lightness of the heat map's colours rises all along, so that grey print keeps the order (Rec. 709 luma).
+func TestShadeRises(t *testing.T) {
+	last := -1.0
+	for i := range 101 {
+		c := shade(float64(i) / 100)
+		luma := .2126*float64(c.R) + .7152*float64(c.G) + .0722*float64(c.B)
+		if luma < last {
+			t.Errorf("at %d %% the luma falls from %.1f to %.1f", i, last, luma)
+		}
+		last = luma
+	}
+}
+
+// Worked by hand: of steps 0, 1 and 2 the last is there in one curve of three.
+func TestMedian(t *testing.T) {
+	m := median([]curve{
+		{steps: []float64{0, 1, 2}, values: []float64{1, 10, 5}},
+		{steps: []float64{0, 1}, values: []float64{3, 20}},
+		{steps: []float64{0}, values: []float64{2}},
+	})
+	if !slices.Equal(m.steps, []float64{0, 1}) || !slices.Equal(m.values, []float64{2, 15}) {
+		t.Errorf("%v %v, want [0 1] [2 15]", m.steps, m.values)
+	}
+}
+
+// Exact: one |x| has mean sqrt(2/pi), so the ratio is .7978846/.6744898. 7 for 2.6e5 scalars is of arXiv 2508.03616's
+// setting, to one digit.
+func TestGaussianRatio(t *testing.T) {
+	if got, want := gaussianRatio(1), math.Sqrt(2/math.Pi)/.6744897501960817; math.Abs(got-want) > 1e-6 {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := gaussianRatio(260_000); math.Abs(got-7) > .1 {
+		t.Errorf("%v, want 7.0", got)
+	}
+}
+
+func content(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func validXML(t *testing.T, b []byte) {
+	t.Helper()
+	for d := xml.NewDecoder(bytes.NewReader(b)); ; {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatalf("not XML: %v", err)
+		}
+	}
+}

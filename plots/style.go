@@ -1,0 +1,123 @@
+package plots
+
+import (
+	"image/color"
+	"strings"
+	"unicode"
+
+	"golang.org/x/image/font"
+	"gonum.org/v1/plot"
+	plotfont "gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// armColors are those of Okabe and Ito, told apart by the colour-blind, without the yellow, which fades on white.
+var armColors = []color.NRGBA{
+	{0x00, 0x72, 0xB2, 0xFF}, // blue
+	{0xD5, 0x5E, 0x00, 0xFF}, // vermillion
+	{0x00, 0x9E, 0x73, 0xFF}, // bluish green
+	{0xCC, 0x79, 0xA7, 0xFF}, // reddish purple
+	{0xE6, 0x9F, 0x00, 0xFF}, // orange
+	{0x56, 0xB4, 0xE9, 0xFF}, // sky blue
+	{0x00, 0x00, 0x00, 0xFF}, // black
+}
+
+// armGlyphs tell arms apart in grey print. Their number shares no factor with that of the colours: 56 arms differ.
+var armGlyphs = []draw.GlyphDrawer{
+	draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.CrossGlyph{},
+	draw.RingGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.PlusGlyph{},
+}
+
+var (
+	ink   = color.NRGBA{0x22, 0x22, 0x22, 0xFF}
+	quiet = color.NRGBA{0x66, 0x66, 0x66, 0xFF}
+	faint = color.NRGBA{0xE6, 0xE6, 0xE6, 0xFF}
+	paper = color.NRGBA{0xFF, 0xFF, 0xFF, 0xFF}
+)
+
+// fitDashes mean "fitted" in every figure.
+var fitDashes = []vg.Length{4, 2.5}
+
+// armStyle is how an arm looks in every figure, by its place in the sweep.
+type armStyle struct {
+	color color.NRGBA
+	glyph draw.GlyphDrawer
+}
+
+func styleOf(arm int) armStyle {
+	return armStyle{armColors[arm%len(armColors)], armGlyphs[arm%len(armGlyphs)]}
+}
+
+func (s armStyle) line(width vg.Length, alpha uint8, dashes []vg.Length) draw.LineStyle {
+	return draw.LineStyle{Color: faded(s.color, alpha), Width: width, Dashes: dashes}
+}
+
+func (s armStyle) marker(radius vg.Length, alpha uint8) draw.GlyphStyle {
+	return draw.GlyphStyle{Color: faded(s.color, alpha), Radius: radius, Shape: s.glyph}
+}
+
+func faded(c color.NRGBA, alpha uint8) color.NRGBA {
+	c.A = alpha
+	return c
+}
+
+// lettering is Liberation Sans of that size in points, anchored at the left of the baseline.
+func lettering(size vg.Length, c color.Color) text.Style {
+	return text.Style{
+		Color:   c,
+		Font:    plotfont.Font{Typeface: "Liberation", Variant: "Sans", Size: size},
+		Handler: plot.DefaultTextHandler,
+	}
+}
+
+func bold(s text.Style) text.Style {
+	s.Font.Weight = font.WeightBold
+	return s
+}
+
+func aligned(s text.Style, x text.XAlignment, y text.YAlignment) text.Style {
+	s.XAlign, s.YAlign = x, y
+	return s
+}
+
+// printable makes a name safe to draw on one line: what has no glyph becomes a dot.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
+			return r
+		}
+		return '·'
+	}, s)
+}
+
+// shortened cuts a text that is wider than width.
+func shortened(s string, style text.Style, width vg.Length) string {
+	if style.Width(s) <= width {
+		return s
+	}
+	runes := []rune(s)
+	for len(runes) > 0 && style.Width(string(runes)+"…") > width {
+		runes = runes[:len(runes)-1]
+	}
+	return string(runes) + "…"
+}
+
+// wrapped breaks a text at spaces into lines no wider than width.
+func wrapped(s string, style text.Style, width vg.Length) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(s) {
+		longer := strings.TrimSpace(line + " " + word)
+		if line != "" && style.Width(longer) > width {
+			lines = append(lines, line)
+			longer = word
+		}
+		line = longer
+	}
+	if line == "" {
+		return lines
+	}
+	return append(lines, shortened(line, style, width))
+}
