@@ -51,6 +51,26 @@ func (ratioTicks) Ticks(lo, hi float64) []plot.Tick {
 	return ticks
 }
 
+// roundTicks label multiples of 1, 2 or 5 times a power of ten, four to eight of them.
+type roundTicks struct{}
+
+// Ticks implements plot.Ticker.
+func (roundTicks) Ticks(lo, hi float64) []plot.Tick {
+	power := math.Floor(math.Log10((hi - lo) / 8))
+	step := math.Pow(10, power)
+	for _, k := range []float64{1, 2, 5, 10} {
+		if step = k * math.Pow(10, power); (hi-lo)/step <= 8 {
+			break
+		}
+	}
+	places := max(0, int(-math.Floor(math.Log10(step)+1e-9)))
+	var ticks []plot.Tick
+	for i := math.Ceil(lo/step - 1e-9); i <= math.Floor(hi/step+1e-9); i++ {
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step, 'f', places, 64)})
+	}
+	return ticks
+}
+
 // logarithmic tells whether values are all positive and span more than a decade.
 func logarithmic(lo, hi float64) bool { return lo > 0 && hi/lo > 10 }
 
@@ -62,6 +82,7 @@ func scaleY(p *plot.Plot, lo, hi float64) {
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, ratioTicks{}
 		return
 	}
+	p.Y.Tick.Marker = roundTicks{}
 	room := .06 * (hi - lo)
 	if room == 0 {
 		room = .5

@@ -51,12 +51,12 @@ func emergence(db *store.DB, sweep string) (Drawing, string, error) {
 	}
 	pg := page{
 		title: "Massive activations emerge during training: " + e.name,
-		subtitle: "Largest activation over the median one in each block's output. Points: every seed; bold: an arm's median; " +
-			"dashed: the emergence curve A exp(-λx) ln x + K, x = γt + t0, fitted to each seed.",
-		cols: columns(len(layers)), height: 200,
+		subtitle: "The largest activation over the median one, in each block's output: one outlier rising out of a flat plain.\n" +
+			"Points: every seed. Bold: an arm's median. Dashed: the curve A exp(-λx) ln x + K, x = γt + t0, fitted to each seed.",
+		cols: columns(len(layers)), height: 150,
 	}
 	for k, layer := range layers {
-		p := panel(fmt.Sprintf("block %d", layer), k, len(layers), pg.cols, stepLabel, ratioLabel)
+		p := panel(k, len(layers), pg.cols, stepLabel, ratioLabel)
 		scaleX(p, lastStep(curves))
 		scaleY(p, values.lo, values.hi)
 		p.Add(grid{})
@@ -69,11 +69,11 @@ func emergence(db *store.DB, sweep string) (Drawing, string, error) {
 		for i, a := range e.arms {
 			addFitted(p, a, ofLayer(curves[i], layer), fits[i])
 		}
-		pg.panels = append(pg.panels, p)
+		pg.panels, pg.titles = append(pg.panels, p), append(pg.titles, fmt.Sprintf("block %d", layer))
 	}
 	for i, a := range e.arms {
 		if len(curves[i]) > 0 {
-			pg.legend = append(pg.legend, a.entry(a.name+goodness(fits[i])))
+			pg.legend = append(pg.legend, entry{a.name + goodness(fits[i]), a.style.line(2.4, 0x70, nil), a.style.marker(2.4, 0xFF)})
 		}
 	}
 	pg.legend = append(pg.legend, entry{text: "fitted emergence curve", line: draw.LineStyle{Color: ink, Width: 1.1, Dashes: fitDashes}})
@@ -108,9 +108,9 @@ func (e experiment) fits(a arm) ([]store.Fit, error) {
 // addMeasured draws every seed's points, and the median as a line.
 func addMeasured(p *plot.Plot, a arm, curves []curve) {
 	m := median(curves)
-	p.Add(stroke{m.steps, m.values, a.style.line(1.7, 0xFF, nil)})
+	p.Add(stroke{m.steps, m.values, a.style.line(2.4, 0x70, nil)})
 	for _, c := range curves {
-		p.Add(marks{x: c.steps, y: c.values, style: a.style.marker(1.7, 0xB0)})
+		p.Add(marks{x: c.steps, y: c.values, style: a.style.marker(1.8, 0xC0)})
 	}
 }
 
@@ -120,10 +120,10 @@ func addFitted(p *plot.Plot, a arm, curves []curve, fits []store.Fit) {
 			if f.Run != c.run || f.Layer != c.layer {
 				continue
 			}
-			x := between(c.steps[0], c.steps[len(c.steps)-1], 200)
 			s := stroke{style: a.style.line(1.1, 0xFF, fitDashes)}
-			for _, t := range x {
-				if y := fit.Eval(fit.Result{Family: f.Family, Params: f.Params}, t); !math.IsNaN(y) && !math.IsInf(y, 0) && (p.Y.Scale != plot.Normalizer(plot.LogScale{}) || y > 0) {
+			for _, t := range between(c.steps[0], c.steps[len(c.steps)-1], 200) {
+				y := fit.Eval(fit.Result{Family: f.Family, Params: f.Params}, t)
+				if y >= p.Y.Min && y <= p.Y.Max {
 					s.x, s.y = append(s.x, t), append(s.y, y)
 				}
 			}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"image/color"
 	"math"
-	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -48,18 +47,17 @@ func heatmap(db *store.DB, sweep string) (Drawing, string, error) {
 		title:    "Where and when the ratio rises: " + e.name,
 		subtitle: "Largest activation over the median one in each block's output; an arm's median over its seeds.",
 		cols:     min(3, len(drawn)),
-		height:   vg.Length(74 + min(14*len(layers), 150)),
-		bar:      &colorBar{extent: values, label: ratioLabel},
+		height:   vg.Length(60 + min(10*len(layers), 120)),
+		bar:      &colorBar{extent: values, label: "top-1 / median of |h|"},
 	}
 	for k, i := range drawn {
-		p := panel("", k, len(drawn), pg.cols, stepLabel, "block")
-		p.Title.Text = shortened(e.arms[i].name, p.Title.TextStyle, (pageWidth-2*margin-barWidth)/vg.Length(pg.cols)-60)
+		p := panel(k, len(drawn), pg.cols, stepLabel, "block")
 		scaleX(p, lastStep(curves))
 		p.X.Max++ // the last cell has a width, too
 		p.Y.Min, p.Y.Max = float64(layers[0])-.5, float64(layers[len(layers)-1])+.5
 		p.Y.Tick.Marker = blockTicks(layers)
 		p.Add(cells{medians[i], values})
-		pg.panels = append(pg.panels, p)
+		pg.panels, pg.titles = append(pg.panels, p), append(pg.titles, e.arms[i].name)
 	}
 	has := drawnRuns(curves)
 	caption := fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block (y) at each probed step (x, log(1 + step)); "+
@@ -95,9 +93,10 @@ func (h cells) Plot(c draw.Canvas, p *plot.Plot) {
 			if i+1 < len(row.steps) {
 				next = row.steps[i+1]
 			}
-			x0, x1 := trX(step), trX(next)
+			// A cell reaches under its right and upper neighbours, which are painted later, so that no seam shines through.
+			x1, y1 := min(trX(next)+.5, c.Max.X), min(y1+.5, c.Max.Y)
 			c.SetColor(shade(h.extent.position(row.values[i])))
-			c.Fill(vg.Rectangle{Min: vg.Point{X: x0, Y: y0}, Max: vg.Point{X: x1 + .15, Y: y1}}.Path())
+			c.Fill(vg.Rectangle{Min: vg.Point{X: trX(step), Y: y0}, Max: vg.Point{X: x1, Y: y1}}.Path())
 		}
 	}
 }
@@ -136,41 +135,40 @@ type colorBar struct {
 	label  string
 }
 
-func (b colorBar) paint(c draw.Canvas) {
-	const bars, width = 64, 12
-	bottom, top := c.Min.Y+34, c.Max.Y-16
-	height := top - bottom
+// paint draws the bar with its lower left corner at a point, its labels right of it.
+func (b colorBar) paint(c draw.Canvas, at vg.Point, height vg.Length) {
+	const bars, width = 128, 12
 	for i := range bars {
-		y := bottom + height*vg.Length(i)/bars
+		y := at.Y + height*vg.Length(i)/bars
 		c.SetColor(shade((float64(i) + .5) / bars))
-		c.Fill(vg.Rectangle{Min: vg.Point{X: c.Min.X, Y: y}, Max: vg.Point{X: c.Min.X + width, Y: min(y+height/bars+.15, top)}}.Path())
+		c.Fill(vg.Rectangle{Min: vg.Point{X: at.X, Y: y}, Max: vg.Point{X: at.X + width, Y: at.Y + height}}.Path())
 	}
 	style := aligned(lettering(textSize-1, quiet), draw.XLeft, draw.YCenter)
-	var last vg.Length = -100
-	for _, v := range b.ticks() {
-		y := bottom + height*vg.Length(b.extent.position(v))
-		if y-last < 9 {
-			continue
-		}
-		last = y
-		c.StrokeLine2(draw.LineStyle{Color: quiet, Width: .5}, c.Min.X+width, y, c.Min.X+width+3, y)
-		c.FillText(style, vg.Point{X: c.Min.X + width + 5, Y: y}, short(v))
+	for _, v := range b.ticks(height) {
+		y := at.Y + height*vg.Length(b.extent.position(v))
+		c.StrokeLine2(draw.LineStyle{Color: quiet, Width: .5}, at.X+width, y, at.X+width+3, y)
+		c.FillText(style, vg.Point{X: at.X + width + 5, Y: y}, short(v))
 	}
 	label := aligned(lettering(textSize, ink), draw.XCenter, draw.YBottom)
 	label.Rotation = math.Pi / 2
-	c.FillText(label, vg.Point{X: c.Max.X, Y: bottom + height/2}, shortened(b.label, label, height+30))
+	c.FillText(label, vg.Point{X: at.X + barWidth - 4, Y: at.Y + height/2}, b.label)
 }
 
-// ticks are the ends and the round values between them.
-func (b colorBar) ticks() []float64 {
-	ticks := []float64{b.extent.lo, b.extent.hi}
+// ticks are the ends and those round values between them that leave room for their labels.
+func (b colorBar) ticks(height vg.Length) []float64 {
+	ticks := []float64{b.extent.lo}
+	far := func(v, from float64) bool {
+		return math.Abs(b.extent.position(v)-b.extent.position(from))*float64(height) > textSize+2
+	}
 	if b.extent.lo > 0 {
 		for _, t := range (ratioTicks{}).Ticks(b.extent.lo, b.extent.hi) {
-			if t.Label != "" {
+			if t.Label != "" && far(t.Value, ticks[len(ticks)-1]) && far(t.Value, b.extent.hi) {
 				ticks = append(ticks, t.Value)
 			}
 		}
 	}
-	slices.Sort(ticks)
-	return slices.Compact(ticks)
+	if b.extent.hi > b.extent.lo {
+		ticks = append(ticks, b.extent.hi)
+	}
+	return ticks
 }

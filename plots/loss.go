@@ -18,7 +18,7 @@ func loss(db *store.DB, sweep string) (Drawing, string, error) {
 	metrics := []struct{ statistic, title, label string }{
 		{"heldout_loss", "held-out loss", "held-out loss (nats/token)"},
 		{"backcopy_risk", "backcopy risk", "backcopy risk (nats/token)"},
-		{"bigram_risk", "bigram risk", "bigram risk over its floor (nats/token)"},
+		{"bigram_risk", "bigram risk", "excess over the floor (nats/token)"},
 	}
 	var shown [][][]curve
 	var kept []int
@@ -40,14 +40,12 @@ func loss(db *store.DB, sweep string) (Drawing, string, error) {
 	pg := page{
 		title:    "What the arms learn: " + e.name,
 		subtitle: "On held-out sequences. Thin: each seed; bold: an arm's median.",
-		cols:     1, height: 200,
+		cols:     len(shown), height: 140,
 	}
-	// Every panel has a quantity of its own, so each labels its own y axis.
-	pg.cols = len(shown)
 	what := ""
 	for k, curves := range shown {
 		m := metrics[kept[k]]
-		p := panel(m.title, 0, 1, 1, stepLabel, m.label)
+		p := panel(0, 1, 1, stepLabel, m.label) // each quantity has a y axis of its own
 		var values extent
 		for _, cs := range curves {
 			for _, c := range cs {
@@ -62,7 +60,7 @@ func loss(db *store.DB, sweep string) (Drawing, string, error) {
 				addCurves(p, i, a, curves[i])
 			}
 		}
-		pg.panels = append(pg.panels, p)
+		pg.panels, pg.titles = append(pg.panels, p), append(pg.titles, m.title)
 		if k > 0 {
 			what += ", "
 		}

@@ -1,6 +1,8 @@
 package plots
 
 import (
+	"strings"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -20,10 +22,11 @@ const (
 // where it can overlap nothing.
 type page struct {
 	title    string
-	subtitle string
+	subtitle string // its lines are wrapped
 	cols     int
-	height   vg.Length // of a panel, axes included
+	height   vg.Length // of a panel's data area
 	panels   []*plot.Plot
+	titles   []string // of the panels
 	legend   []entry
 	bar      *colorBar // right of the panels; may be nil
 }
@@ -39,19 +42,28 @@ const (
 	sampleWidth = 22 // of an entry's line
 	sampleSpace = 5  // between sample and text
 	entrySpace  = 16 // between entries
-	barWidth    = 66 // colour bar with its labels
+	barWidth    = 56 // colour bar with its labels
 )
 
 // drawing lays the page out from top to bottom.
 func (p page) drawing() Drawing {
 	body := lettering(textSize, quiet)
-	subtitle := wrapped(p.subtitle, body, pageWidth-2*margin)
+	var subtitle []string
+	for _, line := range strings.Split(p.subtitle, "\n") {
+		subtitle = append(subtitle, wrapped(line, body, pageWidth-2*margin)...)
+	}
 	legend := flow(p.legend)
-	rows := (len(p.panels) + p.cols - 1) / p.cols
-	head := vg.Length(margin + titleSize + 5 + lineHeight*len(subtitle) + 6)
-	foot := vg.Length(margin + lineHeight*len(legend) + 4)
-	panels := vg.Length(rows)*p.height + vg.Length(rows-1)*gap
-	d := Drawing{Title: p.title, Width: pageWidth, Height: head + panels + foot}
+	m := multiples{plots: p.panels, titles: p.titles, cols: p.cols, width: pageWidth - 2*margin, height: p.height}
+	if p.bar != nil {
+		m.width -= barWidth + gap
+	}
+	m = m.measured()
+	head := vg.Length(margin + titleSize + 5 + lineHeight*len(subtitle) + 4)
+	foot := vg.Length(margin + lineHeight*len(legend))
+	if len(legend) > 0 {
+		foot += 6
+	}
+	d := Drawing{Title: p.title, Width: pageWidth, Height: head + m.total() + foot}
 	d.Paint = func(c draw.Canvas) {
 		c.SetColor(paper)
 		c.Fill(c.Path())
@@ -64,35 +76,18 @@ func (p page) drawing() Drawing {
 			c.FillText(body, vg.Point{X: c.Min.X + margin, Y: y + 2}, line)
 		}
 		area := draw.Crop(c, margin, -margin, foot, -head)
+		m.paint(area)
 		if p.bar != nil {
-			p.bar.paint(draw.Crop(area, area.Max.X-area.Min.X-barWidth, 0, 0, 0))
-			area.Max.X -= barWidth + gap
+			height := min(m.total()-panelTitle-m.below[len(m.below)-1], 180)
+			p.bar.paint(c, vg.Point{X: area.Max.X - barWidth, Y: area.Max.Y - panelTitle - height}, height)
 		}
-		p.paintPanels(area, rows)
-		y = c.Min.Y + foot - 4
+		y = c.Min.Y + foot - 6
 		for _, row := range legend {
 			y -= lineHeight
-			paintRow(c, row, c.Min.X+margin, y)
+			paintRow(c, row, c.Min.X+margin, y+2)
 		}
 	}
 	return d
-}
-
-// paintPanels draws the plots with their data areas aligned.
-func (p page) paintPanels(c draw.Canvas, rows int) {
-	grid := make([][]*plot.Plot, rows)
-	for i := range grid {
-		grid[i] = make([]*plot.Plot, p.cols)
-		copy(grid[i], p.panels[i*p.cols:min((i+1)*p.cols, len(p.panels))])
-	}
-	tiles := draw.Tiles{Rows: rows, Cols: p.cols, PadX: gap, PadY: gap}
-	for i, row := range plot.Align(grid, tiles, c) {
-		for j, canvas := range row {
-			if grid[i][j] != nil {
-				grid[i][j].Draw(canvas)
-			}
-		}
-	}
 }
 
 // flow breaks a legend into rows that fit the page. A text too wide for a row of its own is cut.
@@ -132,12 +127,9 @@ func paintRow(c draw.Canvas, row []entry, x, y vg.Length) {
 
 // panel is an empty plot in the style of all figures. Its axes have labels where the page's grid has its left and
 // lower edge.
-func panel(title string, index, count, cols int, xLabel, yLabel string) *plot.Plot {
+func panel(index, count, cols int, xLabel, yLabel string) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil
-	p.Title.Text = title
-	p.Title.TextStyle = aligned(bold(lettering(textSize, ink)), draw.XCenter, draw.YTop)
-	p.Title.Padding = 3
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
 		a.Label.TextStyle.Font = lettering(textSize, ink).Font
 		a.Label.TextStyle.Color = ink

@@ -31,13 +31,13 @@ func sinks(db *store.DB, sweep string) (Drawing, string, error) {
 	contexts := e.shapes(func(context, _ int) int { return context })
 	pg := page{
 		title:    "Attention sinks on the first token: " + e.name,
-		subtitle: "Share of attention that ordinary queries pay to the first token, in each block's strongest head. Thin: each seed; bold: an arm's median.",
-		cols:     columns(len(layers)), height: 190,
+		subtitle: "Share of attention that ordinary queries pay to the first token, in each block's strongest head.\nThin: each seed; bold: an arm's median.",
+		cols:     columns(len(layers)), height: 140,
 	}
 	for k, layer := range layers {
-		p := panel(fmt.Sprintf("block %d", layer), k, len(layers), pg.cols, stepLabel, "attention to the first token (share)")
+		p := panel(k, len(layers), pg.cols, stepLabel, "attention to the first token (share)")
 		scaleX(p, lastStep(curves))
-		p.Y.Min, p.Y.Max = 0, 1
+		p.Y.Min, p.Y.Max, p.Y.Tick.Marker = 0, 1, roundTicks{}
 		p.Add(grid{})
 		for _, t := range contexts {
 			p.Add(level(uniformAttention(t)))
@@ -47,7 +47,7 @@ func sinks(db *store.DB, sweep string) (Drawing, string, error) {
 				addCurves(p, i, a, of)
 			}
 		}
-		pg.panels = append(pg.panels, p)
+		pg.panels, pg.titles = append(pg.panels, p), append(pg.titles, fmt.Sprintf("block %d", layer))
 	}
 	for i, a := range e.arms {
 		if len(curves[i]) > 0 {

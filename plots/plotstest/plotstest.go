@@ -95,7 +95,7 @@ func fillRun(t testing.TB, db *store.DB, id string, arm, seed, layers int) {
 		base := store.Fit{Run: id, Site: "resid_post", Statistic: "ratio_mean", Layer: layer, Head: -1, Idx: -1, N: len(Steps), TPeak: math.NaN(), FPeak: math.NaN()}
 		planted, constant := base, base
 		planted.Family, planted.Params, planted.Best = "emergence", Emergence(arm, seed, layer), true
-		planted.R2, planted.AICc, planted.TPeak, planted.Regime = .985-.01*float64(seed)-.02*float64(layer), -31.5, 640, "logarithmic increase"
+		planted.R2, planted.AICc, planted.TPeak, planted.Regime = .98-.01*float64(seed)-.02*float64(layer), -31.5, 640, "logarithmic increase"
 		constant.Family, constant.Params, constant.AICc, constant.Message = "constant", map[string]float64{"K": 5.4}, 12.25, ""
 		fits = append(fits, planted, constant)
 	}
