@@ -1,0 +1,270 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"regexp"
+	"strings"
+
+	"github.com/outcrop-lab/outcrop/plots"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// content is what the page shows, in its order.
+type content struct {
+	Name, Question, Source string
+	Summary                string
+	Arms                   []armRow
+	Figures                []figure
+	Fits                   []fitRow
+	Metrics                []metricRow
+	Risks                  bool // whether some run has them
+	Runs                   []runRow
+	Conflicts              []conflictRow
+	Differences            []differenceRow
+	Commands               []string
+}
+
+type armRow struct {
+	Name    string
+	Differs []setting
+	Runs    int
+	Seeds   string
+}
+
+type setting struct{ Key, Value string }
+
+// figure is a drawing, or the reason why there is none.
+type figure struct {
+	Name, Caption, Missing string
+	SVG                    template.HTML
+}
+
+type runRow struct {
+	store.Run
+	Arm   string
+	Short string
+}
+
+type conflictRow struct {
+	store.Conflict
+	Short, Kept, Other string
+}
+
+type differenceRow struct {
+	store.Difference
+	Short string
+}
+
+func read(db *store.DB, sweep string) (content, error) {
+	s, _, err := db.Sweep(sweep)
+	if err != nil {
+		return content{}, err
+	}
+	if sweep == "" || s.Name == "" {
+		return content{}, errors.New("the database holds no sweep of that name")
+	}
+	members, err := db.RunsOf(sweep)
+	if err != nil {
+		return content{}, err
+	}
+	c := content{Name: s.Name, Question: question(s.Source), Source: s.Source}
+	in := map[string]bool{}
+	status := map[string]int{}
+	for _, m := range members {
+		if !in[m.Run.ID] {
+			status[m.Run.Status]++
+		}
+		in[m.Run.ID] = true
+		c.Runs = append(c.Runs, runRow{Run: m.Run, Arm: m.Member.Arm, Short: short(m.Run.ID)})
+	}
+	c.Summary = summary(len(s.Arms), len(in), status)
+	for _, a := range s.Arms {
+		c.Arms = append(c.Arms, arm(a, members))
+	}
+	if c.Figures, err = figures(db, sweep); err != nil {
+		return content{}, err
+	}
+	if c.Fits, err = fits(db, members); err != nil {
+		return content{}, err
+	}
+	if err := c.readMetrics(db, members); err != nil {
+		return content{}, err
+	}
+	if err := c.readDisagreements(db, in); err != nil {
+		return content{}, err
+	}
+	name := quoted(sweep)
+	c.Commands = []string{"outcrop run " + name + ".yaml", "outcrop plot " + name, "outcrop report " + name}
+	return c, nil
+}
+
+// question is the comment at the head of the sweep file.
+func question(source string) string {
+	var lines []string
+	for line := range strings.Lines(source) {
+		text, comment := strings.CutPrefix(strings.TrimSpace(line), "#")
+		if !comment {
+			break
+		}
+		lines = append(lines, strings.TrimSpace(text))
+	}
+	return strings.TrimSpace(strings.Join(lines, "\n"))
+}
+
+func summary(arms, runs int, status map[string]int) string {
+	text := fmt.Sprintf("%s, %s", count(arms, "arm"), count(runs, "run"))
+	for _, s := range []string{"done", "diverged", "failed", "stopped", "running", store.Planned} {
+		if n := status[s]; n > 0 {
+			text += fmt.Sprintf(", %d %s", n, s)
+		}
+	}
+	return text + "."
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func arm(a store.Arm, members []store.MemberRun) armRow {
+	row := armRow{Name: a.Name, Differs: settings(a.Differs)}
+	var seeds []string
+	for _, m := range members {
+		if m.Member.Arm == a.Name {
+			row.Runs++
+			if s := fmt.Sprint(m.Member.Seed); len(seeds) == 0 || seeds[len(seeds)-1] != s {
+				seeds = append(seeds, s)
+			}
+		}
+	}
+	row.Seeds = strings.Join(seeds, ", ")
+	return row
+}
+
+// settings reads JSON of dotted keys to values, or of maps, or a list of {key, value}, in the order in which it is
+// written. What is none of these is shown as it stands.
+func settings(differs string) []setting {
+	var list []struct {
+		Key   string
+		Value json.RawMessage
+	}
+	if json.Unmarshal([]byte(differs), &list) == nil {
+		var all []setting
+		for _, s := range list {
+			all = append(all, setting{s.Key, plain(s.Value)})
+		}
+		return all
+	}
+	all, err := flattened("", []byte(differs))
+	if err != nil && differs != "" {
+		return []setting{{"", differs}}
+	}
+	return all
+}
+
+// flattened keeps the order of the keys, which a map would lose.
+func flattened(prefix string, object []byte) ([]setting, error) {
+	d := json.NewDecoder(bytes.NewReader(object))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, errors.New("not an object")
+	}
+	var all []setting
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, err
+		}
+		at := prefix + fmt.Sprint(key)
+		inner, err := flattened(at+".", value)
+		if err != nil {
+			all = append(all, setting{at, plain(value)})
+			continue
+		}
+		all = append(all, inner...)
+	}
+	return all, nil
+}
+
+// plain is a JSON value as YAML would have it: a string without its quotes.
+func plain(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return text
+	}
+	return string(value)
+}
+
+// figures are all that the plots know, the emergence first. One that lacks its rows says so.
+func figures(db *store.DB, sweep string) ([]figure, error) {
+	names := []string{"emergence"}
+	for _, name := range plots.Names() {
+		if name != names[0] {
+			names = append(names, name)
+		}
+	}
+	var all []figure
+	for _, name := range names {
+		svg, caption, err := plots.SVG(db, sweep, name)
+		if errors.Is(err, store.ErrCorrupt) {
+			return nil, err
+		}
+		if err != nil {
+			all = append(all, figure{Name: name, Missing: err.Error()})
+			continue
+		}
+		all = append(all, figure{Name: name, Caption: caption, SVG: template.HTML(inline(svg))})
+	}
+	return all, nil
+}
+
+var sized = regexp.MustCompile(`width="[^"]*pt" height="[^"]*pt" viewBox`)
+
+// inline makes of an SVG document an element that takes the width of its card.
+func inline(svg []byte) string {
+	text := string(svg[max(0, bytes.Index(svg, []byte("<svg"))):])
+	return sized.ReplaceAllString(text, "viewBox")
+}
+
+func (c *content) readDisagreements(db *store.DB, in map[string]bool) error {
+	conflicts, err := db.Conflicts()
+	if err != nil {
+		return err
+	}
+	for _, x := range conflicts {
+		if in[x.Run] {
+			c.Conflicts = append(c.Conflicts, conflictRow{x, short(x.Run), number(x.Kept), number(x.Other)})
+		}
+	}
+	differences, err := db.Differences()
+	if err != nil {
+		return err
+	}
+	for _, x := range differences {
+		if in[x.Run] && x.Rows > 0 {
+			c.Differences = append(c.Differences, differenceRow{x, short(x.Run)})
+		}
+	}
+	return nil
+}
+
+func short(id string) string { return id[:min(8, len(id))] }
+
+var bare = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
+
+// quoted is a name as a shell takes it.
+func quoted(name string) string {
+	if bare.MatchString(name) {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}

@@ -1,0 +1,161 @@
+package report
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/plots"
+	"github.com/outcrop-lab/outcrop/plots/plotstest"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+func written(t *testing.T, db *store.DB, sweep string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sweeps", "x", "report.html")
+	if err := Write(db, sweep, path); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func TestWrite(t *testing.T) {
+	db := plotstest.Open(t)
+	plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline", "gated", "single-scale"}, 2)
+	html := written(t, db, plotstest.Sweep)
+	if html != written(t, db, plotstest.Sweep) {
+		t.Error("written twice from one database, the page differs")
+	}
+	for _, part := range []string{
+		"<title>fixture – Outcrop</title>", "Does a gate keep massive activations away?", "3 arms, 6 runs, 6 done.",
+		"<code>arch.gate.name: g1</code>", "<code>optim.lr: 0.01</code>", "nothing: it is the base",
+		"0.9800", "-31.5", "logarithmic increase", `<td class="n">640</td>`, // of plotstest's fits
+		"0123456789", "go1.26", "cpu portable", "Fixture CPU", "d19e57", "No determinism conflict",
+		"outcrop run fixture.yaml", "outcrop plot fixture", "outcrop report fixture",
+	} {
+		if !strings.Contains(html, part) {
+			t.Errorf("the page lacks %q", part)
+		}
+	}
+	for _, name := range plots.Names() {
+		if !strings.Contains(html, `<figure id="figure-`+name+`">`) {
+			t.Errorf("the page lacks the figure %s", name)
+		}
+	}
+	if got, want := strings.Count(html, `<svg role="img" aria-label="`), len(plots.Names()); got != want {
+		t.Errorf("%d labelled figures, want %d", got, want)
+	}
+	balanced(t, html)
+	selfContained(t, html)
+}
+
+func TestHostileNames(t *testing.T) {
+	db := plotstest.Open(t)
+	sweep := `"><script>alert('x')</script>`
+	plotstest.Fill(t, db, sweep, []string{`<img src=x onerror="y">`, "'; rm -rf &amp;"}, 1)
+	html := written(t, db, sweep)
+	for _, raw := range []string{"<script", "<img", `"><` + "script"} {
+		if strings.Contains(html, raw) {
+			t.Errorf("the page holds %q", raw)
+		}
+	}
+	balanced(t, html)
+	selfContained(t, html)
+}
+
+// A sweep of which nothing is measured has a page that says so.
+func TestPlannedOnly(t *testing.T) {
+	db := plotstest.Open(t)
+	s := store.Sweep{Name: "planned", Arms: []store.Arm{{Name: "a"}}}
+	if err := db.PutSweep(s, []store.Member{{Sweep: "planned", Arm: "a", Run: "abc", Seed: 3}}); err != nil {
+		t.Fatal(err)
+	}
+	html := written(t, db, "planned")
+	for _, part := range []string{"1 arm, 1 run, 1 planned.", "emergence: not drawn.", "No fits are stored yet."} {
+		if !strings.Contains(html, part) {
+			t.Errorf("the page lacks %q", part)
+		}
+	}
+	balanced(t, html)
+}
+
+func TestConflictsAreShown(t *testing.T) {
+	db := plotstest.Open(t)
+	ids := plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline"}, 1)
+	other := store.Row{Site: "resid_post", Statistic: "ratio_mean", Head: -1, Idx: -1, Value: 777.5}
+	if err := db.PutRows(ids[0][0], 0, []store.Row{other}); err != nil {
+		t.Fatal(err)
+	}
+	html := written(t, db, plotstest.Sweep)
+	if !strings.Contains(html, "Determinism conflicts") || !strings.Contains(html, "777.5") {
+		t.Error("the page does not show the conflict")
+	}
+}
+
+func TestUnknownSweep(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report.html")
+	err := Write(plotstest.Open(t), "nope", path)
+	if want := "report: reading sweep nope: the database holds no sweep of that name"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("a page was written")
+	}
+}
+
+func TestSettings(t *testing.T) {
+	for _, c := range []struct {
+		differs string
+		want    []setting
+	}{
+		{"", nil}, {"{}", nil},
+		{`{"optim.lr":1e-2,"arch":{"gate":{"name":"g1"},"tied":true}}`, []setting{{"optim.lr", "1e-2"}, {"arch.gate.name", "g1"}, {"arch.tied", "true"}}},
+		{`[{"key":"optim.lr","value":0.01}]`, []setting{{"optim.lr", "0.01"}}},
+		{"norm", []setting{{"", "norm"}}},
+	} {
+		if got := settings(c.differs); !slices.Equal(got, c.want) {
+			t.Errorf("%q: %v, want %v", c.differs, got, c.want)
+		}
+	}
+}
+
+// balanced checks that every element is closed in its order, void elements aside.
+func balanced(t *testing.T, html string) {
+	t.Helper()
+	html = regexp.MustCompile(`(?s)<style>.*?</style>|<!--.*?-->`).ReplaceAllString(html, "")
+	var open []string
+	for _, m := range regexp.MustCompile(`(?s)<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:[^<>"]|"[^"]*")*?)(/?)>`).FindAllStringSubmatch(html, -1) {
+		name := m[2]
+		switch {
+		case m[4] == "/" || name == "meta":
+		case m[1] == "":
+			open = append(open, name)
+		case len(open) == 0 || open[len(open)-1] != name:
+			t.Fatalf("</%s> closes %v", name, open)
+		default:
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) > 0 {
+		t.Errorf("not closed: %v", open)
+	}
+}
+
+// selfContained checks that nothing is fetched: no address but the names of XML namespaces.
+func selfContained(t *testing.T, html string) {
+	t.Helper()
+	html = regexp.MustCompile(`xmlns(:xlink)?="http://www\.w3\.org/[^"]*"`).ReplaceAllString(html, "")
+	for _, bad := range []string{"http:", "https:", " src=", "url(", "@import", "<link", "<script", "<iframe"} {
+		if bytes.Contains([]byte(html), []byte(bad)) && !(bad == " src=" && strings.Contains(html, "&lt;img src=")) {
+			t.Errorf("the page holds %q", bad)
+		}
+	}
+}
