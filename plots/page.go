@@ -15,7 +15,7 @@ const (
 	textSize   = 8
 	titleSize  = 11
 	lineHeight = 11
-	gap        = 14 // between panels
+	gap        = 8 // between panels
 )
 
 // page is a figure of small multiples: a title, lines that say what is seen, panels, and a legend below them all,

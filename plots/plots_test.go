@@ -22,7 +22,7 @@ var labels = map[string][]string{
 	"emergence": {"training step (updates)", "top-1 / median of |h| (ratio)", "block 0", "block 1", "(fit R² 0.95 to 0.98)", "Gaussian activations (5.64)", ">0<", ">1,000<"},
 	"heatmap":   {"training step (updates)", "block", "top-1 / median of |h|", "gated"},
 	"loss":      {"training step (updates)", "held-out loss (nats/token)", "backcopy risk (nats/token)", "excess over the floor (nats/token)"},
-	"sinks":     {"training step (updates)", "attention to the first token (share)", "uniform attention (0.059)"}, // .0594 at T=64, arXiv 2410.13835's start
+	"sinks":     {"training step (updates)", "attention to the first token (share)", "uniform attention (0.059)", ">0.0<", ">1.0<"}, // .0594 at T=64, arXiv 2410.13835's start
 }
 
 func fixture(t *testing.T) *store.DB {
@@ -211,6 +211,21 @@ func TestMedian(t *testing.T) {
 	})
 	if !slices.Equal(m.steps, []float64{0, 1}) || !slices.Equal(m.values, []float64{2, 15}) {
 		t.Errorf("%v %v, want [0 1] [2 15]", m.steps, m.values)
+	}
+}
+
+func TestRoundTicks(t *testing.T) {
+	for _, c := range []struct {
+		lo, hi float64
+		want   []string
+	}{{0, 1, []string{"0.0", "0.2", "0.4", "0.6", "0.8", "1.0"}}, {5.3, 28, []string{"10", "15", "20", "25"}}, {-.004, .011, []string{"-0.004", "-0.002", "0.000", "0.002", "0.004", "0.006", "0.008", "0.010"}}} {
+		var got []string
+		for _, tick := range (roundTicks{}).Ticks(c.lo, c.hi) {
+			got = append(got, tick.Label)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%v to %v: %v, want %v", c.lo, c.hi, got, c.want)
+		}
 	}
 }
 
