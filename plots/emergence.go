@@ -52,7 +52,7 @@ func emergence(db *store.DB, sweep string) (Drawing, string, error) {
 	pg := page{
 		title: "Massive activations emerge during training: " + e.name,
 		subtitle: "The largest activation over the median one, in each block's output: one outlier rising out of a flat plain.\n" +
-			"Points: every seed. Bold: an arm's median. Dashed: the curve A exp(-λx) ln x + K, x = γt + t0, fitted to each seed.",
+			"Points: every seed. Bold: an arm's median." + explained(fits, " Dashed: the curve A exp(-λx) ln x + K, x = γt + t0, fitted to each seed."),
 		cols: columns(len(layers)), height: 150,
 	}
 	for k, layer := range layers {
@@ -76,16 +76,31 @@ func emergence(db *store.DB, sweep string) (Drawing, string, error) {
 			pg.legend = append(pg.legend, entry{a.name + goodness(fits[i]), a.style.line(2.4, 0x70, nil), a.style.marker(2.4, 0xFF)})
 		}
 	}
-	pg.legend = append(pg.legend, entry{text: "fitted emergence curve", line: draw.LineStyle{Color: ink, Width: 1.1, Dashes: fitDashes}})
+	if explained(fits, "fitted") != "" {
+		pg.legend = append(pg.legend, entry{text: "fitted emergence curve", line: draw.LineStyle{Color: ink, Width: 1.1, Dashes: fitDashes}})
+	}
 	for _, n := range gaussian {
 		pg.legend = append(pg.legend, entry{text: fmt.Sprintf("Gaussian activations (%.2f)", gaussianRatio(n)), line: levelStyle})
 	}
 	has := drawnRuns(curves)
 	caption := fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block, against training steps "+
-		"(log(1 + step), so that step 0 is shown), %s. Points are the measurements of every seed, the bold line is an arm's median over its seeds, "+
-		"the dashed lines are the emergence curve of arXiv 2508.03616 fitted to each seed; R² in the legend is the range over seeds and blocks. "+
-		"The dotted line is the ratio that independent Gaussian activations would have. %s", e.seeds(has), e.provenance(has))
+		"(log(1 + step), so that step 0 is shown), %s. Points are the measurements of every seed, the bold line is an arm's median over its seeds.", e.seeds(has))
+	caption += explained(fits, " The dashed lines are the emergence curve of arXiv 2508.03616 fitted to each seed; R² in the legend is the range over seeds and blocks.")
+	if len(gaussian) > 0 {
+		caption += " The dotted line is the ratio that independent Gaussian activations would have."
+	}
+	caption += " " + e.provenance(has)
 	return pg.drawing(), caption, nil
+}
+
+// explained is the text, if there is any fit to explain.
+func explained(fits [][]store.Fit, text string) string {
+	for _, fs := range fits {
+		if len(fs) > 0 {
+			return text
+		}
+	}
+	return ""
 }
 
 // fits reads the emergence fits of an arm's ratios.

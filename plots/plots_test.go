@@ -151,6 +151,9 @@ func TestGaps(t *testing.T) {
 			t.Errorf("%s: caption %q, want the end %q", name, caption, want)
 		}
 	}
+	if svg, _, err := SVG(db, "gaps", "emergence"); err != nil || bytes.Contains(svg, []byte("itted")) {
+		t.Errorf("the emergence figure explains fits that it does not have (%v)", err)
+	}
 	if _, _, err := SVG(db, "gaps", "sinks"); err == nil || !strings.Contains(err.Error(), "none of its 3 runs has a value of first_token_attention") {
 		t.Errorf("sinks without rows: %v", err)
 	}
