@@ -1,0 +1,44 @@
+// Package configs holds the sweeps and presets that are part of the program.
+package configs
+
+import (
+	"embed"
+	"path"
+	"slices"
+	"strings"
+)
+
+// FS holds sweeps/*.yaml and presets/*.yaml.
+//
+//go:embed sweeps/*.yaml presets/*.yaml
+var FS embed.FS
+
+// Sweep returns the text of the embedded sweep of that name, which is its file's less ".yaml".
+func Sweep(name string) ([]byte, bool) {
+	if !slices.Contains(Sweeps(), name) {
+		return nil, false
+	}
+	src, err := FS.ReadFile(path.Join("sweeps", name+".yaml"))
+	return src, err == nil
+}
+
+// Sweeps lists the embedded sweeps, sorted.
+func Sweeps() []string { return names("sweeps") }
+
+// Presets lists the embedded presets, sorted.
+func Presets() []string { return names("presets") }
+
+func names(dir string) []string {
+	entries, err := FS.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".yaml"); ok {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

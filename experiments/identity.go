@@ -1,0 +1,100 @@
+package experiments
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/gowebpki/jcs"
+
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// identity is a run's id: the SHA-256, in hex, of the RFC 8785 JSON of
+//
+//	{"config": {dotted key: value, …}, "data": digest, "device": kind, "trainer": version}
+//
+// where config holds the keys that differ from their default only, so that a new slot changes no old id, and neither
+// probe nor checkpoint, which change no bit of a run.
+func identity(c trainer.Config, dataDigest, device string) (string, error) {
+	config := map[string]any{}
+	for _, s := range ownSettings(c) {
+		if !strings.HasPrefix(s.Key, "probe.") && !strings.HasPrefix(s.Key, "checkpoint.") {
+			config[s.Key] = exact(s.Value)
+		}
+	}
+	text, err := canonical(map[string]any{"config": config, "data": dataDigest, "device": device, "trainer": trainer.Version})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// ownSettings lists the settings that differ from their default. The default of a variant's parameter is the
+// variant's, whether or not the variant is the default one.
+func ownSettings(c trainer.Config) []Setting {
+	standard := trainer.Default()
+	names := map[string]any{}
+	for _, s := range Settings(standard) {
+		if s.name {
+			names[s.Key] = s.Value
+		}
+	}
+	align(reflect.ValueOf(&standard).Elem(), reflect.ValueOf(&c).Elem())
+	defaults := Settings(standard)
+	var own []Setting
+	for i, s := range Settings(c) {
+		usual := defaults[i].Value
+		if s.name {
+			usual = names[s.Key]
+		}
+		if !reflect.DeepEqual(s.Value, usual) {
+			own = append(own, s)
+		}
+	}
+	return own
+}
+
+// exact makes a whole number that a float64 cannot hold a text, as RFC 8785 (appendix D) asks.
+func exact(v any) any {
+	const most = 1 << 53
+	switch x := v.(type) {
+	case uint64:
+		if x > most {
+			return strconv.FormatUint(x, 10)
+		}
+	case int64:
+		if x > most || x < -most {
+			return strconv.FormatInt(x, 10)
+		}
+	}
+	return v
+}
+
+// canonical is RFC 8785 JSON.
+func canonical(v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return jcs.Transform(text)
+}
+
+// nested is a configuration as the tree that a sweep file would write, every key said; a slot is always a map.
+func nested(v reflect.Value) any {
+	if v.Kind() != reflect.Struct {
+		return plainValue(v)
+	}
+	tree := map[string]any{}
+	if isSlot(v) {
+		tree["name"] = chooser(v).Chosen()
+	}
+	for _, f := range fieldsOf(v) {
+		tree[f.name] = nested(f.value)
+	}
+	return tree
+}
