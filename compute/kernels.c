@@ -1,0 +1,70 @@
+#include "kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+#define OC_BLOCK_K 256 // depth of a packed panel of matmul
+#define OC_BLOCK_T 32  // query rows of an attention block
+
+#define OC_JOIN2(a, b) a##_##b
+#define OC_JOIN(a, b) OC_JOIN2(a, b)
+
+#define PATH portable
+#define LANES 4
+#define TILE_ROWS 4
+#define TARGET
+#include "kernels.inc"
+#undef PATH
+#undef LANES
+#undef TILE_ROWS
+#undef TARGET
+
+#ifdef __x86_64__
+#define PATH avx2
+#define LANES 8
+#define TILE_ROWS 6
+#define TARGET __attribute__((target("avx2,fma")))
+#include "kernels.inc"
+#undef PATH
+#undef LANES
+#undef TILE_ROWS
+#undef TARGET
+
+#define PATH avx512
+#define LANES 16
+#define TILE_ROWS 12
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,prefer-vector-width=512")))
+#include "kernels.inc"
+
+#define OC_DISPATCH(name, params, args) \
+	void oc_##name(int path, OC_LIST params) { \
+		switch (path) { \
+		case OC_AVX512: name##_avx512 args; return; \
+		case OC_AVX2: name##_avx2 args; return; \
+		default: name##_portable args; return; \
+		} \
+	}
+
+int oc_best_path(void) {
+	__builtin_cpu_init();
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+	    __builtin_cpu_supports("avx512vl"))
+		return OC_AVX512;
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? OC_AVX2 : OC_PORTABLE;
+}
+#else
+#define OC_DISPATCH(name, params, args) \
+	void oc_##name(int path, OC_LIST params) { (void)path; name##_portable args; }
+
+int oc_best_path(void) { return OC_PORTABLE; }
+#endif
+
+OC_KERNELS(OC_DISPATCH)
+
+long oc_matmul_scratch(void) { return OC_BLOCK_K * 32; }
+
+// q, k, v, dq, dk, dv and two blocks of scores, and a panel for matmul.
+long oc_attend_scratch(oc_attention o) {
+	long keys = o.T + o.extra;
+	return 8 * keys * o.E + 2 * OC_BLOCK_T * keys + OC_BLOCK_T * o.E + oc_matmul_scratch();
+}

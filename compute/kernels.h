@@ -1,0 +1,52 @@
+// The kernels' names and arguments, once. kernels.inc defines them for one vector width; kernels.c includes it once a
+// path and dispatches. Matrices are row-major float; long counts elements.
+#ifndef OC_KERNELS_H
+#define OC_KERNELS_H
+
+enum { OC_PORTABLE, OC_AVX2, OC_AVX512 };
+
+// One attention: batch, context, heads, head width, 1 for a KV bias, and RoPE's tables [T, E/2] or null.
+typedef struct {
+	long B, T, H, E, extra;
+	const float *cosines, *sines;
+} oc_attention;
+
+// KERNEL(name, (parameters), (arguments))
+#define OC_KERNELS(KERNEL) \
+	KERNEL(matmul, (float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack), (c, a, b, m, n, k, ta, tb, add, pack)) \
+	KERNEL(add, (float *y, const float *a, const float *b, long n), (y, a, b, n)) \
+	KERNEL(axpby, (float *y, const float *x, float a, float b, long n), (y, x, a, b, n)) \
+	KERNEL(scale, (float *x, float s, long n), (x, s, n)) \
+	KERNEL(sum_squares, (double *sum, const float *x, long n), (sum, x, n)) \
+	KERNEL(expf, (float *y, const float *x, long n), (y, x, n)) \
+	KERNEL(gelu, (float *y, const float *x, long n), (y, x, n)) \
+	KERNEL(gelu_grad, (float *dx, const float *dy, const float *x, long n), (dx, dy, x, n)) \
+	KERNEL(relu, (float *y, const float *x, long n), (y, x, n)) \
+	KERNEL(relu_grad, (float *dx, const float *dy, const float *x, long n), (dx, dy, x, n)) \
+	KERNEL(gate, (float *y, float *s, const float *x, const float *z, long n, long span), (y, s, x, z, n, span)) \
+	KERNEL(gate_grad, (float *dx, float *dz, const float *dy, const float *x, const float *s, long n, long span), (dx, dz, dy, x, s, n, span)) \
+	KERNEL(embedding, (float *y, const float *w, const int *tokens, long rows, long d), (y, w, tokens, rows, d)) \
+	KERNEL(embedding_grad, (float *dw, const float *dy, const int *tokens, long rows, long n, long d), (dw, dy, tokens, rows, n, d)) \
+	KERNEL(positions, (float *y, const float *x, const float *p, long rows, long t, long d), (y, x, p, rows, t, d)) \
+	KERNEL(positions_grad, (float *dp, const float *dy, long rows, long t, long d), (dp, dy, rows, t, d)) \
+	KERNEL(rmsnorm, (float *y, float *rinv, const float *x, const float *g, long rows, long d, long gains, float eps), (y, rinv, x, g, rows, d, gains, eps)) \
+	KERNEL(rmsnorm_grad, (float *dx, float *dg, const float *dy, const float *x, const float *g, const float *rinv, long rows, long d, long gains), (dx, dg, dy, x, g, rinv, rows, d, gains)) \
+	KERNEL(attend, (oc_attention o, float *y, float *lse, const float *qkv, const float *kb, const float *vb, float *scratch), (o, y, lse, qkv, kb, vb, scratch)) \
+	KERNEL(attend_grad, (oc_attention o, float *dqkv, float *dkb, float *dvb, const float *dy, const float *y, const float *lse, const float *qkv, const float *kb, const float *vb, float *scratch), (o, dqkv, dkb, dvb, dy, y, lse, qkv, kb, vb, scratch)) \
+	KERNEL(attend_pattern, (oc_attention o, float *p, const float *qkv, const float *kb, float *scratch), (o, p, qkv, kb, scratch)) \
+	KERNEL(cross_entropy, (float *loss, float *lse, const float *logits, const int *targets, long rows, long v, float scale), (loss, lse, logits, targets, rows, v, scale)) \
+	KERNEL(cross_entropy_grad, (float *dlogits, const float *dloss, const float *logits, const float *lse, const int *targets, long rows, long v, float scale), (dlogits, dloss, logits, lse, targets, rows, v, scale)) \
+	KERNEL(adamw, (float *w, const float *g, float *m, float *v, long n, float lr, float b1, float b2, float eps, float wd, float c1, float c2), (w, g, m, v, n, lr, b1, b2, eps, wd, c1, c2))
+
+#define OC_LIST(...) __VA_ARGS__
+#define OC_PROTOTYPE(name, params, args) void oc_##name(int path, OC_LIST params);
+OC_KERNELS(OC_PROTOTYPE)
+
+// Floats of scratch that matmul's packing and an attention need, on any path.
+long oc_matmul_scratch(void);
+long oc_attend_scratch(oc_attention o);
+
+// The best path of this processor.
+int oc_best_path(void);
+
+#endif
