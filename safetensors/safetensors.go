@@ -1,0 +1,167 @@
+// Package safetensors reads and writes float32 tensors in the safetensors format: a length, a JSON header, the data.
+package safetensors
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+)
+
+// Tensor is a named float32 array, row-major.
+type Tensor struct {
+	Name  string
+	Shape []int
+	Data  []float32
+}
+
+type entry struct {
+	DType   string   `json:"dtype"`
+	Shape   []int    `json:"shape"`
+	Offsets [2]int64 `json:"data_offsets"`
+}
+
+const metadataKey = "__metadata__"
+
+// Write writes the tensors, in their order, to a new file that appears under its name only when it is whole.
+func Write(path string, tensors []Tensor, metadata map[string]string) (err error) {
+	header, offset := map[string]any{}, int64(0)
+	if len(metadata) > 0 {
+		header[metadataKey] = metadata
+	}
+	for _, t := range tensors {
+		if _, twice := header[t.Name]; twice {
+			return fmt.Errorf("safetensors: writing %s: tensor %q twice", path, t.Name)
+		}
+		if size(t.Shape) != int64(len(t.Data)) {
+			return fmt.Errorf("safetensors: writing %s: tensor %q: shape %v with %d values", path, t.Name, t.Shape, len(t.Data))
+		}
+		end := offset + 4*int64(len(t.Data))
+		header[t.Name] = entry{"F32", t.Shape, [2]int64{offset, end}}
+		offset = end
+	}
+	text, err := json.Marshal(header)
+	if err != nil {
+		return fmt.Errorf("safetensors: writing %s: %w", path, err)
+	}
+	text = append(text, bytes.Repeat([]byte(" "), (8-len(text)%8)%8)...)
+	file, err := os.Create(path + ".partial")
+	if err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = file.Close()
+			_ = os.Remove(file.Name())
+			err = fmt.Errorf("safetensors: writing %s: %w", path, err)
+		}
+	}()
+	if _, err = file.Write(append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)); err != nil {
+		return err
+	}
+	for _, t := range tensors {
+		raw := make([]byte, 0, 4*len(t.Data))
+		for _, v := range t.Data {
+			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+		}
+		if _, err = file.Write(raw); err != nil {
+			return err
+		}
+	}
+	if err = file.Sync(); err != nil {
+		return err
+	}
+	if err = file.Close(); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// Read returns the tensors by their place in the file, and the metadata. A file that is cut short, whose tensors
+// overlap or leave gaps, or that holds another type than F32 is refused with its path.
+func Read(path string) ([]Tensor, map[string]string, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("safetensors: %w", err)
+	}
+	tensors, metadata, err := parse(content)
+	if err != nil {
+		return nil, nil, fmt.Errorf("safetensors: reading %s: %w", path, err)
+	}
+	return tensors, metadata, nil
+}
+
+func parse(content []byte) ([]Tensor, map[string]string, error) {
+	if len(content) < 8 {
+		return nil, nil, fmt.Errorf("%d bytes are too few: %w", len(content), io.ErrUnexpectedEOF)
+	}
+	length, body := binary.LittleEndian.Uint64(content), content[8:]
+	if length > uint64(len(body)) {
+		return nil, nil, fmt.Errorf("a header of %d bytes in a file of %d: %w", length, len(content), io.ErrUnexpectedEOF)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body[:length], &fields); err != nil {
+		return nil, nil, fmt.Errorf("header: %w", err)
+	}
+	body = body[length:]
+	var metadata map[string]string
+	if raw, ok := fields[metadataKey]; ok {
+		if err := json.Unmarshal(raw, &metadata); err != nil {
+			return nil, nil, fmt.Errorf("metadata: %w", err)
+		}
+		delete(fields, metadataKey)
+	}
+	entries := map[string]entry{}
+	names := make([]string, 0, len(fields))
+	for name, raw := range fields {
+		var e entry
+		if err := json.Unmarshal(raw, &e); err != nil {
+			return nil, nil, fmt.Errorf("tensor %q: %w", name, err)
+		}
+		entries[name] = e
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if d := entries[a].Offsets[0] - entries[b].Offsets[0]; d != 0 {
+			return int(max(-1, min(1, d)))
+		}
+		return int(max(-1, min(1, entries[a].Offsets[1]-entries[b].Offsets[1])))
+	})
+	tensors, offset := make([]Tensor, 0, len(names)), int64(0)
+	for _, name := range names {
+		e := entries[name]
+		if e.DType != "F32" {
+			return nil, nil, fmt.Errorf("tensor %q has type %s, want F32", name, e.DType)
+		}
+		n := size(e.Shape)
+		if n < 0 || e.Offsets[0] != offset || e.Offsets[1] != offset+4*n || e.Offsets[1] > int64(len(body)) {
+			return nil, nil, fmt.Errorf("tensor %q of shape %v lies at %v of %d bytes", name, e.Shape, e.Offsets, len(body))
+		}
+		t := Tensor{Name: name, Shape: e.Shape, Data: make([]float32, n)}
+		for i := range t.Data {
+			t.Data[i] = math.Float32frombits(binary.LittleEndian.Uint32(body[offset+4*int64(i):]))
+		}
+		tensors = append(tensors, t)
+		offset = e.Offsets[1]
+	}
+	if offset != int64(len(body)) {
+		return nil, nil, fmt.Errorf("%d bytes behind the last tensor", int64(len(body))-offset)
+	}
+	return tensors, metadata, nil
+}
+
+// size is the number of values of a shape, or -1 where there is none such.
+func size(shape []int) int64 {
+	n := int64(1)
+	for _, d := range shape {
+		if d < 0 || d > 0 && n > math.MaxInt32/int64(d)*16 {
+			return -1
+		}
+		n *= int64(d)
+	}
+	return n
+}
