@@ -21,12 +21,11 @@ type Settings interface {
 // Class says what a position of a batch is.
 type Class uint8
 
-// The classes of position. Where a source does not tell, all positions but a BOS are Ordinary.
+// The classes of position, as a query. Where a source does not tell, all positions but a BOS are Ordinary.
 const (
 	Ordinary Class = iota
 	BOS
-	Trigger
-	Copied
+	Trigger // the next token is certain: the one before the trigger
 )
 
 // Batch is n sequences of context tokens and the token that follows each. All slices are [n*context], row-major.

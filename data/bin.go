@@ -1,0 +1,104 @@
+package data
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// Bin is token shards of uint16, a file or a glob: nanoGPT's, which have no header, or llm.c's, which start with 256
+// int32 (magic 20240520, version 1, number of tokens). The magic and the file's size tell them apart. The last tenth is
+// held out. No BOS is added.
+type Bin struct {
+	Path string `json:"path"`
+	// Vocab is the number of tokens; 0 takes the largest token there is and one.
+	Vocab int `json:"vocab"`
+}
+
+const (
+	llmcMagic  = 20240520
+	llmcHeader = 1024 // bytes
+)
+
+// Validate implements Settings.
+func (s *Bin) Validate() error {
+	if s.Path == "" {
+		return variant.Errorf("path", "is missing: name a file of uint16 tokens, or a pattern such as data/*.bin")
+	}
+	if s.Vocab < 0 || s.Vocab > 1<<16 {
+		return variant.Errorf("vocab", "must be from 0 to 65536, is %d", s.Vocab)
+	}
+	return nil
+}
+
+// Digest implements Settings. It also sees that every shard is whole.
+func (s *Bin) Digest() (string, error) {
+	paths, _, err := s.read()
+	if err != nil {
+		return "", err
+	}
+	return digestOf("bin", paths)
+}
+
+// Open implements Settings.
+func (s *Bin) Open(context int) (Source, error) {
+	paths, tokens, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	vocab := int(slices.Max(tokens)) + 1
+	if s.Vocab > 0 && s.Vocab < vocab {
+		return nil, fmt.Errorf("data: %s holds token %d, but data.vocab is %d", strings.Join(paths, " "), vocab-1, s.Vocab)
+	}
+	return newWindows(tokens, max(vocab, s.Vocab), -1, context, strings.Join(paths, " "))
+}
+
+func (s *Bin) read() (paths []string, tokens []uint16, err error) {
+	if paths, err = files(s.Path); err != nil {
+		return nil, nil, err
+	}
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil, nil, fmt.Errorf("data: %w", err)
+		}
+		part, err := shard(content)
+		if err != nil {
+			return nil, nil, fmt.Errorf("data: %s: %w", path, err)
+		}
+		tokens = append(tokens, part...)
+	}
+	return paths, tokens, nil
+}
+
+// shard returns the tokens of one file.
+func shard(content []byte) ([]uint16, error) {
+	if len(content) == 0 {
+		return nil, fmt.Errorf("the shard is empty")
+	}
+	if len(content) >= 4 && binary.LittleEndian.Uint32(content) == llmcMagic {
+		if len(content) < llmcHeader {
+			return nil, fmt.Errorf("the shard is truncated: an llm.c header takes %d bytes, the file has %d", llmcHeader, len(content))
+		}
+		version, count := binary.LittleEndian.Uint32(content[4:]), int64(binary.LittleEndian.Uint32(content[8:]))
+		if version != 1 {
+			return nil, fmt.Errorf("an llm.c shard of version %d, only version 1 (uint16) is read", version)
+		}
+		if have := int64(len(content)-llmcHeader) / 2; have != count || len(content)%2 != 0 || count == 0 {
+			return nil, fmt.Errorf("the shard is truncated or damaged: its header says %d tokens, the file holds %d", count, have)
+		}
+		content = content[llmcHeader:]
+	}
+	if len(content)%2 != 0 {
+		return nil, fmt.Errorf("the shard is truncated: %d bytes are no whole number of uint16 tokens", len(content))
+	}
+	tokens := make([]uint16, len(content)/2)
+	for i := range tokens {
+		tokens[i] = binary.LittleEndian.Uint16(content[2*i:])
+	}
+	return tokens, nil
+}

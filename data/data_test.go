@@ -1,0 +1,241 @@
+package data
+
+import (
+	"encoding/binary"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func open(t *testing.T, s Settings, context int) Source {
+	t.Helper()
+	if err := s.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	source, err := s.Open(context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
+}
+
+func write(t *testing.T, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "x.bin")
+	if err := os.WriteFile(path, content, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// settings are those of the registry on data of the test's own.
+func settings(t *testing.T) map[string]Settings {
+	raw := make([]byte, 4000)
+	for i := range raw {
+		raw[i] = byte(i * 7 % 251)
+	}
+	return map[string]Settings{"backcopy": sources["backcopy"](), "text": &Text{Path: write(t, raw)}, "bin": &Bin{Path: write(t, raw)}}
+}
+
+// Every source: a batch is a pure function of seed and step, targets follow tokens, held-out sequences do not depend on
+// how many are asked for, and nothing is allocated where there is room.
+func TestSources(t *testing.T) {
+	all := settings(t)
+	for name := range sources {
+		s, ok := all[name]
+		if !ok {
+			t.Fatalf("no test data for source %s", name)
+		}
+		const context, n = 16, 8
+		source := open(t, s, context)
+		var a, b, other Batch
+		source.Batch(&a, 3, 5, n)
+		source.Batch(&other, 3, 6, n)
+		open(t, s, context).Batch(&b, 3, 5, n)
+		if !slices.Equal(a.Tokens, b.Tokens) || !slices.Equal(a.Targets, b.Targets) || slices.Equal(a.Tokens, other.Tokens) {
+			t.Errorf("%s: not a function of seed and step", name)
+		}
+		for i, token := range a.Tokens {
+			if token < 0 || int(token) >= source.Vocab() || a.Targets[i] < 0 || int(a.Targets[i]) >= source.Vocab() {
+				t.Fatalf("%s: token %d, target %d of %d", name, token, a.Targets[i], source.Vocab())
+			}
+			if i%context > 0 && a.Targets[i-1] != token {
+				t.Fatalf("%s: position %d holds %d, the target before is %d", name, i, token, a.Targets[i-1])
+			}
+		}
+		source.HeldOut(&a, 4)
+		source.HeldOut(&b, 8)
+		if !slices.Equal(a.Tokens, b.Tokens[:len(a.Tokens)]) {
+			t.Errorf("%s: held-out sequences depend on their number", name)
+		}
+		if allocs := testing.AllocsPerRun(20, func() { source.Batch(&b, 1, 2, n) }); allocs != 0 {
+			t.Errorf("%s: %v allocations a batch", name, allocs)
+		}
+		x, err := s.Digest()
+		if err != nil || len(x) != 64 {
+			t.Errorf("%s: digest %q, %v", name, x, err)
+		}
+	}
+}
+
+// The generated chain as papers on the task would check it: entropy of a row 3.3714 nats where it is not capped
+// (-sum p ln p of p ~ 1/rank, 64 ranks), triggers some 6 % of positions, and the copies right.
+func TestBackcopyChain(t *testing.T) {
+	source := open(t, sources["backcopy"](), 64)
+	if source.Vocab() != 65 {
+		t.Fatalf("vocab %d", source.Vocab())
+	}
+	var b Batch
+	source.Batch(&b, 0, 0, 2000)
+	triggers, hits, total := 0, map[[2]int32]int{}, map[int32]int{}
+	for i, class := range b.Class {
+		switch class {
+		case Trigger:
+			triggers++
+			if b.Targets[i] != b.Tokens[i-1] {
+				t.Fatal("a trigger is not followed by the token before it")
+			}
+			if b.Class[i-1] != Ordinary {
+				t.Fatal("a trigger follows BOS or another trigger")
+			}
+		case BOS:
+			if i%64 != 0 || b.Tokens[i] != 64 {
+				t.Fatal("BOS out of place")
+			}
+		case Ordinary:
+			hits[[2]int32{b.Tokens[i], b.Targets[i]}]++
+			total[b.Tokens[i]]++
+		}
+	}
+	if share := float64(triggers) / float64(len(b.Class)); share < .04 || share > .08 {
+		t.Errorf("triggers are %.3f of the positions", share)
+	}
+	rows := 0
+	for token := range int32(65) {
+		p := source.Truth(token)
+		if p == nil {
+			continue
+		}
+		rows++
+		h := 0.0
+		for _, q := range p {
+			if q > 0 {
+				h -= q * math.Log(q)
+			}
+		}
+		if math.Abs(h-3.3714) > 1e-4 {
+			t.Errorf("row %d: entropy %v, want 3.3714", token, h)
+		}
+		for next, q := range p { // within five standard errors of the counts
+			n := float64(total[token])
+			if got := float64(hits[[2]int32{token, int32(next)}]) / n; math.Abs(got-q) > 5*math.Sqrt(q*(1-q)/n)+1e-9 {
+				t.Errorf("P(%d|%d): %v of %v draws, want %v", next, token, got, n, q)
+			}
+		}
+	}
+	if rows != 61 {
+		t.Errorf("%d rows of truth, want 64 less 3 triggers", rows)
+	}
+}
+
+// A character that always leads to one trigger must not absorb the chain.
+func TestBackcopyFromText(t *testing.T) {
+	path := write(t, []byte(strings.Repeat("ababababac de fg hi ", 50)))
+	source := open(t, &Backcopy{Vocab: 64, Triggers: 2, File: path}, 32)
+	var b Batch
+	source.Batch(&b, 0, 0, 100)
+	seen := map[int32]bool{}
+	for _, token := range b.Tokens {
+		seen[token] = true
+	}
+	if len(seen) != source.Vocab() {
+		t.Errorf("%d of %d tokens were visited", len(seen), source.Vocab())
+	}
+	for token := range int32(source.Vocab()) {
+		sum := 0.0
+		for _, q := range source.Truth(token) {
+			sum += q
+		}
+		if source.Truth(token) != nil && math.Abs(sum-1) > 1e-9 {
+			t.Errorf("row %d sums to %v", token, sum)
+		}
+	}
+}
+
+// Training windows end before the held-out tenth: token values tell the parts apart.
+func TestHeldOutNeverOverlaps(t *testing.T) {
+	raw := make([]byte, 2*5000)
+	for i := range 5000 {
+		binary.LittleEndian.PutUint16(raw[2*i:], uint16(i))
+	}
+	source := open(t, &Bin{Path: write(t, raw)}, 32)
+	var b Batch
+	for step := range 50 {
+		source.Batch(&b, 1, step, 16)
+		if top := slices.Max(b.Targets); top >= 4500 {
+			t.Fatalf("training saw token %d of the held-out part", top)
+		}
+	}
+	source.HeldOut(&b, 100)
+	if low := slices.Min(b.Tokens); low < 4500 {
+		t.Errorf("held-out sequences hold token %d of the training part", low)
+	}
+}
+
+func TestOpticksFromTheGoDistribution(t *testing.T) {
+	source := open(t, &Text{}, 64)
+	if source.Vocab() != 257 {
+		t.Errorf("vocab %d, want 256 bytes and BOS", source.Vocab())
+	}
+	t.Setenv("GOROOT", t.TempDir())
+	if _, err := (&Text{}).Open(64); err == nil || !strings.Contains(err.Error(), "set data.path") {
+		t.Errorf("error %v, want one with a remedy", err)
+	}
+}
+
+// llmc is a shard with a header that says count.
+func llmc(version, count uint32, tokens int) []byte {
+	raw := make([]byte, llmcHeader+2*tokens)
+	binary.LittleEndian.PutUint32(raw, llmcMagic)
+	binary.LittleEndian.PutUint32(raw[4:], version)
+	binary.LittleEndian.PutUint32(raw[8:], count)
+	return raw
+}
+
+func TestShards(t *testing.T) {
+	if tokens, err := shard(llmc(1, 700, 700)); err != nil || len(tokens) != 700 {
+		t.Errorf("%d tokens, %v", len(tokens), err)
+	}
+	for _, c := range []struct {
+		content []byte
+		want    string
+	}{
+		{nil, "the shard is empty"},
+		{[]byte{1, 2, 3}, "3 bytes are no whole number of uint16 tokens"},
+		{llmc(1, 700, 700)[:1000], "header takes 1024 bytes, the file has 1000"},
+		{llmc(1, 700, 600), "its header says 700 tokens, the file holds 600"},
+		{llmc(2, 700, 700), "version 2"},
+	} {
+		path := write(t, c.content)
+		_, err := (&Bin{Path: path}).Digest()
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("error %v, want %q and the path", err, c.want)
+		}
+	}
+	if _, err := (&Bin{Path: "nowhere/*.bin"}).Digest(); err == nil || !strings.Contains(err.Error(), "nowhere/*.bin") {
+		t.Errorf("error %v, want the path", err)
+	}
+}
+
+func FuzzShard(f *testing.F) {
+	f.Add([]byte{1, 0, 2, 0})
+	f.Add(llmc(1, 2, 2))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		if tokens, err := shard(content); err == nil && (len(tokens) == 0 || 2*len(tokens) > len(content)) {
+			t.Errorf("%d tokens out of %d bytes", len(tokens), len(content))
+		}
+	})
+}

@@ -1,0 +1,65 @@
+package data
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/outcrop-lab/outcrop/rng"
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+var sources = variant.Registry[Settings]{
+	"backcopy": func() Settings { return &Backcopy{Vocab: 64, Triggers: 3} },
+	"text":     func() Settings { return &Text{} },
+	"bin":      func() Settings { return &Bin{} },
+}
+
+// Default is the bigram-backcopy task, which needs no file.
+func Default() Config { return Config{Slot: variant.New("data source", sources, "backcopy")} }
+
+// resize makes room for n positions, without allocating where there is room.
+func (b *Batch) resize(n int) {
+	b.Tokens = slices.Grow(b.Tokens[:0], n)[:n]
+	b.Targets = slices.Grow(b.Targets[:0], n)[:n]
+	b.Class = slices.Grow(b.Class[:0], n)[:n]
+}
+
+// heldOutSeed and heldOutPurpose name the stream of held-out sequences, which no training batch uses.
+const (
+	heldOutSeed    = 0
+	heldOutPurpose = "heldout"
+	trainPurpose   = "data"
+)
+
+func heldOutStream(sequence int) rng.Stream { return rng.New(heldOutSeed, heldOutPurpose).At(sequence) }
+
+// files expands a path or glob, sorted. None is an error that names the path.
+func files(path string) ([]string, error) {
+	names, err := filepath.Glob(path)
+	if err != nil {
+		return nil, fmt.Errorf("data: bad pattern %s: %w", path, err)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("data: no such file: %s", path)
+	}
+	return names, nil
+}
+
+// digestOf is the SHA-256 of the kind, its parameters and the files' contents.
+func digestOf(kind string, paths []string) (string, error) {
+	h := sha256.New()
+	_, _ = h.Write([]byte(kind))
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return "", fmt.Errorf("data: %w", err)
+		}
+		sum := sha256.Sum256(content)
+		_, _ = h.Write(sum[:])
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
