@@ -53,7 +53,7 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 		return Result{}, fmt.Errorf("trainer: %w", err)
 	}
 	result := func(status Status) Result {
-		return Result{Status: status, Step: step, Params: t.weights.Len(), Loss: t.loss}
+		return Result{Status: status, Step: step, Params: t.size(), Loss: t.loss}
 	}
 	started, since, busy := step, step, time.Duration(0)
 	for ; ; step++ {
@@ -164,6 +164,15 @@ func (t *training) close() {
 	if t.device != nil {
 		t.device.Free()
 	}
+}
+
+// size is the number of scalars.
+func (t *training) size() int {
+	n := 0
+	for _, p := range t.params {
+		n += p.Value.Len()
+	}
+	return n
 }
 
 // gradient leaves the clipped gradient of batch `step` in the parameters' Grad, and its loss and norm in t.
