@@ -1,0 +1,97 @@
+// Command outcrop runs sweeps of small transformers and watches massive activations emerge.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// Exit codes.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitInput       = 2
+	exitInterrupted = 130
+)
+
+// commands are the verbs, one file each.
+var commands = []func(*settings) *cobra.Command{
+	runCommand, planCommand, fitCommand, plotCommand, reportCommand, doctorCommand, versionCommand, workerCommand,
+}
+
+func main() {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(exitInterrupted) // workers see their standard input close, and end
+	}()
+	os.Exit(Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// errInterrupted is returned by a verb that was stopped and can go on.
+var errInterrupted = errors.New("interrupted")
+
+// usageError is a fault of the command line.
+type usageError struct{ error }
+
+// Run executes one command line and returns its exit code: 0 all done, 1 something failed, 2 bad input, 130 interrupted.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	s := &settings{}
+	root := &cobra.Command{
+		Use:           "outcrop",
+		Short:         "Watch massive activations emerge: train, measure, fit and draw sweeps of small transformers",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return s.load(cmd.Flags())
+		},
+	}
+	s.flags(root.PersistentFlags())
+	for _, c := range commands {
+		root.AddCommand(c(s))
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
+	}
+	_, _ = fmt.Fprintln(stderr, "outcrop:", err)
+	var input *experiments.InputError
+	var usage usageError
+	if errors.As(err, &input) || errors.As(err, &usage) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNewer) ||
+		strings.HasPrefix(err.Error(), "unknown command") {
+		return exitInput
+	}
+	return exitFailed
+}
+
+// arguments counts a verb's arguments; a wrong number is a fault of the command line.
+func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{fmt.Errorf("%w; see outcrop %s --help", err, cmd.Name())}
+		}
+		return nil
+	}
+}

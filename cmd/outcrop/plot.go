@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outcrop-lab/outcrop/plots"
+	"github.com/outcrop-lab/outcrop/report"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+func plotCommand(s *settings) *cobra.Command {
+	sweep := ""
+	cmd := &cobra.Command{Use: "plot [FIGURE…]", Short: "Draw figures from the database alone", Args: cobra.ArbitraryArgs, ValidArgs: plots.Names(), RunE: func(cmd *cobra.Command, figures []string) error {
+		return eachSweep(s, sweep, func(db *store.DB, sweep string) error {
+			written, err := draw(db, s, sweep, figures)
+			for _, path := range written {
+				_, _ = fmt.Fprintln(cmd.OutOrStdout(), path)
+			}
+			return err
+		})
+	}}
+	cmd.Flags().StringVar(&sweep, "sweep", "", "the sweep; all of them unless said")
+	return cmd
+}
+
+func reportCommand(s *settings) *cobra.Command {
+	sweep := ""
+	cmd := &cobra.Command{Use: "report", Short: "Write a sweep's report from the database alone", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+		return eachSweep(s, sweep, func(db *store.DB, sweep string) error {
+			path := s.reportPath(sweep)
+			if err := report.Write(db, sweep, path); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), path)
+			return err
+		})
+	}}
+	cmd.Flags().StringVar(&sweep, "sweep", "", "the sweep; all of them unless said")
+	return cmd
+}
+
+func (s *settings) reportPath(sweep string) string {
+	return filepath.Join(s.Results, "sweeps", sweep, "report.html")
+}
+
+func (s *settings) figuresDir(sweep string) string {
+	return filepath.Join(s.Results, "sweeps", sweep, "figures")
+}
+
+// draw writes the named figures, or all.
+func draw(db *store.DB, s *settings, sweep string, figures []string) ([]string, error) {
+	if len(figures) == 0 {
+		figures = plots.Names()
+	}
+	var written []string
+	for _, figure := range figures {
+		paths, err := plots.Draw(db, sweep, figure, s.figuresDir(sweep))
+		if err != nil {
+			return written, err
+		}
+		written = append(written, paths...)
+	}
+	return written, nil
+}
+
+// eachSweep opens the database for reading and calls f for the named sweep, or for every one.
+func eachSweep(s *settings, sweep string, f func(db *store.DB, sweep string) error) error {
+	db, err := store.OpenReadOnly(s.database())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	if sweep != "" {
+		return f(db, sweep)
+	}
+	sweeps, err := db.Sweeps()
+	if err != nil {
+		return err
+	}
+	for _, each := range sweeps {
+		if err := f(db, each.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

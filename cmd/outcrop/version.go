@@ -1,0 +1,21 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+func versionCommand(*settings) *cobra.Command {
+	return &cobra.Command{Use: "version", Short: "Print the version", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+		version, golang := "unknown", "unknown"
+		if info, ok := debug.ReadBuildInfo(); ok {
+			version, golang = info.Main.Version, info.GoVersion
+		}
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "outcrop %s, trainer version %d, %s\n", version, trainer.Version, golang)
+		return err
+	}}
+}

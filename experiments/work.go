@@ -1,0 +1,195 @@
+package experiments
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/klauspost/cpuid/v2"
+
+	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/probes"
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// Files of a run's folder, beside the trainer's checkpoints/.
+const (
+	configFile = "config.yaml"
+	shardFile  = "run.db"
+	logFile    = "log.jsonl"
+)
+
+// assignment is what config.yaml holds: the run, resolved. It is written as JSON, which is YAML.
+type assignment struct {
+	ID         string `json:"id"`
+	DataDigest string `json:"data_digest"`
+	Device     string `json:"device"`
+	Threads    int    `json:"threads"`
+	Config     any    `json:"config"`
+}
+
+// Event is what a worker says of its run, one JSON line each.
+type Event struct {
+	Run    string  `json:"run"`
+	Step   int     `json:"step"`
+	Steps  int     `json:"steps"`
+	Loss   float64 `json:"loss"`
+	Status string  `json:"status"`
+}
+
+// assign writes a run's config.yaml, by rename.
+func assign(dir string, p Planned, threads int) error {
+	text, err := json.MarshalIndent(assignment{p.ID, p.DataDigest, p.Device, threads, nested(reflect.ValueOf(&p.Config).Elem())}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, configFile)
+	if err := os.WriteFile(path+".partial", append(text, '\n'), 0o666); err != nil {
+		return err
+	}
+	return os.Rename(path+".partial", path)
+}
+
+// assigned reads a run's config.yaml.
+func assigned(dir string) (Planned, int, error) {
+	path := filepath.Join(dir, configFile)
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return Planned{}, 0, inputError([]Fault{{File: path, Message: "reading the run: " + err.Error()}})
+	}
+	root, err := parse(path, src)
+	if err != nil {
+		return Planned{}, 0, err
+	}
+	var a assignment
+	if err := json.Unmarshal(src, &a); err != nil {
+		return Planned{}, 0, inputError([]Fault{{File: path, Message: err.Error()}})
+	}
+	c, standard := trainer.Default(), trainer.Default()
+	d := &decoder{file: path, prefix: "config."}
+	if n := find(root, "config"); n != nil {
+		d.merge(n, &c, &standard)
+	}
+	return Planned{ID: a.ID, Config: c, DataDigest: a.DataDigest, Device: a.Device, Seed: c.Seed}, a.Threads, inputError(d.faults)
+}
+
+// Work is the body of a worker process: it trains the run of a folder to the end, or until ctx is cancelled, writing into that
+// folder only, and says on out how it goes. A cancelled run is no error: its status is stopped.
+func Work(ctx context.Context, dir string, out io.Writer) (err error) {
+	p, threads, err := assigned(dir)
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(filepath.Join(dir, shardFile))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := db.Close(); err == nil {
+			err = closing
+		}
+	}()
+	log, err := os.OpenFile(filepath.Join(dir, logFile), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return fmt.Errorf("experiments: %w", err)
+	}
+	defer func() { _ = log.Close() }()
+	run, err := storedRun(p)
+	if err != nil {
+		return err
+	}
+	run.Status = "running"
+	if err := db.PutRun(run); err != nil {
+		return err
+	}
+	w := worker{run: run, db: db, log: json.NewEncoder(log), out: json.NewEncoder(out)}
+	w.note("started", 0, 0)
+	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Threads: threads, Recorder: &w, Progress: w.progress})
+	run.Step, run.Params, run.Status = result.Step, result.Params, string(result.Status)
+	if err != nil {
+		run.Status, run.Error = "failed", err.Error()
+	}
+	if putting := db.PutRun(run); err == nil {
+		err = putting
+	}
+	w.note(run.Status, run.Step, result.Loss)
+	return err
+}
+
+// storedRun is a planned run as the store keeps it, with this process's provenance.
+func storedRun(p Planned) (store.Run, error) {
+	text, err := canonical(nested(reflect.ValueOf(&p.Config).Elem()))
+	if err != nil {
+		return store.Run{}, err
+	}
+	r := store.Run{ID: p.ID, Config: string(text), DataDigest: p.DataDigest, TrainerVersion: trainer.Version, Seed: p.Seed,
+		Device: p.Device, Precision: p.Config.Train.Precision, Slices: p.Config.Train.Slices, Steps: p.Config.Train.Steps,
+		Params: p.Params, Commit: "unknown", GoVersion: runtime.Version(), KernelPath: compute.Paths()[0], CPU: cpuid.CPU.BrandName}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				r.Commit = s.Value
+			}
+		}
+	}
+	return r, nil
+}
+
+// worker adapts a run's shard to what the trainer records into.
+type worker struct {
+	run  store.Run
+	db   *store.DB
+	log  *json.Encoder
+	out  *json.Encoder
+	last time.Time
+}
+
+// Record implements trainer.Recorder.
+func (w *worker) Record(step int, values []probes.Value) error {
+	rows := make([]store.Row, len(values))
+	for i, v := range values {
+		rows[i] = store.Row{Site: v.Site, Statistic: v.Statistic, Layer: v.Layer, Head: v.Head, Idx: v.Idx, Value: v.Value}
+	}
+	return w.db.PutRows(w.run.ID, step, rows)
+}
+
+// Timing implements trainer.Recorder.
+func (w *worker) Timing(step int, name string, value float64) error {
+	return w.db.PutTiming(w.run.ID, step, name, value)
+}
+
+// progress tells of a step, at most five times a second.
+func (w *worker) progress(step int, loss float64) {
+	if now := time.Now(); now.Sub(w.last) > time.Second/5 {
+		w.last = now
+		w.say("running", step, loss)
+	}
+}
+
+func (w *worker) say(status string, step int, loss float64) {
+	_ = w.out.Encode(Event{Run: w.run.ID, Step: step, Steps: w.run.Steps, Loss: plainOrZero(loss), Status: status})
+}
+
+func (w *worker) note(status string, step int, loss float64) {
+	w.say(status, step, loss)
+	_ = w.log.Encode(map[string]any{"time": time.Now().UTC().Format(time.RFC3339), "status": status, "step": step, "loss": plainOrZero(loss)})
+}
+
+// plainOrZero keeps NaN and infinities out of JSON.
+func plainOrZero(x float64) float64 {
+	if x-x != 0 {
+		return 0
+	}
+	return x
+}
