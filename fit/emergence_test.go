@@ -1,0 +1,116 @@
+package fit
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// pythiaSteps are the 154 checkpoints of the Pythia models: 0, 1, 2, 4 ... 512, 1000, 2000 ... 143000.
+func pythiaSteps() []float64 {
+	steps := []float64{0}
+	for s := 1; s <= 512; s *= 2 {
+		steps = append(steps, float64(s))
+	}
+	for s := 1000; s <= 143000; s += 1000 {
+		steps = append(steps, float64(s))
+	}
+	return steps
+}
+
+// fixture is the first fitted series of Pythia-410M published with arXiv 2508.03616; t_peak and the values below follow
+// from it by the paper's formulas.
+var fixture = natural{.1991413262927913, .1245164347289605, 1.1243504071098889e-4, .6212193145868949, .12193486521476592}
+
+func (p natural) sample(t []float64) []float64 {
+	y := make([]float64, len(t))
+	for i := range t {
+		y[i] = p.at(t[i])
+	}
+	return y
+}
+
+func (p natural) worst(r Result) float64 {
+	var worst float64
+	for name, want := range p.named() {
+		worst = max(worst, math.Abs(r.Params[name]-want)/math.Abs(want))
+	}
+	return worst
+}
+
+func TestEmergenceRecoversPublishedFixture(t *testing.T) {
+	steps := pythiaSteps()
+	if len(steps) != 154 {
+		t.Fatalf("%d steps, want 154", len(steps))
+	}
+	r, err := Fit("emergence", steps, fixture.sample(steps))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if worst := fixture.worst(r); !(worst < 1e-6) {
+		t.Errorf("worst relative error of a parameter %g, want < 1e-6: %v", worst, r.Params)
+	}
+	for _, c := range []struct {
+		name            string
+		got, want, most float64
+	}{
+		{"t_peak", r.TPeak, 38890.02, 0.005},
+		{"f(t_peak)", r.FPeak, .293905, 5e-7},
+		{"f(0)", Eval(r, 0), .034186, 5e-7},
+		{"f(143000)", Eval(r, 143000), .192023, 5e-7},
+		{"R2", r.R2, 1, 1e-12},
+	} {
+		if !(math.Abs(c.got-c.want) <= c.most) {
+			t.Errorf("%s = %.9g, want %.9g", c.name, c.got, c.want)
+		}
+	}
+	if !r.PeakSeen || r.Regime != RegimeEarlyPeak || r.Message != "" {
+		t.Errorf("peak seen %v, regime %q, message %q", r.PeakSeen, r.Regime, r.Message)
+	}
+	t.Logf("worst %.2g, condition %.3g", fixture.worst(r), r.Condition)
+}
+
+// planted draws from the ranges of the planted-curve study: A .05 to 2, K 0 to 1, t0 .2 to 1.5 uniform; lambda 10^-2 to
+// 10^.3, gamma 10^-5 to 10^-2.5 log-uniform.
+func planted(r *rand.Rand) natural {
+	return natural{
+		.05 + 1.95*r.Float64(), math.Pow(10, -2+2.3*r.Float64()), math.Pow(10, -5+2.5*r.Float64()), .2 + 1.3*r.Float64(), r.Float64(),
+	}
+}
+
+func TestEmergenceRecoversPlantedCurves(t *testing.T) {
+	steps := pythiaSteps()
+	r := rand.New(rand.NewPCG(1, 2))
+	determined := 0
+	for i := range 100 {
+		truth := planted(r)
+		got, err := Fit("emergence", steps, truth.sample(steps))
+		if err != nil {
+			t.Fatal(err)
+		}
+		condition, _ := truth.condition(series{t: steps})
+		if condition >= identifiable {
+			continue
+		}
+		determined++
+		if worst := truth.worst(got); !(worst < 1e-6) {
+			t.Errorf("curve %d: worst %.2g, condition %.3g, R2 %.6g\n truth %v\n got %v %s", i, worst, condition, got.R2, truth, got.Params, got.Message)
+		}
+	}
+	t.Logf("%d of 100 identifiable", determined)
+}
+
+func BenchmarkEmergence(b *testing.B) {
+	steps := pythiaSteps()
+	r := rand.New(rand.NewPCG(3, 4))
+	y := fixture.sample(steps)
+	for i := range y {
+		y[i] += 0.002 * r.NormFloat64()
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Fit("emergence", steps, y); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
