@@ -42,22 +42,17 @@ func (c *Context) operands(n *gorgonia.Node) (at [2]span) {
 	if !isSum(n) {
 		return at
 	}
-	for i, id := range []int{0, 1} {
-		switch child := children(c.graph, n)[id]; {
-		case isSum(child):
-			if c.bindSum(child) == nil {
-				at[i] = spanOf(c.sums[c.operands(child)])
-			}
-		default:
-			if own, ok := child.Op().(*fused); ok {
-				at[i] = spanOf(own.value)
-			}
+	for i, child := range children(c.graph, n) {
+		if own, ok := child.Op().(*fused); ok {
+			at[i] = spanOf(own.value)
+		} else if isSum(child) && c.bindSum(child) == nil {
+			at[i] = spanOf(c.sums[c.operands(child)])
 		}
 	}
 	return at
 }
 
-// check reports a node that is neither a leaf, a constant, one of our ops nor an addition, and two nodes that gorgonia
+// check reports a node that is neither a leaf, a constant, one of our ops nor an addition that Grad bound, and two nodes that gorgonia
 // would take for one because their 32-bit hashes are equal.
 func (c *Context) check() error {
 	seen := make(map[uint32]*gorgonia.Node)
@@ -66,10 +61,12 @@ func (c *Context) check() error {
 			return fmt.Errorf("ops: nodes %v and %v have the same hash", n, other)
 		}
 		seen[n.Hashcode()] = n
-		if n.Op() == nil || n.Op().Arity() == 0 || isSum(n) {
+		if n.Op() == nil || n.Op().Arity() == 0 {
 			continue
 		}
-		if _, ok := n.Op().(*fused); !ok {
+		_, ours := n.Op().(*fused)
+		_, bound := c.sums[c.operands(n)]
+		if !ours && !bound {
 			return fmt.Errorf("ops: the graph holds the stock op %v", n.Op())
 		}
 	}

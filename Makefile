@@ -1,0 +1,28 @@
+# outcrop: `make quickstart` and `make test` are all a new user needs.
+GO ?= go
+export CGO_ENABLED = 1
+
+.PHONY: help build quickstart test lint clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+build: ## build bin/outcrop
+	@command -v $(GO) >/dev/null || { echo "outcrop needs Go 1.26: install it from your distribution or https://go.dev/dl"; exit 1; }
+	@command -v $${CC:-cc} >/dev/null || { echo "outcrop needs a C compiler: apt-get install gcc libc6-dev"; exit 1; }
+	$(GO) build -o bin/outcrop ./cmd/outcrop
+
+quickstart: build ## train, fit, draw and report the embedded sweep
+	./bin/outcrop run quickstart
+
+test: ## the tests
+	$(GO) test -timeout 20m ./...
+
+lint: ## gofmt, vet and golangci-lint, pinned in tools/
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	cd tools && $(GO) build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	./bin/golangci-lint run ./...
+
+clean: ## remove what was built; results stay
+	rm -rf bin
