@@ -1,136 +1,315 @@
 package compute
 
 /*
-#cgo CFLAGS: -O3
+#cgo CFLAGS: -O3 -std=gnu11 -Wno-psabi -Wno-unused-function
 #cgo LDFLAGS: -lm
-#include <stdlib.h>
 #include "kernels.h"
 */
 import "C"
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
-// paths are the kernel paths, best first. avx512 needs AVX-512 F, BW, DQ and VL; avx2 needs AVX2 and FMA; portable runs
-// anywhere and rounds as IEEE 754 says, without fused multiply-add.
-var paths = []string{"avx512", "avx2", "portable"}
+var paths = []string{C.OC_PORTABLE: "portable", C.OC_AVX2: "avx2", C.OC_AVX512: "avx512"}
 
-// CPU is the processor as a Device: kernels in C, one thread. Several CPUs may run side by side, each on a thread of its
-// own. Wrong lengths and a lack of memory are panics.
+// Paths lists the kernel paths that this machine has, the best first.
+func Paths() []string {
+	names := slices.Clone(paths[:C.oc_best_path()+1])
+	slices.Reverse(names)
+	return names
+}
+
+// CPU is the host as a Device: an arena outside the Go heap, and kernels in C. Each call runs on the calling thread.
 type CPU struct {
-	path    string
-	table   *C.oc_kernels
-	memory  arena
-	scratch arena // the kernels' own, grown at first use
-	pad     Buffer
-	rope    []ropeTable
+	path    C.int
+	regions [][]byte
+	free    []byte
+	bytes   int
+	pack    []float32
+	scratch []float32
+	ropes   map[rope]Buffer // cos then sin, each [T, E/2]
+}
+
+type rope struct {
+	t, e  int
+	theta float32
 }
 
 var _ Device = (*CPU)(nil)
 
-// NewCPU returns a device on the kernel path of that name, "" for the best. An unknown path, or one that this processor
-// lacks, is an error.
+// NewCPU returns a CPU whose kernels take the named path; "" is the machine's best.
 func NewCPU(path string) (*CPU, error) {
+	known := Paths()
 	if path == "" {
-		path = Paths()[0]
+		path = known[0]
 	}
-	table := lookUp(path)
-	if table == nil {
-		if slices.Contains(paths, path) {
-			return nil, fmt.Errorf("compute: kernel path %q: this processor lacks it (it has %s)", path, strings.Join(Paths(), ", "))
-		}
-		return nil, fmt.Errorf("compute: unknown kernel path %q (%s)", path, strings.Join(paths, ", "))
+	if !slices.Contains(known, path) {
+		return nil, fmt.Errorf("compute: no kernel path %q on this machine (%s)", path, strings.Join(known, ", "))
 	}
-	return &CPU{path: path, table: table}, nil
+	c := &CPU{path: C.int(slices.Index(paths, path)), ropes: map[rope]Buffer{}}
+	c.pack = c.Alloc(int(C.oc_matmul_scratch())).Host()
+	return c, nil
 }
 
-// Paths lists the kernel paths that this machine supports, best first.
-func Paths() []string {
-	var supported []string
-	for _, p := range paths {
-		if lookUp(p) != nil {
-			supported = append(supported, p)
-		}
-	}
-	return supported
-}
-
-func lookUp(path string) *C.oc_kernels {
-	name := C.CString(path)
-	defer C.free(unsafe.Pointer(name))
-	return C.oc_path(name)
-}
-
-// Kind is "cpu".
+// Kind implements Device.
 func (c *CPU) Kind() string { return "cpu" }
 
-// Path is the kernel path in use.
-func (c *CPU) Path() string { return c.path }
+// Path implements Device.
+func (c *CPU) Path() string { return paths[c.path] }
 
-// Alloc returns n zeroed floats outside the Go heap, at an address divisible by 64.
-func (c *CPU) Alloc(n int) Buffer { return Buffer{c.memory.alloc(4 * n), n} }
+// Bytes implements Device.
+func (c *CPU) Bytes() int { return c.bytes }
 
-// AllocInts returns n zeroed int32 outside the Go heap.
-func (c *CPU) AllocInts(n int) Ints { return Ints{c.memory.alloc(4 * n), n} }
+const region = 4 << 20
 
-// Free unmaps all memory that the device gave, and its own scratch memory. Buffers given before must not be used.
-func (c *CPU) Free() {
-	c.memory.free()
-	c.scratch.free()
-	c.pad, c.rope = Buffer{}, nil
+// take cuts n bytes, a multiple of 64, from the arena: anonymous memory in huge pages where the system gives them. It
+// panics where the system has no more.
+func (c *CPU) take(n int) unsafe.Pointer {
+	n = max(64, (n+63)&^63)
+	c.bytes += n
+	if n > len(c.free) {
+		size := max(region, (n+region-1)/region*region)
+		m, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+		if err != nil {
+			panic(fmt.Sprintf("compute: %d MiB of memory: %v", size>>20, err))
+		}
+		_ = unix.Madvise(m, 14) // MADV_HUGEPAGE, a hint
+		c.regions, c.free = append(c.regions, m), m
+	}
+	p := unsafe.Pointer(&c.free[0])
+	c.free = c.free[n:]
+	return p
 }
 
-// Bytes is how much memory Alloc and AllocInts gave.
-func (c *CPU) Bytes() int { return c.memory.bytes }
+// Alloc implements Device.
+func (c *CPU) Alloc(n int) Buffer { return Buffer{ptr: c.take(4 * n), n: n} }
 
-// Upload copies src to dst, of the same length.
+// AllocInts implements Device.
+func (c *CPU) AllocInts(n int) Ints { return Ints{ptr: c.take(4 * n), n: n} }
+
+// Free implements Device.
+func (c *CPU) Free() {
+	for _, m := range c.regions {
+		_ = unix.Munmap(m)
+	}
+	*c = CPU{path: c.path}
+}
+
+// Upload implements Device.
 func (c *CPU) Upload(dst Buffer, src []float32) {
-	equal("upload", dst.n, len(src))
+	same(dst.n, len(src))
 	copy(dst.Host(), src)
 }
 
-// Download copies src to dst, of the same length.
+// Download implements Device.
 func (c *CPU) Download(dst []float32, src Buffer) {
-	equal("download", len(dst), src.n)
+	same(len(dst), src.n)
 	copy(dst, src.Host())
 }
 
-// UploadInts copies src to dst, of the same length.
+// UploadInts implements Device.
 func (c *CPU) UploadInts(dst Ints, src []int32) {
-	equal("upload", dst.n, len(src))
+	same(dst.n, len(src))
 	copy(dst.Host(), src)
 }
 
-// workspace returns scratch memory of at least n floats, the same for all kernels. Growing doubles, so that what is left
-// behind in the arena is at most as large as what is used.
-func (c *CPU) workspace(n C.long) *C.float {
-	if c.pad.n < int(n) {
-		size := max(int(n), 2*c.pad.n)
-		c.pad = Buffer{c.scratch.alloc(4 * size), size}
-	}
-	return at(c.pad)
-}
-
-func at(b Buffer) *C.float { return (*C.float)(b.ptr) }
-func atInts(b Ints) *C.int { return (*C.int)(b.ptr) }
-
-// equal panics unless all lengths are want.
-func equal(what string, want int, lengths ...int) {
-	for _, n := range lengths {
-		if n != want {
-			panic(fmt.Sprintf("compute: %s: a length is %d, want %d", what, n, want))
+// same panics unless all lengths agree: a wrong shape here is a fault of the program.
+func same(n int, others ...int) {
+	for _, o := range others {
+		if o != n {
+			panic(fmt.Sprintf("compute: %d elements where %d are wanted", o, n))
 		}
 	}
 }
 
-// rowsOf is how many rows of d make n; it panics unless they are whole.
-func rowsOf(what string, n, d int) int {
-	if d <= 0 || n%d != 0 {
-		panic(fmt.Sprintf("compute: %s: %d entries are no rows of %d", what, n, d))
+func f(b Buffer) *C.float { return (*C.float)(b.ptr) }
+
+func i(b Ints) *C.int { return (*C.int)(b.ptr) }
+
+func flag(b bool) C.int {
+	if b {
+		return 1
 	}
-	return n / d
+	return 0
+}
+
+// MatMul implements Device.
+func (c *CPU) MatMul(y, a, b Buffer, m, n, k int, transA, transB, add bool) {
+	same(y.n, m*n)
+	same(a.n, m*k)
+	same(b.n, k*n)
+	C.oc_matmul(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), (*C.float)(&c.pack[0]))
+}
+
+// Add implements Device.
+func (c *CPU) Add(y, a, b Buffer) {
+	same(y.n, a.n, b.n)
+	C.oc_add(c.path, f(y), f(a), f(b), C.long(y.n))
+}
+
+// Scale implements Device.
+func (c *CPU) Scale(x Buffer, s float32) { C.oc_scale(c.path, f(x), C.float(s), C.long(x.n)) }
+
+// Axpby implements Device.
+func (c *CPU) Axpby(y, x Buffer, a, b float32) {
+	same(y.n, x.n)
+	C.oc_axpby(c.path, f(y), f(x), C.float(a), C.float(b), C.long(y.n))
+}
+
+// SumSquares implements Device.
+func (c *CPU) SumSquares(x Buffer) float64 {
+	out := (*C.double)(unsafe.Pointer(&c.pack[0]))
+	C.oc_sum_squares(c.path, out, f(x), C.long(x.n))
+	return float64(*out)
+}
+
+// Embedding implements Device.
+func (c *CPU) Embedding(y, w Buffer, tokens Ints, d int) {
+	same(y.n, tokens.n*d)
+	C.oc_embedding(c.path, f(y), f(w), i(tokens), C.long(tokens.n), C.long(d))
+}
+
+// EmbeddingGrad implements Device.
+func (c *CPU) EmbeddingGrad(dw, dy Buffer, tokens Ints, d int) {
+	same(dy.n, tokens.n*d)
+	C.oc_embedding_grad(c.path, f(dw), f(dy), i(tokens), C.long(tokens.n), C.long(dw.n), C.long(d))
+}
+
+// AddPositions implements Device.
+func (c *CPU) AddPositions(y, x, p Buffer, t, d int) {
+	same(y.n, x.n)
+	same(p.n, t*d)
+	C.oc_positions(c.path, f(y), f(x), f(p), C.long(x.n/d), C.long(t), C.long(d))
+}
+
+// AddPositionsGrad implements Device.
+func (c *CPU) AddPositionsGrad(dp, dy Buffer, t, d int) {
+	same(dp.n, t*d)
+	C.oc_positions_grad(c.path, f(dp), f(dy), C.long(dy.n/d), C.long(t), C.long(d))
+}
+
+// RMSNorm implements Device.
+func (c *CPU) RMSNorm(y, rinv, x, g Buffer, d int, eps float32) {
+	same(y.n, x.n, rinv.n*d)
+	C.oc_rmsnorm(c.path, f(y), f(rinv), f(x), f(g), C.long(rinv.n), C.long(d), C.long(g.n), C.float(eps))
+}
+
+// RMSNormGrad implements Device.
+func (c *CPU) RMSNormGrad(dx, dg, dy, x, g, rinv Buffer, d int) {
+	same(dx.n, dy.n, x.n, rinv.n*d)
+	same(dg.n, g.n)
+	C.oc_rmsnorm_grad(c.path, f(dx), f(dg), f(dy), f(x), f(g), f(rinv), C.long(rinv.n), C.long(d), C.long(g.n))
+}
+
+// Activate implements Device.
+func (c *CPU) Activate(a Activation, y, x Buffer) {
+	same(y.n, x.n)
+	if a == ReLU {
+		C.oc_relu(c.path, f(y), f(x), C.long(x.n))
+		return
+	}
+	C.oc_gelu(c.path, f(y), f(x), C.long(x.n))
+}
+
+// ActivateGrad implements Device.
+func (c *CPU) ActivateGrad(a Activation, dx, dy, x Buffer) {
+	same(dx.n, dy.n, x.n)
+	if a == ReLU {
+		C.oc_relu_grad(c.path, f(dx), f(dy), f(x), C.long(x.n))
+		return
+	}
+	C.oc_gelu_grad(c.path, f(dx), f(dy), f(x), C.long(x.n))
+}
+
+// Gate implements Device.
+func (c *CPU) Gate(y, s, x, z Buffer) {
+	same(y.n, x.n)
+	same(s.n, z.n)
+	C.oc_gate(c.path, f(y), f(s), f(x), f(z), C.long(x.n), C.long(x.n/z.n))
+}
+
+// GateGrad implements Device.
+func (c *CPU) GateGrad(dx, dz, dy, x, s Buffer) {
+	same(dx.n, dy.n, x.n)
+	same(dz.n, s.n)
+	C.oc_gate_grad(c.path, f(dx), f(dz), f(dy), f(x), f(s), C.long(x.n), C.long(x.n/s.n))
+}
+
+// attention prepares the kernel's argument and sees that there is scratch enough; both are kept between calls.
+func (c *CPU) attention(a Attention) C.oc_attention {
+	o := C.oc_attention{B: C.long(a.B), T: C.long(a.T), H: C.long(a.H), E: C.long(a.E), extra: C.long(a.Keys() - a.T)}
+	if a.Rope {
+		table := c.rope(a)
+		o.cosines, o.sines = f(table.Slice(0, table.n/2)), f(table.Slice(table.n/2, table.n))
+	}
+	if need := int(C.oc_attend_scratch(o)); need > len(c.scratch) {
+		c.scratch = c.Alloc(need).Host()
+	}
+	return o
+}
+
+// rope tabulates cos and sin of t theta^(-2i/E), i < E/2 (arXiv 2104.09864).
+func (c *CPU) rope(a Attention) Buffer {
+	key := rope{a.T, a.E, a.Theta}
+	if table, ok := c.ropes[key]; ok {
+		return table
+	}
+	half := a.E / 2
+	table := c.Alloc(2 * a.T * half)
+	host := table.Host()
+	for t := range a.T {
+		for j := range half {
+			angle := float64(t) * math.Pow(float64(a.Theta), -2*float64(j)/float64(a.E))
+			host[t*half+j], host[(a.T+t)*half+j] = float32(math.Cos(angle)), float32(math.Sin(angle))
+		}
+	}
+	c.ropes[key] = table
+	return table
+}
+
+// Attend implements Device.
+func (c *CPU) Attend(a Attention, y, lse, qkv, kb, vb Buffer) {
+	same(3*y.n, qkv.n, 3*a.B*a.T*a.H*a.E)
+	same(lse.n, a.B*a.H*a.T)
+	o := c.attention(a)
+	C.oc_attend(c.path, o, f(y), f(lse), f(qkv), f(kb), f(vb), (*C.float)(&c.scratch[0]))
+}
+
+// AttendGrad implements Device.
+func (c *CPU) AttendGrad(a Attention, dqkv, dkb, dvb, dy, y, lse, qkv, kb, vb Buffer) {
+	same(dqkv.n, qkv.n, 3*dy.n, 3*y.n, 3*a.B*a.T*a.H*a.E)
+	o := c.attention(a)
+	C.oc_attend_grad(c.path, o, f(dqkv), f(dkb), f(dvb), f(dy), f(y), f(lse), f(qkv), f(kb), f(vb), (*C.float)(&c.scratch[0]))
+}
+
+// AttendPattern implements Device.
+func (c *CPU) AttendPattern(a Attention, p, qkv, kb Buffer) {
+	same(p.n, a.B*a.H*a.T*a.Keys())
+	o := c.attention(a)
+	C.oc_attend_pattern(c.path, o, f(p), f(qkv), f(kb), (*C.float)(&c.scratch[0]))
+}
+
+// CrossEntropy implements Device.
+func (c *CPU) CrossEntropy(loss, lse, logits Buffer, targets Ints, v int, scale float32) {
+	same(logits.n, targets.n*v, lse.n*v)
+	C.oc_cross_entropy(c.path, f(loss), f(lse), f(logits), i(targets), C.long(targets.n), C.long(v), C.float(scale))
+}
+
+// CrossEntropyGrad implements Device.
+func (c *CPU) CrossEntropyGrad(dlogits, dloss, logits, lse Buffer, targets Ints, v int, scale float32) {
+	same(dlogits.n, logits.n, targets.n*v)
+	C.oc_cross_entropy_grad(c.path, f(dlogits), f(dloss), f(logits), f(lse), i(targets), C.long(targets.n), C.long(v), C.float(scale))
+}
+
+// AdamW implements Device.
+func (c *CPU) AdamW(w, g, m, v Buffer, lr, b1, b2, eps, wd, c1, c2 float32) {
+	same(w.n, g.n, m.n, v.n)
+	C.oc_adamw(c.path, f(w), f(g), f(m), f(v), C.long(w.n), C.float(lr), C.float(b1), C.float(b2), C.float(eps), C.float(wd), C.float(c1), C.float(c2))
 }

@@ -1,75 +1,67 @@
 package compute
 
-import "runtime"
+import (
+	"runtime"
+	"sync"
+)
 
-// Team is a fixed set of operating system threads that share out work. The zero value is of no use: see NewTeam. A Team
-// is used by one goroutine at a time.
+// Team is a number of OS threads that run the parts of a step. A Run allocates nothing and starts no goroutine.
 type Team struct {
-	jobs   []chan job
-	done   chan struct{}
-	panics []any // by thread, of the run in progress
+	work  []chan task
+	done  sync.WaitGroup
+	fault []any
 }
 
-type job struct {
+type task struct {
 	n int
-	f func(i int)
+	f func(int)
 }
 
-// NewTeam starts that many threads, at least one. Close ends them.
+// NewTeam starts a team of at least one thread; the first is the caller's own.
 func NewTeam(threads int) *Team {
-	threads = max(1, threads)
-	t := &Team{jobs: make([]chan job, threads), done: make(chan struct{}, threads), panics: make([]any, threads)}
-	for i := range t.jobs {
-		t.jobs[i] = make(chan job)
-		go t.work(i, t.jobs[i])
+	t := &Team{fault: make([]any, max(1, threads))}
+	for i := 1; i < threads; i++ {
+		work := make(chan task)
+		t.work = append(t.work, work)
+		go func() {
+			runtime.LockOSThread()
+			for k := range work {
+				t.part(i, k)
+				t.done.Done()
+			}
+		}()
 	}
 	return t
 }
 
-// Run calls f for each i in [0, n), item i on thread i%threads and each thread's items in order, and returns when all
-// are done. It allocates nothing. Where calls of f panic, the other threads end their items, and Run panics with the
-// value of the lowest such thread.
+// Run calls f(0) … f(n-1) and returns when all have; item i runs on thread i modulo the team's size, in order. A panic
+// of f comes out of Run.
 func (t *Team) Run(n int, f func(i int)) {
-	for _, c := range t.jobs {
-		c <- job{n, f}
+	k := task{n, f}
+	t.done.Add(len(t.work))
+	for _, w := range t.work {
+		w <- k
 	}
-	for range t.jobs {
-		<-t.done
-	}
-	var first any
-	for i, p := range t.panics {
-		if p != nil && first == nil {
-			first = p
+	t.part(0, k)
+	t.done.Wait()
+	for i, fault := range t.fault {
+		if fault != nil {
+			t.fault[i] = nil
+			panic(fault)
 		}
-		t.panics[i] = nil
-	}
-	if first != nil {
-		panic(first)
 	}
 }
 
-// Close ends the threads. The team is not used after it; a second Close does nothing.
+func (t *Team) part(thread int, k task) {
+	defer func() { t.fault[thread] = recover() }()
+	for i := thread; i < k.n; i += len(t.fault) {
+		k.f(i)
+	}
+}
+
+// Close ends the threads.
 func (t *Team) Close() {
-	for _, c := range t.jobs {
-		close(c)
-	}
-	t.jobs = nil
-}
-
-func (t *Team) work(thread int, jobs <-chan job) {
-	runtime.LockOSThread()
-	threads := len(t.panics)
-	for j := range jobs {
-		t.do(thread, threads, j)
-	}
-}
-
-func (t *Team) do(thread, threads int, j job) {
-	defer func() {
-		t.panics[thread] = recover()
-		t.done <- struct{}{}
-	}()
-	for i := thread; i < j.n; i += threads {
-		j.f(i)
+	for _, w := range t.work {
+		close(w)
 	}
 }
