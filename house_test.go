@@ -1,0 +1,96 @@
+// Package outcrop_test holds the house to its plan.
+package outcrop_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/outcrop-lab/outcrop/"
+
+// arrows says which of our packages each may import; nothing points back up. Tests may import any leaf.
+var arrows = map[string][]string{
+	"archs":           {"ops", "compute", "rng", "variant"},
+	"cmd/outcrop":     {"compute", "configs", "experiments", "fit", "plots", "report", "store", "trainer", "variant"},
+	"compute":         {},
+	"configs":         {},
+	"data":            {"rng", "variant"},
+	"experiments":     {"archs", "compute", "configs", "fit", "probes", "store", "trainer", "variant"},
+	"fit":             {"variant"},
+	"ops":             {"compute"},
+	"optim":           {"compute", "variant"},
+	"plots":           {"fit", "store", "variant"},
+	"plots/plotstest": {"store"},
+	"probes":          {"compute"},
+	"report":          {"fit", "plots", "store"},
+	"rng":             {},
+	"safetensors":     {},
+	"store":           {},
+	"trainer":         {"archs", "compute", "data", "optim", "probes", "rng", "safetensors", "variant"},
+	"variant":         {},
+}
+
+// alone says which packages alone may import a foreign module.
+var alone = map[string][]string{
+	"gorgonia.org/gorgonia":       {"archs", "ops"},
+	"gorgonia.org/tensor":         {"archs", "ops"},
+	"database/sql":                {"store"},
+	"github.com/mattn/go-sqlite3": {"store"},
+	"gonum.org/v1/plot":           {"plots"},
+	"github.com/spf13/viper":      {"cmd/outcrop"},
+}
+
+func TestArrows(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "tools" || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != ".") {
+			return filepath.SkipDir
+		}
+		from := filepath.ToSlash(filepath.Dir(path))
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || from == "." {
+			return nil
+		}
+		seen[from] = true
+		allowed, known := arrows[from]
+		if !known {
+			t.Errorf("%s: the package has no row in the table of arrows", path)
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			to, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if ours, ok := strings.CutPrefix(to, module); ok && !slices.Contains(allowed, ours) {
+				t.Errorf("%s imports %s, which the table of arrows does not allow", path, ours)
+			}
+			for foreign, who := range alone {
+				if (to == foreign || strings.HasPrefix(to, foreign+"/")) && !slices.Contains(who, from) {
+					t.Errorf("%s imports %s, which belongs to %v alone", path, to, who)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from := range arrows {
+		if !seen[from] {
+			t.Errorf("the table has a row for %s, which is not there", from)
+		}
+	}
+}
