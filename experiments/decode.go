@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -28,7 +29,7 @@ type place struct {
 }
 
 func (d *decoder) fault(n *yaml.Node, key, format string, args ...any) {
-	d.faults = append(d.faults, Fault{File: d.file, Line: n.Line, Column: n.Column, Key: d.prefix + key, Message: fmt.Sprintf(format, args...)})
+	d.faults = append(d.faults, Fault{File: d.file, Line: n.Line, Column: n.Column, Key: strings.TrimSuffix(d.prefix+key, "."), Message: fmt.Sprintf(format, args...)})
 }
 
 // merge applies a map to the struct that config points to; standard points to a fresh configuration of defaults, which null

@@ -1,0 +1,310 @@
+package experiments
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/outcrop-lab/outcrop/configs"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// Each text is a mistake that a user may make; each message is what the contract promises: file, line, column, dotted
+// key, and the nearest valid choice.
+func TestBadInput(t *testing.T) {
+	for _, c := range []struct{ name, src, want string }{
+		{"empty", "  \n", "s.yaml: is empty"},
+		{"not YAML", "a: [1\nb: 2\n", "s.yaml:2:2: is not YAML: while parsing a flow sequence: did not find expected ',' or ']'"},
+		{"two documents", "name: x\n---\nname: y\n", "s.yaml: is not one YAML document: expected single document, found multiple"},
+		{"a list", "- a\n", "s.yaml:1:1: wants a map of keys, got a list"},
+		{"unknown key at the top", "name: x\nseds: 2\n", `s.yaml:2:1: unknown key "seds", did you mean "seeds"? (name, base, arms, seeds, exclude, only)`},
+		{"no name", "seeds: 1\n", "s.yaml:1:1: name: is missing: a sweep needs a name"},
+		{"name as a path", "name: ../x\n", `s.yaml:1:7: name: wants letters, digits, dots, dashes and underscores, got the text "../x"`},
+		{"unknown key", "name: x\nbase:\n  train: {stepz: 3}\n", `s.yaml:3:11: base.train: unknown key "stepz", did you mean "steps"? (steps, batch, slices, precision)`},
+		{"misspelt variant", "name: x\nbase: {arch: {norm: rmsnrom}}\n", `s.yaml:2:21: base.arch.norm: unknown norm "rmsnrom", did you mean "rmsnorm"? (rmsnorm, ssnorm)`},
+		{"misspelt variant in a map", "name: x\nbase: {arch: {norm: {name: rmsnrom, eps: 1}}}\n", `s.yaml:2:28: base.arch.norm: unknown norm "rmsnrom", did you mean "rmsnorm"? (rmsnorm, ssnorm)`},
+		{"float for int", "name: x\nbase: {train: {steps: 1.5}}\n", "s.yaml:2:23: base.train.steps: wants a whole number, got 1.5"},
+		{"text for number", "name: x\nbase: {optim: {lr: '1e-3'}}\n", `s.yaml:2:20: base.optim.lr: wants a number, got the text "1e-3"`},
+		{"infinite", "name: x\nbase: {optim: {lr: .inf}}\n", "s.yaml:2:20: base.optim.lr: wants a number, got .inf"},
+		{"yes for true", "name: x\nbase: {arch: {tied: yes}}\n", `s.yaml:2:21: base.arch.tied: wants true or false, got the text "yes"`},
+		{"map for number", "name: x\nbase: {arch: {width: {a: 1}}}\n", "s.yaml:2:22: base.arch.width: wants a whole number, got a map"},
+		{"number for map", "name: x\nbase: {arch: 3}\n", "s.yaml:2:14: base.arch: wants a map, got 3"},
+		{"list for slot", "name: x\nbase: {arch: {norm: [a]}}\n", "s.yaml:2:21: base.arch.norm: wants a name, or a map with a name and parameters, got a list"},
+		{"duplicate key", "name: x\nbase:\n  seed: 1\n  train: {steps: 1, steps: 2}\n", "s.yaml:3:9: base.seed: seeds belong to the whole sweep: say `seeds: [3]` at the top"},
+		{"duplicate", "name: x\nbase:\n  train: {steps: 1, steps: 2}\n", `s.yaml:3:21: base.train: key "steps" comes twice, first in line 3`},
+		{"alias", "name: x\nbase: {train: &a {steps: 1}, checkpoint: *a}\n", "s.yaml:2:42: base.checkpoint: aliases are not supported: say it again, or say it in base"},
+		{"merge key", "name: x\nbase: {<<: {train: {}}}\n", "s.yaml:2:8: base: merge keys (<<) are not supported: arms are merged over base"},
+		{"no seeds", "name: x\nseeds: 0\n", "s.yaml:2:8: seeds: wants how many seeds, at least 1, or a list of seeds, got 0"},
+		{"seed twice", "name: x\nseeds: [1, 1]\n", "s.yaml:2:12: seeds: seed 1 comes twice"},
+		{"arms as a list", "name: x\narms: [a]\n", "s.yaml:2:7: arms: wants a map from an arm's name to what it changes, got a list"},
+		{"unknown key in an arm", "name: x\narms:\n  a: {}\n  b: {arhc: {}}\n", `s.yaml:4:7: arms.b: unknown key "arhc", did you mean "arch"? (arch, optim, schedule, data, train, probe, checkpoint, seed)`},
+		{"key of another variant", "name: x\nbase: {optim: {name: adamw, ns_steps: 5}}\n", `s.yaml:2:29: base.optim: unknown key "ns_steps"`},
+		{"rule key", "name: x\nexclude: [{optm.lr: 1}]\n", `s.yaml:2:12: exclude: no run has a key "optm.lr", did you mean "optim.lr"?`},
+		{"rule value", "name: x\nonly: [{arm: gatde}]\n", "s.yaml:2:8: only: matches no run"},
+		{"nothing left", "name: x\nexclude: [{seed: 0}]\n", "s.yaml:2:10: exclude: leaves no run"},
+		{"width by heads", "name: x\nbase:\n  arch: {width: 65, heads: 2}\n", "s.yaml:3:"},
+		{"width by heads in an arm", "name: x\narms:\n  a: {}\n  wide: {arch: {width: 65}}\n", "s.yaml:4:"},
+		{"batch by slices", "name: x\nbase: {train: {batch: 5}}\n", "s.yaml:2:23: base.train.batch: must be a positive multiple of train.slices (2), is 5"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := LoadBytes("s.yaml", []byte(c.src))
+			var input *InputError
+			if !errors.As(err, &input) {
+				t.Fatalf("got %v, want an *InputError", err)
+			}
+			if got := err.Error(); got != c.want && !(strings.HasPrefix(got, c.want) && strings.HasPrefix(c.name, "key of") || strings.HasPrefix(c.name, "width") && strings.HasPrefix(got, c.want) && strings.Contains(got, "65")) {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestFaultsAreGathered(t *testing.T) {
+	_, err := LoadBytes("s.yaml", []byte("name: x\narms:\n  a: {train: {stepz: 1}, arch: {norm: none1}}\n  b: {optim: {lr: fast}}\n"))
+	var input *InputError
+	if !errors.As(err, &input) || len(input.Faults) != 3 {
+		t.Fatalf("got %v, want three faults", err)
+	}
+	if lines := []int{input.Faults[0].Line, input.Faults[1].Line, input.Faults[2].Line}; !slices.Equal(lines, []int{3, 3, 4}) {
+		t.Errorf("lines %v, want 3, 3, 4", lines)
+	}
+}
+
+func TestMissingFiles(t *testing.T) {
+	var input *InputError
+	missing := filepath.Join(t.TempDir(), "none.yaml")
+	if _, err := Load(missing); !errors.As(err, &input) || !strings.HasPrefix(err.Error(), missing+": reading the sweep: ") {
+		t.Errorf("missing sweep: %v", err)
+	}
+	empty := filepath.Join(t.TempDir(), "empty.bin")
+	if err := os.WriteFile(empty, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ source, path string }{{"text", missing}, {"bin", missing}, {"bin", empty}} {
+		s, err := LoadBytes("s.yaml", fmt.Appendf(nil, "name: x\nbase:\n  data: {name: %s, %s: %s}\n", c.source, pathKey[c.source], c.path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Plan("cpu"); !errors.As(err, &input) || !strings.HasPrefix(err.Error(), "s.yaml:3:") || !strings.Contains(err.Error(), c.path) {
+			t.Errorf("%s of %s: got %v, want its place and path", c.source, c.path, err)
+		}
+	}
+}
+
+func settingsOf(c trainer.Config) map[string]any {
+	m := map[string]any{}
+	for _, s := range Settings(c) {
+		m[s.Key] = s.Value
+	}
+	return m
+}
+
+func TestMerge(t *testing.T) {
+	s, err := LoadBytes("s.yaml", []byte(`
+name: merging
+base:
+  optim: {name: adamw, lr: 1, beta1: 0.5, weight_decay: 1e-3, clip: 2}
+  probe: {every: {name: pythia, then: 7}}
+  train: {steps: 30}
+arms:
+  same: {}
+  twice: {optim: {beta2: .25}}
+  muon: {optim: {name: muon}}
+  scalar: {optim: muon, probe: {every: steps}}
+  back: {train: {steps: null}, optim: null}
+  nothing:
+seeds: [4, 9007199254740993]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	arm := func(i int) map[string]any { return settingsOf(s.Arms[i].Config) }
+	for i, want := range []map[string]any{
+		{"optim": "adamw", "optim.lr": 1.0, "optim.beta1": 0.5, "optim.weight_decay": 1e-3, "optim.clip": 2.0, "probe.every.then": int64(7), "train.steps": int64(30)},
+		{"optim": "adamw", "optim.beta1": 0.5, "optim.beta2": 0.25, "optim.lr": 1.0}, // maps merge key by key
+		// Own parameters fall away with the name, common keys stay.
+		{"optim": "muon", "optim.lr": 1.0, "optim.weight_decay": 1e-3, "optim.clip": 2.0},
+		{"optim": "muon", "optim.lr": 1.0, "probe.every": "steps", "train.steps": int64(30)},
+		{"optim": "adamw", "optim.lr": settingsOf(trainer.Default())["optim.lr"], "optim.beta1": settingsOf(trainer.Default())["optim.beta1"], "train.steps": int64(1000)},
+	} {
+		got := arm(i)
+		for key, value := range want {
+			if got[key] != value {
+				t.Errorf("%s: %s is %v, want %v", s.Arms[i].Name, key, got[key], value)
+			}
+		}
+	}
+	if got := arm(2)["optim.beta1"]; got == 0.5 {
+		t.Error("muon keeps adamw's beta1")
+	}
+	if _, has := arm(3)["probe.every.then"]; has {
+		t.Error("steps keeps pythia's then")
+	}
+	if d := s.Arms[1].Differs; len(d) != 1 || d[0].String() != "optim.beta2: 0.25" {
+		t.Errorf("twice differs by %v, want optim.beta2: 0.25 alone", d)
+	}
+	if len(s.Arms[5].Differs) != 0 || len(s.runs) != 12 || s.runs[6].config.Seed != 9007199254740993 {
+		t.Errorf("%d runs, want 12, seed by seed; %v", len(s.runs), s.Arms[5].Differs)
+	}
+}
+
+func TestExcludeAndOnly(t *testing.T) {
+	const head = "name: x\narms: {a: {}, b: {optim: {lr: 1e-2}, arch: {norm: ssnorm}}, c: {optim: {lr: 0.5}}}\nseeds: 3\n"
+	for _, c := range []struct {
+		rules string
+		want  string
+	}{
+		{"", "a0 b0 c0 a1 b1 c1 a2 b2 c2"},
+		{"exclude: [{arm: b, optim.lr: 0.01}]", "a0 c0 a1 c1 a2 c2"},
+		{"exclude: [{arm: a, seed: 1}, {seed: 2}]", "a0 b0 c0 b1 c1"},
+		{"only: [{arch.norm: ssnorm}]", "b0 b1 b2"},
+		{"only: [{arm: a}, {arm: c}]\nexclude: [{seed: 0}]", "a1 c1 a2 c2"},
+	} {
+		s, err := LoadBytes("s.yaml", []byte(head+c.rules))
+		if err != nil {
+			t.Errorf("%s: %v", c.rules, err)
+			continue
+		}
+		var got []string
+		for _, r := range s.runs {
+			got = append(got, fmt.Sprint(r.arm.Name, r.config.Seed))
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: got %v, want %s", c.rules, got, c.want)
+		}
+	}
+}
+
+// pathKey is the parameter of each data source that names files.
+var pathKey = map[string]string{"text": "path", "bin": "path"}
+
+// The golden ids: a change here orphans every stored run, so it needs a new trainer version and a reason.
+func TestGoldenIDs(t *testing.T) {
+	want, err := os.ReadFile(filepath.Join("testdata", "ids.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Load(filepath.Join("testdata", "ids.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := s.Plan("auto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, p := range plan {
+		got[fmt.Sprintf("%s, seed %d", p.Arm, p.Seed)] = p.ID
+	}
+	text, err := json.MarshalIndent(got, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(text)+"\n" != string(want) {
+		t.Errorf("ids changed:\n%s", text)
+	}
+}
+
+func TestEmbeddedSweeps(t *testing.T) {
+	for _, name := range configs.Sweeps() {
+		src, _ := configs.Sweep(name)
+		s, err := LoadBytes(name+".yaml", src)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if s.Name != name {
+			t.Errorf("%s calls itself %s", name, s.Name)
+		}
+		for _, r := range s.runs {
+			points := 0
+			for step := range r.config.Train.Steps + 1 {
+				if step == r.config.Train.Steps || r.config.Probe.Every.Value.At(step) {
+					points++
+				}
+			}
+			// Fewer points than this cannot show a curve of five parameters.
+			if points < 27 {
+				t.Errorf("%s, %s: %d probe points, want at least 27", name, r.arm.Name, points)
+			}
+		}
+	}
+}
+
+func planOf(t testing.TB, src string) []Planned {
+	t.Helper()
+	s, err := LoadBytes("s.yaml", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := s.Plan("cpu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
+func TestWhatIsIdentity(t *testing.T) {
+	id := func(base string) string { return planOf(t, "name: x\nbase: {"+base+"}\n")[0].ID }
+	plain := id("")
+	for _, same := range []string{"probe: {sequences: 3}", "checkpoint: {every: 5}", "arch: {norm: rmsnorm}", "train: {steps: 1000}", "arch: null"} {
+		if id(same) != plain {
+			t.Errorf("%s changes the id", same)
+		}
+	}
+	seen := map[string]string{plain: ""}
+	for _, other := range []string{"train: {steps: 999}", "train: {slices: 1}", "optim: {lr: 0.5}", "optim: muon", "optim: {name: muon, lr: 0.5}", "data: {chain_seed: 1}", "arch: {tied: true}"} {
+		if twin, twice := seen[id(other)]; twice {
+			t.Errorf("%s has the id of %q", other, twin)
+		}
+		seen[id(other)] = other
+	}
+	if a, b := planOf(t, "name: x\nseeds: [9007199254740992]\n")[0].ID, planOf(t, "name: x\nseeds: [9007199254740993]\n")[0].ID; a == b {
+		t.Error("seeds beyond 2^53 share an id")
+	}
+}
+
+func TestKeyOrderChangesNoID(t *testing.T) {
+	parts := []string{"arch: {%s}", "optim: {%s}", "train: {%s}", "schedule: {%s}"}
+	keys := [][]string{{"layers: 3", "width: 32", "heads: 4", "norm: ssnorm"}, {"lr: 1e-3", "name: adamw", "beta1: .8", "clip: 3"},
+		{"steps: 7", "batch: 8", "slices: 1"}, {"warmup: 5", "name: trapezoidal", "decay: .25"}}
+	want := ""
+	rapid.Check(t, func(r *rapid.T) {
+		var base []string
+		for i, p := range parts {
+			base = append(base, fmt.Sprintf(p, strings.Join(rapid.Permutation(keys[i]).Draw(r, "keys"), ", ")))
+		}
+		s, err := LoadBytes("s.yaml", []byte("name: x\nbase: {"+strings.Join(rapid.Permutation(base).Draw(r, "parts"), ", ")+"}\n"))
+		if err != nil {
+			r.Fatal(err)
+		}
+		got, err := identity(s.runs[0].config, "digest", "cpu")
+		if err != nil {
+			r.Fatal(err)
+		}
+		if want == "" {
+			want = got
+		}
+		if got != want {
+			r.Fatalf("id %s, want %s", got, want)
+		}
+	})
+}
+
+// A common key of a slot must not hide a parameter of one of its variants.
+func TestKeysAreUnique(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range Settings(trainer.Default()) {
+		if seen[s.Key] {
+			t.Errorf("key %s comes twice", s.Key)
+		}
+		seen[s.Key] = true
+	}
+}
