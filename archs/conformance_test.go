@@ -15,16 +15,18 @@ const testVocab = 7
 // everyArch calls f on every combination of the slots' variants, at a small size.
 func everyArch(t *testing.T, f func(t *testing.T, c Config)) {
 	t.Helper()
-	for _, norm := range norms.Names() {
+	for _, pair := range pairs(norms.Names(), attentions.Names()) {
+		norm, attention := pair[0], pair[1]
 		for _, gate := range gateVariants() {
 			for _, mlp := range mlps.Names() {
 				for _, position := range positions.Names() {
 					for _, bias := range kvBiases.Names() {
 						for _, flags := range []struct{ tied, proj bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
-							name := fmt.Sprintf("%s/%s%s/%s/%s/%s/tied=%v/proj=%v", norm, gate.name, gate.granularity, mlp, position, bias, flags.tied, flags.proj)
+							name := fmt.Sprintf("%s/%s/%s%s/%s/%s/%s/tied=%v/proj=%v", norm, attention, gate.name, gate.granularity, mlp, position, bias, flags.tied, flags.proj)
 							t.Run(name, func(t *testing.T) {
 								c := small()
 								choose(t, &c.Norm, norm)
+								choose(t, &c.Attention, attention)
 								choose(t, &c.Gate, gate.name)
 								if g, ok := c.Gate.Value.(*G1); ok {
 									g.Granularity = gate.granularity
@@ -41,6 +43,15 @@ func everyArch(t *testing.T, f func(t *testing.T, c Config)) {
 			}
 		}
 	}
+}
+
+func pairs(a, b []string) (all [][2]string) {
+	for _, x := range a {
+		for _, y := range b {
+			all = append(all, [2]string{x, y})
+		}
+	}
+	return all
 }
 
 type gateVariant struct{ name, granularity string }
