@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain lets the test binary serve as the worker process that `run` starts.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "worker" {
+		os.Exit(Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+const tiny = `name: tiny
+base:
+  arch: {width: 16, heads: 2, context: 16}
+  train: {steps: STEPS, batch: 8}
+  probe: {heldout: 16}
+arms: {a: {}, b: {arch: {norm: ssnorm}}}
+`
+
+func sweepFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tiny.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func outcrop(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	var out, err bytes.Buffer
+	code = Run(ctx, args, &out, &err)
+	return code, out.String(), err.String()
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// A sweep that is interrupted and gone on with ends with the figure, byte for byte, of one left alone; a third call
+// trains nothing.
+func TestRunInterruptResume(t *testing.T) {
+	file := sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "4000"))
+	whole, parts := t.TempDir(), t.TempDir()
+	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", whole); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+	defer cancel()
+	interrupt, stop := context.WithCancel(t.Context())
+	context.AfterFunc(ctx, stop)
+	if code, _, stderr := outcrop(interrupt, "run", file, "--results", parts); code == exitInterrupted && !strings.Contains(stderr, "go on with: outcrop run") {
+		t.Errorf("the way to go on is not said: %s", stderr)
+	} else if code != exitInterrupted && code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	if code, out, stderr := outcrop(t.Context(), "run", file, "--results", parts); code != exitDone || !strings.Contains(out, "report.html") {
+		t.Fatalf("exit %d: %s %s", code, out, stderr)
+	}
+	figure := filepath.Join("sweeps", "tiny", "figures", "emergence.svg")
+	want := read(t, filepath.Join(whole, figure))
+	if !bytes.Equal(want, read(t, filepath.Join(parts, figure))) {
+		t.Error("the resumed sweep's figure differs")
+	}
+	if _, _, stderr := outcrop(t.Context(), "run", file, "--results", parts); !strings.Contains(stderr, "2 of them before") {
+		t.Errorf("done runs were trained again: %s", stderr)
+	}
+	if code, _, stderr := outcrop(t.Context(), "plot", "emergence", "--results", parts); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	if !bytes.Equal(want, read(t, filepath.Join(parts, figure))) {
+		t.Error("the figure drawn again differs")
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	base := strings.ReplaceAll(tiny, "STEPS", "10")
+	shard := filepath.Join(t.TempDir(), "x.bin")
+	if err := os.WriteFile(shard, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, text, want string
+	}{
+		{"unknown key", strings.Replace(base, "batch:", "bach:", 1), `did you mean "batch"`},
+		{"misspelt variant", strings.Replace(base, "ssnorm", "rmsnrom", 1), `:6:32: arms.b.arch.norm: unknown norm "rmsnrom", did you mean "rmsnorm"?`},
+		{"wrong type", strings.Replace(base, "steps: 10", "steps: ten", 1), ":4:18: base.train.steps"},
+		{"heads", strings.Replace(base, "heads: 2", "heads: 3", 1), "must divide arch.width (16)"},
+		{"empty shard", strings.Replace(base, "  train:", "  data: {name: bin, path: "+shard+"}\n  train:", 1), shard + ": the shard is empty"},
+		{"missing data", strings.Replace(base, "  train:", "  data: {name: text, path: nowhere.txt}\n  train:", 1), "nowhere.txt"},
+	} {
+		results := filepath.Join(t.TempDir(), "results")
+		code, _, stderr := outcrop(t.Context(), "run", sweepFile(t, c.text), "--results", results)
+		if code != exitInput || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: exit %d, %q, want 2 and %q", c.name, code, stderr, c.want)
+		}
+		if _, err := os.Stat(results); err == nil {
+			t.Errorf("%s: something was written", c.name)
+		}
+	}
+	results := t.TempDir()
+	if err := os.WriteFile(filepath.Join(results, "outcrop.db"), []byte(strings.Repeat("garbage ", 100)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := outcrop(t.Context(), "plot", "--results", results); code != exitInput || !strings.Contains(stderr, "outcrop.db") {
+		t.Errorf("corrupt database: exit %d, %q", code, stderr)
+	}
+	if code, _, stderr := outcrop(t.Context(), "rum"); code != exitInput || !strings.Contains(stderr, "run") {
+		t.Errorf("unknown verb: exit %d, %q", code, stderr)
+	}
+}
