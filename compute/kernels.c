@@ -13,7 +13,7 @@
 #define LANES 4
 #define TILE_ROWS 4
 #define TARGET
-#include "kernels.inc"
+#include "kernels_path.h"
 #undef PATH
 #undef LANES
 #undef TILE_ROWS
@@ -24,7 +24,7 @@
 #define LANES 8
 #define TILE_ROWS 6
 #define TARGET __attribute__((target("avx2,fma")))
-#include "kernels.inc"
+#include "kernels_path.h"
 #undef PATH
 #undef LANES
 #undef TILE_ROWS
@@ -34,7 +34,7 @@
 #define LANES 16
 #define TILE_ROWS 12
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,prefer-vector-width=512")))
-#include "kernels.inc"
+#include "kernels_path.h"
 
 // Subnormal numbers count as 0 within a kernel: a saturated softmax is full of them, and each costs a hundred cycles.
 #define OC_FLUSH 0x8040 // MXCSR: flush to zero, denormals are zero

@@ -1,4 +1,4 @@
-// The kernels' names and arguments, once. kernels.inc defines them for one vector width; kernels.c includes it once a
+// The kernels' names and arguments, once. kernels_path.h defines them for one vector width; kernels.c includes it once a
 // path and dispatches. Matrices are row-major float; long counts elements.
 #ifndef OC_KERNELS_H
 #define OC_KERNELS_H
