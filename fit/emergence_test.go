@@ -98,8 +98,8 @@ func TestEmergenceRecoversPlantedCurves(t *testing.T) {
 			t.Logf("curve %d: worst %.2g, condition %.3g, R2 %.6g\n truth %v\n got %v %s", i, worst, condition, got.R2, truth, got.Params, got.Message)
 		}
 	}
-	// Every identifiable curve is the aim. As measured on 2026-11-24, 3 of the 100 end in another basin, near the bound of
-	// gamma, at R^2 above .9999: the starts do not cover it yet. More than that is a step back.
+	// Every identifiable curve is the aim. As measured on 2026-11-24, 3 of the 100 end in another basin,
+	// at R^2 above .9999: the starts, minima of the grid, do not cover the true one. More than that is a step back.
 	if determined < 90 || missed > 3 {
 		t.Errorf("%d of %d identifiable curves are missed, known are 3 of 100", missed, determined)
 	}
