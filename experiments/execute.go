@@ -122,13 +122,24 @@ func (c *coordinator) train(ctx context.Context, plan []Planned, sum *Summary) e
 		if err != nil {
 			return err
 		}
-		if there && (old.Status == string(trainer.Done) || old.Status == string(trainer.Diverged)) {
-			sum.Kept++
-			sum.count(old.Status)
-			continue
+		if there {
+			kept, err := settled(c.db, p, old)
+			if err != nil {
+				return err
+			}
+			if kept {
+				sum.Kept++
+				sum.count(old.Status)
+				continue
+			}
+			if err := c.db.SetStatus(p.ID, store.Planned, 0, ""); err != nil {
+				return err
+			}
 		}
 		waiting = append(waiting, p)
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	ended, active := make(chan outcome), map[string]Planned{}
 	tick := time.NewTicker(mergeEvery)
 	defer tick.Stop()
@@ -151,6 +162,10 @@ func (c *coordinator) train(ctx context.Context, plan []Planned, sum *Summary) e
 		case o := <-ended:
 			delete(active, o.run.ID)
 			if err := c.finish(o, sum); err != nil {
+				cancel()
+				for range active {
+					<-ended
+				}
 				return err
 			}
 		}
@@ -161,6 +176,9 @@ func (c *coordinator) train(ctx context.Context, plan []Planned, sum *Summary) e
 
 // work runs one worker process to its end.
 func (c *coordinator) work(ctx context.Context, p Planned) error {
+	if err := renew(c.dir(p.ID), p); err != nil {
+		return err
+	}
 	if err := assign(c.dir(p.ID), p, c.Threads); err != nil {
 		return err
 	}

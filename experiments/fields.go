@@ -1,7 +1,9 @@
 package experiments
 
 import (
+	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/outcrop-lab/outcrop/trainer"
@@ -76,6 +78,14 @@ type Setting struct {
 	Key   string
 	Value any
 	name  bool // of a slot
+}
+
+// String writes a setting as the sweep file would, "optim.lr: 0.01".
+func (s Setting) String() string {
+	if x, ok := s.Value.(float64); ok {
+		return s.Key + ": " + strconv.FormatFloat(x, 'g', -1, 64)
+	}
+	return fmt.Sprintf("%s: %v", s.Key, s.Value)
 }
 
 // Settings lists every key of a configuration in the order of its declaration.

@@ -91,6 +91,18 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	held, err := lock(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = held.Close() }()
+	digest, err := p.Config.Data.Value.Digest()
+	if err != nil {
+		return fmt.Errorf("experiments: %w", err)
+	}
+	if id, err := identity(p.Config, digest, p.Device); err != nil || id != p.ID {
+		return fmt.Errorf("experiments: %s: the data or the configuration changed since the run was planned", dir)
+	}
 	db, err := store.Open(filepath.Join(dir, shardFile))
 	if err != nil {
 		return err

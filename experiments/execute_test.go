@@ -1,0 +1,287 @@
+package experiments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// workerDir makes the test binary a worker of that folder.
+const workerDir = "OUTCROP_TEST_WORKER"
+
+func TestMain(m *testing.M) {
+	dir := os.Getenv(workerDir)
+	if dir == "" {
+		os.Exit(m.Run())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	if err := Work(ctx, dir, os.Stdout); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// tiny is two arms by two seeds of a model that trains in about a second; steps and probe are to be filled in.
+const tiny = `
+name: tiny
+base:
+  arch: {layers: 2, width: 16, heads: 2, context: 16}
+  optim: {lr: 1e-2}
+  train: {steps: %d, batch: 8}
+  probe: {every: {name: steps, n: %d}, sequences: 2, heldout: 4}
+  checkpoint: {every: 40, keep: 2}
+arms:
+  baseline: {}
+  scale: {arch: {norm: ssnorm}}
+seeds: %d
+`
+
+// lab executes sweeps with real worker processes in one results folder.
+type lab struct {
+	t       *testing.T
+	results string
+	mutex   sync.Mutex
+	workers []*exec.Cmd
+}
+
+func newLab(t *testing.T) *lab { return &lab{t: t, results: t.TempDir()} }
+
+func (l *lab) execute(ctx context.Context, src string, events func(Event)) (Summary, error) {
+	l.t.Helper()
+	s, err := LoadBytes("tiny.yaml", []byte(src))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return Execute(ctx, s, Options{Results: l.results, Jobs: 2, Threads: 1, Events: events, Worker: func(dir string) *exec.Cmd {
+		cmd := exec.Command(self)
+		cmd.Env = append(os.Environ(), workerDir+"="+dir)
+		l.mutex.Lock()
+		l.workers = append(l.workers, cmd)
+		l.mutex.Unlock()
+		return cmd
+	}})
+}
+
+func (l *lab) started() int {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return len(l.workers)
+}
+
+// rows is everything measured, less the clock, and how the runs stand.
+func (l *lab) rows() (series []store.Series, status []string) {
+	l.t.Helper()
+	db, err := store.OpenReadOnly(filepath.Join(l.results, "outcrop.db"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.Check(); err != nil {
+		l.t.Error(err)
+	}
+	if conflicts, err := db.Conflicts(); err != nil || len(conflicts) > 0 {
+		l.t.Errorf("conflicts %v, %v", conflicts, err)
+	}
+	if series, err = db.Series(store.Select{}); err != nil {
+		l.t.Fatal(err)
+	}
+	members, err := db.RunsOf("tiny")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, m := range members {
+		status = append(status, fmt.Sprintf("%s %d %s %d %s", m.Member.Arm, m.Member.Seed, m.Run.Status, m.Run.Step, m.Run.Error))
+	}
+	return series, status
+}
+
+// sameRows compares bit by bit; reflect.DeepEqual would take NaN for different, and these runs have none.
+func sameRows(t *testing.T, a, b []store.Series) {
+	t.Helper()
+	if len(a) == 0 || !reflect.DeepEqual(a, b) {
+		t.Errorf("rows differ: %d and %d series", len(a), len(b))
+	}
+}
+
+func TestExecute(t *testing.T) {
+	src := fmt.Sprintf(tiny, 60, 5, 2)
+	l := newLab(t)
+	sum, err := l.execute(t.Context(), src, nil)
+	if err != nil || sum.Done != 4 || sum.Kept != 0 || sum.Failed != 0 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	first, status := l.rows()
+	if want := []string{"baseline 0 done 60 ", "baseline 1 done 60 ", "scale 0 done 60 ", "scale 1 done 60 "}; !slices.Equal(status, want) {
+		t.Errorf("status %q, want %q", status, want)
+	}
+	db, err := store.OpenReadOnly(filepath.Join(l.results, "outcrop.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fits, err := db.Fits(store.Select{})
+	if closing := db.Close(); err != nil || closing != nil {
+		t.Fatal(err, closing)
+	}
+	best := 0
+	for _, f := range fits {
+		if f.Best {
+			best++
+		}
+	}
+	if best != 4*2 { // runs by layers
+		t.Errorf("%d best fits, want 8", best)
+	}
+
+	// What is done is never done twice.
+	if sum, err = l.execute(t.Context(), src, nil); err != nil || sum.Kept != 4 || l.started() != 4 {
+		t.Errorf("second time: %+v, %v, %d workers", sum, err, l.started())
+	}
+	again, _ := l.rows()
+	sameRows(t, first, again)
+
+	// More probe points are measured under the same ids; those that were there keep their bits.
+	if sum, err = l.execute(t.Context(), fmt.Sprintf(tiny, 60, 4, 2), nil); err != nil || sum.Done != 4 || sum.Kept != 0 {
+		t.Errorf("with other probe steps: %+v, %v", sum, err)
+	}
+	more, _ := l.rows()
+	if len(more) != len(first) || len(more[0].Steps) <= len(first[0].Steps) || !slices.Contains(more[0].Steps, 4) {
+		t.Errorf("steps %v, want those of 4 and of 5", more[0].Steps)
+	}
+
+	// A lost database is made again from the runs' folders.
+	for _, f := range []string{"outcrop.db", "outcrop.db-wal", "outcrop.db-shm"} {
+		if err := os.Remove(filepath.Join(l.results, f)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	if sum, err = l.execute(t.Context(), fmt.Sprintf(tiny, 60, 4, 2), nil); err != nil || sum.Done != 4 {
+		t.Errorf("after the loss of the database: %+v, %v", sum, err)
+	}
+	restored, _ := l.rows()
+	sameRows(t, more, restored)
+}
+
+// A run that is stopped, or whose worker is killed, goes on and ends with the bits of one that was left alone; a killed
+// worker takes no other run with it.
+func TestInterruption(t *testing.T) {
+	src := fmt.Sprintf(tiny, 300, 20, 1)
+	alone := newLab(t)
+	if _, err := alone.execute(t.Context(), src, nil); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := alone.rows()
+
+	l := newLab(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	sum, err := l.execute(ctx, src, func(e Event) {
+		if e.Status == "running" && e.Step > 0 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || sum.Stopped != 2 {
+		t.Fatalf("stopped: %+v, %v", sum, err)
+	}
+	if _, status := l.rows(); strings.Count(strings.Join(status, ""), " stopped ") != 2 {
+		t.Errorf("status %q, want both stopped", status)
+	}
+
+	killed := ""
+	sum, err = l.execute(t.Context(), src, func(e Event) {
+		if killed != "" || e.Status != "running" {
+			return
+		}
+		l.mutex.Lock()
+		defer l.mutex.Unlock()
+		for _, cmd := range l.workers[2:] {
+			if strings.HasSuffix(cmd.Env[len(cmd.Env)-1], e.Run) && cmd.Process != nil {
+				killed = e.Run
+				if err := syscall.Kill(cmd.Process.Pid, syscall.SIGKILL); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	if err != nil || sum.Failed != 1 || sum.Done != 1 || len(sum.Errors) != 1 || !strings.Contains(sum.Errors[0], "killed") {
+		t.Fatalf("killed: %+v, %v", sum, err)
+	}
+	if sum, err = l.execute(t.Context(), src, nil); err != nil || sum.Done != 2 || sum.Kept != 1 {
+		t.Fatalf("after the kill: %+v, %v", sum, err)
+	}
+	got, status := l.rows()
+	if want := []string{"baseline 0 done 300 ", "scale 0 done 300 "}; !slices.Equal(status, want) {
+		t.Errorf("status %q, want %q", status, want)
+	}
+	sameRows(t, want, got)
+}
+
+// A worker that cannot write fails its run with its own words, and no other.
+func TestWorkerThatFails(t *testing.T) {
+	src := fmt.Sprintf(tiny, 20, 5, 1)
+	l := newLab(t)
+	plan := planOf(t, src)
+	// A folder in the place of the shard cannot be opened, by root either.
+	if err := os.MkdirAll(filepath.Join(l.results, "runs", plan[0].ID, "log.jsonl"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	sum, err := l.execute(t.Context(), src, nil)
+	if err != nil || sum.Done != 1 || sum.Failed != 1 || !strings.Contains(sum.Errors[0], "log.jsonl: is a directory") || !strings.Contains(sum.Errors[0], "exit status 1") {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	if _, status := l.rows(); !strings.Contains(status[0], " failed ") || !strings.Contains(status[0], "log.jsonl") || !strings.Contains(status[1], " done ") {
+		t.Errorf("status %q, want the first failed with its cause, the second done", status)
+	}
+}
+
+func TestResultsThatCannotBeWritten(t *testing.T) {
+	l := newLab(t)
+	l.results = filepath.Join(l.results, "file")
+	if err := os.WriteFile(l.results, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.execute(t.Context(), fmt.Sprintf(tiny, 20, 5, 1), nil); err == nil || !strings.Contains(err.Error(), "results folder") || !strings.Contains(err.Error(), l.results) {
+		t.Errorf("got %v, want the folder named", err)
+	}
+	l.results = t.TempDir()
+	if err := os.WriteFile(filepath.Join(l.results, "outcrop.db"), []byte(strings.Repeat("no database ", 99)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.execute(t.Context(), fmt.Sprintf(tiny, 20, 5, 1), nil); !errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("got %v, want store.ErrCorrupt", err)
+	}
+}
+
+func TestWorkRefusesAChangedRun(t *testing.T) {
+	dir := t.TempDir()
+	p := planOf(t, fmt.Sprintf(tiny, 20, 5, 1))[0]
+	p.Config.Train.Steps = 21
+	if err := assign(dir, p, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := Work(t.Context(), dir, io.Discard); err == nil || !strings.Contains(err.Error(), "changed since the run was planned") {
+		t.Errorf("got %v, want a refusal", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, shardFile)); !errors.Is(err, os.ErrNotExist) {
+		t.Error("a refused run leaves a shard")
+	}
+}
