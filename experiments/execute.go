@@ -258,7 +258,10 @@ func (c *coordinator) finish(o outcome, sum *Summary) error {
 	sum.count(run.Status)
 	sum.Errors = append(sum.Errors, fmt.Sprintf("%s (%s, seed %d): %v", o.run.ID[:12], o.run.Arm, o.run.Seed, fault))
 	c.event(Event{Run: o.run.ID, Step: run.Step, Steps: run.Steps, Status: run.Status})
-	return c.db.PutRun(run)
+	if err := c.db.PutRun(run); err != nil {
+		return errors.Join(err, fault)
+	}
+	return nil
 }
 
 func (s *Summary) count(status string) {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"reflect"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/klauspost/cpuid/v2"
@@ -91,6 +93,7 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	signal.Ignore(syscall.SIGPIPE) // a coordinator that is gone must not keep the worker from its last checkpoint
 	held, err := lock(dir)
 	if err != nil {
 		return err
