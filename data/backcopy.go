@@ -157,9 +157,18 @@ func newBackcopy(chain [][]float64, triggers, context int) *backcopy {
 		s.sums = append(s.sums, cumulative(row))
 		s.chain = append(s.chain, append(slices.Clone(row), 0))
 	}
+	mass := 0.0
 	for c := range stationary {
 		if s.trigger[c] {
 			stationary[c] = 0
+		}
+		mass += stationary[c]
+	}
+	if mass == 0 { // a text whose chain ends among the triggers alone: x_1 is any other, all alike
+		for c := range stationary {
+			if !s.trigger[c] {
+				stationary[c] = 1
+			}
 		}
 	}
 	s.first = cumulative(stationary)

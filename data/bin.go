@@ -24,6 +24,13 @@ const (
 	llmcHeader = 1024 // bytes
 )
 
+// otherMagics begin llm.c files that hold something else. As two uint16 each starts with a token above 55,000, which no
+// GPT-2 text has.
+var otherMagics = map[uint32]string{
+	20240522: "an llm.c evaluation file",
+	20240801: "an llm.c shard of uint32 tokens",
+}
+
 // Validate implements Settings.
 func (s *Bin) Validate() error {
 	if s.Path == "" {
@@ -80,7 +87,14 @@ func shard(content []byte) ([]uint16, error) {
 	if len(content) == 0 {
 		return nil, fmt.Errorf("the shard is empty")
 	}
-	if len(content) >= 4 && binary.LittleEndian.Uint32(content) == llmcMagic {
+	magic := uint32(0)
+	if len(content) >= 4 {
+		magic = binary.LittleEndian.Uint32(content)
+	}
+	if kind, ok := otherMagics[magic]; ok {
+		return nil, fmt.Errorf("this is %s (magic %d); only uint16 tokens, headerless or with magic %d, are read", kind, magic, llmcMagic)
+	}
+	if magic == llmcMagic {
 		if len(content) < llmcHeader {
 			return nil, fmt.Errorf("the shard is truncated: an llm.c header takes %d bytes, the file has %d", llmcHeader, len(content))
 		}

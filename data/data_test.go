@@ -218,6 +218,7 @@ func TestShards(t *testing.T) {
 		{llmc(1, 700, 700)[:1000], "header takes 1024 bytes, the file has 1000"},
 		{llmc(1, 700, 600), "its header says 700 tokens, the file holds 600"},
 		{llmc(2, 700, 700), "version 2"},
+		{binary.LittleEndian.AppendUint32(nil, 20240801), "uint32 tokens (magic 20240801)"},
 	} {
 		path := write(t, c.content)
 		_, err := (&Bin{Path: path}).Digest()
@@ -227,6 +228,49 @@ func TestShards(t *testing.T) {
 	}
 	if _, err := (&Bin{Path: "nowhere/*.bin"}).Digest(); err == nil || !strings.Contains(err.Error(), "nowhere/*.bin") {
 		t.Errorf("error %v, want the path", err)
+	}
+}
+
+func TestVocabOfShards(t *testing.T) {
+	raw := make([]byte, 2*400)
+	for i := range 400 {
+		binary.LittleEndian.PutUint16(raw[2*i:], uint16(i%50))
+	}
+	path := write(t, raw)
+	for given, want := range map[int]int{0: 50, 50: 50, 64: 64} {
+		if got := open(t, &Bin{Path: path, Vocab: given}, 8).Vocab(); got != want {
+			t.Errorf("vocab %d gives %d tokens, want %d", given, got, want)
+		}
+	}
+	if _, err := (&Bin{Path: path, Vocab: 49}).Open(8); err == nil || !strings.Contains(err.Error(), "token 49") {
+		t.Errorf("error %v, want the token that is too large", err)
+	}
+	if _, err := (&Bin{Path: path}).Open(40); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("error %v, want that the held-out tenth is too short for the context, and the path", err)
+	}
+}
+
+// A file whose name looks like a pattern is that file.
+func TestFileNamedLikeAPattern(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a[1].txt")
+	if err := os.WriteFile(path, []byte("x"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := files(path); err != nil || !slices.Equal(got, []string{path}) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// A text that ends in "abab..." has no stationary mass but on the triggers a and b: x_1 is still one of the others, and
+// BOS never comes again.
+func TestBackcopyFromTextThatEndsAmongTriggers(t *testing.T) {
+	source := open(t, &Backcopy{Vocab: 64, Triggers: 2, File: write(t, []byte("xy"+strings.Repeat("ab", 500)))}, 16)
+	var b Batch
+	source.Batch(&b, 0, 0, 50)
+	for i, token := range b.Tokens {
+		if (token == 4) != (i%16 == 0) || i%16 == 1 && b.Class[i] != Ordinary {
+			t.Fatalf("position %d holds %d as %d", i%16, token, b.Class[i])
+		}
 	}
 }
 

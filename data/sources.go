@@ -37,8 +37,11 @@ const (
 
 func heldOutStream(sequence int) rng.Stream { return rng.New(heldOutSeed, heldOutPurpose).At(sequence) }
 
-// files expands a path or glob, sorted. None is an error that names the path.
+// files expands a path or glob, sorted; a file of just that name goes first. None is an error that names the path.
 func files(path string) ([]string, error) {
+	if _, err := os.Stat(path); err == nil {
+		return []string{path}, nil
+	}
 	names, err := filepath.Glob(path)
 	if err != nil {
 		return nil, fmt.Errorf("data: bad pattern %s: %w", path, err)

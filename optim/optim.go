@@ -60,8 +60,8 @@ func betas(beta1, beta2, eps float64) error {
 			return variant.Errorf(b.key, "must be in [0, 1), is %v", b.value)
 		}
 	}
-	if !(eps > 0) {
-		return variant.Errorf("eps", "must be above 0, is %v", eps)
+	if !(eps > 0) || math.IsInf(eps, 1) {
+		return variant.Errorf("eps", "must be a finite number above 0, is %v", eps)
 	}
 	return nil
 }

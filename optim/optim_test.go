@@ -1,6 +1,7 @@
 package optim
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -82,6 +83,92 @@ func TestNewtonSchulzTransposes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Two steps of Muon, wide and tall, against its formulas in float64: Nesterov momentum, Frobenius norm, the quintic
+// always from the left (X X^T), scale, decoupled decay.
+func TestMuonByHand(t *testing.T) {
+	const lr, decay, momentum = .1, .5, .95
+	start := []float32{.5, -1, 2, .25, 1, -.75}
+	grads := [][]float32{{.3, -.2, .1, .7, .4, -.6}, {-.1, .5, .2, .3, -.8, .9}}
+	for _, c := range []struct {
+		scale      string
+		rows, cols int
+		factor     float64
+	}{
+		{MatchRMSAdamW, 2, 3, .2 * math.Sqrt(3)}, {MatchRMSAdamW, 3, 2, .2 * math.Sqrt(3)},
+		{Spectral, 2, 3, 1}, {Spectral, 3, 2, math.Sqrt(1.5)},
+	} {
+		dev := device(t)
+		p := param(dev, Matrix, []int{c.rows, c.cols}, start, grads[0])
+		m := optimizers["muon"]().(*Muon)
+		m.Scale = c.scale
+		o := m.New(dev, []Param{p}, decay)
+		want, buf := wide(start), make([]float64, 6)
+		for _, g := range grads {
+			dev.Upload(p.Grad, g)
+			o.Step(lr)
+			x, norm := make([]float64, 6), 0.0
+			for i, v := range wide(g) {
+				buf[i] = momentum*buf[i] + v
+				x[i] = v + momentum*buf[i]
+				norm += x[i] * x[i]
+			}
+			for i := range x {
+				x[i] /= math.Sqrt(norm) + 1e-7
+			}
+			for range 5 {
+				x = quintic(x, c.rows, c.cols)
+			}
+			for i := range want {
+				want[i] = (1-lr*decay)*want[i] - lr*c.factor*x[i]
+			}
+		}
+		for i, got := range p.Value.Host() {
+			if math.Abs(float64(got)-want[i]) > 2e-5 {
+				t.Errorf("%s %dx%d [%d]: %v, want %v", c.scale, c.rows, c.cols, i, got, want[i])
+			}
+		}
+	}
+}
+
+func wide(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
+
+// quintic is aX + (bA + cA^2)X with A = X X^T, x [rows, cols].
+func quintic(x []float64, rows, cols int) []float64 {
+	times := func(a, b []float64, m, k, n int) []float64 {
+		c := make([]float64, m*n)
+		for i := range m {
+			for j := range n {
+				for l := range k {
+					c[i*n+j] += a[i*k+l] * b[l*n+j]
+				}
+			}
+		}
+		return c
+	}
+	transposed := make([]float64, len(x))
+	for i := range rows {
+		for j := range cols {
+			transposed[j*rows+i] = x[i*cols+j]
+		}
+	}
+	a := times(x, transposed, rows, cols, rows)
+	b := times(a, a, rows, rows, rows)
+	for i := range b {
+		b[i] = -4.7750*a[i] + 2.0315*b[i]
+	}
+	y := times(b, x, rows, rows, cols)
+	for i := range y {
+		y[i] += 3.4445 * x[i]
+	}
+	return y
 }
 
 // Every optimizer, on f(w) = sum (w - 1)^2 / 2: it falls, repeats bit for bit, goes on exactly from its State, and
@@ -168,6 +255,49 @@ func TestClipNorm(t *testing.T) {
 	}
 	if n := ClipNorm(dev, ps, 1); n != 5 || math.Abs(float64(ps[1].Grad.Host()[0])-.8) > 1e-6 {
 		t.Errorf("norm %v, gradient %v", n, ps[1].Grad.Host()[0])
+	}
+}
+
+// A gradient that is not finite is reported, and stays for whoever looks for its cause.
+func TestClipNormOfNoNumber(t *testing.T) {
+	dev := device(t)
+	for _, bad := range []float64{math.NaN(), math.Inf(1)} {
+		p := param(dev, Vector, []int{2}, []float32{0, 0}, []float32{float32(bad), 3})
+		if n := ClipNorm(dev, []Param{p}, 1); !(math.IsNaN(n) || math.IsInf(n, 1)) || p.Grad.Host()[1] != 3 {
+			t.Errorf("%v: norm %v, gradient %v", bad, n, p.Grad.Host()[1])
+		}
+	}
+}
+
+// A fault is found, and said at its key.
+func TestValidate(t *testing.T) {
+	for key, spoil := range map[string]func(*Config){
+		"lr":           func(c *Config) { c.LR = math.NaN() },
+		"weight_decay": func(c *Config) { c.WeightDecay = -1 },
+		"clip":         func(c *Config) { c.Clip = math.Inf(1) },
+		"beta1":        func(c *Config) { c.Value.(*AdamW).Beta1 = 1 },
+		"beta2":        func(c *Config) { c.Value.(*AdamW).Beta2 = -.1 },
+		"eps":          func(c *Config) { c.Value.(*AdamW).Eps = 0 },
+		"momentum":     func(c *Config) { c.Slot = variant.New("optimizer", optimizers, "muon"); c.Value.(*Muon).Momentum = 1 },
+		"scale": func(c *Config) {
+			c.Slot = variant.New("optimizer", optimizers, "muon")
+			c.Value.(*Muon).Scale = "spectrl"
+		},
+	} {
+		c := Default()
+		if err := c.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		spoil(&c)
+		var at *variant.Error
+		if err := c.Validate(); !errors.As(err, &at) || at.Key != key {
+			t.Errorf("%s: error %v", key, err)
+		}
+	}
+	s := DefaultSchedule()
+	s.Warmup = -1
+	if s.Validate() == nil {
+		t.Error("a negative warm-up passes")
 	}
 }
 

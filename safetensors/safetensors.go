@@ -34,14 +34,14 @@ func Write(path string, tensors []Tensor, metadata map[string]string) (err error
 		header[metadataKey] = metadata
 	}
 	for _, t := range tensors {
-		if _, twice := header[t.Name]; twice {
-			return fmt.Errorf("safetensors: writing %s: tensor %q twice", path, t.Name)
+		if _, twice := header[t.Name]; twice || t.Name == metadataKey {
+			return fmt.Errorf("safetensors: writing %s: tensor %q twice, or named as the metadata is", path, t.Name)
 		}
 		if size(t.Shape) != int64(len(t.Data)) {
 			return fmt.Errorf("safetensors: writing %s: tensor %q: shape %v with %d values", path, t.Name, t.Shape, len(t.Data))
 		}
 		end := offset + 4*int64(len(t.Data))
-		header[t.Name] = entry{"F32", t.Shape, [2]int64{offset, end}}
+		header[t.Name] = entry{"F32", append([]int{}, t.Shape...), [2]int64{offset, end}}
 		offset = end
 	}
 	text, err := json.Marshal(header)
@@ -82,7 +82,7 @@ func Write(path string, tensors []Tensor, metadata map[string]string) (err error
 }
 
 // Read returns the tensors by their place in the file, and the metadata. A file that is cut short, whose tensors
-// overlap or leave gaps, or that holds another type than F32 is refused with its path.
+// overlap, leave gaps or share a name, or that holds another type than F32 is refused with its path.
 func Read(path string) ([]Tensor, map[string]string, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -103,8 +103,8 @@ func parse(content []byte) ([]Tensor, map[string]string, error) {
 	if length > uint64(len(body)) {
 		return nil, nil, fmt.Errorf("a header of %d bytes in a file of %d: %w", length, len(content), io.ErrUnexpectedEOF)
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body[:length], &fields); err != nil {
+	fields, err := object(body[:length])
+	if err != nil {
 		return nil, nil, fmt.Errorf("header: %w", err)
 	}
 	body = body[length:]
@@ -152,6 +152,34 @@ func parse(content []byte) ([]Tensor, map[string]string, error) {
 		return nil, nil, fmt.Errorf("%d bytes behind the last tensor", int64(len(body))-offset)
 	}
 	return tensors, metadata, nil
+}
+
+// object decodes a JSON object whose keys must differ.
+func object(text []byte) (map[string]json.RawMessage, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return nil, err
+	}
+	if fields == nil {
+		return nil, fmt.Errorf("null is no object")
+	}
+	d, keys := json.NewDecoder(bytes.NewReader(text)), 0
+	if _, err := d.Token(); err != nil { // the brace
+		return nil, err
+	}
+	for ; d.More(); keys++ {
+		if _, err := d.Token(); err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, err
+		}
+	}
+	if keys != len(fields) {
+		return nil, fmt.Errorf("%d entries with %d different names", keys, len(fields))
+	}
+	return fields, nil
 }
 
 // size is the number of values of a shape, or -1 where there is none such.
