@@ -62,7 +62,7 @@ func TestMoments(t *testing.T) {
 // Runs must come again on another day: the numbers of one stream, as this package first gave them.
 func TestGolden(t *testing.T) {
 	r := New(42, "init").Named("blocks.0.attn.q").At(5).Rand()
-	for i, want := range []uint64{} {
+	for i, want := range []uint64{0x3a73cac3489f83bd, 0x577da7be1db60029, 0xfff047be405b6ed4} {
 		if got := r.Uint64(); got != want {
 			t.Errorf("number %d: %d, want %d", i, got, want)
 		}
