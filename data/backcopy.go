@@ -157,25 +157,17 @@ func newBackcopy(chain [][]float64, triggers, context int) *backcopy {
 		s.sums = append(s.sums, cumulative(row))
 		s.chain = append(s.chain, append(slices.Clone(row), 0))
 	}
-	mass := 0.0
 	for c := range stationary {
 		if s.trigger[c] {
 			stationary[c] = 0
-		}
-		mass += stationary[c]
-	}
-	if mass == 0 { // a text whose chain ends among the triggers alone: x_1 is any other, all alike
-		for c := range stationary {
-			if !s.trigger[c] {
-				stationary[c] = 1
-			}
 		}
 	}
 	s.first = cumulative(stationary)
 	return s
 }
 
-// stationaryOf is the chain's stationary distribution, by 1,000 steps of the lazy chain.
+// stationaryOf is the chain's stationary distribution, by 1,000 steps of the lazy chain. They leave every character some
+// mass, at least 2^-1000/v, also where the chain never comes back to it.
 func stationaryOf(chain [][]float64) []float64 {
 	v := len(chain)
 	p := make([]float64, v)

@@ -261,7 +261,7 @@ func TestFileNamedLikeAPattern(t *testing.T) {
 	}
 }
 
-// A text that ends in "abab..." has no stationary mass but on the triggers a and b: x_1 is still one of the others, and
+// A text that ends in "abab..." has next to no stationary mass but on the triggers a and b: x_1 is still one of the others, and
 // BOS never comes again.
 func TestBackcopyFromTextThatEndsAmongTriggers(t *testing.T) {
 	source := open(t, &Backcopy{Vocab: 64, Triggers: 2, File: write(t, []byte("xy"+strings.Repeat("ab", 500)))}, 16)
