@@ -2,6 +2,9 @@
 
 #include <math.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 #define OC_BLOCK_K 256 // depth of a packed panel of matmul
 #define OC_BLOCK_T 32  // query rows of an attention block
@@ -13,27 +16,36 @@
 #define LANES 4
 #define TILE_ROWS 4
 #define TARGET
+#ifdef __x86_64__
+#define ROOT(x) (vec) _mm_sqrt_ps((__m128)(x))
+#else
+#define ROOT(x) (vec){sqrtf((x)[0]), sqrtf((x)[1]), sqrtf((x)[2]), sqrtf((x)[3])}
+#endif
 #include "kernels_path.h"
 #undef PATH
 #undef LANES
 #undef TILE_ROWS
 #undef TARGET
+#undef ROOT
 
 #ifdef __x86_64__
 #define PATH avx2
 #define LANES 8
 #define TILE_ROWS 6
 #define TARGET __attribute__((target("avx2,fma")))
+#define ROOT(x) (vec) _mm256_sqrt_ps((__m256)(x))
 #include "kernels_path.h"
 #undef PATH
 #undef LANES
 #undef TILE_ROWS
 #undef TARGET
+#undef ROOT
 
 #define PATH avx512
 #define LANES 16
 #define TILE_ROWS 12
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,prefer-vector-width=512")))
+#define ROOT(x) (vec) _mm512_sqrt_ps((__m512)(x))
 #include "kernels_path.h"
 
 // Subnormal numbers count as 0 within a kernel: a saturated softmax is full of them, and each costs a hundred cycles.

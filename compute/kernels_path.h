@@ -224,17 +224,22 @@ KERNEL F(rmsnorm_grad)(float *dx, float *dg, const float *dy, const float *x, co
 	if (gains == 1) dg[0] = (float)single;
 }
 
+// A NaN among x makes the result NaN.
 INLINE float F(log_sum_exp)(const float *x, long n) {
+	long whole = n / LANES * LANES;
 	float top = x[0];
-	for (long i = 1; i < n; i++) top = x[i] > top ? x[i] : top;
-	double sum = 0;
-	float e[LANES];
-	for (long i = 0; i < n; i += LANES) {
-		long left = n - i < LANES ? n - i : LANES;
-		F(store)(e, F(vexp)(F(load_tail)(x + i, left) - top));
-		for (long j = 0; j < left; j++) sum += e[j];
+	if (whole) {
+		vec most = F(load)(x);
+		for (long i = LANES; i < whole; i += LANES) most = F(pick)(F(load)(x + i) > most, F(load)(x + i), most);
+		top = F(largest)(most);
 	}
-	return top + (float)log(sum);
+	for (long i = whole; i < n; i++) top = x[i] > top ? x[i] : top;
+	vec sum = {0};
+	for (long i = 0; i < whole; i += LANES) sum += F(vexp)(F(load)(x + i) - top);
+	float total = F(total)(sum), tail[LANES];
+	F(store)(tail, F(vexp)(F(load_tail)(x + whole, n - whole) - top));
+	for (long i = 0; i < n - whole; i++) total += tail[i];
+	return top + (float)log((double)total);
 }
 
 // loss = scale * sum over rows with a target of lse - logit of the target.
@@ -261,16 +266,11 @@ KERNEL F(cross_entropy_grad)(float *dlogits, const float *dloss, const float *lo
 	}
 }
 
-INLINE vec F(root)(vec x) {
-	for (int i = 0; i < LANES; i++) x[i] = sqrtf(x[i]);
-	return x;
-}
-
 // arXiv 1711.05101; c1 = 1 - b1^t, c2 = 1 - b2^t.
 KERNEL F(adamw)(float *w, const float *g, float *m, float *v, long n, float lr, float b1, float b2, float eps, float wd, float c1, float c2) {
 	EACH(n, m, b1 * AT(m) + (1.0f - b1) * AT(g));
 	EACH(n, v, b2 * AT(v) + (1.0f - b2) * AT(g) * AT(g));
-	EACH(n, w, AT(w) - lr * ((AT(m) / c1) / (F(root)(AT(v) / c2) + eps) + wd * AT(w)));
+	EACH(n, w, AT(w) - lr * ((AT(m) / c1) / (ROOT(AT(v) / c2) + eps) + wd * AT(w)));
 }
 
 // One register tile: c[rows, 2 LANES] (+)= a[rows, depth] panel[depth, 2 LANES]. a steps by (ai, ak).
