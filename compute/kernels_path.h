@@ -21,16 +21,23 @@ INLINE vec F(load_tail)(const float *p, long n) {
 	return v;
 }
 
+// Both fold the upper half of the lanes onto the lower until one is left.
 INLINE float F(total)(vec v) {
-	float s = 0;
-	for (int i = 0; i < LANES; i++) s += v[i];
-	return s;
+	float s[LANES];
+	F(store)(s, v);
+#pragma GCC unroll 4
+	for (int half = LANES / 2; half; half /= 2)
+		for (int i = 0; i < half; i++) s[i] += s[i + half];
+	return s[0];
 }
 
 INLINE float F(largest)(vec v) {
-	float s = v[0];
-	for (int i = 1; i < LANES; i++) s = v[i] > s ? v[i] : s;
-	return s;
+	float s[LANES];
+	F(store)(s, v);
+#pragma GCC unroll 4
+	for (int half = LANES / 2; half; half /= 2)
+		for (int i = 0; i < half; i++) s[i] = s[i + half] > s[i] ? s[i + half] : s[i];
+	return s[0];
 }
 
 // exp by x = n ln 2 + r, |r| <= ln 2 / 2, and a polynomial of degree 6 (Taylor to r^7 in the last term); clamped to
@@ -274,8 +281,8 @@ KERNEL F(adamw)(float *w, const float *g, float *m, float *v, long n, float lr, 
 }
 
 // One register tile: c[rows, 2 LANES] (+)= a[rows, depth] panel[depth, 2 LANES]. a steps by (ai, ak).
-INLINE void F(tile)(const int rows, float *c, long ldc, const float *a, long ai, long ak, const float *panel, long depth, long width, int add) {
-	vec sum[TILE_ROWS][2];
+INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long ai, long ak, const float *panel, long depth, long width, int add) {
+	vec sum[12][2];
 #pragma GCC unroll 16
 	for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (vec){0};
 	for (long k = 0; k < depth; k++) {
@@ -306,10 +313,29 @@ INLINE void F(tile)(const int rows, float *c, long ldc, const float *a, long ai,
 	}
 }
 
+// A row of a panel.
+INLINE void F(copy)(float *to, const float *from, long width) {
+	if (width == 2 * LANES) {
+		F(store)(to, F(load)(from));
+		F(store)(to + LANES, F(load)(from + LANES));
+	} else
+		memcpy(to, from, 4 * width);
+}
+
+// tile_of for each number of rows, so that every tile is unrolled.
+KERNEL F(tile)(long rows, float *c, long ldc, const float *a, long ai, long ak, const float *panel, long depth, long width, int add) {
+#define ROWS(n) \
+	case n: \
+		if (n <= TILE_ROWS) F(tile_of)(n, c, ldc, a, ai, ak, panel, depth, width, add); \
+		break;
+	switch (rows) { ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) }
+#undef ROWS
+}
+
 // c[m,n] (+)= op(a)[m,k] op(b)[k,n] with row strides ldc, lda, ldb. b is packed by panels of 2 LANES columns and
 // OC_BLOCK_K rows, zero-padded.
 KERNEL F(product)(float *c, long ldc, const float *a, long lda, const float *b, long ldb, long m, long n, long k, int ta, int tb, int add, float *pack) {
-	long ai = ta ? 1 : lda, ak = ta ? lda : 1;
+	long ai = ta ? 1 : lda, ak = ta ? lda : 1, tiles = (m + TILE_ROWS - 1) / TILE_ROWS;
 	if (k == 0 && !add)
 		for (long i = 0; i < m; i++) memset(c + i * ldc, 0, 4 * n);
 	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K) {
@@ -321,15 +347,13 @@ KERNEL F(product)(float *c, long ldc, const float *a, long lda, const float *b, 
 				for (long j = 0; j < width; j++)
 					for (long i = 0; i < depth; i++) pack[i * 2 * LANES + j] = b[(j0 + j) * ldb + k0 + i];
 			else
-				for (long i = 0; i < depth; i++) memcpy(pack + i * 2 * LANES, b + (k0 + i) * ldb + j0, 4 * width);
+				for (long i = 0; i < depth; i++) F(copy)(pack + i * 2 * LANES, b + (k0 + i) * ldb + j0, width);
 			int sum = add || k0 > 0;
-			long i = 0;
-			for (; i + TILE_ROWS <= m; i += TILE_ROWS)
-				F(tile)(TILE_ROWS, c + i * ldc + j0, ldc, a + i * ai + k0 * ak, ai, ak, pack, depth, width, sum);
-			for (; i + 4 <= m; i += 4)
-				F(tile)(4, c + i * ldc + j0, ldc, a + i * ai + k0 * ak, ai, ak, pack, depth, width, sum);
-			for (; i < m; i++)
-				F(tile)(1, c + i * ldc + j0, ldc, a + i * ai + k0 * ak, ai, ak, pack, depth, width, sum);
+			for (long tile = 0, i = 0; tile < tiles; tile++) {
+				long rows = (m - i + tiles - tile - 1) / (tiles - tile);
+				F(tile)(rows, c + i * ldc + j0, ldc, a + i * ai + k0 * ak, ai, ak, pack, depth, width, sum);
+				i += rows;
+			}
 		}
 	}
 }
@@ -391,28 +415,52 @@ INLINE float *F(head)(float **q, float **k, float **v, oc_attention o, const flo
 	return *v + keys * o.E;
 }
 
-// Scores of query rows [t0, t1) against the first `n` keys, scaled: s[t1-t0, n].
+// Scores of query rows [t0, t1) against the first `n` keys, before their scale: s[t1-t0, n].
 INLINE void F(scores)(float *s, const float *q, const float *k, oc_attention o, long t0, long t1, long n, float *pack) {
 	F(product)(s, n, q + t0 * o.E, o.E, k, o.E, t1 - t0, n, o.E, 0, 1, 0, pack);
-	F(scale)(s, 1.0f / sqrtf((float)o.E), (t1 - t0) * n);
+}
+
+// A row of scores becomes a row of probabilities over the first `seen` of n keys, and 0 on the others. Whole rows spare
+// the vectors their tails. Returns the log of the sum of exp(root * score).
+INLINE float F(softmax)(float *row, long seen, long n, float root) {
+	for (long i = seen; i < n; i++) row[i] = -INFINITY;
+	long whole = n / LANES * LANES;
+	float top = row[0];
+	if (whole) {
+		vec most = F(load)(row);
+		for (long i = LANES; i < whole; i += LANES) most = F(pick)(F(load)(row + i) > most, F(load)(row + i), most);
+		top = F(largest)(most);
+	}
+	for (long i = whole; i < n; i++) top = row[i] > top ? row[i] : top;
+	vec sum = {0};
+	for (long i = 0; i < whole; i += LANES) {
+		vec e = F(vexp)(root * (F(load)(row + i) - top));
+		F(store)(row + i, e);
+		sum += e;
+	}
+	float total = F(total)(sum), tail[LANES];
+	if (whole < n) {
+		F(store)(tail, F(vexp)(root * (F(load_tail)(row + whole, n - whole) - top)));
+		for (long i = 0; i < n - whole; i++) total += row[whole + i] = tail[i];
+	}
+	float share = 1.0f / total;
+	for (long i = 0; i < whole; i += LANES) F(store)(row + i, share * F(load)(row + i));
+	for (long i = whole; i < n; i++) row[i] *= share;
+	memset(row + seen, 0, 4 * (n - seen));
+	return root * top + (float)log((double)total);
 }
 
 KERNEL F(attend)(oc_attention o, float *y, float *lse, const float *qkv, const float *kb, const float *vb, float *scratch) {
 	long keys = o.T + o.extra, width = o.H * o.E;
+	float root = 1.0f / sqrtf((float)o.E);
 	for (long b = 0; b < o.B; b++)
 		for (long h = 0; h < o.H; h++) {
 			float *q, *k, *v, *s = F(head)(&q, &k, &v, o, qkv, kb, vb, b, h, scratch), *pack = s + OC_BLOCK_T * keys;
 			for (long t0 = 0; t0 < o.T; t0 += OC_BLOCK_T) {
 				long t1 = t0 + OC_BLOCK_T < o.T ? t0 + OC_BLOCK_T : o.T, n = t1 + o.extra;
 				F(scores)(s, q, k, o, t0, t1, n, pack);
-				for (long t = t0; t < t1; t++) {
-					float *row = s + (t - t0) * n;
-					long seen = t + 1 + o.extra;
-					float norm = F(log_sum_exp)(row, seen);
-					lse[(b * o.H + h) * o.T + t] = norm;
-					EACH(seen, row, F(vexp)(AT(row) - norm));
-					memset(row + seen, 0, 4 * (n - seen));
-				}
+				for (long t = t0; t < t1; t++)
+					lse[(b * o.H + h) * o.T + t] = F(softmax)(s + (t - t0) * n, t + 1 + o.extra, n, root);
 				F(product)(y + (b * o.T + t0) * width + h * o.E, width, s, n, v, o.E, t1 - t0, o.E, n, 0, 0, 0, pack);
 			}
 		}
@@ -420,6 +468,7 @@ KERNEL F(attend)(oc_attention o, float *y, float *lse, const float *qkv, const f
 
 KERNEL F(attend_pattern)(oc_attention o, float *p, const float *qkv, const float *kb, float *scratch) {
 	long keys = o.T + o.extra;
+	float root = 1.0f / sqrtf((float)o.E);
 	memset(p, 0, 4 * o.B * o.H * o.T * keys);
 	for (long b = 0; b < o.B; b++)
 		for (long h = 0; h < o.H; h++) {
@@ -428,10 +477,9 @@ KERNEL F(attend_pattern)(oc_attention o, float *p, const float *qkv, const float
 				long t1 = t0 + OC_BLOCK_T < o.T ? t0 + OC_BLOCK_T : o.T, n = t1 + o.extra;
 				F(scores)(s, q, k, o, t0, t1, n, pack);
 				for (long t = t0; t < t1; t++) {
-					float *row = s + (t - t0) * n, *out = p + ((b * o.H + h) * o.T + t) * keys;
-					long seen = t + 1 + o.extra;
-					float norm = F(log_sum_exp)(row, seen);
-					EACH(seen, out, F(vexp)(AT(row) - norm));
+					float *row = s + (t - t0) * n;
+					F(softmax)(row, t + 1 + o.extra, n, root);
+					memcpy(p + ((b * o.H + h) * o.T + t) * keys, row, 4 * n);
 				}
 			}
 		}
@@ -460,8 +508,8 @@ KERNEL F(attend_grad)(oc_attention o, float *dqkv, float *dkb, float *dvb, const
 					long seen = t + 1 + o.extra;
 					float norm = lse[(b * o.H + h) * o.T + t];
 					float inner = F(dot)(up + (t - t0) * width, out + (t - t0) * width, o.E);
-					EACH(seen, row, F(vexp)(AT(row) - norm));
-					EACH(seen, grad, AT(row) * (AT(grad) - inner) * root);
+					EACH(n, row, F(vexp)(root * AT(row) - norm));
+					EACH(n, grad, AT(row) * (AT(grad) - inner) * root);
 					memset(row + seen, 0, 4 * (n - seen));
 					memset(grad + seen, 0, 4 * (n - seen));
 				}
