@@ -2,7 +2,7 @@
 GO ?= go
 export CGO_ENABLED = 1
 
-.PHONY: help build quickstart test lint clean
+.PHONY: help build quickstart test test-long lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -17,6 +17,9 @@ quickstart: build ## train, fit, draw and report the embedded sweep
 
 test: ## the tests
 	$(GO) test -timeout 20m ./...
+
+test-long: ## the sweep `emergence`, eight seeds held against their paper: ten minutes
+	$(GO) test -tags long -timeout 60m -count 1 -v -run TestEmergence ./cmd/outcrop
 
 lint: ## gofmt, vet and golangci-lint, pinned in tools/
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
