@@ -255,13 +255,13 @@ func planOf(t testing.TB, src string) []Planned {
 func TestWhatIsIdentity(t *testing.T) {
 	id := func(base string) string { return planOf(t, "name: x\nbase: {"+base+"}\n")[0].ID }
 	plain := id("")
-	for _, same := range []string{"probe: {sequences: 3}", "checkpoint: {every: 5}", "arch: {norm: rmsnorm}", "train: {steps: 1000}", "arch: null"} {
+	for _, same := range []string{"probe: {every: {name: steps, n: 7}}", "checkpoint: {every: 5}", "arch: {norm: rmsnorm}", "train: {steps: 1000}", "arch: null"} {
 		if id(same) != plain {
 			t.Errorf("%s changes the id", same)
 		}
 	}
 	seen := map[string]string{plain: ""}
-	for _, other := range []string{"train: {steps: 999}", "train: {slices: 1}", "optim: {lr: 0.5}", "optim: muon", "optim: {name: muon, lr: 0.5}", "data: {chain_seed: 1}", "arch: {tied: true}"} {
+	for _, other := range []string{"train: {steps: 999}", "train: {slices: 1}", "probe: {sequences: 3}", "probe: {heldout: 80}", "optim: {lr: 0.5}", "optim: muon", "optim: {name: muon, lr: 0.5}", "data: {chain_seed: 1}", "arch: {tied: true}"} {
 		if twin, twice := seen[id(other)]; twice {
 			t.Errorf("%s has the id of %q", other, twin)
 		}

@@ -11,8 +11,8 @@ import (
 // Version is raised by hand whenever a change alters the bits of a run. It is part of a run's identity.
 const Version = 2
 
-// Config is one run, resolved. It is the canonical configuration: a run's id is computed from it, less Probe and
-// Checkpoint.
+// Config is one run, resolved. It is the canonical configuration: a run's id is computed from it, less Probe.Every
+// and Checkpoint.
 type Config struct {
 	Arch       archs.Config         `json:"arch"`
 	Optim      optim.Config         `json:"optim"`
