@@ -10,7 +10,7 @@ help: ## list the targets
 build: ## build bin/outcrop
 	@command -v $(GO) >/dev/null || { echo "outcrop needs Go 1.26: install it from your distribution or https://go.dev/dl"; exit 1; }
 	@command -v $${CC:-cc} >/dev/null || { echo "outcrop needs a C compiler: apt-get install gcc libc6-dev"; exit 1; }
-	$(GO) build -o bin/outcrop ./cmd/outcrop
+	$(GO) build -buildvcs=auto -o bin/outcrop ./cmd/outcrop
 
 quickstart: build ## train, fit, draw and report the embedded sweep
 	./bin/outcrop run quickstart

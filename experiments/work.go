@@ -152,10 +152,15 @@ func storedRun(p Planned) (store.Run, error) {
 		Device: p.Device, Precision: p.Config.Train.Precision, Slices: p.Config.Train.Slices, Steps: p.Config.Train.Steps,
 		Params: p.Params, Commit: "unknown", GoVersion: runtime.Version(), KernelPath: compute.Paths()[0], CPU: cpuid.CPU.BrandName}
 	if info, ok := debug.ReadBuildInfo(); ok {
+		built := map[string]string{}
 		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				r.Commit = s.Value
-			}
+			built[s.Key] = s.Value
+		}
+		if commit := built["vcs.revision"]; commit != "" {
+			r.Commit = commit
+		}
+		if built["vcs.modified"] == "true" {
+			r.Commit += "+modified"
 		}
 	}
 	return r, nil

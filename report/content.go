@@ -15,17 +15,17 @@ import (
 
 // content is what the page shows, in its order.
 type content struct {
-	Name, Question, Source string
-	Summary                string
-	Arms                   []armRow
-	Figures                []figure
-	Fits                   []fitRow
-	Metrics                []metricRow
-	Risks                  bool // whether some run has them
-	Runs                   []runRow
-	Conflicts              []conflictRow
-	Differences            []differenceRow
-	Commands               []string
+	Name, Source, Summary string
+	Remarks               []remark
+	Arms                  []armRow
+	Figures               []figure
+	Fits                  []fitRow
+	Metrics               []metricRow
+	Risks                 bool // whether some run has them
+	Runs                  []runRow
+	Conflicts             []conflictRow
+	Differences           []differenceRow
+	Commands              []string
 }
 
 type armRow struct {
@@ -71,7 +71,7 @@ func read(db *store.DB, sweep string) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
-	c := content{Name: s.Name, Question: question(s.Source), Source: s.Source}
+	c := content{Name: s.Name, Remarks: remarks(s.Source), Source: s.Source}
 	in := map[string]bool{}
 	status := map[string]int{}
 	for _, m := range members {
@@ -102,17 +102,35 @@ func read(db *store.DB, sweep string) (content, error) {
 	return c, nil
 }
 
-// question is the comment at the head of the sweep file.
-func question(source string) string {
-	var lines []string
+// remark is a paragraph of the comment at a sweep file's head; Label is the word before its colon, as in `Paper: …`.
+type remark struct{ Label, Text string }
+
+var label = regexp.MustCompile(`^([A-Z][a-z]+):\s+(.*)$`)
+
+// remarks reads the comment at the head of the sweep file. A labelled or an empty line begins a paragraph; other lines go
+// on with the one before.
+func remarks(source string) (all []remark) {
+	begin := true
 	for line := range strings.Lines(source) {
 		text, comment := strings.CutPrefix(strings.TrimSpace(line), "#")
 		if !comment {
 			break
 		}
-		lines = append(lines, strings.TrimSpace(text))
+		text = strings.TrimSpace(text)
+		switch found := label.FindStringSubmatch(text); {
+		case text == "":
+			begin = true
+			continue
+		case found != nil:
+			all = append(all, remark{found[1], found[2]})
+		case begin:
+			all = append(all, remark{"", text})
+		default:
+			all[len(all)-1].Text += " " + text
+		}
+		begin = false
 	}
-	return strings.TrimSpace(strings.Join(lines, "\n"))
+	return all
 }
 
 func summary(arms, runs int, status map[string]int) string {
@@ -258,6 +276,16 @@ func (c *content) readDisagreements(db *store.DB, in map[string]bool) error {
 }
 
 func short(id string) string { return id[:min(8, len(id))] }
+
+// commit shortens a commit, and keeps the mark of a working tree that was changed.
+func commit(c string) string {
+	hash, modified, _ := strings.Cut(c, "+")
+	hash = hash[:min(10, len(hash))]
+	if modified != "" {
+		return hash + " +"
+	}
+	return hash
+}
 
 var bare = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 

@@ -16,7 +16,7 @@ import (
 //go:embed report.html
 var source string
 
-var page = template.Must(template.New("report").Parse(source))
+var page = template.Must(template.New("report").Funcs(template.FuncMap{"commit": commit}).Parse(source))
 
 // Write makes the page of a sweep at path by rename, and the folders above it. The sweep must be in the database; runs
 // that are not done yet, and figures for which no rows are there yet, are named as missing.
