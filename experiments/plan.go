@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/trainer"
@@ -49,7 +50,7 @@ func (s *Sweep) Plan(device string) ([]Planned, error) {
 			opened[string(text)] = data
 		}
 		if data.err != nil {
-			faults = append(faults, r.arm.locate(s.File, variant.Within("data", data.err)))
+			faults = append(faults, r.arm.locate(s.File, variant.Errorf("data", "%s", strings.TrimPrefix(data.err.Error(), "data: "))))
 			continue
 		}
 		p, err := planned(r.config, data, device)
