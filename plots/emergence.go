@@ -135,14 +135,7 @@ func addFitted(p *plot.Plot, a arm, curves []curve, fits []store.Fit) {
 			if f.Run != c.run || f.Layer != c.layer {
 				continue
 			}
-			s := stroke{style: a.style.line(1.1, 0xFF, fitDashes)}
-			for _, t := range between(c.steps[0], c.steps[len(c.steps)-1], 200) {
-				y := fit.Eval(fit.Result{Family: f.Family, Params: f.Params}, t)
-				if y >= p.Y.Min && y <= p.Y.Max {
-					s.x, s.y = append(s.x, t), append(s.y, y)
-				}
-			}
-			p.Add(s)
+			addFit(p, fit.Result{Family: f.Family, Params: f.Params}, c.steps[0], c.steps[len(c.steps)-1], a.style.line(1.1, 0xFF, fitDashes))
 		}
 	}
 }

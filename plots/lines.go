@@ -6,6 +6,8 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/outcrop-lab/outcrop/fit"
 )
 
 const stepLabel = "training step (updates)"
@@ -109,6 +111,20 @@ func lastStep(curves [][]curve) float64 {
 		}
 	}
 	return last
+}
+
+// addFit draws a fitted curve from lo to hi, broken where it leaves the axis.
+func addFit(p *plot.Plot, f fit.Result, lo, hi float64, style draw.LineStyle) {
+	s := stroke{style: style}
+	for _, t := range between(lo, hi, 400) {
+		if y := fit.Eval(f, t); y >= p.Y.Min && y <= p.Y.Max {
+			s.x, s.y = append(s.x, t), append(s.y, y)
+			continue
+		}
+		p.Add(s)
+		s = stroke{style: style}
+	}
+	p.Add(s)
 }
 
 // between returns n steps from lo to hi, evenly spaced on the axis of steps.

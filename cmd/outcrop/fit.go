@@ -3,10 +3,12 @@ package main
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"strconv"
 	"text/tabwriter"
 
@@ -14,7 +16,9 @@ import (
 
 	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/fit"
+	"github.com/outcrop-lab/outcrop/plots"
 	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/variant"
 )
 
 // number is a float64 that JSON writes as null where it is not finite.
@@ -47,13 +51,27 @@ type fitRow struct {
 }
 
 func fitCommand(s *settings) *cobra.Command {
-	asJSON, table := false, ""
+	asJSON, table, figure := false, "", ""
 	cmd := &cobra.Command{Use: "fit", Short: "Fit the emergence curve and its rivals, to the database's series or to a CSV table", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
-		var rows []fitRow
+		rows := []fitRow{}
+		if figure != "" && table == "" {
+			return usageError{errors.New("--figure draws the fits of a table: name one with --csv (a sweep's figures come from outcrop plot)")}
+		}
 		if table != "" {
-			var err error
-			if rows, err = fitTable(table); err != nil {
+			columns, err := fitTable(table)
+			if err != nil {
 				return err
+			}
+			for _, c := range columns {
+				for rank, r := range c.Fits {
+					rows = append(rows, fitRow{Series: c.Name, Layer: -1, Family: r.Family, Best: rank == 0, Params: numbers(r.Params), N: r.N,
+						R2: number(r.R2), AICc: number(r.AICc), TPeak: number(r.TPeak), Regime: r.Regime, Message: r.Message})
+				}
+			}
+			if figure != "" {
+				if err := plots.DrawColumns(figure, filepath.Base(table), columns); err != nil {
+					return asInput(err)
+				}
 			}
 		} else {
 			if err := experiments.Refit(s.Results); err != nil {
@@ -73,7 +91,8 @@ func fitCommand(s *settings) *cobra.Command {
 		return printFits(cmd.OutOrStdout(), rows)
 	}}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	cmd.Flags().StringVar(&table, "csv", "", "a table: its first column the step, each other one a series")
+	cmd.Flags().StringVar(&table, "csv", "", "a table: its first column the step, each other one a series; lines that begin with # are left out")
+	cmd.Flags().StringVar(&figure, "figure", "", "with --csv: draw the table and its fits into this .svg or .png")
 	return cmd
 }
 
@@ -128,44 +147,59 @@ func printFits(out io.Writer, rows []fitRow) error {
 	return w.Flush()
 }
 
+// asInput makes a *variant.Error a fault of the command line.
+func asInput(err error) error {
+	var input *variant.Error
+	if errors.As(err, &input) {
+		return usageError{err}
+	}
+	return err
+}
+
 // fitTable fits every column of a CSV file.
-func fitTable(path string) ([]fitRow, error) {
+func fitTable(path string) ([]plots.Column, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	defer func() { _ = file.Close() }()
 	reader := csv.NewReader(file)
-	records, err := reader.ReadAll()
-	if err != nil {
+	reader.Comment = '#'
+	header, err := reader.Read()
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, usageError{fmt.Errorf("%s: %w", path, err)}
 	}
-	if len(records) < 2 || len(records[0]) < 2 {
+	if len(header) < 2 {
 		return nil, usageError{fmt.Errorf("%s: wants a header, a column of steps and at least one series", path)}
 	}
-	columns := make([][]float64, len(records[0]))
-	for i, record := range records[1:] {
+	values := make([][]float64, len(header))
+	for {
+		record, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, usageError{fmt.Errorf("%s: %w", path, err)}
+		}
 		for j, text := range record {
 			v, err := strconv.ParseFloat(text, 64)
 			if err != nil {
 				if text != "" {
-					return nil, usageError{fmt.Errorf("%s:%d: column %q: %q is not a number", path, i+2, records[0][j], text)}
+					line, column := reader.FieldPos(j)
+					return nil, usageError{fmt.Errorf("%s:%d:%d: column %q: %q is not a number", path, line, column, header[j], text)}
 				}
 				v = math.NaN()
 			}
-			columns[j] = append(columns[j], v)
+			values[j] = append(values[j], v)
 		}
 	}
-	var rows []fitRow
-	for j, name := range records[0][1:] {
-		results, err := fit.All(columns[0], columns[j+1])
+	var columns []plots.Column
+	for j, name := range header[1:] {
+		results, err := fit.All(values[0], values[j+1])
 		if err != nil {
 			return nil, usageError{fmt.Errorf("%s: column %q: %w", path, name, err)}
 		}
-		for rank, r := range results {
-			rows = append(rows, fitRow{Series: name, Layer: -1, Family: r.Family, Best: rank == 0, Params: numbers(r.Params), N: r.N,
-				R2: number(r.R2), AICc: number(r.AICc), TPeak: number(r.TPeak), Regime: r.Regime, Message: r.Message})
-		}
+		columns = append(columns, plots.Column{Name: name, Steps: values[0], Values: values[j+1], Fits: results})
 	}
-	return rows, nil
+	return columns, nil
 }
