@@ -1,7 +1,9 @@
 package experiments
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -33,15 +35,76 @@ func settled(db *store.DB, p Planned, old store.Run) (bool, error) {
 	return true, nil
 }
 
-// renew drops the checkpoints of a run that was measured otherwise than p wants, or whose measurements are gone: going on
-// from them would leave rows missing.
+// renew drops the checkpoints of a run that cannot go on from them.
 func renew(dir string, p Planned) error {
-	_, lost := os.Stat(filepath.Join(dir, shardFile))
-	old, _, err := assigned(dir)
-	if lost == nil && err == nil && reflect.DeepEqual(probing(old.Config), probing(p.Config)) {
+	if resumable(dir, p) {
 		return nil
 	}
 	return os.RemoveAll(filepath.Join(dir, "checkpoints"))
+}
+
+// resumable tells whether the run of a folder was measured as p wants, and its measurements are there: going on from
+// another's checkpoints would leave rows missing.
+func resumable(dir string, p Planned) bool {
+	if _, err := os.Stat(filepath.Join(dir, shardFile)); err != nil {
+		return false
+	}
+	old, _, err := assigned(dir)
+	return err == nil && reflect.DeepEqual(probing(old.Config), probing(p.Config))
+}
+
+// State is what Execute would do with a planned run.
+type State struct {
+	// Settled is the run's status if there is nothing left to do: "done" or "diverged".
+	Settled string
+	// From is the step that training starts at.
+	From int
+}
+
+func (s State) String() string {
+	switch {
+	case s.Settled != "":
+		return s.Settled
+	case s.From > 0:
+		return fmt.Sprintf("go on from step %d", s.From)
+	}
+	return "train"
+}
+
+// States tells, without changing anything, what Execute would do with each run of a plan in that results folder.
+func States(results string, plan []Planned) ([]State, error) {
+	states := make([]State, len(plan))
+	path := filepath.Join(results, "outcrop.db")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return states, nil
+	}
+	db, err := store.OpenReadOnly(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	for i, p := range plan {
+		old, there, err := db.RunByID(p.ID)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			kept, err := settled(db, p, old)
+			if err != nil {
+				return nil, err
+			}
+			if kept {
+				states[i].Settled = old.Status
+				continue
+			}
+		}
+		if dir := filepath.Join(results, "runs", p.ID); resumable(dir, p) {
+			if states[i].From, err = trainer.Newest(dir); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return states, nil
 }
 
 func probing(c trainer.Config) any { return nested(reflect.ValueOf(&c.Probe).Elem()) }

@@ -41,6 +41,9 @@ type Summary struct {
 	Errors []string
 }
 
+// Failed is the status of a run whose worker ended with an error; the others are trainer's.
+const Failed = "failed"
+
 const mergeEvery = 2 * time.Second
 
 // Execute checks the whole sweep, trains what is not done yet in worker processes, merges their shards into the results
@@ -254,7 +257,7 @@ func (c *coordinator) finish(o outcome, sum *Summary) error {
 	if fault == nil {
 		fault = errors.New("the worker left no results")
 	}
-	run.Status, run.Error = "failed", fault.Error()
+	run.Status, run.Error = Failed, fault.Error()
 	sum.count(run.Status)
 	sum.Errors = append(sum.Errors, fmt.Sprintf("%s (%s, seed %d): %v", o.run.ID[:12], o.run.Arm, o.run.Seed, fault))
 	c.event(Event{Run: o.run.ID, Step: run.Step, Steps: run.Steps, Status: run.Status})

@@ -133,7 +133,7 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Threads: threads, Recorder: &w, Progress: w.progress})
 	run.Step, run.Params, run.Status = result.Step, result.Params, string(result.Status)
 	if err != nil {
-		run.Status, run.Error = "failed", err.Error()
+		run.Status, run.Error = Failed, err.Error()
 	}
 	if putting := db.PutRun(run); err == nil {
 		err = putting

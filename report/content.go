@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"github.com/outcrop-lab/outcrop/plots"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -97,7 +99,7 @@ func read(db *store.DB, sweep string) (content, error) {
 	if err := c.readDisagreements(db, in); err != nil {
 		return content{}, err
 	}
-	name := quoted(sweep)
+	name := shellescape.Quote(sweep)
 	c.Commands = []string{"outcrop run " + name + ".yaml", "outcrop plot " + name, "outcrop report " + name}
 	return c, nil
 }
@@ -285,14 +287,4 @@ func commit(c string) string {
 		return hash + " +"
 	}
 	return hash
-}
-
-var bare = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
-
-// quoted is a name as a shell takes it.
-func quoted(name string) string {
-	if bare.MatchString(name) {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }

@@ -22,6 +22,12 @@ import (
 // busyTimeout is how long a writer waits for another, in ms.
 const busyTimeout = 10000
 
+// SQLite is the version of the SQLite library that is built in.
+func SQLite() string {
+	version, _, _ := sqlite3.Version()
+	return version
+}
+
 // DB is one connection to a database. It may be shared between goroutines, which then take turns; processes that
 // write into one database each open their own.
 type DB struct {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/outcrop-lab/outcrop/safetensors"
@@ -167,6 +168,15 @@ func (t *training) readCheckpoint(dir string) (int, error) {
 	}
 	*optimizer.Count = s.Updates
 	return s.Step, nil
+}
+
+// Newest is the step of the newest checkpoint in a run's folder, sound or not; 0 where there is none.
+func Newest(dir string) (int, error) {
+	names, err := checkpoints(filepath.Join(dir, "checkpoints"))
+	if err != nil || len(names) == 0 {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimPrefix(names[0], "step-"))
 }
 
 // checkpoints lists the finished checkpoints below root, the newest first.

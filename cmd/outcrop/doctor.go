@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -12,8 +13,10 @@ import (
 
 	"github.com/klauspost/cpuid/v2"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/store"
 )
 
 // check is one line of the doctor's table.
@@ -48,19 +51,17 @@ func examine(s *settings) []check {
 	if path, err := exec.LookPath("cc"); err == nil {
 		compiler = path
 	}
-	results := s.Results
-	if _, err := os.Stat(results); err != nil {
-		results += " (made by the first run)"
-	}
 	checks := []check{
 		{"system", runtime.GOOS + "/" + runtime.GOARCH},
 		{"processor", cpuid.CPU.BrandName},
 		{"cores", fmt.Sprint(runtime.NumCPU())},
-		{"kernels", strings.Join(compute.Paths(), ", ") + " (best first)"},
+		{"jobs", fmt.Sprintf("%d at once, %s each", s.Jobs, threads(s.Threads))},
+		{"kernels", kernels()},
 		{"gpu", gpu},
-		{"go", runtime.Version()},
+		{"results", folder(s.Results)},
 		{"c compiler", compiler},
-		{"results", results},
+		{"go", runtime.Version()},
+		{"sqlite", store.SQLite()},
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range info.Deps {
@@ -71,4 +72,49 @@ func examine(s *settings) []check {
 		}
 	}
 	return checks
+}
+
+func threads(n int) string {
+	if n == 1 {
+		return "one thread"
+	}
+	return fmt.Sprintf("%d threads", n)
+}
+
+// kernels names the instruction sets that can be taken, and how many floats a vector of the best one holds.
+func kernels() string {
+	width := map[string]string{"avx512": "512-bit vectors, 16 floats", "avx2": "256-bit vectors, 8 floats", "portable": "128-bit vectors, 4 floats"}
+	paths := compute.Paths()
+	text := fmt.Sprintf("%s (%s)", paths[0], width[paths[0]])
+	if len(paths) > 1 {
+		text += "; also " + strings.Join(paths[1:], ", ")
+	}
+	return text
+}
+
+// folder tells whether results can be written there, and how much room is left.
+func folder(path string) string {
+	present, text := path, path
+	if _, err := os.Stat(path); err != nil {
+		present, text = nearest(path), path+" (made by the first run)"
+	}
+	if err := unix.Access(present, unix.W_OK); err != nil {
+		return fmt.Sprintf("%s: missing: %s cannot be written to: %v", text, present, err)
+	}
+	var room unix.Statfs_t
+	if err := unix.Statfs(present, &room); err != nil {
+		return fmt.Sprintf("%s: %v", text, err)
+	}
+	return fmt.Sprintf("%s, %.1f GB free", text, float64(room.Bavail)*float64(room.Bsize)/1e9)
+}
+
+// nearest is the lowest folder above path that is there.
+func nearest(path string) string {
+	for {
+		above := filepath.Dir(path)
+		if _, err := os.Stat(above); err == nil || above == path {
+			return above
+		}
+		path = above
+	}
 }

@@ -12,9 +12,11 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/variant"
 )
 
 // Exit codes.
@@ -51,21 +53,21 @@ type usageError struct{ error }
 
 // Run executes one command line and returns its exit code: 0 all done, 1 something failed, 2 bad input, 130 interrupted.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	s := &settings{}
+	s := &settings{log: newLog("text", stderr)}
 	root := &cobra.Command{
 		Use:           "outcrop",
 		Short:         "Watch massive activations emerge: train, measure, fit and draw sweeps of small transformers",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return s.load(cmd.Flags())
+			return s.load(cmd.Flags(), stderr)
 		},
 	}
 	s.flags(root.PersistentFlags())
 	for _, c := range commands {
 		root.AddCommand(c(s))
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagError)
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -76,14 +78,26 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
 	}
-	_, _ = fmt.Fprintln(stderr, "outcrop:", err)
+	code := exitFailed
 	var input *experiments.InputError
 	var usage usageError
 	if errors.As(err, &input) || errors.As(err, &usage) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNewer) ||
 		strings.HasPrefix(err.Error(), "unknown command") {
-		return exitInput
+		code = exitInput
 	}
-	return exitFailed
+	s.log.Error(err.Error(), "exit", code)
+	return code
+}
+
+// flagError names the nearest flag of a verb to one it does not have.
+func flagError(cmd *cobra.Command, err error) error {
+	var missing *pflag.NotExistError
+	if errors.As(err, &missing) && len(missing.GetSpecifiedName()) > 1 {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		err = variant.Unknown("flag", missing.GetSpecifiedName(), names)
+	}
+	return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 }
 
 // arguments counts a verb's arguments; a wrong number is a fault of the command line.

@@ -21,12 +21,13 @@ type plannedRow struct {
 	Seed    uint64 `json:"seed"`
 	Params  int    `json:"params"`
 	Tokens  int    `json:"tokens"`
+	State   string `json:"state"`
 	Differs string `json:"differs"`
 }
 
 func planCommand(s *settings) *cobra.Command {
 	asJSON := false
-	cmd := &cobra.Command{Use: "plan FILE|NAME", Short: "Check a sweep and list its runs, training nothing", Args: arguments(cobra.ExactArgs(1)), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "plan FILE|NAME", Short: "Check a sweep and list its runs and what is left to do, training nothing", Args: arguments(cobra.ExactArgs(1)), RunE: func(cmd *cobra.Command, args []string) error {
 		sweep, err := loadSweep(args[0])
 		if err != nil {
 			return err
@@ -35,18 +36,22 @@ func planCommand(s *settings) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		states, err := experiments.States(s.Results, planned)
+		if err != nil {
+			return err
+		}
 		rows := make([]plannedRow, len(planned))
 		for i, p := range planned {
 			rows[i] = plannedRow{Run: p.ID, Arm: p.Arm, Seed: p.Seed, Params: p.Params,
-				Tokens: p.Config.Train.Steps * p.Config.Train.Batch * p.Config.Arch.Context, Differs: differs(p.Differs)}
+				Tokens: p.Config.Train.Steps * p.Config.Train.Batch * p.Config.Arch.Context, State: states[i].String(), Differs: differs(p.Differs)}
 		}
 		if asJSON {
 			return json.NewEncoder(cmd.OutOrStdout()).Encode(rows)
 		}
 		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-		_, _ = fmt.Fprintln(w, "run\tarm\tseed\tparams\ttokens\tdiffers")
+		_, _ = fmt.Fprintln(w, "run\tarm\tseed\tparams\ttokens\tstate\tdiffers")
 		for _, r := range rows {
-			_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%d\t%d\t%s\n", r.Run, r.Arm, r.Seed, r.Params, r.Tokens, r.Differs)
+			_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%d\t%d\t%s\t%s\n", r.Run, r.Arm, r.Seed, r.Params, r.Tokens, r.State, r.Differs)
 		}
 		return w.Flush()
 	}}

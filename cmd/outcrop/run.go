@@ -2,26 +2,53 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"al.essio.dev/pkg/shellescape"
 	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/report"
 	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
 )
 
+// runRow is one run of a sweep after its execution, as printed.
+type runRow struct {
+	Run    string `json:"run"`
+	Arm    string `json:"arm"`
+	Seed   uint64 `json:"seed"`
+	Status string `json:"status"`
+	Step   int    `json:"step"`
+	Steps  int    `json:"steps"`
+	Error  string `json:"error"`
+}
+
+// runDocument is what run --json prints.
+type runDocument struct {
+	Sweep    string   `json:"sweep"`
+	Runs     []runRow `json:"runs"`
+	Fits     []fitRow `json:"fits"`
+	Report   string   `json:"report"`
+	Figures  []string `json:"figures"`
+	Database string   `json:"database"`
+}
+
 func runCommand(s *settings) *cobra.Command {
-	return &cobra.Command{
+	asJSON := false
+	cmd := &cobra.Command{
 		Use:   "run FILE|NAME",
 		Short: "Train a sweep, fit its curves, draw its figures and write its report",
 		Args:  arguments(cobra.ExactArgs(1)),
@@ -30,12 +57,14 @@ func runCommand(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return execute(cmd, s, sweep, args[0])
+			return execute(cmd, s, sweep, args[0], asJSON)
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return cmd
 }
 
-func execute(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name string) error {
+func execute(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name string, asJSON bool) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -44,7 +73,7 @@ func execute(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name str
 	if err != nil {
 		return err
 	}
-	show := newProgress(cmd.ErrOrStderr(), planned)
+	show := newProgress(cmd.ErrOrStderr(), s, planned)
 	summary, err := experiments.Execute(cmd.Context(), sweep, experiments.Options{
 		Results: s.Results, Jobs: s.Jobs, Threads: s.Threads, Device: s.Device,
 		Worker: func(dir string) *exec.Cmd { return exec.Command(self, "worker", dir) },
@@ -52,7 +81,7 @@ func execute(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name str
 	})
 	show.close()
 	if errors.Is(err, context.Canceled) {
-		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "interrupted: what was measured is kept; go on with: outcrop run %s --results %s\n", name, s.Results)
+		s.log.Warn("interrupted: what was measured is kept; go on with: " + commandLine(cmd, name))
 		return errInterrupted
 	}
 	if err != nil {
@@ -63,43 +92,70 @@ func execute(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name str
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	if summary.Done+summary.Diverged > 0 {
-		if _, err := draw(db, s, sweep.Name, nil); err != nil {
-			return err
-		}
-		if err := report.Write(db, sweep.Name, s.reportPath(sweep.Name)); err != nil {
-			return err
-		}
-		out := cmd.OutOrStdout()
-		rows, err := fitRows(db, sweep.Name)
-		if err != nil {
-			return err
-		}
-		if err := printFits(out, rows); err != nil {
-			return err
-		}
-		_, _ = fmt.Fprintf(out, "\nreport    %s\nfigures   %s\ndatabase  %s\n", s.reportPath(sweep.Name), s.figuresDir(sweep.Name)+string(filepath.Separator), s.database())
+	document, err := results(db, s, sweep.Name)
+	if err != nil {
+		return err
 	}
-	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%d done (%d of them before), %d diverged, %d failed\n", summary.Done, summary.Kept, summary.Diverged, summary.Failed)
+	if summary.Done+summary.Diverged > 0 {
+		if document.Figures, err = draw(db, s, sweep.Name, nil); err != nil {
+			return err
+		}
+		document.Report = s.reportPath(sweep.Name)
+		if err := report.Write(db, sweep.Name, document.Report); err != nil {
+			return err
+		}
+	}
+	out := cmd.OutOrStdout()
+	if asJSON {
+		err = json.NewEncoder(out).Encode(document)
+	} else if document.Report != "" {
+		err = printFits(out, document.Fits)
+		_, _ = fmt.Fprintf(out, "\nreport    %s\nfigures   %s\ndatabase  %s\n", document.Report, s.figuresDir(sweep.Name)+string(filepath.Separator), document.Database)
+	}
+	if err != nil {
+		return err
+	}
+	s.log.Info(fmt.Sprintf("%d done (%d of them before), %d diverged, %d failed", summary.Done, summary.Kept, summary.Diverged, summary.Failed))
 	if summary.Failed > 0 {
 		return fmt.Errorf("%d of the sweep's runs failed:\n%s", summary.Failed, strings.Join(summary.Errors, "\n"))
 	}
 	return nil
 }
 
+// results lists a sweep's runs and fits.
+func results(db *store.DB, s *settings, sweep string) (runDocument, error) {
+	document := runDocument{Sweep: sweep, Runs: []runRow{}, Figures: []string{}, Database: s.database()}
+	members, err := db.RunsOf(sweep)
+	if err != nil {
+		return document, err
+	}
+	for _, m := range members {
+		document.Runs = append(document.Runs, runRow{m.Run.ID, m.Member.Arm, m.Member.Seed, m.Run.Status, m.Run.Step, m.Run.Steps, m.Run.Error})
+	}
+	document.Fits, err = fitRows(db, sweep)
+	return document, err
+}
+
+// commandLine is this call again, as a shell takes it.
+func commandLine(cmd *cobra.Command, name string) string {
+	words := []string{cmd.CommandPath(), shellescape.Quote(name)}
+	cmd.Flags().Visit(func(f *pflag.Flag) { words = append(words, "--"+f.Name+"="+shellescape.Quote(f.Value.String())) })
+	return strings.Join(words, " ")
+}
+
 // progress shows how runs go: a bar each on a terminal, plain lines otherwise.
 type progress struct {
-	out   io.Writer
+	log   *slog.Logger
 	names map[string]string
 	bars  map[string]*pb.ProgressBar
 	pool  *pb.Pool
 	last  map[string]time.Time
 }
 
-func newProgress(out io.Writer, planned []experiments.Planned) *progress {
-	p := &progress{out: out, names: map[string]string{}, bars: map[string]*pb.ProgressBar{}, last: map[string]time.Time{}}
+func newProgress(out io.Writer, s *settings, planned []experiments.Planned) *progress {
+	p := &progress{log: s.log, names: map[string]string{}, bars: map[string]*pb.ProgressBar{}, last: map[string]time.Time{}}
 	terminal := false
-	if f, ok := out.(*os.File); ok {
+	if f, ok := out.(*os.File); ok && s.LogFormat == "text" {
 		terminal = term.IsTerminal(int(f.Fd()))
 	}
 	var bars []*pb.ProgressBar
@@ -128,14 +184,16 @@ func newProgress(out io.Writer, planned []experiments.Planned) *progress {
 func (p *progress) event(e experiments.Event) {
 	if bar := p.bars[e.Run]; bar != nil {
 		bar.SetCurrent(int64(e.Step))
-		if e.Status != "running" && e.Status != "started" {
+		switch e.Status {
+		case string(trainer.Done), string(trainer.Diverged), string(trainer.Stopped), experiments.Failed:
 			bar.Finish()
 		}
 		return
 	}
 	if now := time.Now(); e.Status != "running" || now.Sub(p.last[e.Run]) > 10*time.Second {
 		p.last[e.Run] = now
-		_, _ = fmt.Fprintf(p.out, "%s: %s, step %d of %d\n", p.names[e.Run], e.Status, e.Step, e.Steps)
+		p.log.Info(fmt.Sprintf("%s: %s, step %d of %d", p.names[e.Run], e.Status, e.Step, e.Steps),
+			"run", e.Run, "status", e.Status, "step", e.Step, "steps", e.Steps, "loss", e.Loss)
 	}
 }
 
