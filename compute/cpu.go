@@ -129,6 +129,15 @@ func same(n int, others ...int) {
 	}
 }
 
+// within panics unless every token lies in [least, n): another would reach memory that is not its own.
+func within(tokens Ints, least, n int) {
+	for _, token := range tokens.Host() {
+		if int(token) < least || int(token) >= n {
+			panic(fmt.Sprintf("compute: token %d outside a vocabulary of %d", token, n))
+		}
+	}
+}
+
 func f(b Buffer) *C.float { return (*C.float)(b.ptr) }
 
 func i(b Ints) *C.int { return (*C.int)(b.ptr) }
@@ -173,12 +182,14 @@ func (c *CPU) SumSquares(x Buffer) float64 {
 // Embedding implements Device.
 func (c *CPU) Embedding(y, w Buffer, tokens Ints, d int) {
 	same(y.n, tokens.n*d)
+	within(tokens, 0, w.n/d)
 	C.oc_embedding(c.path, f(y), f(w), i(tokens), C.long(tokens.n), C.long(d))
 }
 
 // EmbeddingGrad implements Device.
 func (c *CPU) EmbeddingGrad(dw, dy Buffer, tokens Ints, d int) {
 	same(dy.n, tokens.n*d)
+	within(tokens, 0, dw.n/d)
 	C.oc_embedding_grad(c.path, f(dw), f(dy), i(tokens), C.long(tokens.n), C.long(dw.n), C.long(d))
 }
 
@@ -299,12 +310,14 @@ func (c *CPU) AttendPattern(a Attention, p, qkv, kb Buffer) {
 // CrossEntropy implements Device.
 func (c *CPU) CrossEntropy(loss, lse, logits Buffer, targets Ints, v int, scale float32) {
 	same(logits.n, targets.n*v, lse.n*v)
+	within(targets, math.MinInt32, v)
 	C.oc_cross_entropy(c.path, f(loss), f(lse), f(logits), i(targets), C.long(targets.n), C.long(v), C.float(scale))
 }
 
 // CrossEntropyGrad implements Device.
 func (c *CPU) CrossEntropyGrad(dlogits, dloss, logits, lse Buffer, targets Ints, v int, scale float32) {
 	same(dlogits.n, logits.n, targets.n*v)
+	within(targets, math.MinInt32, v)
 	C.oc_cross_entropy_grad(c.path, f(dlogits), f(dloss), f(logits), f(lse), i(targets), C.long(targets.n), C.long(v), C.float(scale))
 }
 

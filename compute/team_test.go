@@ -1,0 +1,60 @@
+package compute
+
+import (
+	"runtime"
+	"slices"
+	"testing"
+)
+
+func TestTeamRunsEachItemOnce(t *testing.T) {
+	for _, threads := range []int{1, 2, 3} {
+		team := NewTeam(threads)
+		for _, n := range []int{0, 1, 2, 7} {
+			calls := make([]int, n)
+			team.Run(n, func(i int) { calls[i]++ })
+			if slices.ContainsFunc(calls, func(c int) bool { return c != 1 }) {
+				t.Errorf("%d threads, %d items: called %v times", threads, n, calls)
+			}
+		}
+		team.Close()
+	}
+}
+
+// A panic of any item comes out of Run, on whichever thread it was; the team works on.
+func TestTeamPanics(t *testing.T) {
+	team := NewTeam(2)
+	defer team.Close()
+	for item := range 2 {
+		func() {
+			defer func() {
+				if got := recover(); got != "fault" {
+					t.Errorf("item %d: recovered %v, want its panic", item, got)
+				}
+			}()
+			team.Run(2, func(i int) {
+				if i == item {
+					panic("fault")
+				}
+			})
+		}()
+	}
+	sum := make([]int, 2)
+	team.Run(2, func(i int) { sum[i] = i + 1 })
+	if sum[0]+sum[1] != 3 {
+		t.Errorf("after a panic the team computes %v", sum)
+	}
+}
+
+func TestTeamSteadyState(t *testing.T) {
+	team := NewTeam(2)
+	defer team.Close()
+	work := func(int) {}
+	team.Run(2, work)
+	before := runtime.NumGoroutine()
+	if n := testing.AllocsPerRun(100, func() { team.Run(2, work) }); n != 0 {
+		t.Errorf("a run allocates %g times", n)
+	}
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("%d goroutines after, %d before", after, before)
+	}
+}
