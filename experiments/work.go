@@ -129,6 +129,7 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 		return err
 	}
 	w := worker{run: run, db: db, log: json.NewEncoder(log), out: json.NewEncoder(out)}
+	w.say("started", 0, 0)
 	w.note("started", 0, 0)
 	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Threads: threads, Recorder: &w, Progress: w.progress})
 	run.Step, run.Params, run.Status = result.Step, result.Params, string(result.Status)
@@ -201,8 +202,8 @@ func (w *worker) say(status string, step int, loss float64) {
 	_ = w.out.Encode(Event{Run: w.run.ID, Step: step, Steps: w.run.Steps, Loss: plainOrZero(loss), Status: status})
 }
 
+// note writes into the run's log. How the run ended the coordinator tells, once its rows are merged.
 func (w *worker) note(status string, step int, loss float64) {
-	w.say(status, step, loss)
 	_ = w.log.Encode(map[string]any{"time": time.Now().UTC().Format(time.RFC3339), "status": status, "step": step, "loss": plainOrZero(loss)})
 }
 

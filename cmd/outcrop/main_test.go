@@ -7,16 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
-
-// TestMain lets the test binary serve as the worker process that `run` starts.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "worker" {
-		os.Exit(Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
-	}
-	os.Exit(m.Run())
-}
 
 const tiny = `name: tiny
 base:
@@ -48,42 +39,6 @@ func read(t *testing.T, path string) []byte {
 		t.Fatal(err)
 	}
 	return content
-}
-
-// A sweep that is interrupted and gone on with ends with the figure, byte for byte, of one left alone; a third call
-// trains nothing.
-func TestRunInterruptResume(t *testing.T) {
-	file := sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "4000"))
-	whole, parts := t.TempDir(), t.TempDir()
-	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", whole); code != exitDone {
-		t.Fatalf("exit %d: %s", code, stderr)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
-	defer cancel()
-	interrupt, stop := context.WithCancel(t.Context())
-	context.AfterFunc(ctx, stop)
-	if code, _, stderr := outcrop(interrupt, "run", file, "--results", parts); code == exitInterrupted && !strings.Contains(stderr, "go on with: outcrop run") {
-		t.Errorf("the way to go on is not said: %s", stderr)
-	} else if code != exitInterrupted && code != exitDone {
-		t.Fatalf("exit %d: %s", code, stderr)
-	}
-	if code, out, stderr := outcrop(t.Context(), "run", file, "--results", parts); code != exitDone || !strings.Contains(out, "report.html") {
-		t.Fatalf("exit %d: %s %s", code, out, stderr)
-	}
-	figure := filepath.Join("sweeps", "tiny", "figures", "emergence.svg")
-	want := read(t, filepath.Join(whole, figure))
-	if !bytes.Equal(want, read(t, filepath.Join(parts, figure))) {
-		t.Error("the resumed sweep's figure differs")
-	}
-	if _, _, stderr := outcrop(t.Context(), "run", file, "--results", parts); !strings.Contains(stderr, "2 of them before") {
-		t.Errorf("done runs were trained again: %s", stderr)
-	}
-	if code, _, stderr := outcrop(t.Context(), "plot", "emergence", "--results", parts); code != exitDone {
-		t.Fatalf("exit %d: %s", code, stderr)
-	}
-	if !bytes.Equal(want, read(t, filepath.Join(parts, figure))) {
-		t.Error("the figure drawn again differs")
-	}
 }
 
 func TestBadInput(t *testing.T) {

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestMain lets the test binary be the program: called with a verb it is outcrop, worker processes included.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// process is outcrop running in a process of its own.
+type process struct {
+	*exec.Cmd
+	out, err bytes.Buffer
+}
+
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command(os.Args[0], args...)}
+	p.Stdout, p.Stderr = &p.out, &p.err
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Process.Kill() })
+	return p
+}
+
+// exit waits for the end and returns the exit code.
+func (p *process) exit(t *testing.T) int {
+	t.Helper()
+	err := p.Wait()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		t.Fatal(err)
+	}
+	return p.ProcessState.ExitCode()
+}
+
+// training waits until a worker has its shard, and so trains.
+func training(t *testing.T, results string) {
+	t.Helper()
+	for range 1000 {
+		if found, _ := filepath.Glob(filepath.Join(results, "runs", "*", "run.db")); len(found) > 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("nothing trains after ten seconds")
+}
+
+func (p *process) interrupt(t *testing.T) {
+	t.Helper()
+	if err := p.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A sweep that Ctrl-C stops and the same command goes on with ends with the figure, byte for byte, of one left alone; a
+// third call trains nothing.
+func TestInterruptAndGoOn(t *testing.T) {
+	file := sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "4000"))
+	whole, parts := t.TempDir(), t.TempDir()
+	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", whole); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	p := start(t, "run", file, "--results", parts)
+	training(t, parts)
+	p.interrupt(t)
+	clock := time.Now()
+	if code := p.exit(t); code != exitInterrupted {
+		t.Fatalf("exit %d, want %d: %s", code, exitInterrupted, p.err.String())
+	}
+	// One second is asked of a step of some ms; this machine may have other work.
+	if took := time.Since(clock); took > 5*time.Second {
+		t.Errorf("stopped after %v", took)
+	}
+	if !strings.Contains(p.err.String(), "go on with: outcrop run "+file+" --results="+parts) {
+		t.Errorf("the way to go on is not said: %s", p.err.String())
+	}
+	if found, _ := filepath.Glob(filepath.Join(parts, "runs", "*", "checkpoints", "step-*", "state.json")); len(found) == 0 {
+		t.Error("no checkpoint is left to go on from")
+	}
+	if code, out, stderr := outcrop(t.Context(), "run", file, "--results", parts); code != exitDone || !strings.Contains(out, "report.html") {
+		t.Fatalf("exit %d: %s %s", code, out, stderr)
+	}
+	figure := filepath.Join("sweeps", "tiny", "figures", "emergence.svg")
+	want := read(t, filepath.Join(whole, figure))
+	if !bytes.Equal(want, read(t, filepath.Join(parts, figure))) {
+		t.Error("the resumed sweep's figure differs")
+	}
+	if _, _, stderr := outcrop(t.Context(), "run", file, "--results", parts); !strings.Contains(stderr, "2 of them before") {
+		t.Errorf("done runs were trained again: %s", stderr)
+	}
+	if code, _, stderr := outcrop(t.Context(), "plot", "emergence", "--results", parts); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	if !bytes.Equal(want, read(t, filepath.Join(parts, figure))) {
+		t.Error("the figure drawn again differs")
+	}
+}
+
+// A second Ctrl-C does not wait for the step at hand, which takes seconds here.
+func TestSecondInterrupt(t *testing.T) {
+	results := t.TempDir()
+	p := start(t, "run", sweepFile(t, `name: slow
+base:
+  arch: {layers: 4, width: 256, heads: 4, context: 256}
+  train: {steps: 10, batch: 96}
+`), "--results", results)
+	training(t, results)
+	p.interrupt(t)
+	time.Sleep(100 * time.Millisecond)
+	p.interrupt(t)
+	clock := time.Now()
+	if code := p.exit(t); code != exitInterrupted {
+		t.Fatalf("exit %d, want %d: %s", code, exitInterrupted, p.err.String())
+	}
+	if took := time.Since(clock); took > time.Second {
+		t.Errorf("ended after %v", took)
+	}
+	if strings.Contains(p.err.String(), "go on with") {
+		t.Error("it waited for the worker")
+	}
+}
+
+// disk mounts a file system of that size on a folder.
+func disk(t *testing.T, size string) string {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs the superuser, who may mount a small file system")
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("needs a system that lets the superuser mount: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// A disk that fills fails the run with its cause; with room again the same command goes on to the figure of a sweep that
+// was left alone.
+func TestFullDisk(t *testing.T) {
+	file := sweepFile(t, `name: tiny
+base:
+  arch: {width: 128, heads: 2, context: 16}
+  train: {steps: 60, batch: 8}
+  probe: {heldout: 16}
+  checkpoint: {every: 20, keep: 2}
+`)
+	whole, results := t.TempDir(), disk(t, "5m") // a checkpoint takes some 5 MB
+	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", whole); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	code, _, stderr := outcrop(t.Context(), "run", file, "--results", results)
+	if code != exitFailed || !strings.Contains(stderr, "no space left on device") || !strings.Contains(stderr, "exit status 1") {
+		t.Errorf("full disk: exit %d, %q", code, stderr)
+	}
+	if err := syscall.Mount("tmpfs", results, "tmpfs", syscall.MS_REMOUNT, "size=100m"); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr = outcrop(t.Context(), "run", file, "--results", results); code != exitDone {
+		t.Fatalf("with room again: exit %d: %s", code, stderr)
+	}
+	figure := filepath.Join("sweeps", "tiny", "figures", "emergence.svg")
+	if !bytes.Equal(read(t, filepath.Join(whole, figure)), read(t, filepath.Join(results, figure))) {
+		t.Error("the figure differs from that of a sweep left alone")
+	}
+	if left, _ := filepath.Glob(filepath.Join(results, "runs", "*", "*", "*.partial")); len(left) > 0 {
+		t.Errorf("half-written: %v", left)
+	}
+}
+
+// On a disk that became read-only nothing can be trained, but everything can be read.
+func TestReadOnlyDisk(t *testing.T) {
+	file := sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "20"))
+	results := disk(t, "50m")
+	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", results); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	if err := syscall.Mount("tmpfs", results, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := outcrop(t.Context(), "run", file, "--results", results)
+	if code != exitFailed || !strings.Contains(stderr, results) || !strings.Contains(stderr, "read-only") {
+		t.Errorf("run: exit %d, %q", code, stderr)
+	}
+	code, out, stderr := outcrop(t.Context(), "plan", file, "--results", results)
+	if code != exitDone || strings.Count(out, "done") != 2 {
+		t.Errorf("plan: exit %d, %q %q", code, out, stderr)
+	}
+}
