@@ -154,35 +154,33 @@ type progress struct {
 
 func newProgress(out io.Writer, s *settings, planned []experiments.Planned) *progress {
 	p := &progress{log: s.log, names: map[string]string{}, bars: map[string]*pb.ProgressBar{}, last: map[string]time.Time{}}
-	terminal := false
-	if f, ok := out.(*os.File); ok && s.LogFormat == "text" {
-		terminal = term.IsTerminal(int(f.Fd()))
-	}
-	var bars []*pb.ProgressBar
 	for _, r := range planned {
-		name := fmt.Sprintf("%s, seed %d", r.Arm, r.Seed)
-		if _, twice := p.names[r.ID]; twice {
-			continue
-		}
-		p.names[r.ID] = name
-		if terminal {
-			bar := pb.ProgressBarTemplate(`{{string . "name"}} {{counters . }} {{bar . }} {{percent . }} {{rtime . "ETA %s"}}`).New(r.Config.Train.Steps)
-			bar.Set("name", fmt.Sprintf("%-28.28s", name))
-			p.bars[r.ID] = bar
-			bars = append(bars, bar)
+		if _, twice := p.names[r.ID]; !twice {
+			p.names[r.ID] = fmt.Sprintf("%s, seed %d", r.Arm, r.Seed)
 		}
 	}
-	if terminal {
-		p.pool = pb.NewPool(bars...)
-		if p.pool.Start() != nil {
-			p.pool, p.bars = nil, nil
+	if f, ok := out.(*os.File); ok && s.LogFormat == "text" && term.IsTerminal(int(f.Fd())) {
+		if p.pool = pb.NewPool(); p.pool.Start() != nil {
+			p.pool = nil
 		}
 	}
 	return p
 }
 
+// bar is a run's bar, which appears when the run starts, so that its ETA counts from there; nil without a terminal.
+func (p *progress) bar(e experiments.Event) *pb.ProgressBar {
+	if p.pool == nil || p.bars[e.Run] != nil {
+		return p.bars[e.Run]
+	}
+	bar := pb.ProgressBarTemplate(`{{string . "name"}} {{counters . }} {{bar . }} {{percent . }} {{rtime . "ETA %s" "%.0sdone" ""}}`).New(e.Steps)
+	bar.Set("name", fmt.Sprintf("%-28.28s", p.names[e.Run]))
+	p.bars[e.Run] = bar
+	p.pool.Add(bar)
+	return bar
+}
+
 func (p *progress) event(e experiments.Event) {
-	if bar := p.bars[e.Run]; bar != nil {
+	if bar := p.bar(e); bar != nil {
 		bar.SetCurrent(int64(e.Step))
 		switch e.Status {
 		case string(trainer.Done), string(trainer.Diverged), string(trainer.Stopped), experiments.Failed:
