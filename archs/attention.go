@@ -11,5 +11,5 @@ type Attention interface {
 }
 
 var attentions = variant.Registry[Attention]{
-	"softmax": func() Attention { return &Softmax{} },
+	"softmax": {New: func() Attention { return &Softmax{} }},
 }

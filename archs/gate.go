@@ -11,6 +11,6 @@ type Gate interface {
 }
 
 var gates = variant.Registry[Gate]{
-	"none": func() Gate { return &NoGate{} },
-	"g1":   func() Gate { return &G1{Granularity: "elementwise"} },
+	"none": {New: func() Gate { return &NoGate{} }},
+	"g1":   {New: func() Gate { return &G1{Granularity: "elementwise"} }},
 }

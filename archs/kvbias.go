@@ -11,6 +11,6 @@ type KVBias interface {
 }
 
 var kvBiases = variant.Registry[KVBias]{
-	"none": func() KVBias { return &NoKVBias{} },
-	"kv":   func() KVBias { return &LearnedKVBias{} },
+	"none": {New: func() KVBias { return &NoKVBias{} }},
+	"kv":   {New: func() KVBias { return &LearnedKVBias{} }},
 }

@@ -14,8 +14,8 @@ type MLP interface {
 }
 
 var mlps = variant.Registry[MLP]{
-	"gelu": func() MLP { return &GELU{Expansion{Multiple: 4}} },
-	"relu": func() MLP { return &ReLU{Expansion{Multiple: 4}} },
+	"gelu": {New: func() MLP { return &GELU{Expansion{Multiple: 4}} }},
+	"relu": {New: func() MLP { return &ReLU{Expansion{Multiple: 4}} }},
 }
 
 // Expansion is what MLPs with one hidden layer share.

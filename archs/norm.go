@@ -11,6 +11,6 @@ type Norm interface {
 }
 
 var norms = variant.Registry[Norm]{
-	"rmsnorm": func() Norm { return &RMSNorm{Eps: 1e-6} },
-	"ssnorm":  func() Norm { return &SSNorm{Eps: 1e-6} },
+	"rmsnorm": {New: func() Norm { return &RMSNorm{Eps: 1e-6} }},
+	"ssnorm":  {New: func() Norm { return &SSNorm{Eps: 1e-6} }},
 }

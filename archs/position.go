@@ -16,6 +16,6 @@ type Position interface {
 }
 
 var positions = variant.Registry[Position]{
-	"rope":    func() Position { return &RoPE{Theta: 10000} },
-	"learned": func() Position { return &Learned{} },
+	"rope":    {New: func() Position { return &RoPE{Theta: 10000} }},
+	"learned": {New: func() Position { return &Learned{} }},
 }

@@ -37,7 +37,7 @@ func settings(t *testing.T) map[string]Settings {
 	for i := range raw {
 		raw[i] = byte(i * 7 % 251)
 	}
-	return map[string]Settings{"backcopy": sources["backcopy"](), "text": &Text{Path: write(t, raw)}, "bin": &Bin{Path: write(t, raw)}}
+	return map[string]Settings{"backcopy": sources["backcopy"].New(), "text": &Text{Path: write(t, raw)}, "bin": &Bin{Path: write(t, raw)}}
 }
 
 // Every source: a batch is a pure function of seed and step, targets follow tokens, held-out sequences do not depend on
@@ -84,7 +84,7 @@ func TestSources(t *testing.T) {
 // The generated chain as papers on the task would check it: entropy of a row 3.3714 nats where it is not capped
 // (-sum p ln p of p ~ 1/rank, 64 ranks), triggers some 6 % of positions, and the copies right.
 func TestBackcopyChain(t *testing.T) {
-	source := open(t, sources["backcopy"](), 64)
+	source := open(t, sources["backcopy"].New(), 64)
 	if source.Vocab() != 65 {
 		t.Fatalf("vocab %d", source.Vocab())
 	}

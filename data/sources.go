@@ -13,9 +13,9 @@ import (
 )
 
 var sources = variant.Registry[Settings]{
-	"backcopy": func() Settings { return &Backcopy{Vocab: 64, Triggers: 3} },
-	"text":     func() Settings { return &Text{} },
-	"bin":      func() Settings { return &Bin{} },
+	"backcopy": {New: func() Settings { return &Backcopy{Vocab: 64, Triggers: 3} }},
+	"text":     {New: func() Settings { return &Text{} }},
+	"bin":      {New: func() Settings { return &Bin{} }},
 }
 
 // Default is the bigram-backcopy task, which needs no file.

@@ -8,10 +8,10 @@ import (
 )
 
 var optimizers = variant.Registry[Method]{
-	"adamw": func() Method { return &AdamW{Beta1: .9, Beta2: .95, Eps: 1e-8} },
-	"muon": func() Method {
+	"adamw": {New: func() Method { return &AdamW{Beta1: .9, Beta2: .95, Eps: 1e-8} }},
+	"muon": {New: func() Method {
 		return &Muon{Momentum: .95, Scale: MatchRMSAdamW, Beta1: .9, Beta2: .95, Eps: 1e-8}
-	},
+	}},
 }
 
 // Default is AdamW at 1e-3 with decay .1 and clipping at 1.

@@ -101,7 +101,7 @@ func TestMuonByHand(t *testing.T) {
 	} {
 		dev := device(t)
 		p := param(dev, Matrix, []int{c.rows, c.cols}, start, grads[0])
-		m := optimizers["muon"]().(*Muon)
+		m := optimizers["muon"].New().(*Muon)
 		m.Scale = c.scale
 		o := m.New(dev, []Param{p}, decay)
 		want, buf := wide(start), make([]float64, 6)
@@ -174,18 +174,18 @@ func quintic(x []float64, rows, cols int) []float64 {
 // Every optimizer, on f(w) = sum (w - 1)^2 / 2: it falls, repeats bit for bit, goes on exactly from its State, and
 // allocates nothing.
 func TestOptimizers(t *testing.T) {
-	for name, construct := range optimizers {
-		if err := construct().Validate(); err != nil {
+	for name, entry := range optimizers {
+		if err := entry.New().Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		run := func(interrupt bool) []float32 {
 			dev := device(t)
 			start := []float32{3, -1, 2, 0, 1.5, -2}
 			ps := []Param{param(dev, Matrix, []int{2, 3}, start, make([]float32, 6)), param(dev, Vector, []int{6}, start, make([]float32, 6))}
-			o := construct().New(dev, ps, 0)
+			o := entry.New().New(dev, ps, 0)
 			for step := range 60 {
 				if interrupt && step == 30 {
-					old, fresh := o.State(), construct().New(dev, ps, 0)
+					old, fresh := o.State(), entry.New().New(dev, ps, 0)
 					s := fresh.State()
 					for i, b := range old.Buffers {
 						dev.Upload(s.Buffers[i], b.Host())
@@ -220,9 +220,9 @@ func TestOptimizers(t *testing.T) {
 }
 
 func TestSchedules(t *testing.T) {
-	for name, construct := range schedules {
+	for name, entry := range schedules {
 		s := ScheduleConfig{Slot: variantOf(name), Warmup: 10}
-		if err := construct().Validate(); err != nil {
+		if err := entry.New().Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		for step := range 101 {

@@ -7,9 +7,9 @@ import (
 )
 
 var schedules = variant.Registry[Shape]{
-	"constant":    func() Shape { return &Constant{} },
-	"cosine":      func() Shape { return &Cosine{Floor: .1} },
-	"trapezoidal": func() Shape { return &Trapezoidal{Decay: .2} },
+	"constant":    {New: func() Shape { return &Constant{} }},
+	"cosine":      {New: func() Shape { return &Cosine{Floor: .1} }},
+	"trapezoidal": {New: func() Shape { return &Trapezoidal{Decay: .2} }},
 }
 
 // DefaultSchedule is constant without a warm-up.

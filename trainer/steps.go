@@ -10,8 +10,8 @@ type Steps interface {
 }
 
 var steps = variant.Registry[Steps]{
-	"pythia": func() Steps { return &Pythia{Then: 1000} },
-	"steps":  func() Steps { return &Every{N: 100} },
+	"pythia": {New: func() Steps { return &Pythia{Then: 1000} }},
+	"steps":  {New: func() Steps { return &Every{N: 100} }},
 }
 
 // Pythia measures at 0, 1, 2, 4 … 512 and at every multiple of Then after that (the checkpoints of arXiv 2304.01373).

@@ -24,8 +24,8 @@ func TestPythiaSteps(t *testing.T) {
 
 // Every schedule of the registry measures the start, and its defaults are valid.
 func TestSchedulesMeasureTheStart(t *testing.T) {
-	for name, construct := range steps {
-		s := construct()
+	for name, entry := range steps {
+		s := entry.New()
 		if err := s.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

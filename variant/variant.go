@@ -11,10 +11,19 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// Registry maps the YAML name of each variant to a constructor that returns it with its default
-// parameters. T is an interface; each constructor returns a pointer to a struct, into whose exported
-// fields (tagged `json:"name"`) the parameters are decoded.
-type Registry[T any] map[string]func() T
+// Registry maps the YAML name of each variant to what is known of it. T is an interface.
+type Registry[T any] map[string]Entry[T]
+
+// Entry is one variant of a registry.
+type Entry[T any] struct {
+	// New returns the variant with its default parameters: a pointer to a struct, into whose exported fields (tagged
+	// `json:"name"`) the parameters are decoded. A tag `doc:"…"` says what a parameter is, with its unit;
+	// `enum:"a,b"` lists the texts that it may be.
+	New func() T
+	// Formula says in one line what the variant computes; Source is the arXiv id it is taken from, or a few words where
+	// there is none.
+	Formula, Source string
+}
 
 // Names lists the registry's names, sorted.
 func (r Registry[T]) Names() []string {
@@ -36,6 +45,8 @@ type Chooser interface {
 	Params() any
 	// Names lists the names that Choose accepts, sorted.
 	Names() []string
+	// List tells of every variant, sorted by name, under that slot's key.
+	List(slot string) []Listed
 }
 
 // Slot is one choice among a registry's variants. A struct that embeds a Slot adds the slot's common
@@ -60,11 +71,11 @@ func New[T any](kind string, registry Registry[T], name string) Slot[T] {
 
 // Choose implements Chooser.
 func (s *Slot[T]) Choose(name string) error {
-	construct, ok := s.registry[name]
+	entry, ok := s.registry[name]
 	if !ok {
 		return Unknown(s.kind, name, s.registry.Names())
 	}
-	s.Name, s.Value = name, construct()
+	s.Name, s.Value = name, entry.New()
 	return nil
 }
 

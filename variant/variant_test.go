@@ -3,6 +3,7 @@ package variant
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -10,7 +11,8 @@ import (
 type shape interface{ area() float64 }
 
 type square struct {
-	Side float64 `json:"side"`
+	Side float64 `json:"side" doc:"length, cm"`
+	Pen  string  `json:"pen" doc:"how it is drawn" enum:"solid,dashed"`
 }
 
 func (s *square) area() float64 { return s.Side * s.Side }
@@ -20,8 +22,8 @@ type dot struct{}
 func (*dot) area() float64 { return 0 }
 
 var shapes = Registry[shape]{
-	"square": func() shape { return &square{Side: 2} },
-	"dot":    func() shape { return &dot{} },
+	"square": {New: func() shape { return &square{Side: 2, Pen: "solid"} }, Formula: "side^2", Source: "Euclid"},
+	"dot":    {New: func() shape { return &dot{} }},
 }
 
 func TestChooseStartsFromDefaults(t *testing.T) {
@@ -66,7 +68,7 @@ func TestNearest(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	for name, want := range map[string]string{"square": `{"name":"square","side":2}`, "dot": `{"name":"dot"}`} {
+	for name, want := range map[string]string{"square": `{"name":"square","side":2,"pen":"solid"}`, "dot": `{"name":"dot"}`} {
 		got, err := json.Marshal(New("shape", shapes, name))
 		if err != nil || string(got) != want {
 			t.Errorf("%s %v, want %s", got, err, want)
@@ -89,5 +91,40 @@ func TestWithin(t *testing.T) {
 	}
 	if got := Within("data", errors.New("gone")).Error(); got != "data: gone" {
 		t.Error(got)
+	}
+}
+
+func TestListWalksAConfiguration(t *testing.T) {
+	type inner struct {
+		Slot[shape]
+		Colour string `json:"colour"`
+	}
+	config := struct {
+		N    int         `json:"n"`
+		Near Slot[shape] `json:"near"`
+		Deep struct {
+			Far inner `json:"far"`
+		} `json:"deep"`
+	}{Near: New("shape", shapes, "dot")}
+	config.Deep.Far.Slot = New("shape", shapes, "square")
+	square := []Param{{Name: "side", Default: 2.0, Doc: "length, cm"}, {Name: "pen", Default: "solid", Doc: "how it is drawn", Enum: []string{"solid", "dashed"}}}
+	want := []Listed{
+		{Slot: "near", Name: "dot", Params: []Param{}},
+		{Slot: "near", Name: "square", Formula: "side^2", Source: "Euclid", Params: square},
+		{Slot: "deep.far", Name: "dot", Params: []Param{}},
+		{Slot: "deep.far", Name: "square", Formula: "side^2", Source: "Euclid", Params: square},
+	}
+	if got := List(&config); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestCheckEnums(t *testing.T) {
+	if err := CheckEnums(&square{Pen: "dashed"}); err != nil {
+		t.Error(err)
+	}
+	want := `pen: unknown pen "dahsed", did you mean "dashed"? (solid, dashed)`
+	if err := CheckEnums(&square{Pen: "dahsed"}); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -1,0 +1,104 @@
+package variant
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Listed is what a registry says of one variant.
+type Listed struct {
+	Slot    string  `json:"slot"` // dotted key of the configuration, as "arch.norm"
+	Name    string  `json:"name"`
+	Formula string  `json:"formula"`
+	Params  []Param `json:"params"` // the variant's own, without the slot's common keys
+	Source  string  `json:"source"`
+}
+
+// Param is one parameter of a variant.
+type Param struct {
+	Name    string   `json:"name"`
+	Default any      `json:"default"`
+	Doc     string   `json:"doc"`
+	Enum    []string `json:"enum,omitempty"` // the texts that it may be
+}
+
+// List tells of every variant of every slot in the struct that config points to, in the order of its declaration.
+func List(config any) []Listed { return list(reflect.ValueOf(config).Elem(), "") }
+
+func list(v reflect.Value, key string) (all []Listed) {
+	if slot, ok := v.Addr().Interface().(Chooser); ok {
+		return slot.List(key)
+	}
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range v.NumField() {
+		at := v.Type().Field(i)
+		name, _, _ := strings.Cut(at.Tag.Get("json"), ",")
+		if !at.IsExported() || name == "-" {
+			continue
+		}
+		switch {
+		case at.Anonymous && name == "":
+			name = key
+		case key != "":
+			name = key + "." + name
+		}
+		all = append(all, list(v.Field(i), name)...)
+	}
+	return all
+}
+
+// List implements Chooser.
+func (s *Slot[T]) List(slot string) []Listed {
+	var all []Listed
+	for _, name := range s.registry.Names() {
+		entry := s.registry[name]
+		all = append(all, Listed{Slot: slot, Name: name, Formula: entry.Formula, Source: entry.Source,
+			Params: params(reflect.ValueOf(entry.New()).Elem())})
+	}
+	return all
+}
+
+func params(v reflect.Value) []Param {
+	all := []Param{}
+	for i := range v.NumField() {
+		at := v.Type().Field(i)
+		name, _, _ := strings.Cut(at.Tag.Get("json"), ",")
+		switch {
+		case at.Anonymous && name == "" && at.Type.Kind() == reflect.Struct:
+			all = append(all, params(v.Field(i))...)
+		case at.IsExported() && name != "-" && name != "":
+			all = append(all, Param{Name: name, Default: v.Field(i).Interface(), Doc: at.Tag.Get("doc"), Enum: enum(at)})
+		}
+	}
+	return all
+}
+
+// CheckEnums returns an *Error at the first parameter whose text is not one of its `enum` tag. params points to a struct.
+func CheckEnums(params any) error { return checkEnums(reflect.ValueOf(params).Elem()) }
+
+func checkEnums(v reflect.Value) error {
+	for i := range v.NumField() {
+		at := v.Type().Field(i)
+		known := enum(at)
+		if at.Anonymous && at.Type.Kind() == reflect.Struct {
+			if err := checkEnums(v.Field(i)); err != nil {
+				return err
+			}
+		} else if known != nil && !slices.Contains(known, v.Field(i).String()) {
+			name, _, _ := strings.Cut(at.Tag.Get("json"), ",")
+			return Errorf(name, "%v", Unknown(strings.ReplaceAll(name, "_", " "), v.Field(i).String(), known))
+		}
+	}
+	return nil
+}
+
+func enum(f reflect.StructField) []string {
+	text, ok := f.Tag.Lookup("enum")
+	if !ok {
+		return nil
+	}
+	return strings.Split(text, ",")
+}
