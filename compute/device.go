@@ -139,4 +139,6 @@ type Device interface {
 	// AdamW does one step with decoupled decay (arXiv 1711.05101): m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2,
 	// w -= lr (m/c1 / (sqrt(v/c2) + eps) + wd w), with c1 = 1-b1^t, c2 = 1-b2^t.
 	AdamW(w, g, m, v Buffer, lr, b1, b2, eps, wd, c1, c2 float32)
+
+	Updates
 }

@@ -78,6 +78,7 @@ int oc_best_path(void) { return OC_PORTABLE; }
 #endif
 
 OC_KERNELS(OC_DISPATCH)
+OC_UPDATES(OC_DISPATCH)
 
 long oc_matmul_scratch(void) { return OC_BLOCK_K * 32; }
 

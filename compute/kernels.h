@@ -3,6 +3,8 @@
 #ifndef OC_KERNELS_H
 #define OC_KERNELS_H
 
+#include "updates.h"
+
 enum { OC_PORTABLE, OC_AVX2, OC_AVX512 };
 
 // One attention: batch, context, heads, head width, 1 for a KV bias, and RoPE's tables [T, E/2] or null.
@@ -41,6 +43,7 @@ typedef struct {
 #define OC_LIST(...) __VA_ARGS__
 #define OC_PROTOTYPE(name, params, args) void oc_##name(int path, OC_LIST params);
 OC_KERNELS(OC_PROTOTYPE)
+OC_UPDATES(OC_PROTOTYPE)
 
 // Floats of scratch that matmul's packing and an attention need, on any path.
 long oc_matmul_scratch(void);

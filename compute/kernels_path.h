@@ -528,6 +528,8 @@ KERNEL F(attend_grad)(oc_attention o, float *dqkv, float *dkb, float *dvb, const
 		}
 }
 
+#include "updates_path.h"
+
 #undef EACH
 #undef AT
 #undef vec

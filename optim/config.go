@@ -1,7 +1,9 @@
-// Package optim holds optimizers, schedules and clipping. It knows no gorgonia.
+// Package optim holds optimizers, schedules, after-step rules and clipping. It knows no gorgonia.
 package optim
 
 import (
+	"math"
+
 	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -18,35 +20,45 @@ const (
 	Head      Kind = "head"
 )
 
-// Param is one parameter: its value and its gradient on a device. Weights are [out, in].
+// Param is one parameter: its value and its gradient on a device. Weights are [out, in]. A step may overwrite Grad.
 type Param struct {
 	Name        string
-	Layer       int // -1 outside the blocks
+	Layer       int // from 0; -1 outside the blocks
 	Shape       []int
 	Kind        Kind
 	Value, Grad compute.Buffer
+	// LRFactor is what the learning rate is multiplied by, Decay the weight decay: Config.New sets both, by group.
+	LRFactor, Decay float64
 }
 
 // Config is the sweep file's `optim`: a method with its own parameters beside the common keys.
 type Config struct {
 	variant.Slot[Method]
-	LR          float64 `json:"lr"`
-	WeightDecay float64 `json:"weight_decay"`
-	// Clip is the largest global gradient norm; 0 does not clip.
-	Clip float64 `json:"clip"`
+	LR          float64            `json:"lr" doc:"peak learning rate"`
+	WeightDecay float64            `json:"weight_decay" doc:"decoupled, of matrices, embeddings and the head; adam, and sgd where coupled, add it to the gradient"`
+	Clip        float64            `json:"clip" doc:"largest global gradient norm; 0 does not clip"`
+	Groups      Groups             `json:"groups" doc:"factors on lr and weight_decay by kind of parameter"`
+	AfterStep   variant.Slot[Rule] `json:"after_step" doc:"what is done to the weights after an update"`
 }
 
-// ScheduleConfig is the sweep file's `schedule`.
-type ScheduleConfig struct {
-	variant.Slot[Shape]
-	// Warmup is the number of steps over which the rate rises linearly from 0.
-	Warmup int `json:"warmup"`
+// Groups are the factors of each kind of parameter.
+type Groups struct {
+	Matrix    Group `json:"matrix" doc:"matrices of the blocks and embed_proj"`
+	Vector    Group `json:"vector" doc:"gains, biases and scalars"`
+	Embedding Group `json:"embedding" doc:"token and position embeddings"`
+	Head      Group `json:"head" doc:"the output head, where it is not tied"`
+}
+
+// Group is what optim.lr and optim.weight_decay are multiplied by.
+type Group struct {
+	LR          float64 `json:"lr_factor" doc:"multiplies optim.lr"`
+	WeightDecay float64 `json:"weight_decay_factor" doc:"multiplies optim.weight_decay"`
 }
 
 // Method is an optimizer's settings; New makes its state for the parameters, in device memory.
 type Method interface {
 	Validate() error
-	New(dev compute.Device, params []Param, weightDecay float64) Optimizer
+	New(dev compute.Device, params []Param) Optimizer
 }
 
 // Optimizer updates parameters from their gradients.
@@ -58,16 +70,83 @@ type Optimizer interface {
 }
 
 // State is what an optimizer keeps between steps. Buffers share memory with the optimizer: a checkpoint is restored by
-// uploading into them and setting *Count.
+// uploading into them and setting *Count, the number of updates done.
 type State struct {
 	Names   []string
 	Buffers []compute.Buffer
 	Count   *int
 }
 
-// Shape is the form of a schedule after its warm-up: the factor on the peak rate.
-type Shape interface {
-	Validate() error
-	// Factor is in [0, 1] for step in [warmup, steps).
-	Factor(step, warmup, steps int) float64
+// Default is AdamW at 1e-3 with decay .1, none on gains and biases, and clipping at 1.
+func Default() Config {
+	usual := Group{LR: 1, WeightDecay: 1}
+	return Config{
+		Slot: variant.New("optimizer", optimizers, "adamw"), LR: 1e-3, WeightDecay: .1, Clip: 1,
+		Groups:    Groups{Matrix: usual, Vector: Group{LR: 1}, Embedding: usual, Head: usual},
+		AfterStep: variant.New("after-step rule", rules, "none"),
+	}
+}
+
+// Validate checks the common keys and the method's own.
+func (c Config) Validate() error {
+	for _, v := range []struct {
+		key   string
+		value float64
+	}{
+		{"lr", c.LR}, {"weight_decay", c.WeightDecay}, {"clip", c.Clip},
+		{"groups.matrix.lr_factor", c.Groups.Matrix.LR}, {"groups.matrix.weight_decay_factor", c.Groups.Matrix.WeightDecay},
+		{"groups.vector.lr_factor", c.Groups.Vector.LR}, {"groups.vector.weight_decay_factor", c.Groups.Vector.WeightDecay},
+		{"groups.embedding.lr_factor", c.Groups.Embedding.LR}, {"groups.embedding.weight_decay_factor", c.Groups.Embedding.WeightDecay},
+		{"groups.head.lr_factor", c.Groups.Head.LR}, {"groups.head.weight_decay_factor", c.Groups.Head.WeightDecay},
+	} {
+		if !(v.value >= 0) || math.IsInf(v.value, 0) {
+			return variant.Errorf(v.key, "must be a finite number of at least 0, is %v", v.value)
+		}
+	}
+	if err := c.AfterStep.Value.Validate(); err != nil {
+		return variant.Within("after_step", err)
+	}
+	return c.Value.Validate()
+}
+
+// New makes the optimizer of these parameters and what follows each of its steps.
+func (c Config) New(dev compute.Device, params []Param) Optimizer {
+	grouped := make([]Param, len(params))
+	for i, p := range params {
+		g := c.Groups.of(p.Kind)
+		p.LRFactor, p.Decay = g.LR, g.WeightDecay*c.WeightDecay
+		grouped[i] = p
+	}
+	o := c.Value.New(dev, grouped)
+	if after := c.AfterStep.Value.New(dev, grouped); after != nil {
+		return &ruled{Optimizer: o, after: after, count: o.State().Count}
+	}
+	return o
+}
+
+func (g Groups) of(k Kind) Group {
+	switch k {
+	case Matrix:
+		return g.Matrix
+	case Vector, Scalar:
+		return g.Vector
+	case Embedding:
+		return g.Embedding
+	case Head:
+		return g.Head
+	}
+	panic("optim: no group for the kind " + string(k))
+}
+
+// ruled is an optimizer and the rule after each of its steps.
+type ruled struct {
+	Optimizer
+	after func(updates int)
+	count *int
+}
+
+// Step implements Optimizer.
+func (r *ruled) Step(lr float32) {
+	r.Optimizer.Step(lr)
+	r.after(*r.count)
 }

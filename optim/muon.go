@@ -14,53 +14,78 @@ const (
 )
 
 // Muon orthogonalises the Nesterov momentum of each matrix by five Newton-Schulz steps (arXiv 2506.19697; eps 1e-7 as
-// in Jordan's code). Embeddings, the head, gains and scalars take AdamW with Beta1, Beta2, Eps at the same rate: OSP
-// takes a normalised gradient for one-dimensional parameters instead.
+// in Jordan's code). Embeddings and the head, gains and scalars take AdamW with Beta1, Beta2, Eps at the same rate,
+// unless told otherwise: Embeddings "muon" is OSP's "Muon without Adam"; Vectors "normalised" is OSP's u / (|u| + eps)
+// for one-dimensional parameters, scaled as a matrix of one row.
 type Muon struct {
-	Momentum float64 `json:"momentum"`
-	Scale    string  `json:"scale"`
-	Beta1    float64 `json:"beta1"`
-	Beta2    float64 `json:"beta2"`
-	Eps      float64 `json:"eps"`
+	Momentum   float64 `json:"momentum" doc:"decay of the summed gradients a step"`
+	Scale      string  `json:"scale" doc:"of the orthogonalised update: .2 sqrt(max(rows, cols)), or sqrt(max(1, rows/cols))" enum:"match_rms_adamw,spectral"`
+	Embeddings string  `json:"embeddings" doc:"who updates the embeddings and the head" enum:"adamw,muon"`
+	Vectors    string  `json:"vectors" doc:"who updates gains, biases and scalars: AdamW, or the momentum by its norm" enum:"adamw,normalised"`
+	Beta1      float64 `json:"beta1" doc:"AdamW's"`
+	Beta2      float64 `json:"beta2" doc:"AdamW's"`
+	Eps        float64 `json:"eps" doc:"AdamW's"`
 }
 
 // Validate implements Method.
 func (m *Muon) Validate() error {
-	if !(m.Momentum >= 0 && m.Momentum < 1) {
-		return variant.Errorf("momentum", "must be in [0, 1), is %v", m.Momentum)
+	if err := below1("momentum", m.Momentum); err != nil {
+		return err
 	}
-	if m.Scale != Spectral && m.Scale != MatchRMSAdamW {
-		return variant.Within("scale", variant.Unknown("muon scale", m.Scale, []string{MatchRMSAdamW, Spectral}))
+	if err := variant.CheckEnums(m); err != nil {
+		return err
 	}
-	return betas(m.Beta1, m.Beta2, m.Eps)
+	return (&AdamW{m.Beta1, m.Beta2, m.Eps}).Validate()
 }
 
 // New implements Method.
-func (m *Muon) New(dev compute.Device, params []Param, weightDecay float64) Optimizer {
-	s := &muon{Muon: *m, dev: dev, decay: weightDecay}
-	var rest []Param
+func (m *Muon) New(dev compute.Device, params []Param) Optimizer {
+	s := &muon{Muon: *m, dev: dev}
+	var own, rest []Param
 	largest, side := 0, 0
 	for _, p := range params {
-		if p.Kind != Matrix {
+		if !m.owns(p.Kind) {
 			rest = append(rest, p)
 			continue
 		}
-		s.params = append(s.params, p)
-		s.momentum = append(s.momentum, dev.Alloc(p.Value.Len()))
-		largest, side = max(largest, p.Value.Len()), max(side, min(p.Shape[0], p.Shape[1]))
+		own = append(own, p)
+		largest = max(largest, p.Value.Len())
+		if rows, cols := sides(p); rows > 1 {
+			side = max(side, min(rows, cols))
+		}
 	}
+	s.velocity = newVelocity(dev, own)
 	s.x, s.next = dev.Alloc(largest), dev.Alloc(largest)
 	s.a, s.b = dev.Alloc(side*side), dev.Alloc(side*side)
-	s.rest = (&AdamW{m.Beta1, m.Beta2, m.Eps}).New(dev, rest, weightDecay).(*adamw)
+	s.rest = (&AdamW{m.Beta1, m.Beta2, m.Eps}).state(dev, rest)
 	return s
 }
 
+// owns tells whether Muon updates parameters of that kind, and not AdamW.
+func (m *Muon) owns(k Kind) bool {
+	switch k {
+	case Embedding, Head:
+		return m.Embeddings == "muon"
+	case Vector, Scalar:
+		return m.Vectors == "normalised"
+	}
+	return true
+}
+
+// sides are the rows and columns of a matrix; a vector is one row.
+func sides(p Param) (rows, cols int) {
+	if oneDimensional(p) {
+		return 1, p.Value.Len()
+	}
+	return p.Shape[0], p.Shape[1]
+}
+
+func oneDimensional(p Param) bool { return p.Kind == Vector || p.Kind == Scalar || len(p.Shape) != 2 }
+
 type muon struct {
 	Muon
+	velocity // of Muon's own
 	dev      compute.Device
-	params   []Param
-	decay    float64
-	momentum []compute.Buffer
 	x, next  compute.Buffer // the largest matrix
 	a, b     compute.Buffer // the largest Gram matrix
 	rest     *adamw
@@ -70,19 +95,22 @@ type muon struct {
 func (s *muon) Step(lr float32) {
 	s.rest.Step(lr)
 	for i, p := range s.params {
-		rows, cols := p.Shape[0], p.Shape[1]
+		rows, cols := sides(p)
 		u, n := s.momentum[i], p.Value.Len()
 		s.dev.Axpby(u, p.Grad, 1, float32(s.Momentum))
 		x := s.x.Slice(0, n)
 		s.dev.Axpby(x, p.Grad, 1, 0)
 		s.dev.Axpby(x, u, float32(s.Momentum), 1)
 		s.dev.Scale(x, float32(1/(math.Sqrt(s.dev.SumSquares(x))+1e-7)))
-		x = newtonSchulz(s.dev, x, s.next.Slice(0, n), s.a, s.b, rows, cols)
+		if !oneDimensional(p) {
+			x = newtonSchulz(s.dev, x, s.next.Slice(0, n), s.a, s.b, rows, cols)
+		}
 		scale := .2 * math.Sqrt(float64(max(rows, cols)))
 		if s.Scale == Spectral {
 			scale = math.Sqrt(math.Max(1, float64(rows)/float64(cols)))
 		}
-		s.dev.Axpby(p.Value, x, -lr*float32(scale), 1-lr*float32(s.decay))
+		rate := lr * float32(p.LRFactor)
+		s.dev.Axpby(p.Value, x, -rate*float32(scale), 1-rate*float32(p.Decay))
 	}
 }
 
@@ -108,12 +136,10 @@ func newtonSchulz(dev compute.Device, x, next, a, b compute.Buffer, rows, cols i
 	return x
 }
 
-// State implements Optimizer.
+// State implements Optimizer. The count is AdamW's, which steps as often.
 func (s *muon) State() State {
-	state := s.rest.State()
-	for i, p := range s.params {
-		state.Names = append(state.Names, p.Name+".momentum")
-		state.Buffers = append(state.Buffers, s.momentum[i])
-	}
+	state, own := s.rest.State(), s.velocity.State()
+	state.Names = append(state.Names, own.Names...)
+	state.Buffers = append(state.Buffers, own.Buffers...)
 	return state
 }

@@ -21,38 +21,10 @@ func device(t *testing.T) *compute.CPU {
 }
 
 func param(dev compute.Device, kind Kind, shape []int, value, grad []float32) Param {
-	p := Param{Name: string(kind), Kind: kind, Shape: shape, Value: dev.Alloc(len(value)), Grad: dev.Alloc(len(grad))}
+	p := Param{Name: string(kind), Kind: kind, Shape: shape, Value: dev.Alloc(len(value)), Grad: dev.Alloc(len(grad)), LRFactor: 1}
 	dev.Upload(p.Value, value)
 	dev.Upload(p.Grad, grad)
 	return p
-}
-
-// Twenty steps against the formula in float64, decay on the matrix and none on the gains.
-func TestAdamWTrajectory(t *testing.T) {
-	dev := device(t)
-	const lr, b1, b2, eps, decay = .01, .9, .95, 1e-8, .1
-	for _, c := range []struct {
-		kind  Kind
-		decay float64
-	}{{Matrix, decay}, {Vector, 0}} {
-		p := param(dev, c.kind, []int{3, 1}, []float32{1, -2, .5}, []float32{0, 0, 0})
-		o := (&AdamW{b1, b2, eps}).New(dev, []Param{p}, decay)
-		w, m, v := []float64{1, -2, .5}, make([]float64, 3), make([]float64, 3)
-		for step := 1; step <= 20; step++ {
-			for i := range w {
-				g := float64(float32(math.Sin(float64(step*(i+1))) * .3))
-				p.Grad.Host()[i] = float32(g)
-				m[i], v[i] = b1*m[i]+(1-b1)*g, b2*v[i]+(1-b2)*g*g
-				w[i] -= lr * (m[i]/(1-math.Pow(b1, float64(step)))/(math.Sqrt(v[i]/(1-math.Pow(b2, float64(step))))+eps) + c.decay*w[i])
-			}
-			o.Step(lr)
-		}
-		for i := range w {
-			if got := float64(p.Value.Host()[i]); math.Abs(got-w[i]) > 1e-5 {
-				t.Errorf("%s[%d]: %v, want %v", c.kind, i, got, w[i])
-			}
-		}
-	}
 }
 
 // The polynomial on scalars, five steps without the normalisation: the vectors of arXiv 2506.19697's Muon.
@@ -103,7 +75,8 @@ func TestMuonByHand(t *testing.T) {
 		p := param(dev, Matrix, []int{c.rows, c.cols}, start, grads[0])
 		m := optimizers["muon"].New().(*Muon)
 		m.Scale = c.scale
-		o := m.New(dev, []Param{p}, decay)
+		p.Decay = decay
+		o := m.New(dev, []Param{p})
 		want, buf := wide(start), make([]float64, 6)
 		for _, g := range grads {
 			dev.Upload(p.Grad, g)
@@ -171,50 +144,58 @@ func quintic(x []float64, rows, cols int) []float64 {
 	return y
 }
 
-// Every optimizer, on f(w) = sum (w - 1)^2 / 2: it falls, repeats bit for bit, goes on exactly from its State, and
-// allocates nothing.
+// Every optimizer, alone and with every after-step rule, on f(w) = sum (w - 1)^2 / 2: it falls, repeats bit for bit,
+// goes on exactly from its State, and allocates nothing.
 func TestOptimizers(t *testing.T) {
-	for name, entry := range optimizers {
-		if err := entry.New().Validate(); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		run := func(interrupt bool) []float32 {
-			dev := device(t)
-			start := []float32{3, -1, 2, 0, 1.5, -2}
-			ps := []Param{param(dev, Matrix, []int{2, 3}, start, make([]float32, 6)), param(dev, Vector, []int{6}, start, make([]float32, 6))}
-			o := entry.New().New(dev, ps, 0)
-			for step := range 60 {
-				if interrupt && step == 30 {
-					old, fresh := o.State(), entry.New().New(dev, ps, 0)
-					s := fresh.State()
-					for i, b := range old.Buffers {
-						dev.Upload(s.Buffers[i], b.Host())
-					}
-					*s.Count = *old.Count
-					o = fresh
-				}
-				for _, p := range ps {
-					for i, w := range p.Value.Host() {
-						p.Grad.Host()[i] = w - 1
-					}
-				}
-				o.Step(.03)
+	for name := range optimizers {
+		for rule := range rules {
+			c := Default()
+			c.Slot, c.AfterStep = variant.New("optimizer", optimizers, name), variant.New("rule", rules, rule)
+			c.WeightDecay = 0
+			if err := c.Validate(); err != nil {
+				t.Errorf("%s: %v", name, err)
 			}
-			if n := testing.AllocsPerRun(10, func() { o.Step(0) }); n != 0 {
-				t.Errorf("%s: %v allocations a step", name, n)
+			run := func(interrupt bool) []float32 {
+				dev := device(t)
+				start := []float32{3, -1, 2, 0, 1.5, -2}
+				ps := []Param{param(dev, Matrix, []int{2, 3}, start, make([]float32, 6)), param(dev, Vector, []int{6}, start, make([]float32, 6))}
+				o := c.New(dev, ps)
+				for step := range 60 {
+					if interrupt && step == 30 {
+						old, fresh := o.State(), c.New(dev, ps)
+						s := fresh.State()
+						for i, b := range old.Buffers {
+							dev.Upload(s.Buffers[i], b.Host())
+						}
+						*s.Count = *old.Count
+						o = fresh
+					}
+					for _, p := range ps {
+						for i, w := range p.Value.Host() {
+							p.Grad.Host()[i] = w - 1
+						}
+					}
+					o.Step(.03)
+				}
+				if count := *o.State().Count; count != 60 {
+					t.Errorf("%s: %d updates counted, want 60", name, count)
+				}
+				if n := testing.AllocsPerRun(10, func() { o.Step(0) }); n != 0 {
+					t.Errorf("%s, %s: %v allocations a step", name, rule, n)
+				}
+				return append(slices.Clone(ps[0].Value.Host()), ps[1].Value.Host()...)
 			}
-			return append(slices.Clone(ps[0].Value.Host()), ps[1].Value.Host()...)
-		}
-		a := run(false)
-		loss := 0.0
-		for _, w := range a {
-			loss += float64(w-1) * float64(w-1) / 2
-		}
-		if loss > 16.5/2*2/2 { // at the start 16.625
-			t.Errorf("%s: loss %v", name, loss)
-		}
-		if !slices.Equal(a, run(false)) || !slices.Equal(a, run(true)) {
-			t.Errorf("%s: another run, or one from its State, ends elsewhere", name)
+			a := run(false)
+			loss := 0.0
+			for _, w := range a {
+				loss += float64(w-1) * float64(w-1) / 2
+			}
+			if loss > 16.5/2*2/2 { // at the start 16.625
+				t.Errorf("%s, %s: loss %v", name, rule, loss)
+			}
+			if !slices.Equal(a, run(false)) || !slices.Equal(a, run(true)) {
+				t.Errorf("%s, %s: another run, or one from its State, ends elsewhere", name, rule)
+			}
 		}
 	}
 }
@@ -238,12 +219,39 @@ func TestSchedules(t *testing.T) {
 	}{
 		{"constant", 0, .2}, {"constant", 9, 2}, {"constant", 99, 2},
 		{"trapezoidal", 80, 2}, {"trapezoidal", 90, 1}, {"trapezoidal", 99, .1},
+		{"wsd", 80, 2}, {"wsd", 90, 1},
 		{"cosine", 10, 2}, {"cosine", 55, 1.1}, {"cosine", 100, .2},
+		{"linear", 10, 2}, {"linear", 55, 1}, {"linear", 100, 0},
 	} {
 		s := ScheduleConfig{Slot: variantOf(c.name), Warmup: 10}
 		if got := s.Rate(2, c.step, 100); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("%s at %d: %v, want %v", c.name, c.step, got, c.want)
 		}
+	}
+}
+
+// A warm-up of 1,000 tokens at 96 a step is one of ceil(10.4) = 11 steps.
+func TestWarmupInTokens(t *testing.T) {
+	s := DefaultSchedule()
+	s.WarmupTokens = 1000
+	if got := s.InSteps(96); got.Warmup != 11 || got.Rate(2, 0, 100) != 2./11 || got.Rate(2, 10, 100) != 2 {
+		t.Errorf("%+v, rates %v and %v", got, got.Rate(2, 0, 100), got.Rate(2, 10, 100))
+	}
+	s.Warmup = 5
+	if err := s.Validate(); err == nil {
+		t.Error("a warm-up in steps and in tokens passes")
+	}
+}
+
+// wsd is trapezoidal: one configuration, and so one run.
+func TestWSDIsTrapezoidal(t *testing.T) {
+	s := variantOf("wsd")
+	s.Value.(*Trapezoidal).Decay = .5
+	if s.Chosen() != "trapezoidal" {
+		t.Errorf("chosen %s", s.Chosen())
+	}
+	if err := s.Choose("wsd"); err != nil || s.Value.(*Trapezoidal).Decay != .5 {
+		t.Errorf("%v: said again it loses its parameters: %+v", err, s.Value)
 	}
 }
 
@@ -279,6 +287,19 @@ func TestValidate(t *testing.T) {
 		"beta2":        func(c *Config) { c.Value.(*AdamW).Beta2 = -.1 },
 		"eps":          func(c *Config) { c.Value.(*AdamW).Eps = 0 },
 		"momentum":     func(c *Config) { c.Slot = variant.New("optimizer", optimizers, "muon"); c.Value.(*Muon).Momentum = 1 },
+		"embeddings": func(c *Config) {
+			c.Slot = variant.New("optimizer", optimizers, "muon")
+			c.Value.(*Muon).Embeddings = "sgd"
+		},
+		"nesterov": func(c *Config) {
+			c.Slot = variant.New("optimizer", optimizers, "sgd")
+			*c.Value.(*SGD) = SGD{Nesterov: true}
+		},
+		"groups.head.lr_factor": func(c *Config) { c.Groups.Head.LR = -1 },
+		"after_step.threshold": func(c *Config) {
+			c.AfterStep = variant.New("rule", rules, "tvr")
+			c.AfterStep.Value.(*TVR).Threshold = .5
+		},
 		"scale": func(c *Config) {
 			c.Slot = variant.New("optimizer", optimizers, "muon")
 			c.Value.(*Muon).Scale = "spectrl"

@@ -6,27 +6,67 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-var schedules = variant.Registry[Shape]{
-	"constant":    {New: func() Shape { return &Constant{} }},
-	"cosine":      {New: func() Shape { return &Cosine{Floor: .1} }},
-	"trapezoidal": {New: func() Shape { return &Trapezoidal{Decay: .2} }},
+// ScheduleConfig is the sweep file's `schedule`.
+type ScheduleConfig struct {
+	variant.Slot[Shape]
+	Warmup       int `json:"warmup" doc:"steps over which the rate rises linearly from 0"`
+	WarmupTokens int `json:"warmup_tokens" doc:"the same in tokens, rounded up to whole steps; in place of warmup"`
 }
+
+// Shape is the form of a schedule after its warm-up: the factor on the peak rate.
+type Shape interface {
+	Validate() error
+	// Factor is in [0, 1] for step in [warmup, steps).
+	Factor(step, warmup, steps int) float64
+}
+
+var schedules = variant.Registry[Shape]{
+	"constant": {New: func() Shape { return &Constant{} }, Formula: "1", Source: "the usual"},
+	"cosine": {
+		New:     func() Shape { return &Cosine{Floor: .1} },
+		Formula: "floor + (1 - floor) (1 + cos(pi x))/2, x from 0 after the warm-up to 1 at the end", Source: "1608.03983",
+	},
+	"linear": {
+		New:     func() Shape { return &Linear{} },
+		Formula: "1 - (1 - floor) x, x from 0 after the warm-up to 1 at the end", Source: "1810.04805",
+	},
+	"trapezoidal": {
+		New:     trapezoidal,
+		Formula: "1, then linearly to 0 over the last `decay` of all steps", Source: "2506.19697",
+	},
+	"wsd": {New: trapezoidal, Alias: "trapezoidal"}, // warm-up, stable, decay
+}
+
+func trapezoidal() Shape { return &Trapezoidal{Decay: .2} }
 
 // DefaultSchedule is constant without a warm-up.
 func DefaultSchedule() ScheduleConfig {
 	return ScheduleConfig{Slot: variant.New("schedule", schedules, "constant")}
 }
 
-// Validate checks the common key and the shape's own.
+// Validate checks the common keys and the shape's own.
 func (s ScheduleConfig) Validate() error {
-	if s.Warmup < 0 {
+	switch {
+	case s.Warmup < 0:
 		return variant.Errorf("warmup", "must not be negative, is %d", s.Warmup)
+	case s.WarmupTokens < 0:
+		return variant.Errorf("warmup_tokens", "must not be negative, is %d", s.WarmupTokens)
+	case s.Warmup > 0 && s.WarmupTokens > 0:
+		return variant.Errorf("warmup_tokens", "is given beside warmup (%d steps): leave one out, or set it to 0", s.Warmup)
 	}
 	return s.Value.Validate()
 }
 
+// InSteps is the same schedule with its warm-up in steps, of that many tokens each.
+func (s ScheduleConfig) InSteps(tokens int) ScheduleConfig {
+	if s.WarmupTokens > 0 {
+		s.Warmup, s.WarmupTokens = (s.WarmupTokens+tokens-1)/tokens, 0
+	}
+	return s
+}
+
 // Rate is the learning rate of the update that leads from step to step+1: peak (step+1)/warmup during the warm-up, so
-// that no update is lost on a rate of 0, and peak times the shape's factor after it.
+// that no update is lost on a rate of 0, and peak times the shape's factor after it. The warm-up must be in steps.
 func (s ScheduleConfig) Rate(peak float64, step, steps int) float64 {
 	if step < s.Warmup {
 		return peak * float64(step+1) / float64(s.Warmup)
@@ -45,7 +85,7 @@ func (*Constant) Factor(int, int, int) float64 { return 1 }
 
 // Cosine falls from the peak to Floor times it at the end, by half a cosine.
 type Cosine struct {
-	Floor float64 `json:"floor"`
+	Floor float64 `json:"floor" doc:"share of the peak at the end"`
 }
 
 // Validate implements Shape.
@@ -53,13 +93,30 @@ func (c *Cosine) Validate() error { return share("floor", c.Floor) }
 
 // Factor implements Shape.
 func (c *Cosine) Factor(step, warmup, steps int) float64 {
-	done := float64(step-warmup) / math.Max(1, float64(steps-warmup))
-	return c.Floor + (1-c.Floor)*(1+math.Cos(math.Pi*math.Min(1, done)))/2
+	return c.Floor + (1-c.Floor)*(1+math.Cos(math.Pi*done(step, warmup, steps)))/2
+}
+
+// Linear falls from the peak to Floor times it at the end, in a straight line.
+type Linear struct {
+	Floor float64 `json:"floor" doc:"share of the peak at the end"`
+}
+
+// Validate implements Shape.
+func (l *Linear) Validate() error { return share("floor", l.Floor) }
+
+// Factor implements Shape.
+func (l *Linear) Factor(step, warmup, steps int) float64 {
+	return 1 - (1-l.Floor)*done(step, warmup, steps)
+}
+
+// done is the share, in [0, 1], of the steps after the warm-up that lie behind.
+func done(step, warmup, steps int) float64 {
+	return math.Min(1, float64(step-warmup)/math.Max(1, float64(steps-warmup)))
 }
 
 // Trapezoidal stays at the peak and falls linearly to 0 over the last Decay of all steps (arXiv 2506.19697).
 type Trapezoidal struct {
-	Decay float64 `json:"decay"`
+	Decay float64 `json:"decay" doc:"share of all steps over which the rate falls"`
 }
 
 // Validate implements Shape.

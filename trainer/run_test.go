@@ -115,7 +115,7 @@ func TestRunMeasuresAndLearns(t *testing.T) {
 }
 
 func TestBitsDoNotDependOnThreads(t *testing.T) {
-	for _, optimizer := range []string{"adamw", "muon"} {
+	for _, optimizer := range []string{"adam", "adamw", "lion", "muon", "sgd"} {
 		c := small()
 		if err := c.Optim.Choose(optimizer); err != nil {
 			t.Fatal(err)
@@ -132,7 +132,7 @@ func TestBitsDoNotDependOnThreads(t *testing.T) {
 
 // A run stopped at some step and called again ends with the bytes and rows of one left alone, for each optimizer.
 func TestResumeIsExact(t *testing.T) {
-	for _, optimizer := range []string{"adamw", "muon"} {
+	for _, optimizer := range []string{"adam", "adamw", "lion", "muon", "sgd"} {
 		c := small()
 		if err := c.Optim.Choose(optimizer); err != nil {
 			t.Fatal(err)

@@ -55,6 +55,7 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 	result := func(status Status) Result {
 		return Result{Status: status, Step: step, Params: t.size(), Loss: t.loss}
 	}
+	schedule := c.Schedule.InSteps(c.Train.Batch * c.Arch.Context)
 	started, since, busy := step, step, time.Duration(0)
 	for ; ; step++ {
 		last := step == c.Train.Steps
@@ -71,7 +72,7 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 			return result(Stopped), fmt.Errorf("trainer: step %d: %w", step, err)
 		}
 		busy += time.Since(clock)
-		rate := c.Schedule.Rate(c.Optim.LR, step, c.Train.Steps)
+		rate := schedule.Rate(c.Optim.LR, step, c.Train.Steps)
 		diverged := notFinite(t.loss) || notFinite(t.gradNorm)
 		if last || diverged || c.Probe.Every.Value.At(step) {
 			rows, err := t.measure(rate)
@@ -145,7 +146,7 @@ func newTraining(c Config, o Options) (t *training, err error) {
 		t.params = append(t.params, optim.Param{Name: p.Name, Layer: p.Layer, Shape: p.Shape, Kind: optim.Kind(p.Kind),
 			Value: t.weights.Value(i), Grad: t.slices[0].model.Grads[i]})
 	}
-	t.optimizer = c.Optim.Value.New(t.device, t.params, c.Optim.WeightDecay)
+	t.optimizer = c.Optim.New(t.device, t.params)
 	t.team = compute.NewTeam(max(1, min(o.Threads, c.Train.Slices)))
 	return t, t.buildMeasuring()
 }

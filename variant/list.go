@@ -55,6 +55,10 @@ func (s *Slot[T]) List(slot string) []Listed {
 	var all []Listed
 	for _, name := range s.registry.Names() {
 		entry := s.registry[name]
+		if entry.Alias != "" {
+			target := s.registry[entry.Alias]
+			entry.Formula, entry.Source = "another name of "+entry.Alias+": "+target.Formula, target.Source
+		}
 		all = append(all, Listed{Slot: slot, Name: name, Formula: entry.Formula, Source: entry.Source,
 			Params: params(reflect.ValueOf(entry.New()).Elem())})
 	}

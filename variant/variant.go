@@ -23,6 +23,9 @@ type Entry[T any] struct {
 	// Formula says in one line what the variant computes; Source is the arXiv id it is taken from, or a few words where
 	// there is none.
 	Formula, Source string
+	// Alias is the name of the entry that this is another name of, "" for none. Choosing it chooses that entry, so that
+	// both are one configuration; it has that entry's New.
+	Alias string
 }
 
 // Names lists the registry's names, sorted.
@@ -74,6 +77,12 @@ func (s *Slot[T]) Choose(name string) error {
 	entry, ok := s.registry[name]
 	if !ok {
 		return Unknown(s.kind, name, s.registry.Names())
+	}
+	if entry.Alias != "" {
+		if s.Name == entry.Alias {
+			return nil // its parameters stay, as they do where a name is said again
+		}
+		name = entry.Alias
 	}
 	s.Name, s.Value = name, entry.New()
 	return nil
