@@ -22,6 +22,15 @@ func Sweep(name string) ([]byte, bool) {
 	return src, err == nil
 }
 
+// Preset returns the text of the embedded preset of that name.
+func Preset(name string) ([]byte, bool) {
+	if !slices.Contains(Presets(), name) {
+		return nil, false
+	}
+	src, err := FS.ReadFile(path.Join("presets", name+".yaml"))
+	return src, err == nil
+}
+
 // Sweeps lists the embedded sweeps, sorted.
 func Sweeps() []string { return names("sweeps") }
 

@@ -16,7 +16,7 @@ import (
 
 // decoder merges YAML maps onto a configuration, in order, and remembers which node set which key.
 type decoder struct {
-	file   string
+	origin
 	prefix string // of dotted keys in messages, as "arms.gated."
 	faults []Fault
 	set    map[string]place // by the configuration's dotted key
@@ -24,12 +24,13 @@ type decoder struct {
 
 // place is where a key was set last, and what it is called in the file.
 type place struct {
+	origin
 	node *yaml.Node
 	key  string
 }
 
 func (d *decoder) fault(n *yaml.Node, key, format string, args ...any) {
-	d.faults = append(d.faults, Fault{File: d.file, Line: n.Line, Column: n.Column, Key: strings.TrimSuffix(d.prefix+key, "."), Message: fmt.Sprintf(format, args...)})
+	d.faults = append(d.faults, Fault{File: d.file, Line: n.Line, Column: n.Column, Key: strings.TrimSuffix(d.prefix+key, "."), Message: fmt.Sprintf(format, args...), Extended: d.via})
 }
 
 // merge applies a map to the struct that config points to; standard points to a fresh configuration of defaults, which null
@@ -41,7 +42,7 @@ func (d *decoder) merge(n *yaml.Node, config, standard any) {
 // value merges a node onto v, which is addressable.
 func (d *decoder) value(n *yaml.Node, v, standard reflect.Value, key string) {
 	if d.set != nil && key != "" {
-		d.set[key] = place{n, d.prefix + key}
+		d.set[key] = place{d.origin, n, d.prefix + key}
 	}
 	switch {
 	case n.Kind == yaml.AliasNode:
@@ -109,7 +110,7 @@ func (d *decoder) fields(n *yaml.Node, to, standard []field, key string, skip fu
 	d.pairs(n, key, func(name string, k, value *yaml.Node) {
 		if skip(name) {
 			if d.set != nil {
-				d.set[dotted(key, name)] = place{value, d.prefix + dotted(key, name)}
+				d.set[dotted(key, name)] = place{d.origin, value, d.prefix + dotted(key, name)}
 			}
 			return
 		}

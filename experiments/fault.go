@@ -2,6 +2,7 @@
 package experiments
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,6 +21,8 @@ type Fault struct {
 	// Key is the dotted key, as "base.arch.heads"; "" for the file as a whole.
 	Key     string
 	Message string
+	// Extended is ", extended by FILE:LINE:COLUMN" for each file between this one and the sweep; "" in the sweep itself.
+	Extended string
 }
 
 func (f Fault) String() string {
@@ -32,7 +35,11 @@ func (f Fault) String() string {
 	if f.Key != "" {
 		b.WriteString(f.Key + ": ")
 	}
-	return b.String() + f.Message
+	b.WriteString(f.Message)
+	if f.Extended != "" {
+		b.WriteString(" (" + strings.TrimPrefix(f.Extended, ", ") + ")")
+	}
+	return b.String()
 }
 
 // InputError is bad input: what the user must mend before anything trains. It has at least one fault.
@@ -65,10 +72,7 @@ func inputError(faults []Fault) error {
 		}
 	}
 	slices.SortStableFunc(told, func(a, b Fault) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Column-b.Column)
 	})
 	return &InputError{Faults: told}
 }

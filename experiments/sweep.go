@@ -44,7 +44,7 @@ type run struct {
 }
 
 var (
-	topKeys  = []string{"name", "base", "arms", "seeds", "exclude", "only"}
+	topKeys  = []string{"name", "extends", "base", "arms", "seeds", "exclude", "only"}
 	safeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 )
 
@@ -69,7 +69,7 @@ func LoadBytes(file string, src []byte) (*Sweep, error) {
 		return nil, err
 	}
 	s := &Sweep{File: file, Source: string(src), Seeds: []uint64{0}}
-	d := &decoder{file: file}
+	d := &decoder{origin: origin{file: file}}
 	parts := map[string]*yaml.Node{}
 	d.pairs(root, "", func(name string, k, value *yaml.Node) {
 		if !slices.Contains(topKeys, name) {
@@ -86,18 +86,18 @@ func LoadBytes(file string, src []byte) (*Sweep, error) {
 	}
 	baseSet := map[string]place{}
 	d.set = baseSet
-	s.Base = resolve(d, "base.", trainer.Default(), parts["base"])
+	s.Base = base(d, parts)
 	if len(d.faults) > 0 {
 		return nil, inputError(d.faults) // faults of the arms would only follow from these
 	}
 	if n := parts["arms"]; n == nil {
-		s.arm(d, "baseline", root, nil, parts["base"], baseSet)
+		s.arm(d, "baseline", root, nil, parts, baseSet)
 	} else if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
 		d.prefix = ""
 		d.fault(n, "arms", "wants a map from an arm's name to what it changes, got %s", describe(n))
 	} else {
 		d.prefix = ""
-		d.pairs(n, "arms", func(name string, k, value *yaml.Node) { s.arm(d, name, k, value, parts["base"], baseSet) })
+		d.pairs(n, "arms", func(name string, k, value *yaml.Node) { s.arm(d, name, k, value, parts, baseSet) })
 	}
 	d.prefix, d.set = "", nil
 	if len(d.faults) == 0 {
@@ -147,23 +147,46 @@ func seeds(d *decoder, n *yaml.Node) []uint64 {
 	return list
 }
 
-// resolve merges a map of the file onto a configuration. Seeds are the sweep's, so `seed` is refused here.
-func resolve(d *decoder, prefix string, c trainer.Config, n *yaml.Node) trainer.Config {
-	d.prefix = prefix
-	if n == nil || isNull(n) {
-		return c
+// base is the configuration that all arms start from: the defaults, then what the sweep extends, then its base.
+func base(d *decoder, parts map[string]*yaml.Node) trainer.Config {
+	c := trainer.Default()
+	d.prefix = ""
+	if n := parts["extends"]; n != nil {
+		d.extend(n, &c)
 	}
-	if n.Kind == yaml.MappingNode && find(n, "seed") != nil {
-		d.fault(find(n, "seed"), "seed", "seeds belong to the whole sweep: say `seeds: [3]` at the top")
-		return c
+	if n := parts["base"]; n != nil {
+		if n.Kind == yaml.MappingNode && find(n, "extends") != nil {
+			d.fault(find(n, "extends"), "base.extends", "what the base extends stands at the top, beside base")
+			return c
+		}
+		d.onto(&c, "base.", n)
 	}
-	standard := trainer.Default()
-	d.merge(n, &c, &standard)
 	return c
 }
 
+// onto merges a map of a file onto a configuration, after what the map extends. Seeds are the sweep's, so `seed` is refused
+// here.
+func (d *decoder) onto(c *trainer.Config, prefix string, n *yaml.Node) {
+	d.prefix = prefix
+	if n == nil || isNull(n) {
+		return
+	}
+	if n.Kind == yaml.MappingNode {
+		if seed := find(n, "seed"); seed != nil {
+			d.fault(seed, "seed", "seeds belong to the whole sweep: say `seeds: [3]` at the top")
+			return
+		}
+		if others := find(n, "extends"); others != nil {
+			d.extend(others, c)
+			n = without(n, "extends")
+		}
+	}
+	standard := trainer.Default()
+	d.merge(n, c, &standard)
+}
+
 // arm resolves and checks one arm. n is nil or null for an arm that changes nothing.
-func (s *Sweep) arm(d *decoder, name string, k, n, base *yaml.Node, baseSet map[string]place) {
+func (s *Sweep) arm(d *decoder, name string, k, n *yaml.Node, parts map[string]*yaml.Node, baseSet map[string]place) {
 	d.prefix = ""
 	if !safeName.MatchString(name) {
 		d.fault(k, "arms", "an arm's name wants letters, digits, dots, dashes and underscores, got %q", name)
@@ -176,9 +199,9 @@ func (s *Sweep) arm(d *decoder, name string, k, n, base *yaml.Node, baseSet map[
 	before := len(d.faults)
 	a := &Arm{Name: name, node: k, set: map[string]place{}}
 	d.set = map[string]place{} // base was read without a fault, once
-	c := resolve(d, "base.", trainer.Default(), base)
+	a.Config = base(d, parts)
 	d.set = a.set
-	a.Config = resolve(d, "arms."+name+".", c, n)
+	d.onto(&a.Config, "arms."+name+".", n)
 	for key, at := range baseSet {
 		if _, own := a.set[key]; !own {
 			a.set[key] = at
@@ -207,7 +230,7 @@ func (a *Arm) locate(file string, err error) Fault {
 		if !ok {
 			continue
 		}
-		f := Fault{File: file, Line: where.node.Line, Column: where.node.Column, Key: where.key, Message: at.Message}
+		f := Fault{File: where.file, Line: where.node.Line, Column: where.node.Column, Key: where.key, Message: at.Message, Extended: where.via}
 		if key != at.Key {
 			f.Key, f.Message = "arms."+a.Name, at.Key+" "+at.Message
 		}

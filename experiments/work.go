@@ -79,7 +79,7 @@ func assigned(dir string) (Planned, int, error) {
 		return Planned{}, 0, inputError([]Fault{{File: path, Message: err.Error()}})
 	}
 	c, standard := trainer.Default(), trainer.Default()
-	d := &decoder{file: path, prefix: "config."}
+	d := &decoder{origin: origin{file: path}, prefix: "config."}
 	if n := find(root, "config"); n != nil {
 		d.merge(n, &c, &standard)
 	}
