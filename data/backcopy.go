@@ -18,10 +18,10 @@ import (
 // bigrams and the most frequent characters are the triggers. A row whose trigger mass exceeds .5 is rescaled to .5
 // (the paper's text has no such row; without the cap a character that always leads to one trigger absorbs the chain).
 type Backcopy struct {
-	ChainSeed uint64 `json:"chain_seed"`
-	Vocab     int    `json:"vocab"` // of the generated chain, without BOS
-	Triggers  int    `json:"triggers"`
-	File      string `json:"file"`
+	ChainSeed uint64 `json:"chain_seed" doc:"seed of the generated chain, apart from the run's"`
+	Vocab     int    `json:"vocab" doc:"characters of the generated chain, without BOS"`
+	Triggers  int    `json:"triggers" doc:"number of trigger characters, the most frequent"`
+	File      string `json:"file" doc:"text whose character bigrams are the chain; empty generates one"`
 }
 
 // Validate implements Settings.

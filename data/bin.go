@@ -14,9 +14,8 @@ import (
 // int32 (magic 20240520, version 1, number of tokens). The magic and the file's size tell them apart. The last tenth is
 // held out. No BOS is added.
 type Bin struct {
-	Path string `json:"path"`
-	// Vocab is the number of tokens; 0 takes the largest token there is and one.
-	Vocab int `json:"vocab"`
+	Path  string `json:"path" doc:"file or glob of token shards"`
+	Vocab int    `json:"vocab" doc:"number of tokens; 0 takes the largest token there is and one"`
 }
 
 const (

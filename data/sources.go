@@ -13,9 +13,13 @@ import (
 )
 
 var sources = variant.Registry[Settings]{
-	"backcopy": {New: func() Settings { return &Backcopy{Vocab: 64, Triggers: 3} }},
-	"text":     {New: func() Settings { return &Text{} }},
-	"bin":      {New: func() Settings { return &Bin{} }},
+	"backcopy": {
+		New:     func() Settings { return &Backcopy{Vocab: 64, Triggers: 3} },
+		Formula: "x_0 = BOS; after a trigger x_{t+1} = x_{t-1}, else x_{t+1} ~ P(.|x_t)",
+		Source:  "2410.13835",
+	},
+	"bin":  {New: func() Settings { return &Bin{} }, Formula: "windows of uint16 token shards", Source: "the formats of nanoGPT and llm.c"},
+	"text": {New: func() Settings { return &Text{} }, Formula: "BOS, then a window of a file's bytes", Source: "the usual"},
 }
 
 // Default is the bigram-backcopy task, which needs no file.

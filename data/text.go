@@ -16,7 +16,7 @@ import (
 // Text is any file or glob as bytes, each sequence led by a BOS (token 256). The last tenth is held out. Without a
 // Path it is Newton's Opticks, which the Go distribution carries for its own tests.
 type Text struct {
-	Path string `json:"path"`
+	Path string `json:"path" doc:"file or glob; empty takes Newton's Opticks"`
 }
 
 const (

@@ -14,6 +14,8 @@ import (
 type field struct {
 	name  string
 	value reflect.Value
+	doc   string   // what it is, with its unit
+	enum  []string // the texts that it may be, nil for any
 }
 
 // fieldsOf lists the keys of an addressable struct in the order of its declaration, those of embedded structs in place. Of a
@@ -24,14 +26,15 @@ func fieldsOf(v reflect.Value) []field {
 		for i := range v.NumField() {
 			at, f := v.Type().Field(i), v.Field(i)
 			name, _, _ := strings.Cut(at.Tag.Get("json"), ",")
+			if name == "" {
+				name = at.Name
+			}
 			switch {
 			case !at.IsExported() || name == "-" || at.Anonymous && isSlot(f):
-			case at.Anonymous && at.Type.Kind() == reflect.Struct && name == "":
+			case at.Anonymous && at.Type.Kind() == reflect.Struct && at.Tag.Get("json") == "":
 				out = append(out, fieldsOf(f)...)
-			case name == "":
-				out = append(out, field{at.Name, f})
 			default:
-				out = append(out, field{name, f})
+				out = append(out, field{name, f, at.Tag.Get("doc"), variant.Enum(at)})
 			}
 		}
 	}

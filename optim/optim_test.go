@@ -323,3 +323,26 @@ func TestValidate(t *testing.T) {
 }
 
 func variantOf(name string) variant.Slot[Shape] { return variant.New("schedule", schedules, name) }
+
+// Every optimizer, schedule and rule says its formula and source, and what each parameter is.
+func TestVariantsSayWhatTheyAre(t *testing.T) {
+	config := struct {
+		Optim    Config         `json:"optim"`
+		Schedule ScheduleConfig `json:"schedule"`
+	}{Default(), DefaultSchedule()}
+	slots := map[string]int{}
+	for _, v := range variant.List(&config) {
+		slots[v.Slot]++
+		if v.Formula == "" || v.Source == "" {
+			t.Errorf("%s %s: formula %q, source %q", v.Slot, v.Name, v.Formula, v.Source)
+		}
+		for _, p := range v.Params {
+			if p.Doc == "" {
+				t.Errorf("%s %s: %s says nothing of itself", v.Slot, v.Name, p.Name)
+			}
+		}
+	}
+	if slots["optim"] != len(optimizers) || slots["optim.after_step"] != len(rules) || slots["schedule"] != len(schedules) {
+		t.Errorf("listed: %v", slots)
+	}
+}

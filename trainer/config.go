@@ -14,39 +14,35 @@ const Version = 2
 // Config is one run, resolved. It is the canonical configuration: a run's id is computed from it, less Probe.Every
 // and Checkpoint.
 type Config struct {
-	Arch       archs.Config         `json:"arch"`
-	Optim      optim.Config         `json:"optim"`
-	Schedule   optim.ScheduleConfig `json:"schedule"`
-	Data       data.Config          `json:"data"`
-	Train      Train                `json:"train"`
-	Probe      Probe                `json:"probe"`
-	Checkpoint Checkpoint           `json:"checkpoint"`
+	Arch       archs.Config         `json:"arch" doc:"the transformer"`
+	Optim      optim.Config         `json:"optim" doc:"the optimizer"`
+	Schedule   optim.ScheduleConfig `json:"schedule" doc:"the learning rate over the steps"`
+	Data       data.Config          `json:"data" doc:"what is trained on"`
+	Train      Train                `json:"train" doc:"how long and how wide to train"`
+	Probe      Probe                `json:"probe" doc:"when and on what activations are measured"`
+	Checkpoint Checkpoint           `json:"checkpoint" doc:"how often the run's state is kept"`
 	Seed       uint64               `json:"seed"`
 }
 
 // Train is how long and how wide to train.
 type Train struct {
-	Steps int `json:"steps"`
-	// Batch is in sequences, and a multiple of Slices.
-	Batch int `json:"batch"`
-	// Slices is into how many parts the batch is cut; gradients are summed in slice order, so the bits depend on it.
-	Slices    int    `json:"slices"`
-	Precision string `json:"precision"`
+	Steps     int    `json:"steps" doc:"updates"`
+	Batch     int    `json:"batch" doc:"sequences a step, a multiple of slices"`
+	Slices    int    `json:"slices" doc:"parts of the batch; gradients are summed in slice order, so the bits depend on it"`
+	Precision string `json:"precision" enum:"float32" doc:"of all arithmetic"`
 }
 
 // Probe is when and on what activations are measured.
 type Probe struct {
-	Every variant.Slot[Steps] `json:"every"`
-	// Sequences is the size of the held-out probe batch (ten in arXiv 2508.03616).
-	Sequences int `json:"sequences"`
-	// HeldOut is the number of held-out sequences over which losses and risks are averaged.
-	HeldOut int `json:"heldout"`
+	Every     variant.Slot[Steps] `json:"every" doc:"at which steps to measure"`
+	Sequences int                 `json:"sequences" doc:"held-out sequences of the probe batch (ten in arXiv 2508.03616)"`
+	HeldOut   int                 `json:"heldout" doc:"held-out sequences over which losses and risks are averaged"`
 }
 
-// Checkpoint is how often the run's state is kept, and how many of the newest stay. Every 0 keeps the last one only.
+// Checkpoint is how often the run's state is kept, and how many of the newest stay.
 type Checkpoint struct {
-	Every int `json:"every"`
-	Keep  int `json:"keep"`
+	Every int `json:"every" doc:"steps between two checkpoints; 0 keeps the last only"`
+	Keep  int `json:"keep" doc:"how many of the newest stay"`
 }
 
 // Default is the configuration that an empty sweep file means.

@@ -10,13 +10,13 @@ type Steps interface {
 }
 
 var steps = variant.Registry[Steps]{
-	"pythia": {New: func() Steps { return &Pythia{Then: 1000} }},
-	"steps":  {New: func() Steps { return &Every{N: 100} }},
+	"pythia": {New: func() Steps { return &Pythia{Then: 1000} }, Formula: "0, 1, 2, 4 … 512, and every multiple of `then` after that", Source: "2304.01373"},
+	"steps":  {New: func() Steps { return &Every{N: 100} }, Formula: "0, n, 2n …", Source: "the usual"},
 }
 
 // Pythia measures at 0, 1, 2, 4 … 512 and at every multiple of Then after that (the checkpoints of arXiv 2304.01373).
 type Pythia struct {
-	Then int `json:"then"`
+	Then int `json:"then" doc:"steps between two measurements after step 512"`
 }
 
 // Validate implements Steps.
@@ -37,7 +37,7 @@ func (p *Pythia) At(step int) bool {
 
 // Every measures at every multiple of N.
 type Every struct {
-	N int `json:"n"`
+	N int `json:"n" doc:"steps between two measurements"`
 }
 
 // Validate implements Steps.

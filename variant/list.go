@@ -27,16 +27,18 @@ type Param struct {
 func List(config any) []Listed { return list(reflect.ValueOf(config).Elem(), "") }
 
 func list(v reflect.Value, key string) (all []Listed) {
-	if slot, ok := v.Addr().Interface().(Chooser); ok {
-		return slot.List(key)
+	slot, isSlot := v.Addr().Interface().(Chooser)
+	if isSlot {
+		all = slot.List(key)
 	}
 	if v.Kind() != reflect.Struct {
-		return nil
+		return all
 	}
 	for i := range v.NumField() {
 		at := v.Type().Field(i)
 		name, _, _ := strings.Cut(at.Tag.Get("json"), ",")
-		if !at.IsExported() || name == "-" {
+		// Of a slot itself nothing is a key; a struct that embeds one may hold others among its common keys.
+		if !at.IsExported() || name == "-" || isSlot && name == "" {
 			continue
 		}
 		switch {
@@ -74,7 +76,7 @@ func params(v reflect.Value) []Param {
 		case at.Anonymous && name == "" && at.Type.Kind() == reflect.Struct:
 			all = append(all, params(v.Field(i))...)
 		case at.IsExported() && name != "-" && name != "":
-			all = append(all, Param{Name: name, Default: v.Field(i).Interface(), Doc: at.Tag.Get("doc"), Enum: enum(at)})
+			all = append(all, Param{Name: name, Default: v.Field(i).Interface(), Doc: at.Tag.Get("doc"), Enum: Enum(at)})
 		}
 	}
 	return all
@@ -86,7 +88,7 @@ func CheckEnums(params any) error { return checkEnums(reflect.ValueOf(params).El
 func checkEnums(v reflect.Value) error {
 	for i := range v.NumField() {
 		at := v.Type().Field(i)
-		known := enum(at)
+		known := Enum(at)
 		if at.Anonymous && at.Type.Kind() == reflect.Struct {
 			if err := checkEnums(v.Field(i)); err != nil {
 				return err
@@ -99,7 +101,8 @@ func checkEnums(v reflect.Value) error {
 	return nil
 }
 
-func enum(f reflect.StructField) []string {
+// Enum lists the texts that a field tagged `enum:"a,b"` may be; nil for any.
+func Enum(f reflect.StructField) []string {
 	text, ok := f.Tag.Lookup("enum")
 	if !ok {
 		return nil

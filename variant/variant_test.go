@@ -97,7 +97,8 @@ func TestWithin(t *testing.T) {
 func TestListWalksAConfiguration(t *testing.T) {
 	type inner struct {
 		Slot[shape]
-		Colour string `json:"colour"`
+		Colour string      `json:"colour"`
+		Shade  Slot[shape] `json:"shade"`
 	}
 	config := struct {
 		N    int         `json:"n"`
@@ -106,13 +107,15 @@ func TestListWalksAConfiguration(t *testing.T) {
 			Far inner `json:"far"`
 		} `json:"deep"`
 	}{Near: New("shape", shapes, "dot")}
-	config.Deep.Far.Slot = New("shape", shapes, "square")
+	config.Deep.Far.Slot, config.Deep.Far.Shade = New("shape", shapes, "square"), New("shade", Registry[shape]{"dot": {Alias: "square", New: shapes["square"].New}, "square": shapes["square"]}, "square")
 	square := []Param{{Name: "side", Default: 2.0, Doc: "length, cm"}, {Name: "pen", Default: "solid", Doc: "how it is drawn", Enum: []string{"solid", "dashed"}}}
 	want := []Listed{
 		{Slot: "near", Name: "dot", Params: []Param{}},
 		{Slot: "near", Name: "square", Formula: "side^2", Source: "Euclid", Params: square},
 		{Slot: "deep.far", Name: "dot", Params: []Param{}},
 		{Slot: "deep.far", Name: "square", Formula: "side^2", Source: "Euclid", Params: square},
+		{Slot: "deep.far.shade", Name: "dot", Formula: "another name of square: side^2", Source: "Euclid", Params: square},
+		{Slot: "deep.far.shade", Name: "square", Formula: "side^2", Source: "Euclid", Params: square},
 	}
 	if got := List(&config); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)

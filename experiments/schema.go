@@ -1,0 +1,172 @@
+package experiments
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/outcrop-lab/outcrop/configs"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// Schema is the part of JSON Schema (draft 2020-12) that describes a sweep file.
+type Schema struct {
+	Draft       string             `json:"$schema,omitempty"`
+	Title       string             `json:"title,omitempty"`
+	Description string             `json:"description,omitempty"`
+	Ref         string             `json:"$ref,omitempty"`
+	Type        []string           `json:"type,omitempty"`
+	Enum        []any              `json:"enum,omitempty"`
+	Const       any                `json:"const,omitempty"`
+	Default     any                `json:"default,omitempty"`
+	Examples    []string           `json:"examples,omitempty"`
+	Minimum     *int               `json:"minimum,omitempty"`
+	Pattern     string             `json:"pattern,omitempty"`
+	Items       *Schema            `json:"items,omitempty"`
+	MinItems    int                `json:"minItems,omitempty"`
+	Properties  map[string]*Schema `json:"properties,omitempty"`
+	// Additional is false, or the schema of the properties that are not listed.
+	Additional    any                `json:"additionalProperties,omitempty"`
+	PropertyNames *Schema            `json:"propertyNames,omitempty"`
+	MinProperties int                `json:"minProperties,omitempty"`
+	Required      []string           `json:"required,omitempty"`
+	AnyOf         []*Schema          `json:"anyOf,omitempty"`
+	AllOf         []*Schema          `json:"allOf,omitempty"`
+	If            *Schema            `json:"if,omitempty"`
+	Then          *Schema            `json:"then,omitempty"`
+	Defs          map[string]*Schema `json:"$defs,omitempty"`
+}
+
+// SweepSchema is the schema of a sweep file, made from the configuration's structs and registries; `#/$defs/preset` in it is
+// that of a preset. It knows keys, types and names; limits, and what a slot that does not say its name may hold, are the
+// decoder's.
+func SweepSchema() *Schema {
+	config := trainer.Default()
+	keys := []any{"arm", "seed"}
+	defs := map[string]*Schema{}
+	sections, extended := map[string]*Schema{}, map[string]*Schema{}
+	for _, f := range fieldsOf(reflect.ValueOf(&config).Elem()) {
+		if f.name == "seed" {
+			continue // the sweep's
+		}
+		defs[f.name] = schemaOf(f, f.name, &keys)
+		sections[f.name] = &Schema{Ref: "#/$defs/" + f.name}
+		extended[f.name] = sections[f.name]
+	}
+	preset := &Schema{Type: []string{"string"}, Description: "a preset, or the path of a .yaml file relative to this one", Examples: configs.Presets()}
+	extends := &Schema{Description: "presets and files, merged in order under what stands here", AnyOf: []*Schema{preset, {Type: []string{"array"}, Items: preset}}}
+	extended["extends"] = extends
+	defs["config"] = &Schema{Type: []string{"object", "null"}, Properties: sections, Additional: false}
+	defs["preset"] = &Schema{Type: []string{"object", "null"}, Properties: extended, Additional: false}
+	name := &Schema{Pattern: safeName.String()}
+	slices.SortFunc(keys, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+	rules := &Schema{Type: []string{"array", "null"}, Items: &Schema{
+		Type: []string{"object"}, PropertyNames: &Schema{Enum: slices.Compact(keys)}, MinProperties: 1,
+		Description: "a map from dotted keys to values, all of which must match",
+	}}
+	one, zero := 1, 0
+	return &Schema{
+		Draft: "https://json-schema.org/draft/2020-12/schema", Title: "Outcrop sweep", Type: []string{"object"}, Required: []string{"name"}, Additional: false,
+		Properties: map[string]*Schema{
+			"name":    {Type: []string{"string"}, Pattern: safeName.String(), Description: "names the sweep's folder in the results"},
+			"extends": extends,
+			"base":    {Ref: "#/$defs/config", Description: "the configuration that all arms start from"},
+			"arms": {Type: []string{"object", "null"}, PropertyNames: name, MinProperties: 1, Additional: &Schema{Ref: "#/$defs/preset"},
+				Description: "a map from an arm's name to what it changes"},
+			"seeds": {Description: "how many seeds, 0 … n-1, or a list of seeds", AnyOf: []*Schema{
+				{Type: []string{"integer", "null"}, Minimum: &one},
+				{Type: []string{"array"}, Items: &Schema{Type: []string{"integer"}, Minimum: &zero}, MinItems: 1},
+			}},
+			"exclude": rules,
+			"only":    rules,
+		},
+		Defs: defs,
+	}
+}
+
+// schemaOf describes a field of the configuration, and adds the dotted keys of its settings. Null brings a default back, so it
+// is allowed everywhere.
+func schemaOf(f field, key string, keys *[]any) *Schema {
+	s := &Schema{Description: f.doc}
+	if isSlot(f.value) {
+		*keys = append(*keys, key)
+		return slotSchema(s, f.value, key, keys)
+	}
+	if f.value.Kind() == reflect.Struct {
+		s.Type, s.Properties, s.Additional = []string{"object", "null"}, map[string]*Schema{}, false
+		for _, inner := range fieldsOf(f.value) {
+			s.Properties[inner.name] = schemaOf(inner, dotted(key, inner.name), keys)
+		}
+		return s
+	}
+	*keys = append(*keys, key)
+	kind := kindOf(f.value.Type())
+	s.Type, s.Default = []string{kind, "null"}, plainValue(f.value)
+	switch f.value.Kind() {
+	case reflect.Uint, reflect.Uint64, reflect.Uint32:
+		s.Minimum = new(int)
+	case reflect.Slice:
+		s.Items = &Schema{Type: []string{kindOf(f.value.Type().Elem())}}
+	}
+	if f.enum != nil {
+		s.Enum = []any{nil}
+		for _, text := range f.enum {
+			s.Enum = append(s.Enum, text)
+		}
+	}
+	return s
+}
+
+// slotSchema is a name, or a map that may hold the common keys and, where it says its name, that variant's parameters.
+func slotSchema(s *Schema, v reflect.Value, key string, keys *[]any) *Schema {
+	slot := chooser(v)
+	standard := slot.Chosen()
+	s.Default = standard
+	names := []any{}
+	all := &Schema{Type: []string{"object"}, Properties: map[string]*Schema{}, Additional: false}
+	lines := []string{}
+	for _, listed := range slot.List(key) {
+		names = append(names, listed.Name)
+		lines = append(lines, listed.Name+": "+listed.Formula)
+		if err := slot.Choose(listed.Name); err != nil {
+			panic(err) // it is listed
+		}
+		own, known := map[string]*Schema{}, []any{"name"}
+		for _, inner := range fieldsOf(v) {
+			own[inner.name] = schemaOf(inner, dotted(key, inner.name), keys)
+			known = append(known, inner.name)
+			if had, ok := all.Properties[inner.name]; ok && !reflect.DeepEqual(had, own[inner.name]) {
+				all.Properties[inner.name] = &Schema{AnyOf: []*Schema{had, own[inner.name]}}
+			} else {
+				all.Properties[inner.name] = own[inner.name]
+			}
+		}
+		all.AllOf = append(all.AllOf, &Schema{
+			If:   &Schema{Properties: map[string]*Schema{"name": {Const: listed.Name}}, Required: []string{"name"}},
+			Then: &Schema{Properties: own, PropertyNames: &Schema{Enum: known}},
+		})
+	}
+	if err := slot.Choose(standard); err != nil {
+		panic(err) // it was chosen before
+	}
+	described := strings.Join(lines, "\n")
+	all.Properties["name"] = &Schema{Enum: names, Description: described}
+	s.AnyOf = []*Schema{{Enum: append(slices.Clone(names), nil), Description: described}, all}
+	return s
+}
+
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Int, reflect.Int64, reflect.Int32, reflect.Uint, reflect.Uint64, reflect.Uint32:
+		return "integer"
+	case reflect.Float64, reflect.Float32:
+		return "number"
+	case reflect.String:
+		return "string"
+	case reflect.Slice:
+		return "array"
+	}
+	panic("experiments: no JSON schema for " + t.String())
+}
