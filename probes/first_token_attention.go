@@ -3,30 +3,37 @@ package probes
 import "math"
 
 // firstTokenAttention is, for each head, the attention to position 0 averaged over the ordinary queries at t >= 1 of
-// all sequences (arXiv 2410.13835; F-Attn of arXiv 2505.06708 is its mean over heads and layers, there over all
-// queries). Uniform attention gives (H_T - 1)/(T - 1), H_T the harmonic number. NaN where no query is ordinary.
-var firstTokenAttention = Statistic{Unit: "probability", Needs: []string{Pattern}, Compute: func(l *Layer) []Value {
-	return l.eachHead(func(h int) float64 {
-		sum, count := 0.0, 0
-		for b := range l.B {
-			for t := 1; t < l.T; t++ {
-				if l.Ordinary[b*l.T+t] {
-					sum += float64(l.toFirst(b, h, t))
-					count++
+// all sequences (arXiv 2410.13835). Uniform attention gives (H_T - 1)/(T - 1), H_T the harmonic number. NaN where no
+// query is ordinary. Averaged over all queries it is sink_score.
+var firstTokenAttention = Statistic{Formula: "mean over ordinary queries t >= 1 of A[t,0]", Source: "2410.13835", Unit: "probability",
+	Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
+		return l.eachHead(func(h int) float64 {
+			sum, count := 0.0, 0
+			for b := range l.B {
+				for t := 1; t < l.T; t++ {
+					if l.Ordinary[b*l.T+t] {
+						sum += float64(l.attention(at, b, h, t)[l.before(at)])
+						count++
+					}
 				}
 			}
-		}
-		if count == 0 {
-			return math.NaN()
-		}
-		return sum / float64(count)
-	})
-}}
+			if count == 0 {
+				return math.NaN()
+			}
+			return sum / float64(count)
+		})
+	}}
 
-// toFirst is the attention that query t of a head pays to the first token.
-func (l *Layer) toFirst(b, h, t int) float32 {
-	return l.Pattern[((b*l.H+h)*l.T+t)*l.Keys+l.Keys-l.T]
+// attention is a query's row of a pattern, [Keys]: what stands before the sequence (a KV bias, a sink logit, registers),
+// then the T positions.
+func (l *Layer) attention(at *Site, b, h, t int) []float32 {
+	keys := at.Shape[len(at.Shape)-1]
+	row := ((b*l.H+h)*l.T + t) * keys
+	return at.Data[row : row+keys]
 }
+
+// before is the number of columns of a pattern that stand before the sequence.
+func (l *Layer) before(at *Site) int { return at.Shape[len(at.Shape)-1] - l.T }
 
 // eachHead makes a row for every head.
 func (l *Layer) eachHead(of func(h int) float64) []Value {
@@ -35,4 +42,13 @@ func (l *Layer) eachHead(of func(h int) float64) []Value {
 		rows[h] = Value{Head: h, Idx: -1, Value: of(h)}
 	}
 	return rows
+}
+
+// overHeads is the mean over heads, a row of the whole block.
+func (l *Layer) overHeads(of func(h int) float64) []Value {
+	sum := 0.0
+	for h := range l.H {
+		sum += of(h)
+	}
+	return layerValue(sum / float64(l.H))
 }

@@ -2,62 +2,99 @@ package probes
 
 import "math"
 
-// magnitude summarises |h| over the T*D scalars of one sequence.
+// magnitude summarises |h| over the T*C scalars of one sequence.
 type magnitude struct {
 	top    [3]float64 // the three largest, descending; 0 where there are fewer scalars
 	median float64    // the mean of the two middle ones where their number is even
-	at     int        // position of the token that holds the largest
+	at     int        // index of the largest among the T*C scalars, the first of several
+	signed float64    // the largest, with its sign
 }
+
+// scratch is memory that a layer's statistics use again and again.
+type scratch struct {
+	histogram [1 << histogramBits]int32
+	values    []float32
+}
+
+// histogramBits of a float's exponent and mantissa are counted: buckets a sixteenth of an octave wide.
+const histogramBits = 12
 
 // summary computes each sequence's magnitudes once. A NaN among the activations makes them all NaN.
-func (l *Layer) summary() []magnitude {
-	if l.magnitudes != nil {
-		return l.magnitudes
+func (l *Layer) summary(s *Site) []magnitude {
+	if len(s.magnitudes) == 0 {
+		for b := range l.B {
+			s.magnitudes = append(s.magnitudes, l.scratch.measure(l.sequence(s, b)))
+		}
 	}
-	l.magnitudes = make([]magnitude, l.B)
-	n := l.T * l.D
-	scratch := make([]float32, n)
-	for b := range l.B {
-		l.magnitudes[b] = measure(scratch, l.Resid[b*n:(b+1)*n], l.D)
-	}
-	return l.magnitudes
+	return s.magnitudes
 }
 
-func measure(scratch, h []float32, width int) magnitude {
-	var m magnitude
+// measure takes two passes: one over h for the largest and a histogram, one for the values in the median's bucket.
+// Bits of non-negative floats are ordered as the floats are, NaN above all.
+func (s *scratch) measure(h []float32) magnitude {
+	clear(s.histogram[:])
+	var first, second, third uint32
+	at := 0
 	for i, x := range h {
-		a := float32(math.Abs(float64(x)))
-		if a != a {
-			nan := math.NaN()
-			return magnitude{top: [3]float64{nan, nan, nan}, median: nan}
+		bits := math.Float32bits(x) &^ (1 << 31)
+		s.histogram[bits>>(31-histogramBits)]++
+		if bits <= third {
+			continue
 		}
-		scratch[i] = a
-		switch v := float64(a); {
-		case v > m.top[0]:
-			m.top = [3]float64{v, m.top[0], m.top[1]}
-			m.at = i / width
-		case v > m.top[1]:
-			m.top[1], m.top[2] = v, m.top[1]
-		case v > m.top[2]:
-			m.top[2] = v
+		switch {
+		case bits > first:
+			first, second, third, at = bits, first, second, i
+		case bits > second:
+			second, third = bits, second
+		default:
+			third = bits
 		}
 	}
-	m.median = exactMedian(scratch)
-	return m
+	value := func(bits uint32) float64 { return float64(math.Float32frombits(bits)) }
+	if nan := math.NaN(); math.IsNaN(value(first)) {
+		return magnitude{top: [3]float64{nan, nan, nan}, median: nan, at: at, signed: nan}
+	}
+	return magnitude{top: [3]float64{value(first), value(second), value(third)}, median: s.median(h), at: at, signed: float64(h[at])}
+}
+
+// median is that of |h|, whose histogram stands in s.
+func (s *scratch) median(h []float32) float64 {
+	lower, upper := (len(h)-1)/2, len(h)/2 // the two middle ranks
+	below, low, high := 0, 0, 0
+	for count := 0; ; low++ {
+		if count += int(s.histogram[low]); count > lower {
+			below = count - int(s.histogram[low])
+			for high = low; count <= upper; {
+				high++
+				count += int(s.histogram[high])
+			}
+			break
+		}
+	}
+	s.values = s.values[:0]
+	for _, x := range h {
+		bits := math.Float32bits(x) &^ (1 << 31)
+		if bucket := int(bits >> (31 - histogramBits)); bucket >= low && bucket <= high {
+			s.values = append(s.values, math.Float32frombits(bits))
+		}
+	}
+	return middle(s.values, lower-below, upper-below)
 }
 
 // exactMedian reorders x (no NaN among it) and returns its median.
-func exactMedian(x []float32) float64 {
-	k := len(x) / 2
-	upper := selectKth(x, k)
-	if len(x)%2 == 1 {
-		return float64(upper)
+func exactMedian(x []float32) float64 { return middle(x, (len(x)-1)/2, len(x)/2) }
+
+// middle is the mean of the values at two ranks of x, equal or next to each other. It reorders x.
+func middle(x []float32, lower, upper int) float64 {
+	high := selectKth(x, upper)
+	if lower == upper {
+		return float64(high)
 	}
-	lower := x[0]
-	for _, v := range x[1:k] {
-		lower = max(lower, v)
+	low := x[0]
+	for _, v := range x[1:upper] {
+		low = max(low, v)
 	}
-	return (float64(lower) + float64(upper)) / 2
+	return (float64(low) + float64(high)) / 2
 }
 
 // selectKth reorders x so that x[k] is the value that sorting would put there, none before it larger and none

@@ -1,7 +1,9 @@
-// Package probes turns the sites of a forward pass on a fixed probe batch into activation statistics.
+// Package probes turns the sites of a forward pass on a fixed probe batch, and the parameters behind it, into
+// statistics.
 //
-// A statistic is one file and one line of the registry. It sees one block at a time, through Layer, and declares
-// which sites it needs; sites that the model lacks (a gate, say) give no rows.
+// A statistic is one file and one line of the registry. It sees one block at a time, through Layer, and declares which
+// sites it needs; sites that the model lacks (a gate, say) give no rows. What needs several layers or steps is derived
+// from stored rows: the derive_ files.
 package probes
 
 import (
@@ -9,12 +11,19 @@ import (
 	"slices"
 )
 
-// Sites that a forward pass may show.
+// Sites that the statistics read by name. Any other site that has a row of channels for every token may be named to the
+// statistics that take tokens.
 const (
 	ResidPost = "resid_post"   // the residual stream after a block, [B, T, D]
 	Pattern   = "attn.pattern" // attention weights, [B, H, T, Keys]
 	Gate      = "attn.gate"    // gate scores, [B*T, H] or [B*T, H*E]
+	Values    = "v"            // value states, [B*T, KV*E] or [B, T, KV, E]
+	DownIn    = "mlp.down_in"  // the down projection's input, [B*T, hidden]
+	MLPOut    = "mlp.out"      // the down projection's output, [B*T, D]
 )
+
+// Weight is what the site of a parameter begins with: "weight.mlp.down" is the parameter mlp.down of a block.
+const Weight = "weight."
 
 // Value is one measured number. Layer, Head and Idx are -1 where they do not apply; what Idx counts is declared by
 // the statistic. Value may be NaN.
@@ -24,58 +33,92 @@ type Value struct {
 	Value            float64
 }
 
-// Layer is what one block shows of the probe batch. Slices are nil where the model was not asked for the site, or
-// has none.
-type Layer struct {
-	Index      int // from 0
-	B, T, D, H int // sequences, positions, width, heads
-	Resid      []float32
-	Pattern    []float32
-	// Keys is the number of columns of a pattern row: T, or T+1 where a KV bias stands before the first token.
-	Keys int
-	Gate []float32
-	// Ordinary tells of each of the B*T positions whether it is an ordinary query: not the BOS, not a trigger.
-	Ordinary []bool
+// Of says at which sites a statistic is computed.
+type Of int
 
-	magnitudes []magnitude
-}
+// The sites that there are to choose from.
+const (
+	Fixed    Of = iota // the first of Needs alone
+	Tokens             // the first of Needs unless others are named: a row of channels for every token
+	Matrices           // every weight matrix, the embedding and the head among them
+	Gains              // every gain of a norm
+)
 
-// Has tells whether the layer shows a site.
-func (l *Layer) Has(site string) bool {
-	switch site {
-	case ResidPost:
-		return l.Resid != nil
-	case Pattern:
-		return l.Pattern != nil
-	case Gate:
-		return l.Gate != nil
-	}
-	return false
-}
-
-// Statistic reduces one block to rows. The first of Needs is the site under which the rows are stored; Index says
-// what Value.Idx counts, "" where it is always -1. Compute fills Head, Idx and Value only.
+// Statistic reduces one block to rows. The site under which the rows are stored is the one that Compute is given.
+// Compute fills Head, Idx and Value only, and returns at least one row wherever its sites are.
 type Statistic struct {
-	Unit    string
-	Index   string
-	Needs   []string
-	Compute func(l *Layer) []Value
+	// Formula and Source say in a line what is computed, and the arXiv id that it is taken from or a few words.
+	Formula, Source string
+	Unit            string
+	Index           string // what Value.Idx counts, "" where it is always -1
+	Of              Of
+	Needs           []string // the sites that it reads, the one of its rows first; empty for parameters
+	// Beyond leaves it out unless it is named.
+	Beyond bool
+	// Length1 has it computed on sequences of one token.
+	Length1 bool
+	Compute func(l *Layer, at *Site) []Value
 }
 
 var statistics = map[string]Statistic{
-	"top1":                  top1,
-	"top2":                  top2,
-	"top3":                  top3,
-	"median":                median,
-	"ratio_mean":            ratioMean,
-	"ratio_of_means":        ratioOfMeans,
-	"top1_over_rms":         top1OverRMS,
-	"kurtosis":              kurtosis,
-	"bos_norm_ratio":        bosNormRatio,
-	"first_token_attention": firstTokenAttention,
-	"sink_rate":             sinkRate,
-	"sink_rate_gu":          sinkRateGu,
-	"gate_mean":             gateMean,
+	"top1":                        top1,
+	"top2":                        top2,
+	"top3":                        top3,
+	"median":                      median,
+	"ratio_mean":                  ratioMean,
+	"ratio_of_means":              ratioOfMeans,
+	"massive":                     massive,
+	"top1_channel":                top1Channel,
+	"top1_position":               top1Position,
+	"top1_signed":                 top1Signed,
+	"channel_max":                 channelMax,
+	"top1_over_rms":               top1OverRMS,
+	"kurtosis":                    kurtosis,
+	"kurtosis_normalised":         kurtosisNormalised,
+	"kurtosis_length1":            kurtosisLength1,
+	"kurtosis_uncentred":          kurtosisUncentred,
+	"kurtosis_uncentred_length1":  kurtosisUncentredLength1,
+	"channel_outliers":            channelOutliers,
+	"token_norm":                  tokenNorm,
+	"bos_norm_ratio":              bosNormRatio,
+	"first_token_attention":       firstTokenAttention,
+	"sink_rate":                   sinkRate,
+	"sink_rate_gu":                sinkRateGu,
+	"sink_score":                  sinkScore,
+	"sink_position":               sinkPosition,
+	"sink_score_max":              sinkScoreMax,
+	"lost_mass":                   lostMass,
+	"column_concentration":        columnConcentration,
+	"column_concentration_renorm": columnConcentrationRenorm,
+	"mixing_score":                mixingScore,
+	"mixing_score_normalised":     mixingScoreNormalised,
+	"head_entropy":                headEntropy,
+	"head_entropy_normalised":     headEntropyNormalised,
+	"value_norm_ratio":            valueNormRatio,
+	"value_norm_first":            valueNormFirst,
+	"gate_mean":                   gateMean,
+	"gate_sparsity":               gateSparsity,
+	"matrix_entropy":              matrixEntropy,
+	"matrix_entropy_normalised":   matrixEntropyNormalised,
+	"effective_rank":              effectiveRank,
+	"anisotropy":                  anisotropy,
+	"bound_sigma1":                boundSigma1,
+	"bound_gap":                   boundGap,
+	"bound_anisotropy":            boundAnisotropy,
+	"bound_entropy":               boundEntropy,
+	"spectral_norm":               spectralNorm,
+	"stable_rank":                 stableRank,
+	"weight_std":                  weightStd,
+	"weight_kurtosis":             weightKurtosis,
+	"weight_top":                  weightTop,
+	"weight_top_row":              weightTopRow,
+	"weight_top_column":           weightTopColumn,
+	"gain":                        gain,
+	"super_weight_row":            superWeightRow,
+	"super_weight_column":         superWeightColumn,
+	"super_weight_input":          superWeightInput,
+	"super_weight_output":         superWeightOutput,
+	"super_weight_value":          superWeightValue,
 }
 
 // Names lists the statistics, sorted.
@@ -87,21 +130,14 @@ func Lookup(name string) (Statistic, bool) {
 	return s, ok
 }
 
-// Measure returns the rows of every statistic whose sites the layer shows, in the order of their names.
-func Measure(l *Layer) []Value {
-	var rows []Value
-	for _, name := range Names() {
-		s := statistics[name]
-		if slices.ContainsFunc(s.Needs, func(site string) bool { return !l.Has(site) }) {
-			continue
-		}
-		for _, v := range s.Compute(l) {
-			v.Site, v.Statistic, v.Layer = s.Needs[0], name, l.Index
-			rows = append(rows, v)
-		}
+// layerValue is a row that speaks of the whole block.
+func layerValue(v float64) []Value { return []Value{{Head: -1, Idx: -1, Value: v}} }
+
+// indexed makes a row for each of n things, of which of gives the value.
+func indexed(n int, of func(i int) float64) []Value {
+	rows := make([]Value, n)
+	for i := range rows {
+		rows[i] = Value{Head: -1, Idx: i, Value: of(i)}
 	}
 	return rows
 }
-
-// layerValue is a row that speaks of the whole block.
-func layerValue(v float64) []Value { return []Value{{Head: -1, Idx: -1, Value: v}} }

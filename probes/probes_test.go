@@ -8,23 +8,32 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// one is a hand-made block: B=1, T=3, D=4, H=2, no KV bias.
+// one is a hand-made block: B=1, T=3, D=4, H=2, no KV bias, a gate a head, an MLP of width 2.
 func one() *Layer {
 	return &Layer{
-		Index: 5, B: 1, T: 3, D: 4, H: 2, Keys: 3,
-		Resid: []float32{
-			0, -12, 0, 0,
-			3, 0, -4, 0,
-			1, 2, -2, 4,
+		Index: 5, B: 1, T: 3, D: 4, H: 2,
+		Sites: []Site{
+			{Name: ResidPost, Shape: []int{1, 3, 4}, Data: []float32{
+				0, -12, 0, 0,
+				3, 0, -4, 0,
+				1, 2, -2, 4,
+			}},
+			{Name: Pattern, Shape: []int{1, 2, 3, 3}, Data: []float32{
+				1, 0, 0, .5, .5, 0, .25, .25, .5, // head 0: scores 1.75/3
+				1, 0, 0, 0, 1, 0, 0, 0, 1, // head 1: 1/3
+			}},
+			{Name: Gate, Shape: []int{3, 2}, Data: []float32{.25, .75, .5, .5, 1, 0}},
+			{Name: Values, Shape: []int{3, 4}, Data: []float32{0, 1, 6, 8, 3, 4, 0, 5, 0, 3, 3, 4}},
+			{Name: DownIn, Shape: []int{3, 2}, Data: []float32{1, -9, 2, 3, 0, 0}},
+			{Name: MLPOut, Shape: []int{3, 4}, Data: []float32{0, 0, 7, 0, 1, 1, 1, 1, 0, 0, 0, -2}},
+			{Name: Weight + "mlp.down", Shape: []int{4, 2}, Data: []float32{1, 2, 3, 4, 5, -6, 7, 6}},
+			{Name: Weight + "attn.norm.gain", Shape: []int{4}, Data: []float32{1, 1, 8, -1}},
 		},
-		Pattern: []float32{
-			1, 0, 0, .5, .5, 0, .25, .25, .5, // head 0: scores 1.75/3
-			1, 0, 0, 0, 1, 0, 0, 0, 1, // head 1: 1/3
-		},
-		Gate:     []float32{.25, .75, .5, .5, 1, 0},
 		Ordinary: []bool{false, false, true},
 	}
 }
+
+func allOf() Plan { return NewPlan(nil, Names()) }
 
 func get(t *testing.T, rows []Value, name string, head, idx int) float64 {
 	t.Helper()
@@ -40,7 +49,7 @@ func get(t *testing.T, rows []Value, name string, head, idx int) float64 {
 
 // The expected numbers are worked by hand from one().
 func TestKnownValues(t *testing.T) {
-	rows := Measure(one())
+	rows := allOf().Measure(nil, one(), nil)
 	for _, c := range []struct {
 		name      string
 		head, idx int
@@ -49,23 +58,93 @@ func TestKnownValues(t *testing.T) {
 		{"top1", -1, 0, 12}, {"top2", -1, 0, 4}, {"top3", -1, 0, 4},
 		{"median", -1, 0, 1.5}, // 0 0 0 0 0 1 | 2 2 3 4 4 12
 		{"ratio_mean", -1, -1, 8}, {"ratio_of_means", -1, -1, 8},
-		{"top1_over_rms", -1, -1, 2},                                               // one-hot: sqrt(4)
+		{"top1_channel", -1, 0, 1}, {"top1_position", -1, 0, 0}, {"top1_signed", -1, 0, -12},
+		{"channel_max", -1, 0, 3}, {"channel_max", -1, 1, 12}, {"channel_max", -1, 2, 4}, {"channel_max", -1, 3, 4},
+		{"massive", -1, -1, 0},
+		{"top1_over_rms", -1, -1, 2}, // one-hot: sqrt(4)
+		{"token_norm", -1, 0, 12}, {"token_norm", -1, 1, 5}, {"token_norm", -1, 2, 5},
 		{"bos_norm_ratio", -1, -1, 2.4},                                            // 12 / mean(5, 5)
 		{"first_token_attention", 0, -1, .25}, {"first_token_attention", 1, -1, 0}, // only t=2 is ordinary
 		{"sink_rate", 0, -1, 1}, {"sink_rate", 1, -1, 1}, {"sink_rate_gu", 1, -1, 1},
-		{"gate_mean", -1, -1, .5},
+		{"sink_score", 0, -1, 1.75 / 3}, {"sink_score", 1, -1, 1. / 3},
+		{"sink_position", 0, -1, 0}, {"sink_score_max", 0, -1, 1.75 / 3},
+		{"lost_mass", 0, -1, 0}, {"lost_mass", 1, -1, 0},
+		{"column_concentration", 1, -1, 0}, {"column_concentration_renorm", 1, -1, 0}, // all columns hold 1/3
+		{"head_entropy", 0, -1, (math.Ln2 + 1.5*math.Ln2) / 3}, {"head_entropy", 1, -1, 0},
+		{"head_entropy_normalised", 0, -1, (1 + 1.5*math.Ln2/math.Log(3)) / 2}, {"head_entropy_normalised", 1, -1, 0},
+		{"mixing_score", -1, -1, 2.5 * math.Ln2 / 6}, {"mixing_score_normalised", -1, -1, (1 + 1.5*math.Ln2/math.Log(3)) / 4},
+		{"value_norm_ratio", 0, -1, 1. / 4}, {"value_norm_ratio", 1, -1, 2}, // 1 / mean(5, 3), 10 / mean(5, 5)
+		{"value_norm_first", 0, -1, 1}, {"value_norm_first", 1, -1, 10},
+		{"gate_mean", -1, -1, .5}, {"gate_sparsity", -1, -1, 1. / 6},
+		{"weight_top", -1, 0, 7}, {"weight_top", -1, 1, -6}, {"weight_top", -1, 2, 6}, // of equal sizes the first
+		{"weight_top_row", -1, 0, 3}, {"weight_top_column", -1, 0, 0}, {"weight_top_row", -1, 1, 2}, {"weight_top_column", -1, 1, 1},
+		{"weight_std", -1, -1, math.Sqrt(22 - 2.75*2.75)}, // sum 22, squares 176, of 8
+		{"gain", -1, 2, 8}, {"gain", -1, 3, -1},
+		{"super_weight_row", -1, 0, 2}, {"super_weight_column", -1, 0, 1},
+		{"super_weight_output", -1, 0, 7}, {"super_weight_input", -1, 0, -9}, {"super_weight_value", -1, 0, -6},
 	} {
 		if got := get(t, rows, c.name, c.head, c.idx); math.Abs(got-c.want) > 1e-12 {
-			t.Errorf("%s head %d: %v, want %v", c.name, c.head, got, c.want)
+			t.Errorf("%s head %d idx %d: %v, want %v", c.name, c.head, c.idx, got, c.want)
 		}
 	}
 }
 
-// One-hot tokens score D-5+1/(D-1), the largest excess kurtosis there is.
-func TestKurtosisOfOneHot(t *testing.T) {
+// The strict flag asks for both: above 100, and at least 1000 medians.
+func TestMassiveIsStrict(t *testing.T) {
+	for _, c := range []struct {
+		top, median float32
+		want        float64
+	}{{101, .1, 1}, {100, .01, 0}, {1000, 1, 1}, {999, 1, 0}} {
+		l := &Layer{B: 1, T: 1, D: 4, H: 1, Sites: []Site{{Name: ResidPost, Shape: []int{1, 1, 4}, Data: []float32{c.median, -c.median, c.median, -c.top}}}}
+		if got := massive.Compute(l, &l.Sites[0])[0].Value; got != c.want {
+			t.Errorf("top %v, median %v: %v, want %v", c.top, c.median, got, c.want)
+		}
+	}
+}
+
+// One-hot tokens score D-5+1/(D-1), the largest excess kurtosis there is, and D-3 by the released script
+// (arXiv 2506.19697); a channel pattern of +-1 scores -2 by the first, and 0 by the second, which keeps no negative one.
+func TestKurtosis(t *testing.T) {
 	x := make([]float32, 64)
 	x[7] = -3
 	if got, want := excessKurtosis(x), 64-5+1.0/63; math.Abs(got-want) > 1e-9 {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := uncentredKurtosis(x); math.Abs(got-61) > 1e-9 {
+		t.Errorf("uncentred %v, want 61", got)
+	}
+	for i := range x {
+		x[i] = float32(1 - 2*(i%2))
+	}
+	if got := excessKurtosis(x); math.Abs(got+2) > 1e-12 {
+		t.Errorf("%v, want -2", got)
+	}
+	if got := uncentredKurtosis(x); got != 0 {
+		t.Errorf("uncentred %v, want 0", got)
+	}
+	if got := kurtosisNormalised.Compute(&Layer{B: 1, T: 1}, &Site{Data: x})[0].Value; math.Abs(got+2./61) > 1e-12 {
+		t.Errorf("normalised %v, want -2/61", got)
+	}
+}
+
+// Channel 0 holds 12 where all others hold 1: an outlier at 5 and 10, not at 20. Channel 1 holds 1000 in one token of
+// four: its mean stands out, but not in half of the tokens. Channel 2 holds 6 in half of them: its mean 3.5 does not.
+func TestChannelOutliers(t *testing.T) {
+	l := &Layer{B: 2, T: 2, D: 8, H: 1}
+	data := make([]float32, 32)
+	for i := range data {
+		data[i] = float32(1 - 2*(i%2))
+	}
+	for row := range 4 {
+		data[row*8] = -12
+		if row < 2 {
+			data[row*8+2] = 6
+		}
+	}
+	data[1] = 1000
+	l.Sites = []Site{{Name: ResidPost, Shape: []int{2, 2, 8}, Data: data}}
+	want := []Value{{Head: -1, Idx: 5, Value: 1}, {Head: -1, Idx: 10, Value: 1}, {Head: -1, Idx: 20, Value: 0}}
+	if got := channelOutliers.Compute(l, &l.Sites[0]); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
@@ -81,15 +160,17 @@ func gaussianRatio(n float64) float64 {
 	return sum / .6744897501960817
 }
 
-// On a Gaussian the ratio is that of gaussianRatio, up to the sample median's own spread, and the kurtosis of D channels has mean -6/(D+1), here -.0923; the BOS is a token like another.
+// On a Gaussian the ratio is that of gaussianRatio, up to the sample median's own spread, and the kurtosis of D channels
+// has mean -6/(D+1), here -.0923; the BOS is a token like another. The default statistics see no site that is not there.
 func TestGaussian(t *testing.T) {
 	l := &Layer{B: 400, T: 64, D: 64, H: 1}
 	r := rng.New(1, "test").Rand()
-	l.Resid = make([]float32, l.B*l.T*l.D)
-	for i := range l.Resid {
-		l.Resid[i] = float32(r.NormFloat64())
+	data := make([]float32, l.B*l.T*l.D)
+	for i := range data {
+		data[i] = float32(r.NormFloat64())
 	}
-	rows := Measure(l)
+	l.Sites = []Site{{Name: ResidPost, Shape: []int{l.B, l.T, l.D}, Data: data}}
+	rows := NewPlan(nil, nil).Measure(nil, l, nil)
 	at := func(name string) float64 {
 		i := slices.IndexFunc(rows, func(v Value) bool { return v.Statistic == name && v.Idx == -1 })
 		return rows[i].Value
@@ -107,35 +188,104 @@ func TestGaussian(t *testing.T) {
 	}
 }
 
-func TestMedianAgainstSorting(t *testing.T) {
+// The two passes give what sorting gives, ties, signs and values far apart among them.
+func TestMagnitudesAgainstSorting(t *testing.T) {
 	r := rng.New(2, "test").Rand()
-	for n := 1; n < 200; n++ {
+	var s scratch
+	for n := 1; n < 400; n++ {
 		x := make([]float32, n)
 		for i := range x {
-			x[i] = float32(r.IntN(20)) // many ties
+			switch n % 3 {
+			case 0:
+				x[i] = float32(r.IntN(20) - 10) // many ties
+			case 1:
+				x[i] = float32(r.NormFloat64() * math.Exp(20*r.NormFloat64()))
+			default:
+				x[i] = float32(1 + 1e-3*r.NormFloat64()) // one bucket, nearly
+			}
 		}
-		sorted := slices.Clone(x)
+		sorted := make([]float32, n)
+		for i, v := range x {
+			sorted[i] = float32(math.Abs(float64(v)))
+		}
 		slices.Sort(sorted)
+		m := s.measure(x)
 		want := (float64(sorted[(n-1)/2]) + float64(sorted[n/2])) / 2
-		if got := exactMedian(x); got != want {
-			t.Fatalf("n=%d: %v, want %v", n, got, want)
+		if m.median != want || m.top[0] != float64(sorted[n-1]) || math.Abs(float64(x[m.at])) != m.top[0] || m.signed != float64(x[m.at]) {
+			t.Fatalf("n=%d: %+v, want median %v, top %v", n, m, want, sorted[n-1])
+		}
+		if n > 2 && (m.top[1] != float64(sorted[n-2]) || m.top[2] != float64(sorted[n-3])) {
+			t.Fatalf("n=%d: %v, want %v", n, m.top, sorted[n-3:])
+		}
+		if got := exactMedian(sorted); got != want {
+			t.Fatalf("n=%d: exact median %v, want %v", n, got, want)
 		}
 	}
 }
 
+// What stands before the sequence is not the first token, and its mass counts as lost: .9 and .7 of two queries.
 func TestKVBiasColumnIsNotTheFirstToken(t *testing.T) {
-	l := &Layer{B: 1, T: 2, D: 1, H: 1, Keys: 3, Resid: []float32{1, 1}, Ordinary: []bool{false, true},
-		Pattern: []float32{.9, .1, 0, .7, .2, .1}}
-	if got := firstTokenAttention.Compute(l)[0].Value; math.Abs(got-.2) > 1e-7 {
-		t.Errorf("%v, want .2", got)
+	l := &Layer{B: 1, T: 2, D: 1, H: 1, Ordinary: []bool{false, true},
+		Sites: []Site{{Name: Pattern, Shape: []int{1, 1, 2, 3}, Data: []float32{.9, .1, 0, .7, .2, .1}}}}
+	for _, c := range []struct {
+		name string
+		want float64
+	}{
+		{"first_token_attention", .2}, {"sink_score", .15}, {"lost_mass", .8},
+		{"column_concentration", math.NaN()},
+		{"column_concentration_renorm", 1 - entropy([]float64{5. / 6, 1. / 6})/math.Ln2}, // rows (1, 0) and (2/3, 1/3)
+		{"head_entropy_normalised", (entropy([]float64{.9, .1})/math.Ln2 + entropy([]float64{.7, .2, .1})/math.Log(3)) / 2},
+	} {
+		got := statistics[c.name].Compute(l, &l.Sites[0])[0].Value
+		// 1e-6: the pattern is float32
+		if !(math.Abs(got-c.want) < 1e-6 || math.IsNaN(got) && math.IsNaN(c.want)) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
 	}
 }
 
 func TestNaNIsKept(t *testing.T) {
 	l := one()
-	l.Resid[6] = float32(math.NaN())
-	if got := get(t, Measure(l), "ratio_mean", -1, -1); !math.IsNaN(got) {
-		t.Errorf("%v, want NaN", got)
+	l.Sites[0].Data[6] = float32(math.NaN())
+	rows := allOf().Measure(nil, l, nil)
+	for _, name := range []string{"ratio_mean", "kurtosis", "matrix_entropy", "bound_gap", "kurtosis_uncentred"} {
+		if got := get(t, rows, name, -1, -1); !math.IsNaN(got) {
+			t.Errorf("%s: %v, want NaN", name, got)
+		}
+	}
+}
+
+// Data that changed is measured anew after Renew, and the pass without data lists the same pairs.
+func TestRenewAndPairs(t *testing.T) {
+	l, plan := one(), allOf()
+	rows := plan.Measure(nil, l, l)
+	l.Sites[0].Data[1] = 24
+	l.Renew()
+	if got := get(t, plan.Measure(nil, l, l), "top1", -1, 0); got != 24 {
+		t.Errorf("top1 %v, want 24", got)
+	}
+	var pairs []Pair
+	for _, v := range rows {
+		if p := (Pair{v.Site, v.Statistic}); !slices.Contains(pairs, p) {
+			pairs = append(pairs, p)
+		}
+	}
+	for i := range l.Sites {
+		l.Sites[i].Data = nil
+	}
+	if got := plan.Pairs(l); !slices.Equal(got, pairs) {
+		t.Errorf("%v, want %v", got, pairs)
+	}
+}
+
+// Statistics that take tokens follow the sites asked for; the others stay where they belong.
+func TestPlanSites(t *testing.T) {
+	p := NewPlan([]string{"mlp.act", ResidPost}, []string{"top1", "sink_rate", "super_weight_value", "gain"})
+	if got, want := p.Sites(), []string{Pattern, "mlp.act", DownIn, MLPOut, ResidPost}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if !p.Weights() || p.Length1() || !NewPlan(nil, []string{"kurtosis_length1"}).Length1() || NewPlan(nil, nil).Weights() {
+		t.Error("weights or sequences of one token are not told apart")
 	}
 }
 
@@ -143,12 +293,19 @@ func TestNaNIsKept(t *testing.T) {
 func TestRegistry(t *testing.T) {
 	for _, name := range Names() {
 		s, _ := Lookup(name)
-		if s.Unit == "" || len(s.Needs) == 0 || !one().Has(s.Needs[0]) {
-			t.Errorf("%s: unit %q, needs %v", name, s.Unit, s.Needs)
+		if s.Unit == "" || s.Formula == "" || s.Source == "" || s.Compute == nil || (len(s.Needs) == 0) != (s.Of == Matrices || s.Of == Gains) {
+			t.Errorf("%s: %+v", name, s)
 		}
-		for _, v := range s.Compute(one()) {
+		rows := NewPlan(nil, []string{name}).Measure(nil, one(), one())
+		if len(rows) == 0 {
+			t.Errorf("%s: no rows on a full layer", name)
+		}
+		for _, v := range rows {
 			if (v.Idx >= 0) != (s.Index != "") {
 				t.Errorf("%s: idx %d but index is %q", name, v.Idx, s.Index)
+			}
+			if len(s.Needs) > 0 && v.Site != s.Needs[0] {
+				t.Errorf("%s: site %s, want %s", name, v.Site, s.Needs[0])
 			}
 			if math.IsNaN(v.Value) {
 				t.Errorf("%s: NaN on sound input", name)

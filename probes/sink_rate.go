@@ -4,24 +4,27 @@ const sinkThreshold = 0.3
 
 // sinkRate is, for each head, the share of sequences in which its sink score at position 0, (1/T) sum over t of
 // A[t,0], is at least .3 (arXiv 2510.06477). The paper's sink rate is the mean of these rows over heads.
-var sinkRate = Statistic{Unit: "share", Needs: []string{Pattern}, Compute: func(l *Layer) []Value {
-	return l.sinkShare(func(score float64) bool { return score >= sinkThreshold })
-}}
+var sinkRate = Statistic{Formula: "share of sequences with (1/T) sum_t A[t,0] >= .3", Source: "2510.06477", Unit: "share",
+	Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
+		return l.sinkShare(at, func(score float64) bool { return score >= sinkThreshold })
+	}}
 
 // sinkRateGu is the same with arXiv 2410.10781's rule: the column sum is divided by the T-k rows that see key k,
 // which at k = 0 is T, and the threshold is strict. The paper takes T = 64 and 100 sequences; here both are the probe
 // batch's.
-var sinkRateGu = Statistic{Unit: "share", Needs: []string{Pattern}, Compute: func(l *Layer) []Value {
-	return l.sinkShare(func(score float64) bool { return score > sinkThreshold })
-}}
+var sinkRateGu = Statistic{Formula: "share of sequences with (1/T) sum_t A[t,0] > .3", Source: "2410.10781", Unit: "share",
+	Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
+		return l.sinkShare(at, func(score float64) bool { return score > sinkThreshold })
+	}}
 
-func (l *Layer) sinkShare(sink func(score float64) bool) []Value {
+func (l *Layer) sinkShare(at *Site, sink func(score float64) bool) []Value {
+	first := l.before(at)
 	return l.eachHead(func(h int) float64 {
 		count := 0
 		for b := range l.B {
 			score := 0.0
 			for t := range l.T {
-				score += float64(l.toFirst(b, h, t))
+				score += float64(l.attention(at, b, h, t)[first])
 			}
 			if sink(score / float64(l.T)) {
 				count++

@@ -1,20 +1,18 @@
 package probes
 
-// The largest magnitudes and the median of |h| over all T*D scalars of a sequence, one row a sequence
+// The largest magnitudes and the median of |h| over all T*C scalars of a sequence, one row a sequence
 // (arXiv 2508.03616, which fits top1/median).
 var (
-	top1   = ofSequence(func(m magnitude) float64 { return m.top[0] })
-	top2   = ofSequence(func(m magnitude) float64 { return m.top[1] })
-	top3   = ofSequence(func(m magnitude) float64 { return m.top[2] })
-	median = ofSequence(func(m magnitude) float64 { return m.median })
+	top1   = ofSequence("max |h|", "activation", func(m magnitude, _ int) float64 { return m.top[0] })
+	top2   = ofSequence("second largest |h|", "activation", func(m magnitude, _ int) float64 { return m.top[1] })
+	top3   = ofSequence("third largest |h|", "activation", func(m magnitude, _ int) float64 { return m.top[2] })
+	median = ofSequence("median |h|", "activation", func(m magnitude, _ int) float64 { return m.median })
 )
 
-func ofSequence(pick func(magnitude) float64) Statistic {
-	return Statistic{Unit: "activation", Index: "sequence", Needs: []string{ResidPost}, Compute: func(l *Layer) []Value {
-		rows := make([]Value, l.B)
-		for b, m := range l.summary() {
-			rows[b] = Value{Head: -1, Idx: b, Value: pick(m)}
-		}
-		return rows
-	}}
+func ofSequence(formula, unit string, pick func(m magnitude, width int) float64) Statistic {
+	return Statistic{Formula: formula + " over the scalars of a sequence", Source: "2508.03616", Unit: unit, Index: "sequence",
+		Of: Tokens, Needs: []string{ResidPost}, Compute: func(l *Layer, at *Site) []Value {
+			all, width := l.summary(at), l.width(at)
+			return indexed(l.B, func(b int) float64 { return pick(all[b], width) })
+		}}
 }

@@ -53,7 +53,7 @@ func (t *training) checkpoint(dir string, step int) error {
 }
 
 func (t *training) writeCheckpoint(root string, step int) error {
-	final := filepath.Join(root, fmt.Sprintf("step-%08d", step))
+	final := filepath.Join(root, checkpointName(step))
 	partial := final + ".partial"
 	if err := os.RemoveAll(partial); err != nil {
 		return err
@@ -97,6 +97,8 @@ func (t *training) writeCheckpoint(root string, step int) error {
 	}
 	return os.Rename(partial, final)
 }
+
+func checkpointName(step int) string { return fmt.Sprintf("step-%08d", step) }
 
 // restore loads the newest checkpoint that is whole and belongs to this run, and returns its step; 0 where there is
 // none. A damaged one is passed over for the one before it; when none of them is sound, the errors are returned.

@@ -2,17 +2,21 @@
 package trainer
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/data"
 	"github.com/outcrop-lab/outcrop/optim"
+	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
 // Version is raised by hand whenever a change alters the bits of a run. It is part of a run's identity.
 const Version = 2
 
-// Config is one run, resolved. It is the canonical configuration: a run's id is computed from it, less Probe.Every
-// and Checkpoint.
+// Config is one run, resolved. It is the canonical configuration: a run's id is computed from it, less Checkpoint and
+// what of Probe changes no row but which there are.
 type Config struct {
 	Arch       archs.Config         `json:"arch" doc:"the transformer"`
 	Optim      optim.Config         `json:"optim" doc:"the optimizer"`
@@ -32,11 +36,14 @@ type Train struct {
 	Precision string `json:"precision" enum:"float32" doc:"of all arithmetic"`
 }
 
-// Probe is when and on what activations are measured.
+// Probe is when, where and on what activations are measured.
 type Probe struct {
-	Every     variant.Slot[Steps] `json:"every" doc:"at which steps to measure"`
-	Sequences int                 `json:"sequences" doc:"held-out sequences of the probe batch (ten in arXiv 2508.03616)"`
-	HeldOut   int                 `json:"heldout" doc:"held-out sequences over which losses and risks are averaged"`
+	Every      variant.Slot[Steps] `json:"every" doc:"at which steps to measure"`
+	Sites      []string            `json:"sites" doc:"of the statistics that take any site of tokens; none means each statistic's own. The others stay at theirs"`
+	Statistics []string            `json:"statistics" doc:"what is measured; none means the default set"`
+	Snapshots  Snapshots           `json:"snapshots" doc:"|activation| landscapes to keep"`
+	Sequences  int                 `json:"sequences" doc:"held-out sequences of the probe batch (ten in arXiv 2508.03616)"`
+	HeldOut    int                 `json:"heldout" doc:"held-out sequences over which losses and risks are averaged"`
 }
 
 // Checkpoint is how often the run's state is kept, and how many of the newest stay.
@@ -48,12 +55,13 @@ type Checkpoint struct {
 // Default is the configuration that an empty sweep file means.
 func Default() Config {
 	return Config{
-		Arch:       archs.Default(),
-		Optim:      optim.Default(),
-		Schedule:   optim.DefaultSchedule(),
-		Data:       data.Default(),
-		Train:      Train{Steps: 1000, Batch: 64, Slices: 2, Precision: "float32"},
-		Probe:      Probe{Every: variant.New("probe schedule", steps, "pythia"), Sequences: 10, HeldOut: 512},
+		Arch:     archs.Default(),
+		Optim:    optim.Default(),
+		Schedule: optim.DefaultSchedule(),
+		Data:     data.Default(),
+		Train:    Train{Steps: 1000, Batch: 64, Slices: 2, Precision: "float32"},
+		Probe: Probe{Every: variant.New("probe schedule", steps, "pythia"), Sequences: 10, HeldOut: 512,
+			Snapshots: Snapshots{Site: probes.ResidPost, Sequences: 1}},
 		Checkpoint: Checkpoint{Every: 0, Keep: 2},
 	}
 }
@@ -89,5 +97,38 @@ func (c Config) Validate() error {
 	case c.Checkpoint.Keep < 1:
 		return variant.Errorf("checkpoint.keep", "must be at least 1, is %d", c.Checkpoint.Keep)
 	}
-	return nil
+	return c.validateProbe()
 }
+
+// validateProbe checks what is measured.
+func (c Config) validateProbe() error {
+	for _, list := range []struct {
+		key, kind    string
+		names, known []string
+	}{{"probe.sites", "site", c.Probe.Sites, archs.Sites()}, {"probe.statistics", "statistic", c.Probe.Statistics, probes.Names()}} {
+		for i, name := range list.names {
+			if !slices.Contains(list.known, name) {
+				return variant.Errorf(list.key, "%v", variant.Unknown(list.kind, name, list.known))
+			}
+			if slices.Contains(list.names[:i], name) {
+				return variant.Errorf(list.key, "%s comes twice", name)
+			}
+		}
+	}
+	if site := c.unreadable(); site != "" {
+		return variant.Errorf("probe.statistics", "one of them reads the site %s, which no model shows (%s)", site, strings.Join(archs.Sites(), ", "))
+	}
+	return c.Probe.Snapshots.validate(c)
+}
+
+// unreadable is a site that a wanted statistic reads and that no architecture has.
+func (c Config) unreadable() string {
+	for _, site := range c.Probe.plan().Sites() {
+		if !slices.Contains(archs.Sites(), site) {
+			return site
+		}
+	}
+	return ""
+}
+
+func (p Probe) plan() probes.Plan { return probes.NewPlan(p.Sites, p.Statistics) }

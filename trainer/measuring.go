@@ -12,18 +12,28 @@ import (
 // measuring holds the forward-only graphs over a run's parameters: one with the sites for the probe batch, and one
 // per slice for the held-out sequences.
 type measuring struct {
-	arch     archs.Config
-	source   data.Source
-	device   *compute.CPU
-	probe    *archs.Model
-	ordinary []bool
-	batch    int // sequences of the probe batch
+	arch   archs.Config
+	source data.Source
+	device *compute.CPU
+	plan   probes.Plan
+	tokens []int32      // of the probe batch, [B*T]
+	probe  *archs.Model // nil where no site is wanted
+	layers []probes.Layer
+	reads  []read
+	rows   []probes.Value
+	alone  *alone // nil where no statistic asks for sequences of one token
 
 	held   data.Batch
 	chunk  int // rows of a held-out graph
 	slices []slice
 	truths [][]float64 // by token: the true distribution of the next, nil where unknown
 	floors []float64   // by token: its entropy, nats
+}
+
+// read is what is copied from the device to a site of a layer before it is measured.
+type read struct {
+	from compute.Buffer
+	to   []float32
 }
 
 // metric is one number of a run at a step, in nats per token.
@@ -34,26 +44,17 @@ type metric struct {
 
 func (t *training) buildMeasuring() error {
 	c, m := t.config, &t.measuring
-	*m = measuring{arch: c.Arch, source: t.source, batch: c.Probe.Sequences}
+	*m = measuring{arch: c.Arch, source: t.source, plan: c.Probe.plan()}
 	var err error
 	if m.device, err = compute.NewCPU(t.device.Path()); err != nil {
 		return err
 	}
-	sites := []string{probes.ResidPost, probes.Pattern, probes.Gate}
-	shape := archs.Shape{Batch: m.batch, Tokens: m.batch * c.Arch.Context}
-	if m.probe, err = archs.Build(c.Arch, shape, m.device, t.weights, sites); err != nil {
+	if err := t.buildProbe(); err != nil {
 		return err
-	}
-	var b data.Batch
-	t.source.HeldOut(&b, m.batch)
-	m.device.UploadInts(m.probe.Tokens, b.Tokens)
-	m.device.UploadInts(m.probe.Targets, b.Targets)
-	for _, class := range b.Class {
-		m.ordinary = append(m.ordinary, class == data.Ordinary)
 	}
 
 	t.source.HeldOut(&m.held, c.Probe.HeldOut)
-	shape = archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Tokens: c.Probe.HeldOut * c.Arch.Context}
+	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Tokens: c.Probe.HeldOut * c.Arch.Context}
 	m.chunk = shape.Batch * c.Arch.Context
 	for range c.Train.Slices {
 		s := slice{}
@@ -90,34 +91,6 @@ func (m *measuring) close() {
 	if m.device != nil {
 		m.device.Free()
 	}
-}
-
-// activations measures the blocks on the probe batch.
-func (m *measuring) activations() ([]probes.Value, error) {
-	if err := m.probe.Run(); err != nil {
-		return nil, err
-	}
-	layers := make([]probes.Layer, m.arch.Layers)
-	for i := range layers {
-		layers[i] = probes.Layer{Index: i, B: m.batch, T: m.arch.Context, D: m.arch.Width, H: m.arch.Heads, Ordinary: m.ordinary}
-	}
-	for _, site := range m.probe.Sites {
-		l, values := &layers[site.Layer], make([]float32, site.Value.Len())
-		m.device.Download(values, site.Value)
-		switch site.Name {
-		case probes.ResidPost:
-			l.Resid = values
-		case probes.Pattern:
-			l.Pattern, l.Keys = values, site.Shape[len(site.Shape)-1]
-		case probes.Gate:
-			l.Gate = values
-		}
-	}
-	var rows []probes.Value
-	for i := range layers {
-		rows = append(rows, probes.Measure(&layers[i])...)
-	}
-	return rows, nil
 }
 
 // sums are what one chunk of held-out sequences adds up to.

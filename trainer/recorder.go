@@ -3,7 +3,7 @@ package trainer
 import "github.com/outcrop-lab/outcrop/probes"
 
 // Recorder takes what a run measures. A step's values come in one call; a step may come again, with the same
-// values, after a resume.
+// values, after a resume. The slice is the run's: Record keeps none of it.
 type Recorder interface {
 	Record(step int, values []probes.Value) error
 	// Timing takes clock values, which are not part of a run's identity.

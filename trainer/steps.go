@@ -1,6 +1,10 @@
 package trainer
 
-import "github.com/outcrop-lab/outcrop/variant"
+import (
+	"math"
+
+	"github.com/outcrop-lab/outcrop/variant"
+)
 
 // Steps says at which steps to measure.
 type Steps interface {
@@ -10,13 +14,17 @@ type Steps interface {
 }
 
 var steps = variant.Registry[Steps]{
-	"pythia": {New: func() Steps { return &Pythia{Then: 1000} }, Formula: "0, 1, 2, 4 … 512, and every multiple of `then` after that", Source: "2304.01373"},
-	"steps":  {New: func() Steps { return &Every{N: 100} }, Formula: "0, n, 2n …", Source: "the usual"},
+	"log": {New: func() Steps { return &Log{PerDecade: 8} },
+		Formula: "0 and round(10^(i/per_decade))", Source: "own"},
+	"pythia": {New: func() Steps { return &Pythia{Then: 1000} },
+		Formula: "0, 1, 2, 4 … 512, then every multiple of then", Source: "2304.01373"},
+	"steps": {New: func() Steps { return &Every{N: 100} },
+		Formula: "every multiple of n", Source: "own"},
 }
 
 // Pythia measures at 0, 1, 2, 4 … 512 and at every multiple of Then after that (the checkpoints of arXiv 2304.01373).
 type Pythia struct {
-	Then int `json:"then" doc:"steps between two measurements after step 512"`
+	Then int `json:"then" doc:"steps between measurements after step 512"`
 }
 
 // Validate implements Steps.
@@ -37,7 +45,7 @@ func (p *Pythia) At(step int) bool {
 
 // Every measures at every multiple of N.
 type Every struct {
-	N int `json:"n" doc:"steps between two measurements"`
+	N int `json:"n" doc:"steps between measurements"`
 }
 
 // Validate implements Steps.
@@ -50,3 +58,32 @@ func (e *Every) Validate() error {
 
 // At implements Steps.
 func (e *Every) At(step int) bool { return step%e.N == 0 }
+
+// Log measures at 0 and at steps spread evenly on a log scale: round(10^(i/PerDecade)), i = 0, 1, 2 …, each once.
+type Log struct {
+	PerDecade int `json:"per_decade" doc:"measurements for each factor of ten"`
+}
+
+// Validate implements Steps.
+func (l *Log) Validate() error {
+	if l.PerDecade < 1 {
+		return variant.Errorf("per_decade", "must be at least 1, is %d", l.PerDecade)
+	}
+	return nil
+}
+
+// At implements Steps.
+func (l *Log) At(step int) bool {
+	if step == 0 {
+		return true
+	}
+	// Which i comes nearest, and whether it rounds to this step: i - 1 and i + 1 for the rounding of the logarithm.
+	n := float64(l.PerDecade)
+	near := math.Round(n * math.Log10(float64(step)))
+	for i := max(0, near-1); i <= near+1; i++ {
+		if math.Round(math.Pow(10, i/n)) == float64(step) {
+			return true
+		}
+	}
+	return false
+}

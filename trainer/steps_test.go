@@ -34,3 +34,23 @@ func TestSchedulesMeasureTheStart(t *testing.T) {
 		}
 	}
 }
+
+// Four a decade: 10^(i/4) is 1, 1.78, 3.16, 5.62, 10, 17.8, 31.6, 56.2, 100, rounded. Sixty a decade take every step at
+// first.
+func TestLogSteps(t *testing.T) {
+	at := func(perDecade, most int) (steps []int) {
+		l := &Log{PerDecade: perDecade}
+		for step := range most + 1 {
+			if l.At(step) {
+				steps = append(steps, step)
+			}
+		}
+		return steps
+	}
+	if got, want := at(4, 100), []int{0, 1, 2, 3, 6, 10, 18, 32, 56, 100}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := at(60, 10); len(got) != 11 {
+		t.Errorf("%v, want 0 to 10", got)
+	}
+}

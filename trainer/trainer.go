@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/outcrop-lab/outcrop/archs"
@@ -88,6 +89,11 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 					return result(Stopped), fmt.Errorf("trainer: step %d: recording: %w", step, err)
 				}
 				since, busy = step, 0
+			}
+		}
+		if slices.Contains(c.Probe.Snapshots.Steps, step) {
+			if err := t.snapshot(o.Dir, step); err != nil {
+				return result(Stopped), fmt.Errorf("trainer: step %d: snapshot: %w", step, err)
 			}
 		}
 		if diverged {

@@ -1,0 +1,54 @@
+package probes
+
+// Phase is what a layer does to the representation (arXiv 2510.06477).
+type Phase string
+
+// The phases, in the order of depth.
+const (
+	Mix      Phase = "mix"
+	Compress Phase = "compress"
+	Refine   Phase = "refine"
+)
+
+// valley is the least depth of a compression valley, as a share of the largest entropy over layers.
+const valley = 0.2
+
+// LayerPhase is a layer's phase at a step.
+type LayerPhase struct {
+	Step, Layer int
+	Phase       Phase
+}
+
+// Phases tells the phase of each layer from its matrix_entropy at resid_post, by a rule of ours: a layer compresses if
+// its entropy lies below the middle between the largest and the smallest over the layers, or if it lies between two such
+// layers; layers before those mix, layers after them refine. Where the smallest entropy is not at least 20 % below the
+// largest there is no valley, and all layers mix. (The paper states shares of depth that it saw: mix 0-20 %,
+// compress 20-85 %, refine 85-100 %.)
+func Phases(rows []Row) []LayerPhase {
+	values := reduced(pick(rows, ResidPost, "matrix_entropy"), mean)
+	var all []LayerPhase
+	for i := 0; i < len(values); {
+		j, low, high := i, values[i].Value, values[i].Value
+		for ; j < len(values) && values[j].Step == values[i].Step; j++ {
+			low, high = min(low, values[j].Value), max(high, values[j].Value)
+		}
+		first, last := j, i-1 // of the layers that compress
+		for k := i; k < j; k++ {
+			if high-low >= valley*high && values[k].Value < (low+high)/2 {
+				first, last = min(first, k), k
+			}
+		}
+		for k := i; k < j; k++ {
+			phase := Mix
+			switch {
+			case k > last && last >= i:
+				phase = Refine
+			case k >= first:
+				phase = Compress
+			}
+			all = append(all, LayerPhase{values[k].Step, values[k].Layer, phase})
+		}
+		i = j
+	}
+	return all
+}

@@ -1,0 +1,90 @@
+package probes
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// spectrum is what the representation statistics need of X [T, C], a sequence's activations, row 0 the BOS, neither
+// centred nor normalised (arXiv 2510.06477). All of it is NaN where X holds a NaN or an infinity.
+type spectrum struct {
+	squares []float64 // sigma_j^2, descending, min(T, C) of them
+	whole   float64   // their sum, ||X||_F^2
+	c       float64   // M/R, M = ||x_0||^2, R = sum over i > 0 of ||x_i||^2
+	alpha   float64   // (1/R) sum over i > 0 of ||x_i||^2 cos^2(x_i, x_0)
+}
+
+// spectrum computes each sequence's singular values once, in float64.
+func (l *Layer) spectrum(s *Site) []spectrum {
+	if len(s.spectra) == 0 {
+		width := l.width(s)
+		x := mat.NewDense(l.T, width, nil)
+		for b := range l.B {
+			for i, v := range l.sequence(s, b) {
+				x.RawMatrix().Data[i] = float64(v)
+			}
+			s.spectra = append(s.spectra, spectrumOf(x))
+		}
+	}
+	return s.spectra
+}
+
+func spectrumOf(x *mat.Dense) spectrum {
+	rows, cols := x.Dims()
+	first := x.RawRowView(0)
+	var m, r, along float64
+	for i := range rows {
+		var square, dot float64
+		for j, v := range x.RawRowView(i) {
+			square += v * v
+			dot += v * first[j]
+		}
+		if i == 0 {
+			m = square
+		} else {
+			r += square
+			along += dot * dot
+		}
+	}
+	s := spectrum{squares: make([]float64, min(rows, cols)), c: m / r, alpha: along / m / r}
+	var svd mat.SVD
+	if bad := math.IsNaN(m+r) || math.IsInf(m+r, 0); bad || !svd.Factorize(x, mat.SVDNone) {
+		nan := math.NaN()
+		for j := range s.squares {
+			s.squares[j] = nan
+		}
+		return spectrum{squares: s.squares, whole: nan, c: nan, alpha: nan}
+	}
+	for j, sigma := range svd.Values(nil) {
+		s.squares[j] = sigma * sigma
+		s.whole += sigma * sigma
+	}
+	return s
+}
+
+// entropy is -sum p_j log p_j with p_j = sigma_j^2 / ||X||_F^2, nats; NaN for X = 0.
+func (s spectrum) entropy() float64 {
+	sum := 0.0
+	for _, square := range s.squares {
+		if p := square / s.whole; p != 0 {
+			sum -= p * math.Log(p)
+		}
+	}
+	return sum
+}
+
+// anisotropy is p_1, the share of the largest direction.
+func (s spectrum) anisotropy() float64 { return s.squares[0] / s.whole }
+
+// ofSpectrum is the mean over sequences of a function of the spectrum of X.
+func ofSpectrum(formula, source, unit string, of func(s spectrum) float64) Statistic {
+	return Statistic{Formula: formula, Source: source, Unit: unit, Of: Tokens, Beyond: true, Needs: []string{ResidPost},
+		Compute: func(l *Layer, at *Site) []Value {
+			sum := 0.0
+			for _, s := range l.spectrum(at) {
+				sum += of(s)
+			}
+			return layerValue(sum / float64(l.B))
+		}}
+}

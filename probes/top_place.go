@@ -1,0 +1,15 @@
+package probes
+
+// Where the largest |h| of each sequence stands (the first of several equal ones), and its value with its sign. Whether
+// the place stays from checkpoint to checkpoint is Stability's to say.
+var (
+	top1Channel  = ofSequence("channel of max |h|", "channel", func(m magnitude, width int) float64 { return float64(m.at % width) })
+	top1Position = ofSequence("position of max |h|", "position", func(m magnitude, width int) float64 { return float64(m.at / width) })
+	top1Signed   = beyond(ofSequence("h where |h| is largest", "activation", func(m magnitude, _ int) float64 { return m.signed }))
+)
+
+// beyond leaves a statistic out of the default set.
+func beyond(s Statistic) Statistic {
+	s.Beyond = true
+	return s
+}

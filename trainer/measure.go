@@ -1,0 +1,132 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/probes"
+	"github.com/outcrop-lab/outcrop/rng"
+)
+
+// Measure measures a run again from its kept checkpoints of those steps, training nothing: the rows are those that Run
+// would have recorded, to the bit, and snapshots are taken where they are wanted. A checkpoint that is missing or damaged
+// is an error.
+func Measure(ctx context.Context, c Config, o Options, steps []int) error {
+	t, err := newTraining(c, o)
+	if err != nil {
+		return fmt.Errorf("trainer: %w", err)
+	}
+	defer t.close()
+	for _, step := range steps {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		dir := filepath.Join(o.Dir, "checkpoints", checkpointName(step))
+		if _, err := t.readCheckpoint(dir); err != nil {
+			return fmt.Errorf("trainer: checkpoint %s: %w", dir, err)
+		}
+		if err := t.gradient(step); err != nil {
+			return fmt.Errorf("trainer: step %d: %w", step, err)
+		}
+		rows, err := t.measure(c.Schedule.Rate(c.Optim.LR, step, c.Train.Steps))
+		if err != nil {
+			return fmt.Errorf("trainer: step %d: measuring: %w", step, err)
+		}
+		if err := o.Recorder.Record(step, rows); err != nil {
+			return fmt.Errorf("trainer: step %d: recording: %w", step, err)
+		}
+		if slices.Contains(c.Probe.Snapshots.Steps, step) {
+			if err := t.snapshot(o.Dir, step); err != nil {
+				return fmt.Errorf("trainer: step %d: snapshot: %w", step, err)
+			}
+		}
+		if o.Progress != nil {
+			o.Progress(step, t.loss)
+		}
+	}
+	return nil
+}
+
+// Kept lists the steps of the checkpoints in a run's folder, sound or not, ascending.
+func Kept(dir string) ([]int, error) {
+	names, err := checkpoints(filepath.Join(dir, "checkpoints"))
+	if err != nil {
+		return nil, err
+	}
+	var steps []int
+	for _, name := range names {
+		step, err := strconv.Atoi(strings.TrimPrefix(name, "step-"))
+		if err != nil {
+			return nil, fmt.Errorf("trainer: %s: %w", dir, err)
+		}
+		steps = append(steps, step)
+	}
+	slices.Sort(steps)
+	return steps, nil
+}
+
+// Pairs lists the statistics of which a run has rows at every measured step, each with its site: those that are wanted, less
+// those whose sites the model's variants do not have.
+func Pairs(c Config) ([]probes.Pair, error) {
+	plan := c.Probe.plan()
+	arch := c.Arch
+	arch.Vocab, arch.Context, arch.Width = 2, 2, 2*arch.Heads // which sites there are does not follow from the sizes
+	layers, err := shown(arch, plan)
+	if err != nil {
+		if arch = c.Arch; arch.Vocab == 0 {
+			arch.Vocab = 2
+		}
+		if layers, err = shown(arch, plan); err != nil {
+			return nil, fmt.Errorf("trainer: %w", err)
+		}
+	}
+	pairs := []probes.Pair{}
+	for i := range layers {
+		for _, p := range plan.Pairs(&layers[i]) {
+			if !slices.Contains(pairs, p) {
+				pairs = append(pairs, p)
+			}
+		}
+	}
+	return pairs, nil
+}
+
+// shown are the layers of an architecture with what the plan finds there, without data.
+func shown(c archs.Config, plan probes.Plan) ([]probes.Layer, error) {
+	device, err := compute.NewCPU("")
+	if err != nil {
+		return nil, err
+	}
+	defer device.Free()
+	layers := layersOf(c, 1, c.Context)
+	weights, err := archs.NewWeights(c, device, rng.New(0, "init"))
+	if err != nil {
+		return nil, err
+	}
+	if sites := plan.Sites(); len(sites) > 0 {
+		model, err := archs.Build(c, archs.Shape{Batch: 1, Tokens: c.Context}, device, weights, sites)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range model.Sites {
+			l := layerAt(layers, s.Layer)
+			l.Sites = append(l.Sites, probes.Site{Name: s.Name, Shape: s.Shape})
+		}
+		if err := model.Close(); err != nil {
+			return nil, err
+		}
+	}
+	if plan.Weights() {
+		for _, p := range weights.Params() {
+			l := layerAt(layers, p.Layer)
+			l.Sites = append(l.Sites, probes.Site{Name: parameterSite(p.Name, p.Layer), Shape: p.Shape})
+		}
+	}
+	return layers, nil
+}

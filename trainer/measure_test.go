@@ -1,0 +1,197 @@
+package trainer
+
+import (
+	"errors"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/probes"
+	"github.com/outcrop-lab/outcrop/safetensors"
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// everything is all statistics whose sites models show, at all sites.
+func everything() Probe {
+	p := small().Probe
+	for _, name := range probes.Names() {
+		p.Statistics = append(p.Statistics, name)
+		if (Config{Arch: archs.Default(), Probe: p}).unreadable() != "" {
+			p.Statistics = p.Statistics[:len(p.Statistics)-1]
+		}
+	}
+	return p
+}
+
+// A run measured again from its checkpoints has the rows of one that measured them in training, to the bit; what was
+// measured besides is there too, and the rows of the default set do not depend on what else is measured.
+func TestMeasureFromCheckpoints(t *testing.T) {
+	c, dir := small(), t.TempDir()
+	c.Checkpoint.Every, c.Checkpoint.Keep = 8, 4
+	_, plain := train(t, t.Context(), c, Options{Dir: dir})
+	c.Probe = everything()
+	c.Probe.Every = small().Probe.Every
+	if err := c.Probe.Every.Choose("steps"); err != nil {
+		t.Fatal(err)
+	}
+	c.Probe.Every.Value.(*Every).N = 8
+	_, whole := train(t, t.Context(), c, Options{})
+
+	kept, err := Kept(dir)
+	if want := []int{8, 16, 24}; err != nil || !slices.Equal(kept, want) {
+		t.Fatalf("kept %v, %v, want %v", kept, err, want)
+	}
+	again := &rows{t: t, values: map[string]float64{}}
+	if err := Measure(t.Context(), c, Options{Dir: dir, Recorder: again}, kept); err != nil {
+		t.Fatal(err)
+	}
+	maps.DeleteFunc(whole.values, func(key string, _ float64) bool { return strings.HasPrefix(key, "000000") })
+	equalRows(t, whole, again)
+	for key, v := range plain.values {
+		if w, ok := again.values[key]; ok && math.Float64bits(v) != math.Float64bits(w) {
+			t.Errorf("%s: %v by default, %v among all", key, v, w)
+		}
+	}
+	for _, key := range []string{"000024 resid_post matrix_entropy 1 -1 -1", "000024 weight.mlp.down spectral_norm 0 -1 -1",
+		"000024 weight.final_norm.gain gain -1 -1 15", "000024 resid_post kurtosis_length1 0 -1 -1", "000024 attn.pattern lost_mass 0 1 -1"} {
+		if v, ok := again.values[key]; !ok || math.IsNaN(v) {
+			t.Errorf("%s: %v, %v", key, v, ok)
+		}
+	}
+
+	pairs, err := Pairs(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured := map[probes.Pair]bool{}
+	for key := range again.values {
+		if f := strings.Fields(key); f[1] != "run" {
+			measured[probes.Pair{Site: f[1], Statistic: f[2]}] = true
+		}
+	}
+	for p := range measured {
+		if !slices.Contains(pairs, p) {
+			t.Errorf("rows of %v, which Pairs does not list", p)
+		}
+	}
+	for _, p := range pairs {
+		if !measured[p] {
+			t.Errorf("no rows of %v", p)
+		}
+	}
+	if err := os.Truncate(filepath.Join(dir, "checkpoints", checkpointName(16), modelFile), 9); err != nil {
+		t.Fatal(err)
+	}
+	if err := Measure(t.Context(), c, Options{Dir: dir, Recorder: again}, []int{16}); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("got %v, want a damaged checkpoint", err)
+	}
+}
+
+// A gate has its rows, a model without has none of them and is not asked for any.
+func TestPairsFollowTheVariants(t *testing.T) {
+	gate := probes.Pair{Site: probes.Gate, Statistic: "gate_mean"}
+	c := small()
+	pairs, err := Pairs(c)
+	if err != nil || slices.Contains(pairs, gate) || !slices.Contains(pairs, probes.Pair{Site: probes.ResidPost, Statistic: "top1"}) {
+		t.Errorf("%v, %v", pairs, err)
+	}
+	if err := c.Arch.Gate.Choose("g1"); err != nil {
+		t.Fatal(err)
+	}
+	if pairs, err = Pairs(c); err != nil || !slices.Contains(pairs, gate) {
+		t.Errorf("%v, %v, want %v among them", pairs, err, gate)
+	}
+}
+
+// The token at position 0 of a sequence is alone there, whatever follows: its length-1 row is the one of the full context.
+func TestAloneIsPositionZero(t *testing.T) {
+	c := small()
+	c.Probe.Statistics = []string{"kurtosis", "kurtosis_length1"}
+	training, err := newTraining(c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer training.close()
+	m := &training.measuring
+	if _, err := m.activations(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range m.layers {
+		full, alone := m.layers[i].Site(probes.ResidPost), m.alone.layers[i].Site(probes.ResidPost)
+		if full == nil {
+			continue
+		}
+		first := slices.Index(m.alone.tokens, m.tokens[0])
+		if got, want := alone.Data[first*c.Arch.Width:(first+1)*c.Arch.Width], full.Data[:c.Arch.Width]; !slices.Equal(got, want) {
+			t.Errorf("layer %d: %v, want %v", i, got, want)
+		}
+	}
+	if n := len(m.alone.tokens); n < 2 || n > aloneTokens {
+		t.Errorf("%d distinct tokens", n)
+	}
+}
+
+// Snapshots are |h| of the layers and steps asked for, whether or not those steps are measured; taken again they are the
+// same bytes.
+func TestSnapshots(t *testing.T) {
+	c, dir := small(), t.TempDir()
+	c.Checkpoint.Every = 8
+	c.Probe.Snapshots.Steps, c.Probe.Snapshots.Layers, c.Probe.Snapshots.Sequences = []int{3, 24}, []int{1}, 2
+	_, r := train(t, t.Context(), c, Options{Dir: dir})
+	all, err := ReadSnapshots(dir)
+	if err != nil || len(all) != 2 || all[0].Step != 3 || all[1].Step != 24 || all[1].Layer != 1 || !slices.Equal(all[1].Shape, []int{2, 16, 16}) {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	tensors, _, err := safetensors.Read(filepath.Join(dir, all[1].File))
+	if err != nil || len(tensors) != 1 || tensors[0].Name != all[1].Tensor {
+		t.Fatalf("%v, %v", tensors, err)
+	}
+	for sequence := range 2 {
+		largest := slices.Max(tensors[0].Data[sequence*256 : (sequence+1)*256])
+		want := r.values[[]string{"000024 resid_post top1 1 -1 0", "000024 resid_post top1 1 -1 1"}[sequence]]
+		if float64(largest) != want || slices.Min(tensors[0].Data) < 0 {
+			t.Errorf("sequence %d: largest %v, top1 %v", sequence, largest, want)
+		}
+	}
+	snapshots := c.Probe.Snapshots
+	if missing, err := snapshots.Missing(dir, 2); err != nil || len(missing) != 0 {
+		t.Errorf("missing %v, %v", missing, err)
+	}
+	snapshots.Layers, snapshots.Steps = nil, []int{3, 24, 8}
+	if missing, err := snapshots.Missing(dir, 2); err != nil || !slices.Equal(missing, []int{3, 24, 8}) {
+		t.Errorf("missing %v, %v: layer 0 is not there, nor is step 8", missing, err)
+	}
+	if err := Measure(t.Context(), c, Options{Dir: dir, Recorder: r}, []int{24}); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := ReadSnapshots(dir); err != nil || len(again) != 2 || again[1].SHA256 != all[1].SHA256 {
+		t.Errorf("%+v, %v, want the same file", again, err)
+	}
+}
+
+func TestProbeNamesTheKey(t *testing.T) {
+	for _, test := range []struct {
+		key, message string
+		change       func(*Probe)
+	}{
+		{"probe.sites", `did you mean "resid_post"`, func(p *Probe) { p.Sites = []string{"resid_pots"} }},
+		{"probe.sites", "comes twice", func(p *Probe) { p.Sites = []string{"resid_post", "resid_post"} }},
+		{"probe.statistics", `did you mean "kurtosis"`, func(p *Probe) { p.Statistics = []string{"top1", "kurtosos"} }},
+		{"probe.snapshots.steps", "train.steps (24)", func(p *Probe) { p.Snapshots.Steps = []int{25} }},
+		{"probe.snapshots.layers", "0 and 1", func(p *Probe) { p.Snapshots.Layers = []int{2} }},
+		{"probe.snapshots.site", `did you mean "attn.gate"`, func(p *Probe) { p.Snapshots.Site = "atn.gate" }},
+		{"probe.snapshots.sequences", "probe.sequences (10)", func(p *Probe) { p.Snapshots.Sequences = 11 }},
+	} {
+		c := small()
+		test.change(&c.Probe)
+		var fault *variant.Error
+		if err := c.Validate(); !errors.As(err, &fault) || fault.Key != test.key || !strings.Contains(fault.Message, test.message) {
+			t.Errorf("%v, want an error at %s that says %s", err, test.key, test.message)
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package trainer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/safetensors"
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// Snapshots is which activations are kept whole: |h| by token and channel, for the landscape of arXiv 2402.17762.
+type Snapshots struct {
+	// Steps at which they are taken; none takes none.
+	Steps []int `json:"steps"`
+	// Layers of which; none means all. -1 is what stands outside the blocks.
+	Layers []int  `json:"layers"`
+	Site   string `json:"site"`
+	// Sequences of the probe batch, the first ones.
+	Sequences int `json:"sequences"`
+}
+
+func (s Snapshots) validate(c Config) error {
+	for _, step := range s.Steps {
+		if step < 0 || step > c.Train.Steps {
+			return variant.Errorf("probe.snapshots.steps", "must lie between 0 and train.steps (%d), one is %d", c.Train.Steps, step)
+		}
+	}
+	for _, layer := range s.Layers {
+		if layer < -1 || layer >= c.Arch.Layers {
+			return variant.Errorf("probe.snapshots.layers", "must lie between 0 and %d, or be -1 for what stands outside the blocks, one is %d", c.Arch.Layers-1, layer)
+		}
+	}
+	if !slices.Contains(archs.Sites(), s.Site) {
+		return variant.Errorf("probe.snapshots.site", "%v", variant.Unknown("site", s.Site, archs.Sites()))
+	}
+	if s.Sequences < 1 || s.Sequences > c.Probe.Sequences {
+		return variant.Errorf("probe.snapshots.sequences", "must lie between 1 and probe.sequences (%d), is %d", c.Probe.Sequences, s.Sequences)
+	}
+	return nil
+}
+
+// Snapshot is one kept tensor, an entry of snapshots/index.json in a run's folder.
+type Snapshot struct {
+	Step  int    `json:"step"`
+	Site  string `json:"site"`
+	Layer int    `json:"layer"`
+	// File lies in the run's folder; Tensor is the name in it, of |h|, float32 [sequences, T, channels], or the site's own
+	// shape behind the sequences where it has no row for every token.
+	File   string `json:"file"`
+	Tensor string `json:"tensor"`
+	Shape  []int  `json:"shape"`
+	SHA256 string `json:"sha256"` // of the file
+	Bytes  int64  `json:"bytes"`  // of the file
+}
+
+const snapshotIndex = "index.json"
+
+// snapshot keeps the wanted layers after `step` updates, in a file that appears by rename and then in the index.
+func (t *training) snapshot(dir string, step int) error {
+	want, m := t.config.Probe.Snapshots, &t.measuring
+	if err := m.read(); err != nil {
+		return err
+	}
+	root := filepath.Join(dir, "snapshots")
+	if err := os.MkdirAll(root, 0o777); err != nil {
+		return err
+	}
+	var tensors []safetensors.Tensor
+	var taken []Snapshot
+	file := snapshotFile(step, want.Site)
+	for i := range m.layers {
+		l := &m.layers[i]
+		s := l.Site(want.Site)
+		if s == nil || len(want.Layers) > 0 && !slices.Contains(want.Layers, l.Index) {
+			continue
+		}
+		size := len(s.Data) / l.B
+		shape := append([]int{want.Sequences}, s.Shape[1:]...)
+		if size%l.T == 0 && s.Shape[0] != l.B { // rows of tokens, [B*T, C]
+			shape = []int{want.Sequences, l.T, size / l.T}
+		}
+		absolute := make([]float32, want.Sequences*size)
+		for j := range absolute {
+			absolute[j] = float32(math.Abs(float64(s.Data[j])))
+		}
+		name := want.Site + "." + strconv.Itoa(l.Index)
+		tensors = append(tensors, safetensors.Tensor{Name: name, Shape: shape, Data: absolute})
+		taken = append(taken, Snapshot{Step: step, Site: want.Site, Layer: l.Index, File: "snapshots/" + file, Tensor: name, Shape: shape})
+	}
+	if len(tensors) == 0 {
+		return fmt.Errorf("probe.snapshots: the model shows no %s at layers %v", want.Site, want.Layers)
+	}
+	path := filepath.Join(root, file)
+	if err := safetensors.Write(path, tensors, map[string]string{"step": strconv.Itoa(step), "value": "absolute"}); err != nil {
+		return err
+	}
+	sum, err := digest(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	for i := range taken {
+		taken[i].SHA256, taken[i].Bytes = sum, info.Size()
+	}
+	return addSnapshots(dir, file, taken)
+}
+
+func snapshotFile(step int, site string) string {
+	return fmt.Sprintf("step-%08d.%s.safetensors", step, site)
+}
+
+// addSnapshots puts a file's entries in place of those that the index has of it.
+func addSnapshots(dir, file string, taken []Snapshot) error {
+	all, err := ReadSnapshots(dir)
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(s Snapshot) bool { return s.File == "snapshots/"+file })
+	all = append(all, taken...)
+	slices.SortStableFunc(all, func(a, b Snapshot) int { return a.Step - b.Step })
+	text, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, "snapshots", snapshotIndex)
+	if err := os.WriteFile(path+".partial", append(text, '\n'), 0o666); err != nil {
+		return err
+	}
+	return os.Rename(path+".partial", path)
+}
+
+// ReadSnapshots lists the snapshots in a run's folder, by step; none where there are none.
+func ReadSnapshots(dir string) ([]Snapshot, error) {
+	path := filepath.Join(dir, "snapshots", snapshotIndex)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []Snapshot
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, fmt.Errorf("trainer: %s: %w", path, err)
+	}
+	return all, nil
+}
+
+// Missing lists the steps of which the folder of a run with that many blocks lacks a snapshot that is wanted.
+func (s Snapshots) Missing(dir string, blocks int) ([]int, error) {
+	if len(s.Steps) == 0 {
+		return nil, nil
+	}
+	all, err := ReadSnapshots(dir)
+	if err != nil {
+		return nil, err
+	}
+	var missing []int
+	for _, step := range s.Steps {
+		if !s.taken(all, step, blocks) {
+			missing = append(missing, step)
+		}
+	}
+	return missing, nil
+}
+
+// taken tells whether the snapshots of a step are all there: where no layers are named, of every block, or of what stands
+// outside them.
+func (s Snapshots) taken(all []Snapshot, step, blocks int) bool {
+	var layers []int
+	for _, one := range all {
+		if one.Step == step && one.Site == s.Site && one.Shape[0] >= s.Sequences {
+			layers = append(layers, one.Layer)
+		}
+	}
+	if len(s.Layers) == 0 {
+		return len(layers) == blocks || slices.Equal(layers, []int{-1})
+	}
+	return !slices.ContainsFunc(s.Layers, func(layer int) bool { return !slices.Contains(layers, layer) })
+}
