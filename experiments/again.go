@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,51 +13,19 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
-
-// settled tells whether a run has nothing left to do: it is done or diverged, and was measured at every step where the
-// plan wants it. One that was measured at fewer steps is trained again under the same id; the same bits come out.
-func settled(db *store.DB, p Planned, old store.Run) (bool, error) {
-	if old.Status != string(trainer.Done) && old.Status != string(trainer.Diverged) {
-		return false, nil
-	}
-	measured, err := db.Series(store.Select{Run: p.ID, Site: "run", Statistic: "loss"})
-	if err != nil || len(measured) != 1 {
-		return false, err
-	}
-	for step := range old.Step + 1 {
-		wanted := step == old.Step || p.Config.Probe.Every.Value.At(step)
-		if wanted && !slices.Contains(measured[0].Steps, step) {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// renew drops the checkpoints of a run that cannot go on from them.
-func renew(dir string, p Planned) error {
-	if resumable(dir, p) {
-		return nil
-	}
-	return os.RemoveAll(filepath.Join(dir, "checkpoints"))
-}
-
-// resumable tells whether the run of a folder was measured as p wants, and its measurements are there: going on from
-// another's checkpoints would leave rows missing.
-func resumable(dir string, p Planned) bool {
-	if _, err := os.Stat(filepath.Join(dir, shardFile)); err != nil {
-		return false
-	}
-	old, _, err := assigned(dir)
-	return err == nil && reflect.DeepEqual(probing(old.Config), probing(p.Config))
-}
 
 // State is what Execute would do with a planned run.
 type State struct {
 	// Settled is the run's status if there is nothing left to do: "done" or "diverged".
 	Settled string
+	// Lacking is the number of steps at which a run that ended lacks wanted rows or snapshots.
+	Lacking int
+	// Measure lists those steps where the run's kept checkpoints suffice for all of them: nothing is trained.
+	Measure []int
 	// From is the step that training starts at.
 	From int
 }
@@ -65,10 +34,21 @@ func (s State) String() string {
 	switch {
 	case s.Settled != "":
 		return s.Settled
+	case len(s.Measure) > 0:
+		return fmt.Sprintf("measure %s from checkpoints", counted(len(s.Measure)))
 	case s.From > 0:
 		return fmt.Sprintf("go on from step %d", s.From)
+	case s.Lacking > 0:
+		return fmt.Sprintf("train again to measure %s", counted(s.Lacking))
 	}
 	return "train"
+}
+
+func counted(steps int) string {
+	if steps == 1 {
+		return "1 step"
+	}
+	return fmt.Sprintf("%d steps", steps)
 }
 
 // States tells, without changing anything, what Execute would do with each run of a plan in that results folder.
@@ -83,31 +63,146 @@ func States(results string, plan []Planned) ([]State, error) {
 		return nil, err
 	}
 	defer func() { _ = db.Close() }()
+	w := wants{}
 	for i, p := range plan {
-		old, there, err := db.RunByID(p.ID)
-		if err != nil {
+		if states[i], err = w.state(db, filepath.Join(results, "runs", p.ID), p); err != nil {
 			return nil, err
-		}
-		if there {
-			kept, err := settled(db, p, old)
-			if err != nil {
-				return nil, err
-			}
-			if kept {
-				states[i].Settled = old.Status
-				continue
-			}
-		}
-		if dir := filepath.Join(results, "runs", p.ID); resumable(dir, p) {
-			if states[i].From, err = trainer.Newest(dir); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return states, nil
 }
 
-func probing(c trainer.Config) any { return nested(reflect.ValueOf(&c.Probe).Elem()) }
+// wants remembers, by architecture and probe, which rows a run has at each measured step.
+type wants map[string][]probes.Pair
+
+func (w wants) pairs(p Planned) ([]probes.Pair, error) {
+	key, err := json.Marshal([]any{nested(reflect.ValueOf(&p.Config.Arch).Elem()), p.Config.Probe.Sites, p.Config.Probe.Statistics})
+	if err != nil {
+		return nil, err
+	}
+	if pairs, ok := w[string(key)]; ok {
+		return pairs, nil
+	}
+	pairs, err := trainer.Pairs(p.Config)
+	if err != nil {
+		return nil, err
+	}
+	w[string(key)] = pairs
+	return pairs, nil
+}
+
+// state tells what there is to do for a run, by the results and by what lies in its folder.
+func (w wants) state(db *store.DB, dir string, p Planned) (s State, err error) {
+	old, there, err := db.RunByID(p.ID)
+	if err != nil {
+		return s, err
+	}
+	if there && (old.Status == string(trainer.Done) || old.Status == string(trainer.Diverged)) {
+		lacking, err := w.lacking(db, dir, p, old.Step, true)
+		if err != nil {
+			return s, err
+		}
+		if len(lacking) == 0 {
+			return State{Settled: old.Status}, nil
+		}
+		kept, err := trainer.Kept(dir)
+		if err != nil {
+			return s, err
+		}
+		s.Lacking = len(lacking)
+		if !slices.ContainsFunc(lacking, func(step int) bool { return !slices.Contains(kept, step) }) {
+			s.Measure = lacking
+			return s, nil
+		}
+	}
+	s.From, err = w.resumable(dir, p)
+	return s, err
+}
+
+// lacking lists the steps up to last at which wanted rows or snapshots are missing. ended has the run measured at last,
+// whatever its schedule.
+func (w wants) lacking(db *store.DB, dir string, p Planned, last int, ended bool) ([]int, error) {
+	c := p.Config
+	missing, err := c.Probe.Snapshots.Missing(dir, c.Arch.Layers)
+	if err != nil {
+		return nil, err
+	}
+	lacks := map[int]bool{}
+	for _, step := range missing {
+		lacks[step] = true
+	}
+	pairs, err := w.pairs(p)
+	if err != nil {
+		return nil, err
+	}
+	for _, pair := range append(pairs[:len(pairs):len(pairs)], probes.Pair{Site: "run", Statistic: "loss"}) {
+		series, err := db.Series(store.Select{Run: p.ID, Site: pair.Site, Statistic: pair.Statistic})
+		if err != nil {
+			return nil, err
+		}
+		measured := map[int]bool{}
+		for _, s := range series {
+			for _, step := range s.Steps {
+				measured[step] = true
+			}
+		}
+		for step := range last + 1 {
+			if wanted := ended && step == last || c.Probe.Every.Value.At(step); wanted && !measured[step] {
+				lacks[step] = true
+			}
+		}
+	}
+	var steps []int
+	for step := range last + 1 {
+		if lacks[step] {
+			steps = append(steps, step)
+		}
+	}
+	return steps, nil
+}
+
+// resumable is the step of the newest checkpoint in a run's folder, if the run can go on from it: what is wanted of the
+// steps before it was measured. 0 where it cannot.
+func (w wants) resumable(dir string, p Planned) (int, error) {
+	kept, err := trainer.Kept(dir)
+	if err != nil || len(kept) == 0 {
+		return 0, err
+	}
+	shard := filepath.Join(dir, shardFile)
+	if _, err := os.Stat(shard); err != nil {
+		return 0, nil
+	}
+	db, err := store.OpenReadOnly(shard)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = db.Close() }()
+	newest := kept[len(kept)-1]
+	lacking, err := w.lacking(db, dir, p, newest-1, false)
+	if err != nil || len(lacking) > 0 {
+		return 0, err
+	}
+	return newest, nil
+}
+
+// renew drops the checkpoints of a run that cannot go on from them.
+func renew(dir string, p Planned) error {
+	shard := filepath.Join(dir, shardFile)
+	if _, err := os.Stat(shard); err == nil {
+		db, err := store.Open(shard) // brings an older one up to date
+		if err == nil {
+			err = db.Close()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	from, err := wants{}.resumable(dir, p)
+	if err != nil || from > 0 {
+		return err
+	}
+	return os.RemoveAll(filepath.Join(dir, "checkpoints"))
+}
 
 // lock makes this process the only one that works in a run's folder, until it ends. It waits a while for a worker whose
 // coordinator was killed, which stops within a step.

@@ -107,6 +107,12 @@ type coordinator struct {
 
 func (c *coordinator) dir(run string) string { return filepath.Join(c.Results, "runs", run) }
 
+// job is a run that is to be trained, or only measured at those steps of its checkpoints.
+type job struct {
+	Planned
+	measure []int
+}
+
 // outcome is how a worker ended.
 type outcome struct {
 	run Planned
@@ -114,32 +120,23 @@ type outcome struct {
 }
 
 func (c *coordinator) train(ctx context.Context, plan []Planned, sum *Summary) error {
-	var waiting []Planned
-	seen := map[string]bool{}
+	var waiting []job
+	seen, known := map[string]bool{}, wants{}
 	for _, p := range plan {
 		if seen[p.ID] {
 			continue
 		}
 		seen[p.ID] = true
-		old, there, err := c.db.RunByID(p.ID)
+		state, err := known.state(c.db, c.dir(p.ID), p)
 		if err != nil {
 			return err
 		}
-		if there {
-			kept, err := settled(c.db, p, old)
-			if err != nil {
-				return err
-			}
-			if kept {
-				sum.Kept++
-				sum.count(old.Status)
-				continue
-			}
-			if err := c.db.SetStatus(p.ID, store.Planned, 0, ""); err != nil {
-				return err
-			}
+		if state.Settled != "" {
+			sum.Kept++
+			sum.count(state.Settled)
+			continue
 		}
-		waiting = append(waiting, p)
+		waiting = append(waiting, job{p, state.Measure})
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -148,9 +145,9 @@ func (c *coordinator) train(ctx context.Context, plan []Planned, sum *Summary) e
 	defer tick.Stop()
 	for len(waiting) > 0 || len(active) > 0 {
 		for len(waiting) > 0 && len(active) < max(1, c.Jobs) && ctx.Err() == nil {
-			p := waiting[0]
-			waiting, active[p.ID] = waiting[1:], p
-			go func() { ended <- outcome{p, c.work(ctx, p)} }()
+			j := waiting[0]
+			waiting, active[j.ID] = waiting[1:], j.Planned
+			go func() { ended <- outcome{j.Planned, c.do(ctx, j)} }()
 		}
 		if len(active) == 0 {
 			break
@@ -175,6 +172,28 @@ func (c *coordinator) train(ctx context.Context, plan []Planned, sum *Summary) e
 	}
 	sum.Stopped += len(waiting)
 	return nil
+}
+
+// do measures a run from its checkpoints where that is enough, and trains it otherwise; also where the checkpoints turn
+// out damaged.
+func (c *coordinator) do(ctx context.Context, j job) error {
+	old, there, err := c.db.RunByID(j.ID)
+	if err != nil {
+		return err
+	}
+	if len(j.measure) > 0 {
+		err := remeasure(ctx, c.dir(j.ID), j.Planned, old, j.measure, c.Threads, nil)
+		if err == nil || ctx.Err() != nil {
+			return nil // what was measured is kept; the rest is lacking still
+		}
+		c.event(Event{Run: j.ID, Step: old.Step, Steps: old.Steps, Status: "trained again, for it cannot be measured: " + err.Error()})
+	}
+	if there {
+		if err := c.db.SetStatus(j.ID, store.Planned, 0, ""); err != nil {
+			return err
+		}
+	}
+	return c.work(ctx, j.Planned)
 }
 
 // work runs one worker process to its end.

@@ -18,12 +18,14 @@ import (
 //	{"config": {dotted key: value, …}, "data": digest, "device": kind, "trainer": version}
 //
 // where config holds the keys that differ from their default only, so that a new slot changes no old id, and neither
-// probe.every nor checkpoint, which change no row but which there are. probe.sequences and probe.heldout stay in: another
-// probe batch gives the same statistic of the same step another value, and a database keeps one.
+// checkpoint nor what of probe changes no row but which there are: when, where and what is measured, and snapshots.
+// probe.sequences and probe.heldout stay in: another probe batch gives the same statistic of the same step another value,
+// and a database keeps one.
 func identity(c trainer.Config, dataDigest, device string) (string, error) {
 	config := map[string]any{}
 	for _, s := range ownSettings(c) {
-		if !strings.HasPrefix(s.Key, "probe.every") && !strings.HasPrefix(s.Key, "checkpoint.") {
+		batch := s.Key == "probe.sequences" || s.Key == "probe.heldout"
+		if (batch || !strings.HasPrefix(s.Key, "probe.")) && !strings.HasPrefix(s.Key, "checkpoint.") {
 			config[s.Key] = exact(s.Value)
 		}
 	}

@@ -70,7 +70,7 @@ func assigned(dir string) (Planned, int, error) {
 	if err != nil {
 		return Planned{}, 0, inputError([]Fault{{File: path, Message: "reading the run: " + err.Error()}})
 	}
-	root, err := parse(path, src)
+	c, err := decodeConfig(path, src)
 	if err != nil {
 		return Planned{}, 0, err
 	}
@@ -78,12 +78,21 @@ func assigned(dir string) (Planned, int, error) {
 	if err := json.Unmarshal(src, &a); err != nil {
 		return Planned{}, 0, inputError([]Fault{{File: path, Message: err.Error()}})
 	}
+	return Planned{ID: a.ID, Config: c, DataDigest: a.DataDigest, Device: a.Device, Seed: c.Seed}, a.Threads, nil
+}
+
+// decodeConfig reads the key `config` of a document, a run's resolved configuration.
+func decodeConfig(file string, src []byte) (trainer.Config, error) {
 	c, standard := trainer.Default(), trainer.Default()
-	d := &decoder{origin: origin{file: path}, prefix: "config."}
+	root, err := parse(file, src)
+	if err != nil {
+		return c, err
+	}
+	d := &decoder{origin: origin{file: file}, prefix: "config."}
 	if n := find(root, "config"); n != nil {
 		d.merge(n, &c, &standard)
 	}
-	return Planned{ID: a.ID, Config: c, DataDigest: a.DataDigest, Device: a.Device, Seed: c.Seed}, a.Threads, inputError(d.faults)
+	return c, inputError(d.faults)
 }
 
 // Work is the body of a worker process: it trains the run of a folder to the end, or until ctx is cancelled, writing into that
@@ -99,12 +108,8 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { _ = held.Close() }()
-	digest, err := p.Config.Data.Value.Digest()
-	if err != nil {
-		return fmt.Errorf("experiments: %w", err)
-	}
-	if id, err := identity(p.Config, digest, p.Device); err != nil || id != p.ID {
-		return fmt.Errorf("experiments: %s: the data or the configuration changed since the run was planned", dir)
+	if err := unchanged(dir, p); err != nil {
+		return err
 	}
 	db, err := store.Open(filepath.Join(dir, shardFile))
 	if err != nil {

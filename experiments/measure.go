@@ -1,0 +1,154 @@
+package experiments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// ProbeOptions say which run is measured again, and what of it.
+type ProbeOptions struct {
+	Results string
+	// Run is the run's id, or the beginning of it that no other run has.
+	Run string
+	// Sites and Statistics are those of the configuration's `probe`; none keeps the run's own.
+	Sites, Statistics []string
+	Threads           int
+	// Progress is told after every checkpoint; it may be nil.
+	Progress func(step int, loss float64)
+}
+
+// Probed is what measuring a run again came to.
+type Probed struct {
+	Run   string `json:"run"`
+	Steps []int  `json:"steps"` // of the checkpoints that were measured
+	Rows  int    `json:"rows"`  // that were not in the database before
+	// Conflicts counts rows that came out otherwise than before under equal provenance, Differences under another.
+	Conflicts   int `json:"conflicts"`
+	Differences int `json:"differences"`
+}
+
+// Probe measures a run of a results folder again at all its kept checkpoints, and merges the rows into the database. The
+// run's id, its status and the rows that are there stay. A run that is not there or not the only one, a site or statistic
+// that is not known, and a run without checkpoints are each an *InputError.
+func Probe(ctx context.Context, o ProbeOptions) (done Probed, err error) {
+	db, err := store.OpenReadOnly(filepath.Join(o.Results, "outcrop.db"))
+	if err != nil {
+		return done, err
+	}
+	run, err := runNamed(db, o.Run)
+	if closing := db.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return done, err
+	}
+	p := Planned{ID: run.ID, DataDigest: run.DataDigest, Device: run.Device, Seed: run.Seed, Params: run.Params}
+	if p.Config, err = decodeConfig(run.ID, []byte(`{"config":`+run.Config+`}`)); err != nil {
+		return done, err
+	}
+	if len(o.Sites) > 0 {
+		p.Config.Probe.Sites = o.Sites
+	}
+	if len(o.Statistics) > 0 {
+		p.Config.Probe.Statistics = o.Statistics
+	}
+	if err := p.Config.Validate(); err != nil {
+		return done, inputError([]Fault{flagFault(err)})
+	}
+	dir := filepath.Join(o.Results, "runs", run.ID)
+	steps, err := trainer.Kept(dir)
+	if err != nil {
+		return done, err
+	}
+	if len(steps) == 0 {
+		return done, inputError([]Fault{{File: dir, Message: "holds no checkpoints to measure: say checkpoint.every and keep, or probe.statistics, in the sweep and run it again"}})
+	}
+	if err := remeasure(ctx, dir, p, run, steps, o.Threads, o.Progress); err != nil {
+		return done, err
+	}
+	results, err := store.Open(filepath.Join(o.Results, "outcrop.db"))
+	if err != nil {
+		return done, err
+	}
+	merged, err := results.Merge(filepath.Join(dir, shardFile))
+	if closing := results.Close(); err == nil {
+		err = closing
+	}
+	return Probed{run.ID, steps, merged.Rows, merged.Conflicts, merged.Differences}, err
+}
+
+// runNamed finds the run whose id begins so.
+func runNamed(db *store.DB, name string) (store.Run, error) {
+	runs, err := db.Runs()
+	if err != nil {
+		return store.Run{}, err
+	}
+	found := slices.DeleteFunc(slices.Clone(runs), func(r store.Run) bool { return name == "" || !strings.HasPrefix(r.ID, name) })
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return store.Run{}, inputError([]Fault{{File: "run", Message: fmt.Sprintf("%d runs begin with %q: say more of the id", len(found), name)}})
+	}
+	return store.Run{}, inputError([]Fault{{File: "run", Message: fmt.Sprintf("none of the %d runs in %s begins with %q", len(runs), db.Path(), name)}})
+}
+
+// flagFault turns a fault of probe.sites or probe.statistics into one of the flag that set it.
+func flagFault(err error) Fault {
+	at := new(variant.Error)
+	if !errors.As(err, &at) {
+		return Fault{File: "probe", Message: err.Error()}
+	}
+	return Fault{File: "--" + strings.TrimPrefix(at.Key, "probe."), Message: at.Message}
+}
+
+// remeasure measures a run from its checkpoints of those steps into its own shard, in this process. The run's status
+// stays.
+func remeasure(ctx context.Context, dir string, p Planned, old store.Run, steps []int, threads int, progress func(step int, loss float64)) (err error) {
+	held, err := lock(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = held.Close() }()
+	if err := unchanged(dir, p); err != nil {
+		return err
+	}
+	db, err := store.Open(filepath.Join(dir, shardFile))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := db.Close(); err == nil {
+			err = closing
+		}
+	}()
+	run, err := storedRun(p)
+	if err != nil {
+		return err
+	}
+	run.Status, run.Step, run.Error, run.Params = old.Status, old.Step, old.Error, old.Params
+	if err := db.PutRun(run); err != nil {
+		return err
+	}
+	return trainer.Measure(ctx, p.Config, trainer.Options{Dir: dir, Threads: threads, Recorder: &worker{run: run, db: db}, Progress: progress}, steps)
+}
+
+// unchanged checks that a run is the one that was planned: its data and its configuration give its id.
+func unchanged(dir string, p Planned) error {
+	digest, err := p.Config.Data.Value.Digest()
+	if err != nil {
+		return fmt.Errorf("experiments: %w", err)
+	}
+	if id, err := identity(p.Config, digest, p.Device); err != nil || id != p.ID {
+		return fmt.Errorf("experiments: %s: the data or the configuration changed since the run was planned", dir)
+	}
+	return nil
+}
