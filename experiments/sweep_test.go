@@ -255,7 +255,7 @@ func planOf(t testing.TB, src string) []Planned {
 func TestWhatIsIdentity(t *testing.T) {
 	id := func(base string) string { return planOf(t, "name: x\nbase: {"+base+"}\n")[0].ID }
 	plain := id("")
-	for _, same := range []string{"probe: {every: {name: steps, n: 7}}", "checkpoint: {every: 5}", "arch: {norm: rmsnorm}", "train: {steps: 1000}", "arch: null"} {
+	for _, same := range []string{"probe: {every: {name: steps, n: 7}}", "probe: {sites: [resid_post], statistics: [top1, kurtosis]}", "probe: {snapshots: {steps: [5], layers: [0]}}", "checkpoint: {every: 5}", "arch: {norm: rmsnorm}", "train: {steps: 1000}", "arch: null"} {
 		if id(same) != plain {
 			t.Errorf("%s changes the id", same)
 		}

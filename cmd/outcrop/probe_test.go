@@ -1,0 +1,75 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// A run is measured again from its two checkpoints with a statistic that it lacked, by the beginning of its id; a second
+// time brings nothing; the sweep that wants it everywhere is trained again, and plan says so.
+func TestProbe(t *testing.T) {
+	text := strings.ReplaceAll(tiny, "STEPS", "40")
+	text = strings.Replace(text, "arms: {a: {}, b: {arch: {norm: ssnorm}}}", "  checkpoint: {every: 16}\n", 1)
+	file, results := sweepFile(t, text), t.TempDir()
+	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", results); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	var plan []plannedRow
+	planned := func(file string) string {
+		code, out, stderr := outcrop(t.Context(), "plan", file, "--results", results, "--json")
+		if err := json.Unmarshal([]byte(out), &plan); code != exitDone || err != nil || len(plan) != 1 {
+			t.Fatalf("exit %d: %s %v", code, stderr, err)
+		}
+		return plan[0].State
+	}
+	if got := planned(file); got != "done" {
+		t.Errorf("state %q, want done", got)
+	}
+	run := plan[0].Run
+	probe := func(args ...string) (rows int) {
+		code, out, stderr := outcrop(t.Context(), append([]string{"probe", "--results", results, "--json"}, args...)...)
+		var done struct {
+			Run                          string
+			Steps                        []int
+			Rows, Conflicts, Differences int
+		}
+		if err := json.Unmarshal([]byte(out), &done); code != exitDone || err != nil {
+			t.Fatalf("exit %d: %s %v", code, stderr, err)
+		}
+		if done.Run != run || len(done.Steps) != 2 || done.Steps[0] != 32 || done.Steps[1] != 40 || done.Conflicts+done.Differences != 0 {
+			t.Errorf("%+v, want run %s, steps 32 and 40", done, run)
+		}
+		return done.Rows
+	}
+	// Two steps by two layers.
+	if got := probe(run[:8], "--statistics", "matrix_entropy"); got != 4 {
+		t.Errorf("%d new rows, want 4", got)
+	}
+	if got := probe(run, "--statistics", "matrix_entropy"); got != 0 {
+		t.Errorf("%d new rows the second time", got)
+	}
+	if got := planned(file); got != "done" {
+		t.Errorf("state %q after probing, want done", got)
+	}
+	wanting := sweepFile(t, strings.Replace(text, "probe: {", "probe: {statistics: [matrix_entropy], ", 1))
+	if got := planned(wanting); !strings.HasPrefix(got, "train again to measure ") || plan[0].Run != run {
+		t.Errorf("state %q of run %s, want the same run trained again", got, plan[0].Run)
+	}
+	few := sweepFile(t, strings.Replace(text, "probe: {", "probe: {every: {name: steps, n: 32}, statistics: [anisotropy, matrix_entropy], ", 1))
+	if got := planned(few); !strings.HasPrefix(got, "train again to measure 3 steps") { // 0 is in no checkpoint
+		t.Errorf("state %q, want 0, 32 and 40 lacking", got)
+	}
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{`did you mean "matrix_entropy"`, []string{run, "--statistics", "matrix_entrpy"}},
+		{`--sites: unknown site "resid_pots"`, []string{run, "--sites", "resid_pots"}},
+		{"none of the 1 runs", []string{"zzz"}},
+	} {
+		if code, _, stderr := outcrop(t.Context(), append([]string{"probe", "--results", results}, c.args...)...); code != exitInput || !strings.Contains(stderr, c.want) {
+			t.Errorf("%v: exit %d, %s, want 2 and %s", c.args, code, stderr, c.want)
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package experiments
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+func (l *lab) states(src string) (states []string) {
+	l.t.Helper()
+	all, err := States(l.results, planOf(l.t, src))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, s := range all {
+		states = append(states, s.String())
+	}
+	return states
+}
+
+// Wanted rows that kept checkpoints can give are measured from them, with no worker and under the same id, to the bits of
+// a run that measured them in training; where a checkpoint is damaged, or they do not suffice, the run is trained again.
+func TestLackingRowsAreMeasured(t *testing.T) {
+	src := fmt.Sprintf(tiny, 80, 40, 1)
+	src = strings.Replace(src, "keep: 2", "keep: 3", 1)
+	more := strings.Replace(src, "sequences: 2", "sequences: 2, snapshots: {steps: [80]}", 1)
+	l := newLab(t)
+	if _, err := l.execute(t.Context(), src, nil); err != nil {
+		t.Fatal(err)
+	}
+	workers := l.started()
+	if got, want := l.states(more), []string{"measure 1 step from checkpoints", "measure 1 step from checkpoints"}; !slices.Equal(got, want) {
+		t.Errorf("states %q, want %q", got, want)
+	}
+	sum, err := l.execute(t.Context(), more, nil)
+	if err != nil || sum.Done != 2 || sum.Kept != 0 || l.started() != workers {
+		t.Errorf("%+v, %v, %d workers, want none", sum, err, l.started()-workers)
+	}
+	if got := l.states(more); !slices.Equal(got, []string{"done", "done"}) {
+		t.Errorf("states %q after measuring", got)
+	}
+	plan := planOf(t, src)
+	for _, p := range plan {
+		if found, err := filepath.Glob(filepath.Join(l.results, "runs", p.ID, "snapshots", "*.safetensors")); len(found) != 1 || err != nil {
+			t.Errorf("snapshots %v, %v", found, err)
+		}
+	}
+
+	// Step 0 stands in no checkpoint; the rows come out as those of a run that had them from the start.
+	all := strings.Replace(src, "sequences: 2", "sequences: 2, statistics: [top1, ratio_mean, anisotropy]", 1)
+	if got := l.states(all); got[0] != "train again to measure 3 steps" {
+		t.Errorf("states %q, want trained again", got)
+	}
+	if sum, err := l.execute(t.Context(), all, nil); err != nil || sum.Done != 2 || l.started() != workers+2 {
+		t.Errorf("%+v, %v, %d workers, want 2", sum, err, l.started()-workers)
+	}
+	fresh := newLab(t)
+	if _, err := fresh.execute(t.Context(), all, nil); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := fresh.rows()
+	got, _ := l.rows()
+	wanted := map[string]bool{"run": true, "top1": true, "ratio_mean": true, "anisotropy": true}
+	got = slices.DeleteFunc(got, func(s store.Series) bool { return !wanted[s.Site] && !wanted[s.Statistic] })
+	sameRows(t, got, want)
+	if s := l.states(src); !slices.Equal(s, []string{"done", "done"}) { // its own rows are there too
+		t.Errorf("states %q of the first sweep", s)
+	}
+
+	// A damaged checkpoint costs a training, not the run.
+	again := strings.Replace(src, "sequences: 2", "sequences: 2, snapshots: {steps: [40]}", 1)
+	path := filepath.Join(l.results, "runs", plan[0].ID, "checkpoints", "step-00000040", "model.safetensors")
+	if err := os.Truncate(path, 10); err != nil {
+		t.Fatal(err)
+	}
+	before := l.started()
+	if sum, err := l.execute(t.Context(), again, nil); err != nil || sum.Done != 2 || sum.Failed != 0 || l.started() != before+1 {
+		t.Errorf("%+v, %v, %d workers, want 1", sum, err, l.started()-before)
+	}
+	if got := l.states(again); !slices.Equal(got, []string{"done", "done"}) {
+		t.Errorf("states %q after a damaged checkpoint", got)
+	}
+}
