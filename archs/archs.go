@@ -10,18 +10,29 @@ import (
 
 // Config is an architecture: sizes, and a variant per slot. Keys are those of the sweep file, below `arch`.
 type Config struct {
-	Layers  int `json:"layers"`
-	Width   int `json:"width"`
-	Heads   int `json:"heads"`
+	Layers int `json:"layers"`
+	Width  int `json:"width"`
+	Heads  int `json:"heads"`
+	// KVHeads is the number of heads of keys and values, each read by Heads/KVHeads heads of queries (arXiv 2305.13245);
+	// 0 is as many as Heads.
+	KVHeads int `json:"kv_heads"`
 	Context int `json:"context"`
 	// Vocab is the number of tokens; 0 takes the data source's.
-	Vocab     int                     `json:"vocab"`
-	Norm      variant.Slot[Norm]      `json:"norm"`
-	Attention variant.Slot[Attention] `json:"attention"`
-	KVBias    variant.Slot[KVBias]    `json:"kv_bias"`
-	Gate      variant.Slot[Gate]      `json:"gate"`
-	MLP       variant.Slot[MLP]       `json:"mlp"`
-	Position  variant.Slot[Position]  `json:"position"`
+	Vocab int `json:"vocab"`
+	// Registers is the number of learned vectors that stand in the stream before the sequence, and of which no output
+	// and no loss is taken (arXiv 2309.16588).
+	Registers     int                     `json:"registers"`
+	Norm          variant.Slot[Norm]      `json:"norm"`
+	NormPlacement variant.Slot[Placement] `json:"norm_placement"`
+	// QKNorm adds RMSNorm, with one gain per channel of a head, to the queries and keys of each head before RoPE (arXiv
+	// 2302.05442, which takes LayerNorm).
+	QKNorm    bool                   `json:"qk_norm"`
+	Attention AttentionConfig        `json:"attention"`
+	KVBias    variant.Slot[KVBias]   `json:"kv_bias"`
+	Gate      variant.Slot[Gate]     `json:"gate"`
+	MLP       MLPConfig              `json:"mlp"`
+	Position  variant.Slot[Position] `json:"position"`
+	Block     variant.Slot[Block]    `json:"block"`
 	// Tied makes the head the transpose of the embedding.
 	Tied bool `json:"tied"`
 	// EmbedProj adds OSP's two width x width projections, after the embedding and before the head (arXiv 2506.19697).
@@ -29,25 +40,43 @@ type Config struct {
 	Init      Init `json:"init"`
 }
 
-// Init is the seeded initialisation: weights are drawn from N(0, Std^2), gains are 1.
+// AttentionConfig is the sweep file's `attention`.
+type AttentionConfig struct {
+	variant.Slot[Attention]
+	// Biases adds one to each of the four projections.
+	Biases bool `json:"biases"`
+}
+
+// MLPConfig is the sweep file's `mlp`.
+type MLPConfig struct {
+	variant.Slot[MLP]
+	// Biases adds one to each projection.
+	Biases bool `json:"biases"`
+}
+
+// Init is the sweep file's `init`, the seeded initialisation. Gains begin at 1, biases at 0.
 type Init struct {
+	variant.Slot[Initialiser]
+	// Std is the standard deviation of what is drawn from a Gaussian.
 	Std float64 `json:"std"`
 }
 
 // Default is the architecture that an empty `arch` means.
 func Default() Config {
 	return Config{
-		Layers:    2,
-		Width:     64,
-		Heads:     2,
-		Context:   64,
-		Norm:      variant.New("norm", norms, "rmsnorm"),
-		Attention: variant.New("attention", attentions, "softmax"),
-		KVBias:    variant.New("kv_bias", kvBiases, "none"),
-		Gate:      variant.New("gate", gates, "none"),
-		MLP:       variant.New("mlp", mlps, "gelu"),
-		Position:  variant.New("position", positions, "rope"),
-		Init:      Init{Std: 0.02},
+		Layers:        2,
+		Width:         64,
+		Heads:         2,
+		Context:       64,
+		Norm:          variant.New("norm", norms, "rmsnorm"),
+		NormPlacement: variant.New("norm placement", placements, "pre"),
+		Attention:     AttentionConfig{Slot: variant.New("attention", attentions, "softmax")},
+		KVBias:        variant.New("kv_bias", kvBiases, "none"),
+		Gate:          variant.New("gate", gates, "none"),
+		MLP:           MLPConfig{Slot: variant.New("mlp", mlps, "gelu")},
+		Position:      variant.New("position", positions, "rope"),
+		Block:         variant.New("block", blocks, "sequential"),
+		Init:          Init{Slot: variant.New("init", initialisers, "normal"), Std: 0.02},
 	}
 }
 
@@ -64,33 +93,64 @@ func (c Config) Validate() error {
 	switch {
 	case c.Vocab < 0:
 		return variant.Errorf("arch.vocab", "must not be negative, is %d; 0 takes the data source's", c.Vocab)
+	case c.Registers < 0:
+		return variant.Errorf("arch.registers", "must not be negative, is %d", c.Registers)
 	case c.Width%c.Heads != 0:
-		return variant.Errorf("arch.heads", "must divide arch.width (%d), is %d; try %d", c.Width, c.Heads, c.nearestHeads())
+		return variant.Errorf("arch.heads", "must divide arch.width (%d), is %d; try %d", c.Width, c.Heads, divisor(c.Width, c.Heads))
+	case c.KVHeads < 0:
+		return variant.Errorf("arch.kv_heads", "must not be negative, is %d; 0 is as many as arch.heads", c.KVHeads)
+	case c.Heads%c.kvHeads() != 0:
+		return variant.Errorf("arch.kv_heads", "must divide arch.heads (%d), is %d; try %d", c.Heads, c.KVHeads, divisor(c.Heads, c.KVHeads))
 	case !(c.Init.Std > 0) || math.IsInf(c.Init.Std, 0):
 		return variant.Errorf("arch.init.std", "must be a positive number, is %v", strconv.FormatFloat(c.Init.Std, 'g', -1, 64))
 	}
 	for _, slot := range []struct {
 		key      string
+		params   any
 		validate func(Config) error
 	}{
-		{"norm", c.Norm.Value.Validate}, {"attention", c.Attention.Value.Validate}, {"kv_bias", c.KVBias.Value.Validate},
-		{"gate", c.Gate.Value.Validate}, {"mlp", c.MLP.Value.Validate}, {"position", c.Position.Value.Validate},
+		{"norm", c.Norm.Value, c.Norm.Value.Validate},
+		{"norm_placement", c.NormPlacement.Value, c.NormPlacement.Value.Validate},
+		{"attention", c.Attention.Value, c.Attention.Value.Validate},
+		{"kv_bias", c.KVBias.Value, c.KVBias.Value.Validate},
+		{"mlp", c.MLP.Value, c.MLP.Value.Validate},
+		{"gate", c.Gate.Value, c.Gate.Value.Validate},
+		{"position", c.Position.Value, c.Position.Value.Validate},
+		{"block", c.Block.Value, c.Block.Value.Validate},
+		{"init", c.Init.Value, c.Init.Value.Validate},
 	} {
-		if err := slot.validate(c); err != nil {
+		err := variant.CheckEnums(slot.params)
+		if err == nil {
+			err = slot.validate(c)
+		}
+		if err != nil {
 			return variant.Within("arch."+slot.key, err)
 		}
 	}
 	return nil
 }
 
-// nearestHeads is the largest divisor of the width that is at most the number of heads asked for.
-func (c Config) nearestHeads() int {
-	heads := min(c.Heads, c.Width)
-	for c.Width%heads != 0 {
-		heads--
+// divisor is the largest divisor of n that is at most the number asked for.
+func divisor(n, asked int) int {
+	d := min(asked, n)
+	for n%d != 0 {
+		d--
 	}
-	return heads
+	return d
 }
+
+func (c Config) kvHeads() int {
+	if c.KVHeads == 0 {
+		return c.Heads
+	}
+	return c.KVHeads
+}
+
+// headWidth is the number of channels of a head.
+func (c Config) headWidth() int { return c.Width / c.Heads }
+
+// positions is how many places attention sees: the registers and the sequence.
+func (c Config) positions() int { return c.Registers + c.Context }
 
 // parameterless is embedded in variants that have no settings to check.
 type parameterless struct{}

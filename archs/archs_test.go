@@ -38,7 +38,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{"arch.position.theta", func(c *Config) { c.Position.Value.(*RoPE).Theta = -1 }},
 		{"arch.gate.granularity", func(c *Config) {
 			_ = c.Gate.Choose("g1")
-			c.Gate.Value.(*G1).Granularity = "elementwse"
+			c.Gate.Value.(*LearnedGate).Granularity = "elementwse"
 		}},
 	} {
 		c := Default()

@@ -3,6 +3,7 @@ package archs
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"gorgonia.org/gorgonia"
 
@@ -12,9 +13,11 @@ import (
 
 // builder writes a model down. Without a context it only declares: it collects the parameters and makes no graph.
 type builder struct {
-	config     Config
-	B, T, D, H int // batch, context, width, heads
-	layer      int // of the block being written; -1 outside
+	config   Config
+	B, T, P  int // batch, context, positions that attention sees: registers and context
+	D        int // width
+	H, KV, E int // heads, heads of keys and values, width of a head
+	layer    int // of the block being written; -1 outside
 
 	params []Param // declared so far
 
@@ -26,7 +29,7 @@ type builder struct {
 	sites   []Site
 }
 
-// node is a value in the graph; its zero is a value of a declaring builder.
+// node is a value in the graph; its zero is a value of a declaring builder, or an absent one.
 type node struct {
 	*gorgonia.Node
 	param int // index of a parameter
@@ -43,146 +46,142 @@ func must[T any](value T, err error) T {
 }
 
 func newBuilder(c Config) *builder {
-	return &builder{config: c, T: c.Context, D: c.Width, H: c.Heads, layer: -1, wanted: make(map[string]bool)}
+	return &builder{config: c, T: c.Context, P: c.positions(), D: c.Width, H: c.Heads, KV: c.kvHeads(), E: c.headWidth(), layer: -1, wanted: make(map[string]bool)}
 }
 
-// model is the whole network, pre-norm and without biases: tokens [B*T] to logits [B*T, V].
-func (b *builder) model() *gorgonia.Node {
+// model is the whole network: tokens [B*T] to logits [B*T, V]. Between the embedding and the last block the stream has B*P
+// rows, of each sequence first the registers.
+func (b *builder) model() node {
 	c := b.config
-	embedding := b.param("embedding", "embedding", normal, c.Vocab, b.D)
-	x := b.embed(embedding)
+	embedding := b.param("embedding", "embedding", weights, c.Vocab, b.D)
+	x := b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.Embedding(embedding.Node, b.tokens) })
 	if c.EmbedProj {
 		x = b.linear(x, b.param("embed_proj.in", "matrix", orthogonal, b.D, b.D))
 	}
+	x = c.Norm.Value.embed(b, x)
 	x = c.Position.Value.embed(b, x)
+	if c.Registers > 0 {
+		first, tokens := b.param("registers", "embedding", weights, c.Registers, b.D), x
+		x = b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.Prepend(first.Node, tokens.Node, b.T) })
+	}
 	for b.layer = range c.Layers {
-		x = b.block(x)
+		b.site("resid_pre", x, b.D)
+		x = c.Block.Value.apply(b, fmt.Sprintf("blocks.%d", b.layer), x)
+		b.site("resid_post", x, b.D)
 	}
 	b.layer = -1
-	x = c.Norm.Value.apply(b, "final_norm", x)
+	if c.Registers > 0 {
+		x = b.tail(x, b.D)
+		b.P = b.T
+	}
+	x = c.NormPlacement.Value.final(b, x)
 	if c.EmbedProj {
 		x = b.linear(x, b.param("embed_proj.out", "matrix", orthogonal, b.D, b.D))
 	}
 	head := embedding
 	if !c.Tied {
-		head = b.param("head", "head", normal, c.Vocab, b.D)
+		head = b.param("head", "head", weights, c.Vocab, b.D)
 	}
-	return b.linear(x, head).Node
+	logits := b.linear(x, head)
+	b.site("logits", logits, c.Vocab)
+	return logits
 }
 
-// block is one layer of the stream x [B*T, D].
-func (b *builder) block(x node) node {
-	name := fmt.Sprintf("blocks.%d", b.layer)
-	c := b.config
-	x = b.add(x, c.Attention.Value.apply(b, name+".attn", c.Norm.Value.apply(b, name+".attn.norm", x)))
-	x = b.add(x, c.MLP.Value.apply(b, name+".mlp", c.Norm.Value.apply(b, name+".mlp.norm", x)))
-	b.site("resid_post", x.Node, b.B, b.T, b.D)
+// norm is the configured norm; its parameters' names begin with name.
+func (b *builder) norm(name string, x node) node {
+	x = b.config.Norm.Value.apply(b, name, strings.HasSuffix(name, ".attn.norm"), x)
+	for _, at := range normSites {
+		if strings.HasSuffix(name, at.end) {
+			b.site(at.site, x, b.D)
+		}
+	}
 	return x
 }
 
 // param declares a parameter, or finds it among the weights.
 func (b *builder) param(name, kind string, first draw, shape ...int) node {
+	return b.declare(Param{Name: name, Layer: b.layer, Shape: shape, Kind: kind, draw: first})
+}
+
+func (b *builder) declare(p Param) node {
 	i := len(b.params)
-	b.params = append(b.params, Param{Name: name, Layer: b.layer, Shape: shape, Kind: kind, draw: first})
+	b.params = append(b.params, p)
 	if b.ctx == nil {
 		return node{param: i}
 	}
-	if i >= len(b.weights.params) || b.weights.params[i].Name != name || !slices.Equal(b.weights.params[i].Shape, shape) {
-		panic(failure{fmt.Errorf("the weights have no parameter %s of shape %v at place %d", name, shape, i)})
+	if i >= len(b.weights.params) || b.weights.params[i].Name != p.Name || !slices.Equal(b.weights.params[i].Shape, p.Shape) {
+		panic(failure{fmt.Errorf("the weights have no parameter %s of shape %v at place %d", p.Name, p.Shape, i)})
 	}
-	leaf := b.ctx.Leaf(name, b.weights.Value(i), shape...)
+	leaf := b.ctx.Leaf(p.Name, b.weights.Value(i), p.Shape...)
 	b.leaves = append(b.leaves, leaf)
 	return node{leaf, i}
 }
 
-// weight is a matrix [out, in] drawn from N(0, std^2).
+// weight is a matrix [out, in] of a block.
 func (b *builder) weight(name string, out, in int) node {
-	return b.param(name, "matrix", normal, out, in)
+	return b.param(name, "matrix", weights, out, in)
 }
 
-func (b *builder) embed(w node) node {
+// residual is a weight whose product is added to the stream.
+func (b *builder) residual(name string, out, in int) node {
+	return b.declare(Param{Name: name, Layer: b.layer, Shape: []int{out, in}, Kind: "matrix", draw: weights, residual: true})
+}
+
+func (b *builder) ones(name, kind string, n int) node { return b.param(name, kind, constant(1), n) }
+
+func (b *builder) zeros(name string, n int) node { return b.param(name, "vector", constant(0), n) }
+
+// op applies an op, unless the builder only declares.
+func (b *builder) op(apply func(*ops.Context) (*gorgonia.Node, error)) node {
 	if b.ctx == nil {
 		return node{}
 	}
-	return node{Node: must(b.ctx.Embedding(w.Node, b.tokens))}
-}
-
-func (b *builder) addPositions(x, p node) node {
-	if b.ctx == nil {
-		return node{}
-	}
-	return node{Node: must(b.ctx.AddPositions(x.Node, p.Node))}
+	return node{Node: must(apply(b.ctx))}
 }
 
 func (b *builder) linear(x, w node) node { return b.linears(x, w) }
 
 // linears is the product with several weights that were declared one after the other, side by side.
 func (b *builder) linears(x node, weights ...node) node {
-	if b.ctx == nil {
-		return node{}
-	}
-	var leaves []*gorgonia.Node
-	for _, w := range weights {
-		leaves = append(leaves, w.Node)
-	}
-	return node{Node: must(b.ctx.Linear(x.Node, b.weights.span(weights[0].param, len(weights)), leaves...))}
+	return b.op(func(c *ops.Context) (*gorgonia.Node, error) {
+		return c.Linear(x.Node, b.weights.span(weights[0].param, len(weights)), leaves(weights)...)
+	})
 }
 
-func (b *builder) rmsnorm(x, gain node, eps float64) node {
-	if b.ctx == nil {
-		return node{}
+// bias adds biases that were declared one after the other, side by side; none leaves x.
+func (b *builder) bias(x node, biases ...node) node {
+	if len(biases) == 0 {
+		return x
 	}
-	return node{Node: must(b.ctx.RMSNorm(x.Node, gain.Node, float32(eps)))}
+	return b.op(func(c *ops.Context) (*gorgonia.Node, error) {
+		return c.Bias(x.Node, b.weights.span(biases[0].param, len(biases)), leaves(biases)...)
+	})
 }
 
-// attend is attention over qkv [R, 3D], with its pattern where that is wanted.
-func (b *builder) attend(qkv node, bias []node) node {
-	if b.ctx == nil {
-		return node{}
+func leaves(nodes []node) (all []*gorgonia.Node) {
+	for _, n := range nodes {
+		all = append(all, n.Node)
 	}
-	a := compute.Attention{B: b.B, T: b.T, H: b.H, E: b.D / b.H, KVBias: len(bias) > 0}
-	b.config.Position.Value.rotate(&a)
-	var leaves []*gorgonia.Node
-	for _, p := range bias {
-		leaves = append(leaves, p.Node)
-	}
-	if b.wanted["attn.pattern"] {
-		b.site("attn.pattern", must(b.ctx.AttendPattern(a, qkv.Node, leaves...)), a.B, a.H, a.T, a.Keys())
-	}
-	return node{Node: must(b.ctx.Attend(a, qkv.Node, leaves...))}
+	return all
 }
 
-// gate is y sigmoid(scores), with the scores where they are wanted.
-func (b *builder) gate(y, scores node) node {
-	if b.ctx == nil {
-		return node{}
-	}
-	gated := must(b.ctx.Gate(y.Node, scores.Node))
-	if b.wanted["attn.gate"] {
-		shape := scores.Shape()
-		b.site("attn.gate", must(b.ctx.Side(gated, shape...)), shape...)
-	}
-	return node{Node: gated}
+func (b *builder) join(q, k, v node) node {
+	return b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.Join(q.Node, k.Node, v.Node) })
+}
+
+// tail leaves the registers' rows out of x [B*P, width].
+func (b *builder) tail(x node, width int) node {
+	return b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.Tail(x.Node, b.P-b.T, b.P, width) })
 }
 
 func (b *builder) activate(f compute.Activation, x node) node {
-	if b.ctx == nil {
-		return node{}
-	}
-	return node{Node: must(b.ctx.Activate(f, x.Node))}
+	return b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.Activate(f, x.Node) })
+}
+
+func (b *builder) combine(x, s node, over compute.Broadcast, add bool) node {
+	return b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.Combine(x.Node, s.Node, over, add) })
 }
 
 func (b *builder) add(x, y node) node {
-	if b.ctx == nil {
-		return node{}
-	}
-	return node{Node: must(b.ctx.Add(x.Node, y.Node))}
-}
-
-// site notes where activations are read.
-func (b *builder) site(name string, at *gorgonia.Node, shape ...int) {
-	if b.ctx == nil || !b.wanted[name] {
-		return
-	}
-	b.sites = append(b.sites, Site{Layer: b.layer, Name: name, Node: at, Value: must(b.ctx.Buffer(at)), Shape: shape})
+	return b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.Add(x.Node, y.Node) })
 }

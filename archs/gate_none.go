@@ -3,4 +3,6 @@ package archs
 // NoGate passes attention on.
 type NoGate struct{ parameterless }
 
-func (*NoGate) apply(_ *builder, _ string, _, y node) node { return y }
+func (*NoGate) place() string                                     { return "" }
+func (*NoGate) apply(_ *builder, _ string, _, y node, _ int) node { return y }
+func (*NoGate) narrows(Config) int                                { return 0 }

@@ -4,50 +4,135 @@ import (
 	"math"
 
 	"github.com/outcrop-lab/outcrop/rng"
+	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// draw fills a parameter of that shape with its first values.
-type draw func(values []float32, shape []int, std float64, r rng.Stream)
+// Initialiser draws the weights: matrices, embeddings and KV biases.
+type Initialiser interface {
+	// Validate returns a *variant.Error with a key below `arch.init`.
+	Validate(Config) error
+	draw(values []float32, p Param, c Config, r rng.Stream)
+}
 
-func ones(values []float32, _ []int, _ float64, _ rng.Stream) {
+var initialisers = variant.Registry[Initialiser]{
+	"normal": {New: func() Initialiser { return &Normal{} }, Formula: "N(0, std^2)"},
+	"layer_index": {New: func() Initialiser { return &LayerIndex{} },
+		Formula: "N(0, std^2/l) in block l, counted from 1; N(0, std^2) elsewhere", Source: "2503.22329"},
+	"gpt2": {New: func() Initialiser { return &GPT2{} },
+		Formula: "N(0, std^2/(2 layers)) for attn.out and mlp.down, N(0, std^2) elsewhere", Source: "GPT-2"},
+	"orthogonal": {New: func() Initialiser { return &Orthogonal{} },
+		Formula: "matrices of the blocks with orthonormal rows or columns, N(0, std^2) elsewhere", Source: "1312.6120"},
+	"fan_in": {New: func() Initialiser { return &FanIn{} },
+		Formula: "matrices and head uniform in +-1/sqrt(fan_in), N(0, std^2) elsewhere", Source: "2410.13835"},
+}
+
+// Normal draws from N(0, std^2).
+type Normal struct{ parameterless }
+
+func (*Normal) draw(values []float32, _ Param, c Config, r rng.Stream) {
+	gaussian(values, c.Init.Std, r)
+}
+
+// LayerIndex divides the standard deviation of a block's matrices by sqrt(layer), counted from 1 (arXiv 2503.22329).
+type LayerIndex struct{ parameterless }
+
+func (*LayerIndex) draw(values []float32, p Param, c Config, r rng.Stream) {
+	std := c.Init.Std
+	if p.Layer >= 0 && p.Kind == "matrix" {
+		std /= math.Sqrt(float64(p.Layer + 1))
+	}
+	gaussian(values, std, r)
+}
+
+// GPT2 divides the standard deviation of the two matrices of a block that end in the stream by sqrt(2 layers), the number
+// of such matrices.
+type GPT2 struct{ parameterless }
+
+func (*GPT2) draw(values []float32, p Param, c Config, r rng.Stream) {
+	std := c.Init.Std
+	if p.residual {
+		std /= math.Sqrt(float64(2 * c.Layers))
+	}
+	gaussian(values, std, r)
+}
+
+// Orthogonal makes each matrix of the blocks one with orthonormal rows, or columns where those are fewer (arXiv 1312.6120).
+type Orthogonal struct{ parameterless }
+
+func (*Orthogonal) draw(values []float32, p Param, c Config, r rng.Stream) {
+	if p.Layer < 0 || p.Kind != "matrix" {
+		gaussian(values, c.Init.Std, r)
+		return
+	}
+	orthogonal(values, p, c, r)
+}
+
+// FanIn draws each matrix and the head from the uniform distribution on +-1/sqrt(fan_in), as arXiv 2410.13835 does with
+// embeddings and positions of std 1.
+type FanIn struct{ parameterless }
+
+func (*FanIn) draw(values []float32, p Param, c Config, r rng.Stream) {
+	if p.Kind != "matrix" && p.Kind != "head" {
+		gaussian(values, c.Init.Std, r)
+		return
+	}
+	random, bound := r.Rand(), 1/math.Sqrt(float64(p.Shape[1]))
 	for i := range values {
-		values[i] = 1
+		values[i] = float32(bound * (2*random.Float64() - 1))
 	}
 }
 
-// normal draws from N(0, std^2).
-func normal(values []float32, _ []int, std float64, r rng.Stream) {
+// draw fills a parameter with its first values.
+type draw func(values []float32, p Param, c Config, r rng.Stream)
+
+// weights draws as the configuration says.
+func weights(values []float32, p Param, c Config, r rng.Stream) { c.Init.Value.draw(values, p, c, r) }
+
+func constant(x float64) draw {
+	return func(values []float32, _ Param, _ Config, _ rng.Stream) {
+		for i := range values {
+			values[i] = float32(x)
+		}
+	}
+}
+
+func gaussian(values []float32, std float64, r rng.Stream) {
 	random := r.Rand()
 	for i := range values {
 		values[i] = float32(std * random.NormFloat64())
 	}
 }
 
-// orthogonal draws a square matrix whose rows are orthonormal: Gram-Schmidt, twice over, on a Gaussian matrix, which is
-// uniform over the orthogonal matrices. std plays no part.
-func orthogonal(values []float32, shape []int, _ float64, r rng.Stream) {
-	n := shape[1]
+// orthogonal draws a matrix whose rows, or columns where those are fewer, are orthonormal: Gram-Schmidt, twice over, on a
+// Gaussian matrix, which is uniform over the orthogonal matrices.
+func orthogonal(values []float32, p Param, _ Config, r rng.Stream) {
+	count, n := p.Shape[0], p.Shape[1]
+	at := func(i, j int) int { return i*n + j }
+	if count > n {
+		at = func(i, j int) int { return j*p.Shape[1] + i }
+		count, n = n, count
+	}
 	random := r.Rand()
-	rows := make([][]float64, shape[0])
-	for i := range rows {
-		row := make([]float64, n)
-		for j := range row {
-			row[j] = random.NormFloat64()
+	vectors := make([][]float64, count)
+	for i := range vectors {
+		v := make([]float64, n)
+		for j := range v {
+			v[j] = random.NormFloat64()
 		}
 		for range 2 {
-			for _, other := range rows[:i] {
-				overlap := dot(row, other)
-				for j := range row {
-					row[j] -= overlap * other[j]
+			for _, other := range vectors[:i] {
+				overlap := dot(v, other)
+				for j := range v {
+					v[j] -= overlap * other[j]
 				}
 			}
 		}
-		norm := math.Sqrt(dot(row, row))
-		for j := range row {
-			row[j] /= norm
-			values[i*n+j] = float32(row[j])
+		norm := math.Sqrt(dot(v, v))
+		for j := range v {
+			v[j] /= norm
+			values[at(i, j)] = float32(v[j])
 		}
-		rows[i] = row
+		vectors[i] = v
 	}
 }
 

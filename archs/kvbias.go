@@ -2,15 +2,27 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/variant"
 
-// KVBias is a learned key and value that every query sees.
+// KVBias is a learned key and value that every query sees, in an extra slot before the sequence, after RoPE and out of
+// ALiBi's reach.
 type KVBias interface {
 	// Validate returns a *variant.Error with a key below `arch.kv_bias`.
 	Validate(Config) error
-	// params is empty, or k' and v', each [H*E]; the names begin with name.
-	params(b *builder, name string) []node
+	// params is k' and v', each [KV*E], or nothing; the names begin with name.
+	params(b *builder, name string) (k, v node)
 }
 
 var kvBiases = variant.Registry[KVBias]{
-	"none": {New: func() KVBias { return &NoKVBias{} }},
-	"kv":   {New: func() KVBias { return &LearnedKVBias{} }},
+	"none": {New: func() KVBias { return &NoKVBias{} }, Formula: "no extra slot"},
+	"kv": {New: func() KVBias { return &LearnedKVBias{} },
+		Formula: "softmax(q [K k']^T / sqrt(E)) [V; v'], k' and v' learned per head", Source: "2402.17762"},
+	"k": {New: func() KVBias { return &LearnedKBias{} },
+		Formula: "softmax(q [K k']^T / sqrt(E)) [V; 0], k' learned per head", Source: "2410.10781"},
+}
+
+// free refuses an attention that has an extra slot already.
+func free(c Config) error {
+	if c.Attention.Value.extra() {
+		return variant.Errorf("name", "arch.attention %s takes the extra slot itself; take kv_bias none, or attention softmax", c.Attention.Name)
+	}
+	return nil
 }

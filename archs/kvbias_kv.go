@@ -1,11 +1,13 @@
 package archs
 
-// LearnedKVBias is one extra position with a learned key and value in each head, taken after RoPE (arXiv 2402.17762).
-type LearnedKVBias struct{ parameterless }
+// LearnedKVBias is one extra position with a learned key and value in each head (arXiv 2402.17762).
+type LearnedKVBias struct{}
 
-func (*LearnedKVBias) params(b *builder, name string) []node {
-	return []node{
-		b.param(name+".k_bias", "vector", normal, b.D),
-		b.param(name+".v_bias", "vector", normal, b.D),
-	}
+// Validate implements KVBias.
+func (*LearnedKVBias) Validate(c Config) error { return free(c) }
+
+func (*LearnedKVBias) params(b *builder, name string) (k, v node) {
+	k = b.param(name+".k_bias", "vector", weights, b.KV*b.E)
+	v = b.param(name+".v_bias", "vector", weights, b.KV*b.E)
+	return k, v
 }

@@ -3,4 +3,4 @@ package archs
 // NoKVBias adds no position.
 type NoKVBias struct{ parameterless }
 
-func (*NoKVBias) params(*builder, string) []node { return nil }
+func (*NoKVBias) params(*builder, string) (k, v node) { return node{}, node{} }

@@ -3,6 +3,7 @@ package archs
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -20,15 +21,6 @@ type Shape struct {
 	Tokens int
 }
 
-// Site is a place in the network where activations are read.
-type Site struct {
-	Layer int
-	Name  string // one of Sites
-	Node  *gorgonia.Node
-	Value compute.Buffer
-	Shape []int
-}
-
 // Model is a built graph: its inputs, its results and how to run it.
 type Model struct {
 	Graph *gorgonia.ExprGraph
@@ -42,12 +34,6 @@ type Model struct {
 	program *ops.Program
 }
 
-var sites = []string{"attn.gate", "attn.pattern", "resid_post"}
-
-// Sites lists the names of the sites: resid_post [B,T,D], the stream after a block; attn.pattern [B,H,T,Keys]; attn.gate
-// [B*T,H] or [B*T,H*E], the gate's scores.
-func Sites() []string { return sites }
-
 // Build makes the graph over the given weights, which may be another device's of the same kind and must be those of c.
 // Of the sites asked for, the model has those that its variants have.
 func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (m *Model, err error) {
@@ -59,11 +45,7 @@ func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (
 	}
 	b := newBuilder(c)
 	for _, name := range wanted {
-		known := false
-		for _, site := range sites {
-			known = known || site == name
-		}
-		if !known {
+		if !slices.Contains(sites, name) {
 			return nil, fmt.Errorf("archs: %w", variant.Unknown("site", name, sites))
 		}
 		b.wanted[name] = true
@@ -80,7 +62,7 @@ func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (
 	b.B, b.weights, b.ctx = s.Batch, w, ops.NewContext(dev)
 	m = &Model{Graph: b.ctx.Graph(), Tokens: dev.AllocInts(b.B * b.T), Targets: dev.AllocInts(b.B * b.T)}
 	b.tokens = m.Tokens
-	logits := b.model()
+	logits := b.model().Node
 	loss := must(b.ctx.CrossEntropy(logits, m.Targets, 1/float32(s.Tokens)))
 	if len(b.leaves) != len(w.params) {
 		return nil, errors.New("archs: the weights are those of another architecture")

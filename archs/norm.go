@@ -2,15 +2,37 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/variant"
 
-// Norm is what stands before each sub-layer and before the head.
+// Norm is what stands before each sub-layer and before the head, or where `norm_placement` puts it.
 type Norm interface {
 	// Validate returns a *variant.Error with a key below `arch.norm`.
 	Validate(Config) error
-	// apply normalises x [R, D]; its parameters' names begin with name.
-	apply(b *builder, name string, x node) node
+	// apply normalises x [R, D]; its parameters' names begin with name. attention tells the attention's norm from others.
+	apply(b *builder, name string, attention bool, x node) node
+	// embed acts on the embedded tokens x [R, D].
+	embed(b *builder, x node) node
 }
 
 var norms = variant.Registry[Norm]{
-	"rmsnorm": {New: func() Norm { return &RMSNorm{Eps: 1e-6} }},
-	"ssnorm":  {New: func() Norm { return &SSNorm{Eps: 1e-6} }},
+	"rmsnorm": {New: func() Norm { return &RMSNorm{Eps: 1e-6} },
+		Formula: "g x / sqrt(mean(x^2) + eps), g per channel", Source: "1910.07467"},
+	"ssnorm": {New: func() Norm { return &SSNorm{Eps: 1e-6} },
+		Formula: "g x / sqrt(mean(x^2) + eps), one g", Source: "2506.19697"},
+	"layernorm": {New: func() Norm { return &LayerNorm{Eps: 1e-5, Bias: true} },
+		Formula: "g (x - mean(x)) / sqrt(var(x) + eps) + b", Source: "1607.06450"},
+	"dyt": {New: func() Norm { return &DyT{Beta: true} },
+		Formula: "g tanh(a x) + b, one a", Source: "2503.10622"},
+	"none": {New: func() Norm { return &NoNorm{} }, Formula: "x"},
+}
+
+// unscaled is embedded in norms that leave the embedding as it is.
+type unscaled struct{}
+
+func (unscaled) embed(_ *builder, x node) node { return x }
+
+// positive reports a number that is not above zero.
+func positive(key string, x float64) error {
+	if !(x > 0) {
+		return variant.Errorf(key, "must be above 0, is %g", x)
+	}
+	return nil
 }

@@ -1,24 +1,30 @@
 package archs
 
-import "github.com/outcrop-lab/outcrop/variant"
+import (
+	"gorgonia.org/gorgonia"
+
+	"github.com/outcrop-lab/outcrop/ops"
+)
 
 // RMSNorm is g x / sqrt(mean(x^2) + eps), with a gain per channel (arXiv 1910.07467).
 type RMSNorm struct {
-	Eps float64 `json:"eps"`
+	unscaled
+	Eps float64 `json:"eps" doc:"added to the mean square"`
 }
 
 // Validate implements Norm.
 func (n *RMSNorm) Validate(Config) error { return positive("eps", n.Eps) }
 
-func (n *RMSNorm) apply(b *builder, name string, x node) node {
-	gain := b.param(name+".gain", "vector", ones, b.D)
-	return b.rmsnorm(x, gain, n.Eps)
+func (n *RMSNorm) apply(b *builder, name string, _ bool, x node) node {
+	return b.rmsnorm(x, b.ones(name+".gain", "vector", b.D), n.Eps)
 }
 
-// positive reports a number that is not above zero.
-func positive(key string, x float64) error {
-	if !(x > 0) {
-		return variant.Errorf(key, "must be above 0, is %g", x)
-	}
-	return nil
+func (b *builder) rmsnorm(x, gain node, eps float64) node {
+	return b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.RMSNorm(x.Node, gain.Node, float32(eps)) })
+}
+
+// headNorm is the RMSNorm of QK-norm: of each head alone, with eps 1e-6.
+func (b *builder) headNorm(name string, x node) node {
+	gain := b.ones(name+".gain", "vector", b.E)
+	return b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.RMSNormHeads(x.Node, gain.Node, 1e-6) })
 }

@@ -14,6 +14,8 @@ type Param struct {
 	Shape []int // weights are [out, in]
 	Kind  string
 	draw  draw
+	// residual tells a matrix whose product is added to the stream.
+	residual bool
 }
 
 // Size is the number of entries.
@@ -58,7 +60,7 @@ func NewWeights(c Config, dev compute.Device, r rng.Stream) (*Weights, error) {
 	w.arena = dev.Alloc(w.start[len(params)])
 	for i, p := range params {
 		values := make([]float32, p.Size())
-		p.draw(values, p.Shape, c.Init.Std, r.Named(p.Name))
+		p.draw(values, p, c, r.Named(p.Name))
 		dev.Upload(w.Value(i), values)
 	}
 	return w, nil

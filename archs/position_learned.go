@@ -1,12 +1,18 @@
 package archs
 
-import "github.com/outcrop-lab/outcrop/compute"
+import (
+	"gorgonia.org/gorgonia"
 
-// Learned adds a learned vector per position to the embedded tokens.
+	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/ops"
+)
+
+// Learned adds a learned vector per position to the embedded tokens; registers have none.
 type Learned struct{ parameterless }
 
 func (*Learned) embed(b *builder, x node) node {
-	return b.addPositions(x, b.param("positions", "embedding", normal, b.T, b.D))
+	p := b.param("positions", "embedding", weights, b.T, b.D)
+	return b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.AddPositions(x.Node, p.Node) })
 }
 
-func (*Learned) rotate(*compute.Attention) {}
+func (*Learned) turn(Config, *compute.Attention) {}

@@ -4,7 +4,7 @@ import (
 	"hash"
 	"hash/fnv"
 	"math"
-	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/chewxy/hm"
@@ -14,23 +14,25 @@ import (
 
 // reference is the transformer again, in float64, of stock gorgonia ops alone: products, elementwise arithmetic, exp,
 // log, square root, transposition. Whatever broadcasts is a product with a constant matrix; whatever a row of leaves
-// covers is a leaf repeated by rows, whose gradient is summed by rows afterwards.
+// covers is a leaf repeated by rows, whose gradient is summed by rows afterwards. The variants' formulas stand in the
+// slots' own tests, by the names of their registries.
 type reference struct {
-	t      *testing.T
-	c      Config
-	g      *gorgonia.ExprGraph
-	B, T   int
-	R      int // rows, B*T
-	D, H   int
-	E      int // width of a head
-	values map[string][]float64
-	leaves map[string]*gorgonia.Node
-	order  []string
-	count  int
+	t         *testing.T
+	c         Config
+	g         *gorgonia.ExprGraph
+	B, T, P   int // batch, context, positions with registers
+	R         int // rows of the stream, B*P
+	D, E      int
+	H, KV     int
+	values    map[string][]float64
+	leaves    map[string]*gorgonia.Node
+	order     []string
+	constants int
 }
 
-// gradient is that of one parameter, and the size to which an error in it is compared: its largest entry. A gain that is
-// a single number sums terms of either sign, which may cancel to anything; its size is that of its largest term.
+// gradient is that of one parameter, and the size to which an error in it is compared: its largest entry. A parameter that
+// serves many rows sums a term of each, of either sign, which may cancel to anything (the gradient of a bias of the keys
+// is 0); its size is that of its largest term, if that is larger.
 type gradient struct {
 	entries []float64
 	size    float64
@@ -39,14 +41,8 @@ type gradient struct {
 // referenceLoss computes the loss, and the gradients by parameter name if asked, of float64 parameters.
 func referenceLoss(t *testing.T, c Config, batch int, values map[string][]float64, tokens, targets []int32, divisor int, grads bool) (float64, map[string]gradient) {
 	t.Helper()
-	r := &reference{t: t, c: c, g: gorgonia.NewGraph(), B: batch, T: c.Context, R: batch * c.Context, D: c.Width, H: c.Heads, E: c.Width / c.Heads,
-		values: values, leaves: make(map[string]*gorgonia.Node)}
-	r.knows("norm", c.Norm.Name, "rmsnorm", "ssnorm") // they differ in how many numbers the gain has
-	r.knows("attention", c.Attention.Name, "softmax")
-	r.knows("gate", c.Gate.Name, "none", "g1")
-	r.knows("kv_bias", c.KVBias.Name, "none", "kv")
-	r.knows("position", c.Position.Name, "rope", "learned")
-	r.knows("mlp", c.MLP.Name, "gelu", "relu")
+	r := &reference{t: t, c: c, g: gorgonia.NewGraph(), B: batch, T: c.Context, P: c.positions(), R: batch * c.positions(), D: c.Width, E: c.headWidth(),
+		H: c.Heads, KV: c.kvHeads(), values: values, leaves: make(map[string]*gorgonia.Node)}
 	loss := r.loss(tokens, targets, divisor)
 	var gradients gorgonia.Nodes
 	if grads {
@@ -76,9 +72,7 @@ func referenceLoss(t *testing.T, c Config, batch int, values map[string][]float6
 		folded := gradient{entries: make([]float64, len(values[name]))}
 		for j, x := range data { // a leaf that was repeated by rows, or a scalar everywhere, is summed
 			folded.entries[j%len(folded.entries)] += x
-			if len(folded.entries) == 1 {
-				folded.size = max(folded.size, math.Abs(x))
-			}
+			folded.size = max(folded.size, math.Abs(x))
 		}
 		for _, x := range folded.entries {
 			folded.size = max(folded.size, math.Abs(x))
@@ -91,20 +85,22 @@ func referenceLoss(t *testing.T, c Config, batch int, values map[string][]float6
 	return lossValue.Data().(float64), out
 }
 
-// knows fails a variant that has no float64 formula here yet.
-func (r *reference) knows(slot, name string, known ...string) {
-	r.t.Helper()
-	if !slices.Contains(known, name) {
-		r.t.Fatalf("the reference has no %s %q: write its formula in stock ops", slot, name)
-	}
-}
-
 func (r *reference) must(n *gorgonia.Node, err error) *gorgonia.Node {
 	r.t.Helper()
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return n
+}
+
+// formula finds a variant's, or fails.
+func formula[T any](r *reference, slot string, known map[string]T, name string) T {
+	r.t.Helper()
+	f, ok := known[name]
+	if !ok {
+		r.t.Fatalf("the reference has no %s %q: write its formula in stock ops", slot, name)
+	}
+	return f
 }
 
 func (r *reference) matrix(rows, cols int, at func(i, j int) float64) *gorgonia.Node {
@@ -114,17 +110,26 @@ func (r *reference) matrix(rows, cols int, at func(i, j int) float64) *gorgonia.
 			data[i*cols+j] = at(i, j)
 		}
 	}
-	r.count++
-	return gorgonia.NewMatrix(r.g, tensor.Float64, gorgonia.WithShape(rows, cols), gorgonia.WithName(string(rune('A'+r.count%26))+string(rune(0x4e00+r.count))),
+	r.constants++
+	return gorgonia.NewMatrix(r.g, tensor.Float64, gorgonia.WithShape(rows, cols), gorgonia.WithName("c"+strconv.Itoa(r.constants)),
 		gorgonia.WithValue(tensor.New(tensor.WithShape(rows, cols), tensor.WithBacking(data))))
+}
+
+// where is a matrix of ones where a condition holds.
+func (r *reference) where(rows, cols int, holds func(i, j int) bool) *gorgonia.Node {
+	return r.matrix(rows, cols, func(i, j int) float64 { return map[bool]float64{true: 1}[holds(i, j)] })
 }
 
 // leaf is a parameter, repeated until it fills [rows, cols].
 func (r *reference) leaf(name string, rows, cols int) *gorgonia.Node {
+	r.t.Helper()
 	if n, ok := r.leaves[name]; ok {
 		return n
 	}
 	v := r.values[name]
+	if len(v) == 0 {
+		r.t.Fatalf("the model has no parameter %s", name)
+	}
 	n := r.matrix(rows, cols, func(i, j int) float64 { return v[(i*cols+j)%len(v)] })
 	r.leaves[name] = n
 	r.order = append(r.order, name)
@@ -136,6 +141,12 @@ func (r *reference) add(a, b *gorgonia.Node) *gorgonia.Node { return r.must(gorg
 func (r *reference) had(a, b *gorgonia.Node) *gorgonia.Node {
 	return r.must(gorgonia.HadamardProd(a, b))
 }
+
+// full is a matrix of one number, of x's shape.
+func (r *reference) full(x *gorgonia.Node, v float64) *gorgonia.Node {
+	return r.ones(x.Shape()[0], x.Shape()[1], v)
+}
+func (r *reference) scale(x *gorgonia.Node, v float64) *gorgonia.Node { return r.had(x, r.full(x, v)) }
 func (r *reference) ones(rows, cols int, x float64) *gorgonia.Node {
 	return r.matrix(rows, cols, func(int, int) float64 { return x })
 }
@@ -145,112 +156,106 @@ func (r *reference) linear(x *gorgonia.Node, name string, out, in int) *gorgonia
 	return r.mul(x, r.must(gorgonia.Transpose(r.leaf(name, out, in))))
 }
 
-// reciprocal is 1/x, by way of the logarithm: x is positive.
-func (r *reference) reciprocal(x *gorgonia.Node) *gorgonia.Node {
-	return r.must(gorgonia.Exp(r.had(r.must(gorgonia.Log(x)), r.ones(x.Shape()[0], x.Shape()[1], -1))))
-}
-
-func (r *reference) norm(x *gorgonia.Node, name string) *gorgonia.Node {
-	mean := r.mul(r.had(x, x), r.ones(r.D, r.D, 1/float64(r.D)))
-	mean = r.add(mean, r.ones(r.R, r.D, 1e-6))
-	inverse := r.must(gorgonia.Exp(r.had(r.must(gorgonia.Log(mean)), r.ones(r.R, r.D, -0.5))))
-	return r.had(r.had(x, inverse), r.leaf(name+".gain", r.R, r.D))
-}
-
-// rotate turns x [T, E] by position: pairs (i, i+E/2), angle t theta^(-2i/E).
-func (r *reference) rotate(x *gorgonia.Node) *gorgonia.Node {
-	half := r.E / 2
-	angle := func(t, j int) float64 { return float64(t) * math.Pow(10000, -2*float64(j%half)/float64(r.E)) }
-	cos := r.matrix(r.T, r.E, func(t, j int) float64 { return math.Cos(angle(t, j)) })
-	sin := r.matrix(r.T, r.E, func(t, j int) float64 { return math.Sin(angle(t, j)) })
-	swap := r.matrix(r.E, r.E, func(i, j int) float64 {
-		switch {
-		case i == j+half:
-			return -1
-		case j == i+half:
-			return 1
-		}
-		return 0
-	})
-	return r.add(r.had(x, cos), r.had(r.mul(x, swap), sin))
-}
-
-func (r *reference) attention(x *gorgonia.Node, name string) *gorgonia.Node {
-	q, k, v := r.linear(x, name+".q", r.D, r.D), r.linear(x, name+".k", r.D, r.D), r.linear(x, name+".v", r.D, r.D)
-	causal := r.matrix(r.T, r.T, func(i, j int) float64 { return map[bool]float64{true: 1}[j <= i] })
-	scale := 1 / math.Sqrt(float64(r.E))
-	var sum *gorgonia.Node
-	for b := range r.B {
-		for h := range r.H {
-			rows := r.matrix(r.T, r.R, func(i, j int) float64 { return map[bool]float64{true: 1}[j == b*r.T+i] })
-			back := r.matrix(r.R, r.T, func(i, j int) float64 { return map[bool]float64{true: 1}[i == b*r.T+j] })
-			cols := r.matrix(r.D, r.E, func(i, j int) float64 { return map[bool]float64{true: 1}[i == h*r.E+j] })
-			spread := r.matrix(r.E, r.D, func(i, j int) float64 { return map[bool]float64{true: 1}[j == h*r.E+i] })
-			pick := func(x *gorgonia.Node) *gorgonia.Node { return r.mul(r.mul(rows, x), cols) }
-			qh, kh, vh := pick(q), pick(k), pick(v)
-			if r.c.Position.Name == "rope" {
-				qh, kh = r.rotate(qh), r.rotate(kh)
-			}
-			scores := r.mul(qh, r.must(gorgonia.Transpose(kh)))
-			e := r.had(r.must(gorgonia.Exp(r.had(scores, r.ones(r.T, r.T, scale)))), causal)
-			over := r.mul(e, vh)
-			under := r.mul(e, r.ones(r.T, r.E, 1))
-			if r.c.KVBias.Name == "kv" {
-				kb := r.mul(r.leaf(name+".k_bias", r.T, r.D), cols)
-				vb := r.mul(r.leaf(name+".v_bias", r.T, r.D), cols)
-				eb := r.must(gorgonia.Exp(r.mul(r.had(qh, kb), r.ones(r.E, r.E, scale))))
-				over, under = r.add(over, r.had(eb, vb)), r.add(under, eb)
-			}
-			y := r.mul(r.mul(back, r.had(over, r.reciprocal(under))), spread)
-			if sum == nil {
-				sum = y
-			} else {
-				sum = r.add(sum, y)
-			}
-		}
+// affine is linear, with a bias where that is told.
+func (r *reference) affine(x *gorgonia.Node, name string, out, in int, bias bool) *gorgonia.Node {
+	y := r.linear(x, name, out, in)
+	if bias {
+		y = r.add(y, r.leaf(name+".bias", x.Shape()[0], out))
 	}
-	if gate, ok := r.c.Gate.Value.(*G1); ok {
-		scores := r.D
-		if gate.Granularity == "headwise" {
-			scores = r.H
+	return y
+}
+
+// power is x^p, by way of the logarithm: x is positive.
+func (r *reference) power(x *gorgonia.Node, p float64) *gorgonia.Node {
+	return r.must(gorgonia.Exp(r.scale(r.must(gorgonia.Log(x)), p)))
+}
+
+func (r *reference) reciprocal(x *gorgonia.Node) *gorgonia.Node { return r.power(x, -1) }
+
+func (r *reference) sigmoid(x *gorgonia.Node) *gorgonia.Node {
+	e := r.must(gorgonia.Exp(r.scale(x, -1)))
+	return r.reciprocal(r.add(e, r.full(x, 1)))
+}
+
+// tanh is 2 sigmoid(2x) - 1.
+func (r *reference) tanh(x *gorgonia.Node) *gorgonia.Node {
+	return r.add(r.scale(r.sigmoid(r.scale(x, 2)), 2), r.full(x, -1))
+}
+
+func (r *reference) norm(x *gorgonia.Node, name string, attention bool) *gorgonia.Node {
+	return formula(r, "norm", normFormulas, r.c.Norm.Name)(r, x, name, attention)
+}
+
+// block is one layer of the stream x [R, D].
+func (r *reference) block(x *gorgonia.Node, name string) *gorgonia.Node {
+	place := r.c.NormPlacement.Name
+	sub := func(x *gorgonia.Node, part string) *gorgonia.Node { // what is added to the stream
+		name, attention := name+"."+part, part == "attn"
+		if place != "post" {
+			x = r.norm(x, name+".norm", attention)
 		}
-		z := r.linear(x, name+".gate", scores, r.D)
-		if gate.Granularity == "headwise" {
-			z = r.mul(z, r.matrix(r.H, r.D, func(i, j int) float64 { return map[bool]float64{true: 1}[j/r.E == i] }))
+		if attention {
+			x = r.attention(x, name)
+		} else {
+			x = r.mlp(x, name)
 		}
-		e := r.must(gorgonia.Exp(r.had(z, r.ones(r.R, r.D, -1))))
-		sum = r.had(sum, r.reciprocal(r.add(e, r.ones(r.R, r.D, 1))))
+		if place == "sandwich" {
+			x = r.norm(x, name+".post_norm", false)
+		}
+		return x
 	}
-	return r.linear(sum, name+".out", r.D, r.D)
+	switch {
+	case r.c.Block.Name == "parallel":
+		return r.add(r.add(x, sub(x, "attn")), sub(x, "mlp"))
+	case place == "post":
+		x = r.norm(r.add(x, sub(x, "attn")), name+".attn.norm", true)
+		return r.norm(r.add(x, sub(x, "mlp")), name+".mlp.norm", false)
+	}
+	x = r.add(x, sub(x, "attn"))
+	return r.add(x, sub(x, "mlp"))
 }
 
 func (r *reference) mlp(x *gorgonia.Node, name string) *gorgonia.Node {
-	h := r.linear(x, name+".up", 4*r.D, r.D)
-	switch r.c.MLP.Name {
-	case "gelu":
-		phi := r.must(gorgonia.ApplyOp(elementwise{order: 0}, h))
-		h = r.had(h, phi)
-	case "relu":
-		h = r.must(gorgonia.Rectify(h))
+	f := formula(r, "mlp", mlpFormulas, r.c.MLP.Name)
+	hidden, biases := len(r.values[name+".down"])/r.D, r.c.MLP.Biases
+	h := r.affine(x, name+".up", hidden, r.D, biases)
+	if f.gated {
+		h = r.had(f.activation(r, r.affine(x, name+".gate", hidden, r.D, biases)), h)
+	} else {
+		h = f.activation(r, h)
 	}
-	return r.linear(h, name+".down", r.D, 4*r.D)
+	return r.affine(h, name+".down", r.D, hidden, biases)
 }
 
 func (r *reference) loss(tokens, targets []int32, divisor int) *gorgonia.Node {
-	onehot := r.matrix(r.R, r.c.Vocab, func(i, j int) float64 { return map[bool]float64{true: 1}[int(tokens[i]) == j] })
+	formula(r, "placement", map[string]bool{"pre": true, "post": true, "sandwich": true}, r.c.NormPlacement.Name)
+	formula(r, "block", map[string]bool{"sequential": true, "parallel": true}, r.c.Block.Name)
+	rows := r.B * r.T
+	onehot := r.where(rows, r.c.Vocab, func(i, j int) bool { return int(tokens[i]) == j })
 	x := r.mul(onehot, r.leaf("embedding", r.c.Vocab, r.D))
 	if r.c.EmbedProj {
 		x = r.linear(x, "embed_proj.in", r.D, r.D)
 	}
+	if n, ok := r.c.Norm.Value.(*DyT); ok && n.EmbedScale {
+		x = r.had(x, r.leaf("embed_scale", rows, r.D))
+	}
 	if r.c.Position.Name == "learned" {
-		x = r.add(x, r.leaf("positions", r.R, r.D))
+		x = r.add(x, r.leaf("positions", rows, r.D))
+	}
+	token := func(row, of int) bool { return row == of/r.T*r.P+r.c.Registers+of%r.T } // row of the stream, of the tokens
+	if n := r.c.Registers; n > 0 {
+		x = r.mul(r.where(r.R, rows, token), x)
+		x = r.add(x, r.mul(r.where(r.R, n, func(i, j int) bool { return i%r.P == j }), r.leaf("registers", n, r.D)))
 	}
 	for l := range r.c.Layers {
-		name := "blocks." + string(rune('0'+l))
-		x = r.add(x, r.attention(r.norm(x, name+".attn.norm"), name+".attn"))
-		x = r.add(x, r.mlp(r.norm(x, name+".mlp.norm"), name+".mlp"))
+		x = r.block(x, "blocks."+strconv.Itoa(l))
 	}
-	x = r.norm(x, "final_norm")
+	if r.c.Registers > 0 {
+		x = r.mul(r.where(rows, r.R, func(i, j int) bool { return token(j, i) }), x)
+	}
+	if r.c.NormPlacement.Name != "post" {
+		x = r.norm(x, "final_norm", false)
+	}
 	if r.c.EmbedProj {
 		x = r.linear(x, "embed_proj.out", r.D, r.D)
 	}
@@ -262,10 +267,10 @@ func (r *reference) loss(tokens, targets []int32, divisor int) *gorgonia.Node {
 	// Each row's log-sum-exp appears V times, so it is weighed by 1/V; a row without a target weighs nothing.
 	v := r.c.Vocab
 	lse := r.must(gorgonia.Log(r.mul(r.must(gorgonia.Exp(logits)), r.ones(v, v, 1))))
-	weigh := r.matrix(r.R, v, func(i, _ int) float64 {
+	weigh := r.matrix(rows, v, func(i, _ int) float64 {
 		return map[bool]float64{true: 1 / float64(v*divisor)}[targets[i] >= 0]
 	})
-	minus := r.matrix(r.R, v, func(i, j int) float64 {
+	minus := r.matrix(rows, v, func(i, j int) float64 {
 		return map[bool]float64{true: -1 / float64(divisor)}[int(targets[i]) == j]
 	})
 	return r.must(gorgonia.Sum(r.add(r.had(lse, weigh), r.had(logits, minus))))

@@ -9,7 +9,6 @@ import "C"
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"unsafe"
@@ -34,12 +33,8 @@ type CPU struct {
 	bytes   int
 	pack    []float32
 	scratch []float32
-	ropes   map[rope]Buffer // cos then sin, each [T, E/2]
-}
-
-type rope struct {
-	t, e  int
-	theta float32
+	ropes   map[rope]Buffer // cos then sin, each [T, pairs]
+	slopes  map[int]Buffer  // ALiBi's, by the number of heads
 }
 
 var _ Device = (*CPU)(nil)
@@ -53,7 +48,7 @@ func NewCPU(path string) (*CPU, error) {
 	if !slices.Contains(known, path) {
 		return nil, fmt.Errorf("compute: no kernel path %q on this machine (%s)", path, strings.Join(known, ", "))
 	}
-	c := &CPU{path: C.int(slices.Index(paths, path)), ropes: map[rope]Buffer{}}
+	c := &CPU{path: C.int(slices.Index(paths, path)), ropes: map[rope]Buffer{}, slopes: map[int]Buffer{}}
 	c.pack = c.Alloc(int(C.oc_matmul_scratch())).Host()
 	return c, nil
 }
@@ -204,107 +199,6 @@ func (c *CPU) AddPositions(y, x, p Buffer, t, d int) {
 func (c *CPU) AddPositionsGrad(dp, dy Buffer, t, d int) {
 	same(dp.n, t*d)
 	C.oc_positions_grad(c.path, f(dp), f(dy), C.long(dy.n/d), C.long(t), C.long(d))
-}
-
-// RMSNorm implements Device.
-func (c *CPU) RMSNorm(y, rinv, x, g Buffer, d int, eps float32) {
-	same(y.n, x.n, rinv.n*d)
-	C.oc_rmsnorm(c.path, f(y), f(rinv), f(x), f(g), C.long(rinv.n), C.long(d), C.long(g.n), C.float(eps))
-}
-
-// RMSNormGrad implements Device.
-func (c *CPU) RMSNormGrad(dx, dg, dy, x, g, rinv Buffer, d int) {
-	same(dx.n, dy.n, x.n, rinv.n*d)
-	same(dg.n, g.n)
-	C.oc_rmsnorm_grad(c.path, f(dx), f(dg), f(dy), f(x), f(g), f(rinv), C.long(rinv.n), C.long(d), C.long(g.n))
-}
-
-// Activate implements Device.
-func (c *CPU) Activate(a Activation, y, x Buffer) {
-	same(y.n, x.n)
-	if a == ReLU {
-		C.oc_relu(c.path, f(y), f(x), C.long(x.n))
-		return
-	}
-	C.oc_gelu(c.path, f(y), f(x), C.long(x.n))
-}
-
-// ActivateGrad implements Device.
-func (c *CPU) ActivateGrad(a Activation, dx, dy, x Buffer) {
-	same(dx.n, dy.n, x.n)
-	if a == ReLU {
-		C.oc_relu_grad(c.path, f(dx), f(dy), f(x), C.long(x.n))
-		return
-	}
-	C.oc_gelu_grad(c.path, f(dx), f(dy), f(x), C.long(x.n))
-}
-
-// Gate implements Device.
-func (c *CPU) Gate(y, s, x, z Buffer) {
-	same(y.n, x.n)
-	same(s.n, z.n)
-	C.oc_gate(c.path, f(y), f(s), f(x), f(z), C.long(x.n), C.long(x.n/z.n))
-}
-
-// GateGrad implements Device.
-func (c *CPU) GateGrad(dx, dz, dy, x, s Buffer) {
-	same(dx.n, dy.n, x.n)
-	same(dz.n, s.n)
-	C.oc_gate_grad(c.path, f(dx), f(dz), f(dy), f(x), f(s), C.long(x.n), C.long(x.n/s.n))
-}
-
-// attention prepares the kernel's argument and sees that there is scratch enough; both are kept between calls.
-func (c *CPU) attention(a Attention) C.oc_attention {
-	o := C.oc_attention{B: C.long(a.B), T: C.long(a.T), H: C.long(a.H), E: C.long(a.E), extra: C.long(a.Keys() - a.T)}
-	if a.Rope {
-		table := c.rope(a)
-		o.cosines, o.sines = f(table.Slice(0, table.n/2)), f(table.Slice(table.n/2, table.n))
-	}
-	if need := int(C.oc_attend_scratch(o)); need > len(c.scratch) {
-		c.scratch = c.Alloc(need).Host()
-	}
-	return o
-}
-
-// rope tabulates cos and sin of t theta^(-2i/E), i < E/2 (arXiv 2104.09864).
-func (c *CPU) rope(a Attention) Buffer {
-	key := rope{a.T, a.E, a.Theta}
-	if table, ok := c.ropes[key]; ok {
-		return table
-	}
-	half := a.E / 2
-	table := c.Alloc(2 * a.T * half)
-	host := table.Host()
-	for t := range a.T {
-		for j := range half {
-			angle := float64(t) * math.Pow(float64(a.Theta), -2*float64(j)/float64(a.E))
-			host[t*half+j], host[(a.T+t)*half+j] = float32(math.Cos(angle)), float32(math.Sin(angle))
-		}
-	}
-	c.ropes[key] = table
-	return table
-}
-
-// Attend implements Device.
-func (c *CPU) Attend(a Attention, y, lse, qkv, kb, vb Buffer) {
-	same(3*y.n, qkv.n, 3*a.B*a.T*a.H*a.E)
-	same(lse.n, a.B*a.H*a.T)
-	o := c.attention(a)
-	C.oc_attend(c.path, o, f(y), f(lse), f(qkv), f(kb), f(vb), (*C.float)(&c.scratch[0]))
-}
-
-// AttendGrad implements Device.
-func (c *CPU) AttendGrad(a Attention, dqkv, dkb, dvb, dy, y, lse, qkv, kb, vb Buffer) {
-	same(dqkv.n, qkv.n, 3*dy.n, 3*y.n, 3*a.B*a.T*a.H*a.E)
-	o := c.attention(a)
-	C.oc_attend_grad(c.path, o, f(dqkv), f(dkb), f(dvb), f(dy), f(y), f(lse), f(qkv), f(kb), f(vb), (*C.float)(&c.scratch[0]))
-}
-
-// AttendPattern implements Device.
-func (c *CPU) AttendPattern(a Attention, p, qkv, kb Buffer) {
-	same(p.n, a.B*a.H*a.T*a.Keys())
-	o := c.attention(a)
-	C.oc_attend_pattern(c.path, o, f(p), f(qkv), f(kb), (*C.float)(&c.scratch[0]))
 }
 
 // CrossEntropy implements Device.

@@ -46,25 +46,58 @@ type Activation int
 
 // The activations that every device has.
 const (
-	GELU Activation = iota // x Phi(x), with erf
-	ReLU                   // max(x, 0)
+	GELU      Activation = iota // x Phi(x), with erf
+	ReLU                        // max(x, 0)
+	GELUTanh                    // x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
+	ReLU2                       // max(x, 0)^2
+	SiLU                        // x sigmoid(x)
+	Sigmoid                     // 1/(1 + exp(-x))
+	NSSigmoid                   // (1 + sigmoid(x))/2
+	Identity                    // x
 )
 
-// Attention describes one causal multi-head attention. Rows of qkv hold q, k and v side by side: [B*T, 3*H*E].
+// Weights says how an attention's scores s = q.k/sqrt(E) become the weights of the visible values.
+type Weights int
+
+// The weights that every device has.
+const (
+	Softmax           Weights = iota // exp(s) over its sum
+	Sigmoids                         // sigmoid(s + Bias) (arXiv 2409.04431)
+	SigmoidNormalised                // sigmoid(s + Bias) over its sum
+	ReLURows                         // max(s, 0)/i at position i, counted from 1 (arXiv 2410.13835)
+)
+
+// Attention describes one causal multi-head attention. Rows of qkv hold q, k and v side by side: [B*T, (H+2KV)*E].
 type Attention struct {
 	B, T, H, E int  // batch, context, heads, head width
-	Rope       bool // rotate q and k by position (arXiv 2104.09864), pairs (i, i+E/2)
+	KV         int  // heads of keys and values, a divisor of H; each serves H/KV neighbouring heads (arXiv 2305.13245)
+	Rope       bool // rotate q and k by position (arXiv 2104.09864)
 	Theta      float32
-	KVBias     bool // one extra always-visible position with learned k', v' of shape [H*E], after RoPE (arXiv 2402.17762)
+	Turn       int  // channels of a head that RoPE rotates, even: pairs (i, i+Turn/2)
+	ALiBi      bool // add slope (j-i) to the scores, see ALiBiSlopes (arXiv 2108.12409)
+	Weights    Weights
+	Bias       float32
+	Extra      bool // one more slot before the first position, which every query sees
 }
 
-// Keys is the number of key columns of a pattern row: T, and one before them for a KV bias.
+// Extra is what stands in the extra slot, after RoPE and out of ALiBi's reach: a key and a value, each [KV*E] (arXiv
+// 2402.17762), zero where absent; or, in place of q.k, a score for each head, Logit [H] (with no value: a sink logit).
+type Extra struct{ K, V, Logit Buffer }
+
+// Keys is the number of key columns of a pattern row: T, and one before them for the extra slot.
 func (a Attention) Keys() int {
-	if a.KVBias {
+	if a.Extra {
 		return a.T + 1
 	}
 	return a.T
 }
+
+// Row is the width of a row of qkv.
+func (a Attention) Row() int { return (a.H + 2*a.KV) * a.E }
+
+// Broadcast says how s stretches over x in Combine. Heads 0: each number of s serves Span neighbours of x. Otherwise each
+// vector [Span] of s serves Heads groups of Span of x, one after the other; 1 is elementwise.
+type Broadcast struct{ Span, Heads int }
 
 // Device owns memory and runs kernels on it. A Device is used by one goroutine at a time; its kernels may read and
 // write buffers of another Device of the same kind. All matrices are row-major float32, R = B*T rows, weights are
@@ -112,6 +145,15 @@ type Device interface {
 	// RMSNormGrad overwrites dx and dg.
 	RMSNormGrad(dx, dg, dy, x, g, rinv Buffer, d int)
 
+	// LayerNorm: n = (x - mean)/sqrt(var + eps) by rows of d, rinv[r] = 1/sqrt(...), y = g n + b (arXiv 1607.06450); b
+	// may be absent. LayerNormGrad overwrites dx, dg and, where b is, db.
+	LayerNorm(y, n, rinv, x, g, b Buffer, d int, eps float32)
+	LayerNormGrad(dx, dg, db, dy, g, n, rinv Buffer, d int)
+	// DyT: s = tanh(a x), y = g s + b (arXiv 2503.10622); a is one number, g [D], b [D] or absent. DyTGrad overwrites
+	// dx, da, dg and, where b is, db.
+	DyT(y, s, x, a, g, b Buffer)
+	DyTGrad(dx, da, dg, db, dy, x, a, g, s Buffer)
+
 	// Activate: y = f(x). ActivateGrad: dx = dy f'(x).
 	Activate(f Activation, y, x Buffer)
 	ActivateGrad(f Activation, dx, dy, x Buffer)
@@ -121,14 +163,23 @@ type Device interface {
 	// GateGrad overwrites dx and dz.
 	GateGrad(dx, dz, dy, x, s Buffer)
 
-	// Attend: y[B*T, H*E] = softmax(q k^T / sqrt(E), causal) v, and lse[B,H,T] the log-sum-exp of each row. kb and
-	// vb are absent without a KV bias.
-	Attend(a Attention, y, lse, qkv, kb, vb Buffer)
-	// AttendGrad overwrites dqkv [B*T, 3*H*E] (and dkb, dvb with a KV bias); it recomputes the pattern from lse.
-	AttendGrad(a Attention, dqkv, dkb, dvb, dy, y, lse, qkv, kb, vb Buffer)
-	// AttendPattern: p[B,H,T,Keys] is the attention pattern, zero above the diagonal; with a KV bias, column 0 is
-	// the bias and column j+1 is position j.
-	AttendPattern(a Attention, p, qkv, kb Buffer)
+	// Combine: y = x s, or x + s. CombineGrad overwrites dx and ds.
+	Combine(y, x, s Buffer, b Broadcast, add bool)
+	CombineGrad(dx, ds, dy, x, s Buffer, b Broadcast, add bool)
+	// HeadMean: y[r,:] = mean over h of x[r,h,:]; x is [R, heads*e], y [R, e]. HeadMeanGrad overwrites dx.
+	HeadMean(y, x Buffer, heads, e int)
+	HeadMeanGrad(dx, dy Buffer, heads, e int)
+	// CopyRows: y[r*to+j] = x[r*from+j], j < width. The rest of y stays; from = 0 repeats one row.
+	CopyRows(y, x Buffer, rows, width, to, from int)
+
+	// Attend: y[B*T, H*E] = weights(q k^T / sqrt(E), causal) v, and lse[B,H,T] what the gradient needs of each row: its
+	// log-sum-exp, or its sum of sigmoids.
+	Attend(a Attention, y, lse, qkv Buffer, x Extra)
+	// AttendGrad overwrites dqkv and those of dx whose counterpart in x is there; it recomputes the pattern from lse.
+	AttendGrad(a Attention, dqkv Buffer, dx Extra, dy, y, lse, qkv Buffer, x Extra)
+	// AttendPattern: p[B,H,T,Keys] is the attention pattern, zero above the diagonal; with an extra slot, that is column
+	// 0 and position j is column j+1.
+	AttendPattern(a Attention, p, qkv Buffer, x Extra)
 
 	// CrossEntropy: loss[0] = scale * sum over rows of (logsumexp(logits[r,:]) - logits[r, targets[r]]), in nats,
 	// accumulated in float64; lse[r] is kept. A negative target leaves its row out. logits is [R, V].

@@ -168,6 +168,179 @@ KERNEL F(gate_grad)(float *dx, float *dz, const float *dy, const float *x, const
 	}
 }
 
+// gelu_tanh(x) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3), and its slope.
+INLINE vec F(vgelu_tanh)(vec x) { return x * F(sigmoid)(1.59576912f * (x + 0.044715f * x * x * x)); }
+
+INLINE vec F(vgelu_tanh_slope)(vec x) {
+	vec s = F(sigmoid)(1.59576912f * (x + 0.044715f * x * x * x));
+	return s + x * s * (1.0f - s) * 1.59576912f * (1.0f + 0.134145f * x * x);
+}
+
+INLINE vec F(above)(vec x) { return F(pick)(x <= F(all)(0), F(all)(0), x); }
+
+// The activations that have no kernel of their own, y = f(x).
+KERNEL F(activate)(int f, float *y, const float *x, long n) {
+	switch (f) {
+	case OC_GELU_TANH: EACH(n, y, F(vgelu_tanh)(AT(x))); break;
+	case OC_RELU2: EACH(n, y, F(above)(AT(x)) * AT(x)); break;
+	case OC_SILU: EACH(n, y, AT(x) * F(sigmoid)(AT(x))); break;
+	case OC_SIGMOID: EACH(n, y, F(sigmoid)(AT(x))); break;
+	case OC_NS_SIGMOID: EACH(n, y, 0.5f + 0.5f * F(sigmoid)(AT(x))); break;
+	default: memcpy(y, x, 4 * n);
+	}
+}
+
+// dx = dy f'(x).
+KERNEL F(activate_grad)(int f, float *dx, const float *dy, const float *x, long n) {
+	switch (f) {
+	case OC_GELU_TANH: EACH(n, dx, AT(dy) * F(vgelu_tanh_slope)(AT(x))); break;
+	case OC_RELU2: EACH(n, dx, AT(dy) * 2.0f * F(above)(AT(x))); break;
+	case OC_SILU: EACH(n, dx, ({ vec s = F(sigmoid)(AT(x)); AT(dy) * s * (1.0f + AT(x) * (1.0f - s)); })); break;
+	case OC_SIGMOID: EACH(n, dx, ({ vec s = F(sigmoid)(AT(x)); AT(dy) * s * (1.0f - s); })); break;
+	case OC_NS_SIGMOID: EACH(n, dx, ({ vec s = F(sigmoid)(AT(x)); AT(dy) * 0.5f * s * (1.0f - s); })); break;
+	default: memcpy(dx, dy, 4 * n);
+	}
+}
+
+// y = x s, or x + s. Groups of `span` neighbours of x share a number of s; with heads > 0, that many groups one after
+// the other share a vector [span] of s.
+KERNEL F(combine)(float *y, const float *x, const float *s, long n, long span, long heads, int add) {
+	for (long g = 0; g < n / span; g++, x += span, y += span) {
+		if (heads) {
+			const float *v = s + g / heads * span;
+			if (add)
+				EACH(span, y, AT(x) + AT(v));
+			else
+				EACH(span, y, AT(x) * AT(v));
+			continue;
+		}
+		float v = s[g];
+		if (add)
+			EACH(span, y, AT(x) + v);
+		else
+			EACH(span, y, AT(x) * v);
+	}
+}
+
+#define OC_CHUNK 1024 // a sum of floats goes into a double after so many
+
+// dx = dy s, or dy; ds = the sum over what shares it of dy x, or of dy.
+KERNEL F(combine_grad)(float *dx, float *ds, const float *dy, const float *x, const float *s, long n, long span, long heads, int add) {
+	static const float one[OC_CHUNK] = {[0 ... OC_CHUNK - 1] = 1};
+	for (long g = 0; g < n / span; g++, x += span, dy += span, dx += span) {
+		if (heads) {
+			const float *v = s + g / heads * span;
+			float *dv = ds + g / heads * span;
+			if (g % heads == 0) memset(dv, 0, 4 * span);
+			if (add) {
+				memcpy(dx, dy, 4 * span);
+				EACH(span, dv, AT(dv) + AT(dy));
+			} else {
+				EACH(span, dx, AT(dy) * AT(v));
+				EACH(span, dv, AT(dv) + AT(dy) * AT(x));
+			}
+			continue;
+		}
+		double sum = 0;
+		for (long j = 0; j < span; j += OC_CHUNK) {
+			long left = span - j < OC_CHUNK ? span - j : OC_CHUNK;
+			sum += F(dot)(dy + j, add ? one : x + j, left);
+		}
+		float v = add ? 1 : s[g];
+		ds[g] = (float)sum;
+		EACH(span, dx, AT(dy) * v);
+	}
+}
+
+// y[r,:] = the mean over heads of x[r,h,:].
+KERNEL F(head_mean)(float *y, const float *x, long rows, long heads, long e) {
+	float share = 1.0f / heads;
+	for (long r = 0; r < rows; r++, y += e) {
+		memset(y, 0, 4 * e);
+		for (long h = 0; h < heads; h++, x += e) EACH(e, y, AT(y) + share * AT(x));
+	}
+}
+
+KERNEL F(head_mean_grad)(float *dx, const float *dy, long rows, long heads, long e) {
+	float share = 1.0f / heads;
+	for (long r = 0; r < rows; r++, dy += e)
+		for (long h = 0; h < heads; h++, dx += e) EACH(e, dx, share * AT(dy));
+}
+
+// y[r,:width] = x[r,:width], rows `to` and `from` apart; from = 0 repeats one row.
+KERNEL F(copy_rows)(float *y, const float *x, long rows, long width, long to, long from) {
+	for (long r = 0; r < rows; r++) memcpy(y + r * to, x + r * from, 4 * width);
+}
+
+// Near 0 by the continued fraction of tanh down to x^2/9 (relative error 1e-9 at .625), beyond it by the sigmoid.
+INLINE vec F(vtanh)(vec x) {
+	vec q = x * x, small = x * (945.0f + q * (105.0f + q)) / (945.0f + q * (420.0f + 15.0f * q));
+	return F(pick)(q < F(all)(0.390625f), small, 2.0f * F(sigmoid)(2.0f * x) - 1.0f);
+}
+
+// s = tanh(a x), y = g s + b; b may be null.
+KERNEL F(dyt)(float *y, float *s, const float *x, const float *a, const float *g, const float *b, long rows, long d) {
+	float alpha = a[0];
+	for (long r = 0; r < rows; r++, x += d, y += d, s += d) {
+		EACH(d, s, F(vtanh)(alpha * AT(x)));
+		if (b)
+			EACH(d, y, AT(g) * AT(s) + AT(b));
+		else
+			EACH(d, y, AT(g) * AT(s));
+	}
+}
+
+// With u = dy g (1 - s^2): dx = a u, da = sum of u x; dg = sum over rows of dy s, db of dy.
+KERNEL F(dyt_grad)(float *dx, float *da, float *dg, float *db, const float *dy, const float *x, const float *a, const float *g, const float *s, long rows, long d) {
+	float alpha = a[0];
+	double sum = 0;
+	memset(dg, 0, 4 * d);
+	if (db) memset(db, 0, 4 * d);
+	for (long r = 0; r < rows; r++, x += d, dy += d, dx += d, s += d) {
+		EACH(d, dx, AT(dy) * AT(g) * (1.0f - AT(s) * AT(s)));
+		sum += F(dot)(dx, x, d);
+		EACH(d, dx, alpha * AT(dx));
+		EACH(d, dg, AT(dg) + AT(dy) * AT(s));
+		if (db) EACH(d, db, AT(db) + AT(dy));
+	}
+	da[0] = (float)sum;
+}
+
+INLINE float F(sum)(const float *x, long n) {
+	vec s = {0};
+	long i = 0;
+	for (; i + LANES <= n; i += LANES) s += F(load)(x + i);
+	if (i < n) s += F(load_tail)(x + i, n - i);
+	return F(total)(s);
+}
+
+// n = (x - mean) / sqrt(var + eps) by rows, rinv = 1/sqrt(...), y = g n + b; b may be null.
+KERNEL F(layernorm)(float *y, float *n, float *rinv, const float *x, const float *g, const float *b, long rows, long d, float eps) {
+	for (long r = 0; r < rows; r++, x += d, y += d, n += d) {
+		float mean = F(sum)(x, d) / d;
+		EACH(d, n, AT(x) - mean);
+		float inverse = rinv[r] = 1.0f / sqrtf(F(dot)(n, n, d) / d + eps);
+		EACH(d, n, AT(n) * inverse);
+		if (b)
+			EACH(d, y, AT(g) * AT(n) + AT(b));
+		else
+			EACH(d, y, AT(g) * AT(n));
+	}
+}
+
+// With u = g dy: dx = rinv (u - mean(u) - n mean(u n)); dg = sum over rows of dy n, db of dy.
+KERNEL F(layernorm_grad)(float *dx, float *dg, float *db, const float *dy, const float *g, const float *n, const float *rinv, long rows, long d) {
+	memset(dg, 0, 4 * d);
+	if (db) memset(db, 0, 4 * d);
+	for (long r = 0; r < rows; r++, dy += d, dx += d, n += d) {
+		EACH(d, dx, AT(g) * AT(dy));
+		float mean = F(sum)(dx, d) / d, along = F(dot)(dx, n, d) / d, inverse = rinv[r];
+		EACH(d, dx, inverse * (AT(dx) - mean - along * AT(n)));
+		EACH(d, dg, AT(dg) + AT(dy) * AT(n));
+		if (db) EACH(d, db, AT(db) + AT(dy));
+	}
+}
+
 KERNEL F(embedding)(float *y, const float *w, const int *tokens, long rows, long d) {
 	for (long r = 0; r < rows; r++) memcpy(y + r * d, w + tokens[r] * d, 4 * d);
 }
@@ -362,10 +535,10 @@ KERNEL F(matmul)(float *c, const float *a, const float *b, long m, long n, long 
 	F(product)(c, n, a, ta ? m : k, b, tb ? k : n, m, n, k, ta, tb, add, pack);
 }
 
-// Copies the part of one head, [T, E] out of rows of 3HE, rotated by position where RoPE's tables are given
-// (arXiv 2104.09864): pairs (i, i+E/2).
+// Copies the part of one head, [T, E] out of rows of (H+2KV)E, its first 2 `pairs` channels rotated by position where
+// RoPE's tables are given (arXiv 2104.09864): channels (i, i+pairs).
 INLINE void F(take)(float *out, const float *from, oc_attention o, int rotate) {
-	long stride = 3 * o.H * o.E, half = o.E / 2;
+	long stride = (o.H + 2 * o.KV) * o.E, half = o.pairs;
 	for (long t = 0; t < o.T; t++) {
 		const float *x = from + t * stride;
 		float *y = out + t * o.E;
@@ -378,12 +551,13 @@ INLINE void F(take)(float *out, const float *from, oc_attention o, int rotate) {
 			y[i] = x[i] * c - x[i + half] * s;
 			y[i + half] = x[i] * s + x[i + half] * c;
 		}
+		memcpy(y + 2 * half, x + 2 * half, 4 * (o.E - 2 * half));
 	}
 }
 
 // The inverse of take, for gradients.
 INLINE void F(give)(float *to, const float *x, oc_attention o, int rotate) {
-	long stride = 3 * o.H * o.E, half = o.E / 2;
+	long stride = (o.H + 2 * o.KV) * o.E, half = o.pairs;
 	for (long t = 0; t < o.T; t++, x += o.E) {
 		float *y = to + t * stride;
 		if (!rotate || !o.cosines) {
@@ -395,29 +569,40 @@ INLINE void F(give)(float *to, const float *x, oc_attention o, int rotate) {
 			y[i] = x[i] * c + x[i + half] * s;
 			y[i + half] = x[i + half] * c - x[i] * s;
 		}
+		memcpy(y + 2 * half, x + 2 * half, 4 * (o.E - 2 * half));
 	}
 }
 
-// One head's q [T,E], k and v [keys,E] in scratch; a KV bias is key 0. Returns what is left of scratch.
+// One head's q [T,E], k and v [keys,E] in scratch; the extra slot is key 0, zero where no vector is given. Query head h
+// reads key and value head h KV/H (arXiv 2305.13245). Returns what is left of scratch.
 INLINE float *F(head)(float **q, float **k, float **v, oc_attention o, const float *qkv, const float *kb, const float *vb, long b, long h, float *scratch) {
-	long keys = o.T + o.extra, width = o.H * o.E;
-	const float *from = qkv + b * o.T * 3 * width + h * o.E;
+	long keys = o.T + o.extra, width = o.H * o.E, shared = o.KV * o.E, at = h * o.KV / o.H * o.E;
+	const float *from = qkv + b * o.T * (width + 2 * shared);
 	*q = scratch;
 	*k = *q + keys * o.E;
 	*v = *k + keys * o.E;
-	F(take)(*q, from, o, 1);
-	F(take)(*k + o.extra * o.E, from + width, o, 1);
-	F(take)(*v + o.extra * o.E, from + 2 * width, o, 0);
+	F(take)(*q, from + h * o.E, o, 1);
+	F(take)(*k + o.extra * o.E, from + width + at, o, 1);
+	F(take)(*v + o.extra * o.E, from + width + shared + at, o, 0);
 	if (o.extra) {
-		memcpy(*k, kb + h * o.E, 4 * o.E);
-		if (vb) memcpy(*v, vb + h * o.E, 4 * o.E);
+		memset(*k, 0, 4 * o.E);
+		memset(*v, 0, 4 * o.E);
+		if (kb) memcpy(*k, kb + at, 4 * o.E);
+		if (vb) memcpy(*v, vb + at, 4 * o.E);
 	}
 	return *v + keys * o.E;
 }
 
-// Scores of query rows [t0, t1) against the first `n` keys, before their scale: s[t1-t0, n].
-INLINE void F(scores)(float *s, const float *q, const float *k, oc_attention o, long t0, long t1, long n, float *pack) {
+// Scores of head h, query rows [t0, t1), against the first `n` keys, before their scale: s[t1-t0, n]. A sink logit
+// stands in the extra slot; ALiBi adds slope (j - t) to every other (arXiv 2108.12409).
+INLINE void F(scores)(float *s, const float *q, const float *k, oc_attention o, const float *sinks, long h, long t0, long t1, long n, float *pack) {
 	F(product)(s, n, q + t0 * o.E, o.E, k, o.E, t1 - t0, n, o.E, 0, 1, 0, pack);
+	float scale = sqrtf((float)o.E);
+	for (long t = t0; sinks && t < t1; t++) s[(t - t0) * n] = scale * sinks[h];
+	for (long t = t0; o.slopes && t < t1; t++) {
+		float slope = scale * o.slopes[h], *row = s + (t - t0) * n + o.extra;
+		for (long j = 0; j < n - o.extra; j++) row[j] += slope * (j - t);
+	}
 }
 
 // A row of scores becomes a row of probabilities over the first `seen` of n keys, and 0 on the others. Whole rows spare
@@ -450,7 +635,32 @@ INLINE float F(softmax)(float *row, long seen, long n, float root) {
 	return root * top + (float)log((double)total);
 }
 
-KERNEL F(attend)(oc_attention o, float *y, float *lse, const float *qkv, const float *kb, const float *vb, float *scratch) {
+// A row of scores becomes a row of sigmoid weights (arXiv 2409.04431), over their sum where that is told. Returns the sum.
+INLINE float F(sigmoids)(float *row, long seen, long n, float root, float bias, int normalise) {
+	EACH(seen, row, F(sigmoid)(root * AT(row) + bias));
+	memset(row + seen, 0, 4 * (n - seen));
+	float sum = F(sum)(row, seen);
+	if (normalise) F(scale)(row, 1.0f / sum, seen);
+	return sum;
+}
+
+// A row of scores becomes a row of weights by the attention's mode; `seen` of n keys are visible to query t. Returns what
+// the gradient needs: the log-sum-exp, or the sum of sigmoids.
+INLINE float F(weights)(float *row, oc_attention o, long t, long n, float root) {
+	long seen = t + 1 + o.extra;
+	switch (o.mode) {
+	case OC_SOFTMAX: return F(softmax)(row, seen, n, root);
+	case OC_RELU_ROWS: { // relu(s) / (t+1) (arXiv 2410.13835)
+		float share = root / (t + 1);
+		EACH(seen, row, share * F(above)(AT(row)));
+		memset(row + seen, 0, 4 * (n - seen));
+		return 0;
+	}
+	}
+	return F(sigmoids)(row, seen, n, root, o.bias, o.mode == OC_SIGMOID_NORMALISED);
+}
+
+KERNEL F(attend)(oc_attention o, float *y, float *lse, const float *qkv, const float *kb, const float *vb, const float *sinks, float *scratch) {
 	long keys = o.T + o.extra, width = o.H * o.E;
 	float root = 1.0f / sqrtf((float)o.E);
 	for (long b = 0; b < o.B; b++)
@@ -458,15 +668,15 @@ KERNEL F(attend)(oc_attention o, float *y, float *lse, const float *qkv, const f
 			float *q, *k, *v, *s = F(head)(&q, &k, &v, o, qkv, kb, vb, b, h, scratch), *pack = s + OC_BLOCK_T * keys;
 			for (long t0 = 0; t0 < o.T; t0 += OC_BLOCK_T) {
 				long t1 = t0 + OC_BLOCK_T < o.T ? t0 + OC_BLOCK_T : o.T, n = t1 + o.extra;
-				F(scores)(s, q, k, o, t0, t1, n, pack);
+				F(scores)(s, q, k, o, sinks, h, t0, t1, n, pack);
 				for (long t = t0; t < t1; t++)
-					lse[(b * o.H + h) * o.T + t] = F(softmax)(s + (t - t0) * n, t + 1 + o.extra, n, root);
+					lse[(b * o.H + h) * o.T + t] = F(weights)(s + (t - t0) * n, o, t, n, root);
 				F(product)(y + (b * o.T + t0) * width + h * o.E, width, s, n, v, o.E, t1 - t0, o.E, n, 0, 0, 0, pack);
 			}
 		}
 }
 
-KERNEL F(attend_pattern)(oc_attention o, float *p, const float *qkv, const float *kb, float *scratch) {
+KERNEL F(attend_pattern)(oc_attention o, float *p, const float *qkv, const float *kb, const float *sinks, float *scratch) {
 	long keys = o.T + o.extra;
 	float root = 1.0f / sqrtf((float)o.E);
 	memset(p, 0, 4 * o.B * o.H * o.T * keys);
@@ -475,56 +685,82 @@ KERNEL F(attend_pattern)(oc_attention o, float *p, const float *qkv, const float
 			float *q, *k, *v, *s = F(head)(&q, &k, &v, o, qkv, kb, 0, b, h, scratch), *pack = s + OC_BLOCK_T * keys;
 			for (long t0 = 0; t0 < o.T; t0 += OC_BLOCK_T) {
 				long t1 = t0 + OC_BLOCK_T < o.T ? t0 + OC_BLOCK_T : o.T, n = t1 + o.extra;
-				F(scores)(s, q, k, o, t0, t1, n, pack);
+				F(scores)(s, q, k, o, sinks, h, t0, t1, n, pack);
 				for (long t = t0; t < t1; t++) {
 					float *row = s + (t - t0) * n;
-					F(softmax)(row, t + 1 + o.extra, n, root);
+					F(weights)(row, o, t, n, root);
 					memcpy(p + ((b * o.H + h) * o.T + t) * keys, row, 4 * n);
 				}
 			}
 		}
 }
 
-// With P recomputed from lse: dV = P^T dY, dS = P (dY V^T - rowsum(dY Y)) / sqrt(E), dQ = dS K, dK = dS^T Q.
-KERNEL F(attend_grad)(oc_attention o, float *dqkv, float *dkb, float *dvb, const float *dy, const float *y, const float *lse, const float *qkv, const float *kb, const float *vb, float *scratch) {
-	long keys = o.T + o.extra, width = o.H * o.E;
-	float root = 1.0f / sqrtf((float)o.E);
-	if (o.extra) {
-		memset(dkb, 0, 4 * width);
-		memset(dvb, 0, 4 * width);
+// A row of scores and one of dP = dY V^T become P and dS, before the scale of S: for softmax dS = P (dP - rowsum(dY Y)),
+// for sigmoids P (1 - sigmoid) dP (less rowsum(dY Y) when normalised), for relu dP where the score is above 0.
+INLINE void F(weights_grad)(float *row, float *grad, oc_attention o, long t, long n, float root, float norm, const float *up, const float *out) {
+	long seen = t + 1 + o.extra;
+	float inner = F(dot)(up, out, o.E);
+	switch (o.mode) {
+	case OC_SOFTMAX:
+		EACH(n, row, F(vexp)(root * AT(row) - norm));
+		EACH(n, grad, AT(row) * (AT(grad) - inner) * root);
+		break;
+	case OC_RELU_ROWS: {
+		float share = root / (t + 1);
+		EACH(n, grad, F(pick)(AT(row) <= F(all)(0), F(all)(0), share * AT(grad)));
+		EACH(n, row, share * F(above)(AT(row)));
+		break;
 	}
+	default: {
+		int normalise = o.mode == OC_SIGMOID_NORMALISED;
+		float share = normalise ? 1.0f / norm : 1.0f;
+		if (!normalise) inner = 0;
+		EACH(n, row, F(sigmoid)(root * AT(row) + o.bias));
+		EACH(n, grad, share * AT(row) * (1.0f - AT(row)) * (AT(grad) - inner) * root);
+		EACH(n, row, share * AT(row));
+	}
+	}
+	memset(row + seen, 0, 4 * (n - seen));
+	memset(grad + seen, 0, 4 * (n - seen));
+}
+
+// With P and dS as above: dV = P^T dY, dQ = dS K / sqrt(E), dK = dS^T Q / sqrt(E), summed over the query heads that share
+// them; the gradient of a sink logit is the sum of its column of dS.
+KERNEL F(attend_grad)(oc_attention o, float *dqkv, float *dkb, float *dvb, float *dsinks, const float *dy, const float *y, const float *lse, const float *qkv, const float *kb, const float *vb, const float *sinks, float *scratch) {
+	long keys = o.T + o.extra, width = o.H * o.E, shared = o.KV * o.E, group = o.H / o.KV;
+	float root = 1.0f / sqrtf((float)o.E);
+	if (dkb) memset(dkb, 0, 4 * shared);
+	if (dvb) memset(dvb, 0, 4 * shared);
+	if (dsinks) memset(dsinks, 0, 4 * o.H);
 	for (long b = 0; b < o.B; b++)
 		for (long h = 0; h < o.H; h++) {
 			float *q, *k, *v, *dq = F(head)(&q, &k, &v, o, qkv, kb, vb, b, h, scratch);
 			float *dk = dq + keys * o.E, *dv = dk + keys * o.E, *p = dv + keys * o.E, *ds = p + OC_BLOCK_T * keys, *pack = ds + OC_BLOCK_T * keys;
-			memset(dk, 0, 8 * keys * o.E);
+			double sink = 0;
+			if (h % group == 0) memset(dk, 0, 8 * keys * o.E);
 			for (long t0 = 0; t0 < o.T; t0 += OC_BLOCK_T) {
 				long t1 = t0 + OC_BLOCK_T < o.T ? t0 + OC_BLOCK_T : o.T, n = t1 + o.extra, rows = t1 - t0;
 				const float *up = dy + (b * o.T + t0) * width + h * o.E, *out = y + (b * o.T + t0) * width + h * o.E;
-				F(scores)(p, q, k, o, t0, t1, n, pack);
+				F(scores)(p, q, k, o, sinks, h, t0, t1, n, pack);
 				F(product)(ds, n, up, width, v, o.E, rows, n, o.E, 0, 1, 0, pack);
 				for (long t = t0; t < t1; t++) {
 					float *row = p + (t - t0) * n, *grad = ds + (t - t0) * n;
-					long seen = t + 1 + o.extra;
-					float norm = lse[(b * o.H + h) * o.T + t];
-					float inner = F(dot)(up + (t - t0) * width, out + (t - t0) * width, o.E);
-					EACH(n, row, F(vexp)(root * AT(row) - norm));
-					EACH(n, grad, AT(row) * (AT(grad) - inner) * root);
-					memset(row + seen, 0, 4 * (n - seen));
-					memset(grad + seen, 0, 4 * (n - seen));
+					F(weights_grad)(row, grad, o, t, n, root, lse[(b * o.H + h) * o.T + t], up + (t - t0) * width, out + (t - t0) * width);
+					sink += grad[0];
 				}
 				F(product)(dv, o.E, p, n, up, width, n, o.E, rows, 1, 0, 1, pack);
 				F(product)(dq + t0 * o.E, o.E, ds, n, k, o.E, rows, o.E, n, 0, 0, 0, pack);
 				F(product)(dk, o.E, ds, n, q + t0 * o.E, o.E, n, o.E, rows, 1, 0, 1, pack);
 			}
-			float *to = dqkv + b * o.T * 3 * width + h * o.E;
-			F(give)(to, dq, o, 1);
-			F(give)(to + width, dk + o.extra * o.E, o, 1);
-			F(give)(to + 2 * width, dv + o.extra * o.E, o, 0);
-			if (o.extra) {
-				F(add)(dkb + h * o.E, dkb + h * o.E, dk, o.E);
-				F(add)(dvb + h * o.E, dvb + h * o.E, dv, o.E);
-			}
+			if (dsinks) dsinks[h] += (float)(sink / root);
+			float *to = dqkv + b * o.T * (width + 2 * shared);
+			F(give)(to + h * o.E, dq, o, 1);
+			if ((h + 1) % group) continue;
+			long at = h / group * o.E;
+			F(give)(to + width + at, dk + o.extra * o.E, o, 1);
+			F(give)(to + width + shared + at, dv + o.extra * o.E, o, 0);
+			if (dkb) F(add)(dkb + at, dkb + at, dk, o.E);
+			if (dvb) F(add)(dvb + at, dvb + at, dv, o.E);
 		}
 }
 

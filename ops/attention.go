@@ -6,9 +6,34 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Attend is causal multi-head softmax attention (arXiv 1706.03762), [R, H*E], for qkv [R, 3*H*E]. With a.KVBias, bias
-// is its k' and v', each [H*E].
-func (c *Context) Attend(a compute.Attention, qkv *gorgonia.Node, bias ...*gorgonia.Node) (*gorgonia.Node, error) {
+// Extra are the nodes of compute.Extra; nil where absent.
+type Extra struct{ K, V, Logit *gorgonia.Node }
+
+// nodes lists those that are there.
+func (x Extra) nodes() (all gorgonia.Nodes) {
+	for _, n := range []*gorgonia.Node{x.K, x.V, x.Logit} {
+		if n != nil {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// buffers gives each node that is there the next of b.
+func (x Extra) buffers(b []compute.Buffer) (out compute.Extra) {
+	for _, to := range []struct {
+		node   *gorgonia.Node
+		buffer *compute.Buffer
+	}{{x.K, &out.K}, {x.V, &out.V}, {x.Logit, &out.Logit}} {
+		if to.node != nil {
+			*to.buffer, b = b[0], b[1:]
+		}
+	}
+	return out
+}
+
+// Attend is causal multi-head attention (arXiv 1706.03762), [R, H*E], for qkv [R, (H+2KV)*E].
+func (c *Context) Attend(a compute.Attention, qkv *gorgonia.Node, x Extra) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, width := a.B*a.T, a.H*a.E
 	y, value := c.alloc(rows, width)
@@ -17,52 +42,33 @@ func (c *Context) Attend(a compute.Attention, qkv *gorgonia.Node, bias ...*gorgo
 		name:  "attention",
 		value: value,
 		bind: func(b []compute.Buffer) func() {
-			qkv := b[0]
-			kb, vb := pair(b[1:])
-			return func() { dev.Attend(a, y, lse, qkv, kb, vb) }
+			qkv, extra := b[0], x.buffers(b[1:])
+			return func() { dev.Attend(a, y, lse, qkv, extra) }
 		},
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			return c.attendGrad(a, nodes, out, dy, lse)
+			return c.attendGrad(a, nodes, x, out, dy, lse)
 		},
-	}, append(gorgonia.Nodes{qkv}, bias...)...)
+	}, append(gorgonia.Nodes{qkv}, x.nodes()...)...)
 }
 
-func (c *Context) attendGrad(a compute.Attention, nodes gorgonia.Nodes, out, dy *gorgonia.Node, lse compute.Buffer) (gorgonia.Nodes, error) {
+func (c *Context) attendGrad(a compute.Attention, nodes gorgonia.Nodes, x Extra, out, dy *gorgonia.Node, lse compute.Buffer) (gorgonia.Nodes, error) {
 	dev := c.dev
-	rows, width := a.B*a.T, a.H*a.E
-	dqkv, value := c.alloc(rows, 3*width)
-	var dbias []compute.Buffer
-	for range nodes[1:] {
-		dbias = append(dbias, dev.Alloc(width))
+	dqkv, value := c.alloc(a.B*a.T, a.Row())
+	var parts []compute.Buffer
+	for _, n := range nodes[1:] {
+		parts = append(parts, dev.Alloc(n.Shape().TotalSize()))
 	}
-	dkb, dvb := pair(dbias)
+	dextra := x.buffers(parts)
 	back, err := c.apply(&fused{
 		name:  "attention grad",
 		value: value,
 		bind: func(b []compute.Buffer) func() {
-			dy, y, qkv := b[0], b[1], b[2]
-			kb, vb := pair(b[3:])
-			return func() { dev.AttendGrad(a, dqkv, dkb, dvb, dy, y, lse, qkv, kb, vb) }
+			dy, y, qkv, extra := b[0], b[1], b[2], x.buffers(b[3:])
+			return func() { dev.AttendGrad(a, dqkv, dextra, dy, y, lse, qkv, extra) }
 		},
 	}, append(gorgonia.Nodes{dy, out}, nodes...)...)
 	if err != nil {
 		return nil, err
 	}
-	grads := gorgonia.Nodes{back}
-	for _, b := range dbias {
-		grad, err := c.part(back, b, width)
-		if err != nil {
-			return nil, err
-		}
-		grads = append(grads, grad)
-	}
-	return grads, nil
-}
-
-// pair splits a KV bias, or the gradient of one, which may be absent.
-func pair(b []compute.Buffer) (k, v compute.Buffer) {
-	if len(b) == 0 {
-		return compute.Buffer{}, compute.Buffer{}
-	}
-	return b[0], b[1]
+	return c.parts(back, gorgonia.Nodes{back}, parts, nodes[1:])
 }

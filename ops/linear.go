@@ -60,16 +60,12 @@ func (c *Context) linearGrad(nodes gorgonia.Nodes, dy *gorgonia.Node, packed com
 	if err != nil {
 		return nil, err
 	}
-	grads := gorgonia.Nodes{back}
+	var parts []compute.Buffer
 	at := 0
 	for _, w := range nodes[1:] {
 		size := w.Shape().TotalSize()
-		grad, err := c.part(back, dw.Slice(at, at+size), w.Shape()...)
-		if err != nil {
-			return nil, err
-		}
-		grads = append(grads, grad)
+		parts = append(parts, dw.Slice(at, at+size))
 		at += size
 	}
-	return grads, nil
+	return c.parts(back, gorgonia.Nodes{back}, parts, nodes[1:])
 }

@@ -6,18 +6,17 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// AttendPattern is the attention pattern [B, H, T, Keys] of what Attend computes: zero above the diagonal; with a KV
-// bias, column 0 is the bias and column j+1 is position j. It has no gradient.
-func (c *Context) AttendPattern(a compute.Attention, qkv *gorgonia.Node, bias ...*gorgonia.Node) (*gorgonia.Node, error) {
+// AttendPattern is the attention pattern [B, H, T, Keys] of what Attend computes: zero above the diagonal; with an extra
+// slot, that is column 0 and position j is column j+1. It has no gradient.
+func (c *Context) AttendPattern(a compute.Attention, qkv *gorgonia.Node, x Extra) (*gorgonia.Node, error) {
 	dev := c.dev
 	p, value := c.alloc(a.B, a.H, a.T, a.Keys())
 	return c.apply(&fused{
 		name:  "attention pattern",
 		value: value,
 		bind: func(b []compute.Buffer) func() {
-			qkv := b[0]
-			kb, _ := pair(b[1:])
-			return func() { dev.AttendPattern(a, p, qkv, kb) }
+			qkv, extra := b[0], x.buffers(b[1:])
+			return func() { dev.AttendPattern(a, p, qkv, extra) }
 		},
-	}, append(gorgonia.Nodes{qkv}, bias...)...)
+	}, append(gorgonia.Nodes{qkv}, x.nodes()...)...)
 }

@@ -9,10 +9,20 @@ import (
 // RMSNorm is y = g x / sqrt(mean(x^2) + eps) by rows (arXiv 1910.07467), [R, D], for x [R, D]. The gain g has shape [D],
 // or [1] for a single scale (arXiv 2506.19697).
 func (c *Context) RMSNorm(x, g *gorgonia.Node, eps float32) (*gorgonia.Node, error) {
+	return c.rmsnorm(x, g, x.Shape()[1], eps)
+}
+
+// RMSNormHeads is RMSNorm of each head's E channels in x [R, heads*E] alone, with one gain g [E] for all heads.
+func (c *Context) RMSNormHeads(x, g *gorgonia.Node, eps float32) (*gorgonia.Node, error) {
+	return c.rmsnorm(x, g, g.Shape()[0], eps)
+}
+
+// rmsnorm normalises runs of d neighbours.
+func (c *Context) rmsnorm(x, g *gorgonia.Node, d int, eps float32) (*gorgonia.Node, error) {
 	dev := c.dev
-	rows, d, gains := x.Shape()[0], x.Shape()[1], g.Shape()[0]
-	y, value := c.alloc(rows, d)
-	rinv := dev.Alloc(rows)
+	gains := g.Shape()[0]
+	y, value := c.alloc(x.Shape()...)
+	rinv := dev.Alloc(x.Shape().TotalSize() / d)
 	return c.apply(&fused{
 		name:  "rmsnorm",
 		value: value,
@@ -22,7 +32,7 @@ func (c *Context) RMSNorm(x, g *gorgonia.Node, eps float32) (*gorgonia.Node, err
 		},
 		// The output is an input of the gradient only so that rinv is there before it.
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			dx, value := c.alloc(rows, d)
+			dx, value := c.alloc(nodes[0].Shape()...)
 			dg := dev.Alloc(gains)
 			back, err := c.apply(&fused{
 				name:  "rmsnorm grad",

@@ -1,0 +1,12 @@
+package archs
+
+import "github.com/outcrop-lab/outcrop/compute"
+
+// ReLUAttention is w_ij = max(s_ij, 0)/i, i counted from 1 and over registers too (arXiv 2410.13835).
+type ReLUAttention struct {
+	parameterless
+	plain
+}
+
+func (*ReLUAttention) weigh(_ Config, a *compute.Attention) { a.Weights = compute.ReLURows }
+func (*ReLUAttention) normalised() bool                     { return false }

@@ -1,0 +1,36 @@
+package archs
+
+import "github.com/outcrop-lab/outcrop/variant"
+
+// Block arranges attention and MLP around the stream.
+type Block interface {
+	// Validate returns a *variant.Error with a key below `arch.block`.
+	Validate(Config) error
+	// apply is one layer of the stream x [R, D]; its parameters' names begin with name.
+	apply(b *builder, name string, x node) node
+}
+
+var blocks = variant.Registry[Block]{
+	"sequential": {New: func() Block { return &Sequential{} }, Formula: "x = x + attn(norm(x)); x = x + mlp(norm(x))", Source: "1706.03762"},
+	"parallel":   {New: func() Block { return &Parallel{} }, Formula: "x = x + attn(norm1(x)) + mlp(norm2(x))", Source: "2204.06745"},
+}
+
+// Sequential is attention, then MLP.
+type Sequential struct{ parameterless }
+
+func (*Sequential) apply(b *builder, name string, x node) node {
+	attn, mlp, at := name+".attn", name+".mlp", b.config.NormPlacement.Value
+	x = at.merged(b, attn, b.add(x, at.after(b, attn, b.attention(attn, at.before(b, attn, x)))))
+	b.site("resid_mid", x, b.D)
+	return at.merged(b, mlp, b.add(x, at.after(b, mlp, b.mlp(mlp, at.before(b, mlp, x)))))
+}
+
+// Parallel lets attention and MLP read the same stream, each through a norm of its own (arXiv 2204.06745).
+type Parallel struct{ parameterless }
+
+func (*Parallel) apply(b *builder, name string, x node) node {
+	attn, mlp, at := name+".attn", name+".mlp", b.config.NormPlacement.Value
+	y := at.after(b, attn, b.attention(attn, at.before(b, attn, x)))
+	z := at.after(b, mlp, b.mlp(mlp, at.before(b, mlp, x)))
+	return b.add(b.add(x, y), z)
+}

@@ -1,0 +1,11 @@
+package archs
+
+import "github.com/outcrop-lab/outcrop/compute"
+
+// ALiBi adds m_h (j - i) to the score of query i and key j, with a fixed slope per head (arXiv 2108.12409; for a number of
+// heads that is no power of two see compute.ALiBiSlopes). Registers count as positions.
+type ALiBi struct{ parameterless }
+
+func (*ALiBi) embed(_ *builder, x node) node { return x }
+
+func (*ALiBi) turn(_ Config, a *compute.Attention) { a.ALiBi = true }

@@ -1,0 +1,73 @@
+package archs
+
+import (
+	"math"
+	"testing"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/outcrop-lab/outcrop/compute"
+)
+
+// positionFormula is what positions do to a head's queries and keys [P, E], and what they add to the scores [P, P].
+type positionFormula struct {
+	turn func(r *reference, x *gorgonia.Node) *gorgonia.Node
+	add  func(r *reference, s *gorgonia.Node, head int) *gorgonia.Node
+}
+
+// positionFormulas are the positions in stock ops; learned ones are added where the tokens are embedded.
+var positionFormulas = map[string]positionFormula{
+	"rope":    {ropeFormula, noBias},
+	"learned": {noTurn, noBias},
+	"none":    {noTurn, noBias},
+	"alibi":   {noTurn, alibiFormula},
+}
+
+func noTurn(_ *reference, x *gorgonia.Node) *gorgonia.Node        { return x }
+func noBias(_ *reference, s *gorgonia.Node, _ int) *gorgonia.Node { return s }
+
+// ropeFormula turns x [P, E] by position: of the first n channels pairs (i, i+n/2), angle t theta^(-2i/n).
+func ropeFormula(r *reference, x *gorgonia.Node) *gorgonia.Node {
+	p := r.c.Position.Value.(*RoPE)
+	n := int(p.Fraction * float64(r.E))
+	n -= n % 2
+	half := n / 2
+	angle := func(t, j int) float64 {
+		if j >= n {
+			return 0
+		}
+		return float64(t) * math.Pow(p.Theta, -2*float64(j%half)/float64(n))
+	}
+	cos := r.matrix(r.P, r.E, func(t, j int) float64 { return math.Cos(angle(t, j)) })
+	sin := r.matrix(r.P, r.E, func(t, j int) float64 { return math.Sin(angle(t, j)) })
+	swap := r.matrix(r.E, r.E, func(i, j int) float64 {
+		switch {
+		case i < n && i == j+half:
+			return -1
+		case j < n && j == i+half:
+			return 1
+		}
+		return 0
+	})
+	return r.add(r.had(x, cos), r.had(r.mul(x, swap), sin))
+}
+
+// alibiFormula adds 2^(-8h/H) (j - i), h from 1.
+func alibiFormula(r *reference, s *gorgonia.Node, head int) *gorgonia.Node {
+	slope := math.Pow(2, -8*float64(head+1)/float64(r.H))
+	return r.add(s, r.matrix(r.P, r.P, func(i, j int) float64 { return slope * float64(j-i) }))
+}
+
+// TestALiBiSlopes: for 8 heads 1/2 … 1/256 (arXiv 2108.12409, section 3); for 12 the eight and, of 16 heads' slopes, the
+// first, third, fifth and seventh (the authors' rule for other numbers of heads).
+func TestALiBiSlopes(t *testing.T) {
+	eight := []float64{1. / 2, 1. / 4, 1. / 8, 1. / 16, 1. / 32, 1. / 64, 1. / 128, 1. / 256}
+	twelve := append(append([]float64{}, eight...), math.Pow(2, -.5), math.Pow(2, -1.5), math.Pow(2, -2.5), math.Pow(2, -3.5))
+	for _, want := range [][]float64{eight, twelve} {
+		for h, got := range compute.ALiBiSlopes(len(want)) {
+			if math.Abs(got-want[h]) > 1e-15 {
+				t.Errorf("%d heads: slope %d is %v, want %v", len(want), h, got, want[h])
+			}
+		}
+	}
+}

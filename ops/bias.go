@@ -1,0 +1,45 @@
+package ops
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"github.com/outcrop-lab/outcrop/compute"
+)
+
+// Bias is y = x + b in each row, [R, out], for x [R, out]. b is one vector, or several that lie next to each other in
+// memory, which packed covers, as in Linear.
+func (c *Context) Bias(x *gorgonia.Node, packed compute.Buffer, biases ...*gorgonia.Node) (*gorgonia.Node, error) {
+	dev := c.dev
+	n := x.Shape()[1]
+	y, value := c.alloc(x.Shape()...)
+	return c.apply(&fused{
+		name:  "bias",
+		value: value,
+		bind: func(b []compute.Buffer) func() {
+			x := b[0]
+			return func() { dev.AddPositions(y, x, packed, 1, n) }
+		},
+		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+			db, value := c.alloc(n)
+			back, err := c.apply(&fused{
+				name:  "bias grad",
+				value: value,
+				bind: func(b []compute.Buffer) func() {
+					dy := b[0]
+					return func() { dev.AddPositionsGrad(db, dy, 1, n) }
+				},
+			}, dy)
+			if err != nil {
+				return nil, err
+			}
+			var parts []compute.Buffer
+			at := 0
+			for _, b := range nodes[1:] {
+				size := b.Shape()[0]
+				parts = append(parts, db.Slice(at, at+size))
+				at += size
+			}
+			return c.parts(back, gorgonia.Nodes{dy}, parts, nodes[1:])
+		},
+	}, append(gorgonia.Nodes{x}, biases...)...)
+}

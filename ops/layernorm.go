@@ -1,0 +1,63 @@
+package ops
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"github.com/outcrop-lab/outcrop/compute"
+)
+
+// LayerNorm is y = g (x - mean(x))/sqrt(var(x) + eps) + b by rows (arXiv 1607.06450), [R, D], for x [R, D], a gain g [D]
+// and, unless nil, a bias b [D].
+func (c *Context) LayerNorm(x, g, b *gorgonia.Node, eps float32) (*gorgonia.Node, error) {
+	dev := c.dev
+	rows, d := x.Shape()[0], x.Shape()[1]
+	y, value := c.alloc(rows, d)
+	n, rinv := dev.Alloc(rows*d), dev.Alloc(rows)
+	return c.apply(&fused{
+		name:  "layernorm",
+		value: value,
+		bind: func(in []compute.Buffer) func() {
+			x, g, b := in[0], in[1], last(in[2:])
+			return func() { dev.LayerNorm(y, n, rinv, x, g, b, d, eps) }
+		},
+		// The output is an input of the gradient only so that n and rinv are there before it.
+		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+			dx, value := c.alloc(rows, d)
+			var parts []compute.Buffer // of g, and of b
+			for range nodes[1:] {
+				parts = append(parts, dev.Alloc(d))
+			}
+			db := last(parts[1:])
+			back, err := c.apply(&fused{
+				name:  "layernorm grad",
+				value: value,
+				bind: func(in []compute.Buffer) func() {
+					dy, g := in[0], in[1]
+					return func() { dev.LayerNormGrad(dx, parts[0], db, dy, g, n, rinv, d) }
+				},
+			}, dy, nodes[1], out)
+			if err != nil {
+				return nil, err
+			}
+			return c.parts(back, gorgonia.Nodes{back}, parts, nodes[1:])
+		},
+	}, some(x, g, b)...)
+}
+
+// some lists the nodes that are there.
+func some(nodes ...*gorgonia.Node) (all gorgonia.Nodes) {
+	for _, n := range nodes {
+		if n != nil {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// last is the only buffer, or none.
+func last(b []compute.Buffer) compute.Buffer {
+	if len(b) == 0 {
+		return compute.Buffer{}
+	}
+	return b[0]
+}

@@ -1,0 +1,153 @@
+package ops
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"github.com/outcrop-lab/outcrop/compute"
+)
+
+// Columns is y = x[:, from:to], [R, to-from].
+func (c *Context) Columns(x *gorgonia.Node, from, to int) (*gorgonia.Node, error) {
+	return c.cut(x, x.Shape()[0], x.Shape()[1], from, to, x.Shape()[0], to-from)
+}
+
+// Tail leaves out the first n rows of every group of `of`: y [R/of*(of-n), width], for x of any shape with R rows of that
+// width.
+func (c *Context) Tail(x *gorgonia.Node, n, of, width int) (*gorgonia.Node, error) {
+	groups := x.Shape().TotalSize() / (of * width)
+	return c.cut(x, groups, of*width, n*width, of*width, groups*(of-n), width)
+}
+
+// cut takes the columns [from, to) of x seen as [rows, width], as a matrix of the shape said.
+func (c *Context) cut(x *gorgonia.Node, rows, width, from, to int, shape ...int) (*gorgonia.Node, error) {
+	dev := c.dev
+	y, value := c.alloc(shape...)
+	return c.apply(&fused{
+		name:  "cut",
+		value: value,
+		bind: func(b []compute.Buffer) func() {
+			x := b[0].Slice(from, b[0].Len())
+			return func() { dev.CopyRows(y, x, rows, to-from, to-from, width) }
+		},
+		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+			dx, value := c.alloc(nodes[0].Shape()...) // zero where nobody writes
+			back, err := c.apply(&fused{
+				name:  "cut grad",
+				value: value,
+				bind: func(b []compute.Buffer) func() {
+					dy, part := b[0], dx.Slice(from, dx.Len())
+					return func() { dev.CopyRows(part, dy, rows, to-from, width, to-from) }
+				},
+			}, dy)
+			return gorgonia.Nodes{back}, err
+		},
+	}, x)
+}
+
+// Join puts matrices of R rows side by side.
+func (c *Context) Join(parts ...*gorgonia.Node) (*gorgonia.Node, error) {
+	dev := c.dev
+	rows, width := parts[0].Shape()[0], 0
+	var from []int
+	for _, p := range parts {
+		from = append(from, width)
+		width += p.Shape()[1]
+	}
+	y, value := c.alloc(rows, width)
+	return c.apply(&fused{
+		name:  "join",
+		value: value,
+		bind: func(b []compute.Buffer) func() {
+			return func() {
+				for i, x := range b {
+					w := x.Len() / rows
+					dev.CopyRows(y.Slice(from[i], y.Len()), x, rows, w, width, w)
+				}
+			}
+		},
+		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+			var grads gorgonia.Nodes
+			for i, n := range nodes {
+				grad, err := c.Columns(dy, from[i], from[i]+n.Shape()[1])
+				if err != nil {
+					return nil, err
+				}
+				grads = append(grads, grad)
+			}
+			return grads, nil
+		},
+	}, parts...)
+}
+
+// Prepend puts the n rows of first [n, D] before every group of T rows of x [B*T, D]: [B*(n+T), D].
+func (c *Context) Prepend(first, x *gorgonia.Node, t int) (*gorgonia.Node, error) {
+	dev := c.dev
+	n, d := first.Shape()[0], first.Shape()[1]
+	groups := x.Shape()[0] / t
+	head, all := n*d, (n+t)*d
+	y, value := c.alloc(groups*(n+t), d)
+	return c.apply(&fused{
+		name:  "prepend",
+		value: value,
+		bind: func(b []compute.Buffer) func() {
+			first, x, tail := b[0], b[1], y.Slice(head, y.Len())
+			return func() {
+				dev.CopyRows(y, first, groups, head, all, 0)
+				dev.CopyRows(tail, x, groups, t*d, all, t*d)
+			}
+		},
+		diff: func(_ gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+			dx, err := c.Tail(dy, n, n+t, d)
+			if err != nil {
+				return nil, err
+			}
+			dfirst, value := c.alloc(n, d)
+			each := dev.Alloc(groups * head)
+			back, err := c.apply(&fused{
+				name:  "prepend grad",
+				value: value,
+				bind: func(b []compute.Buffer) func() {
+					dy := b[0]
+					return func() {
+						dev.CopyRows(each, dy, groups, head, head, all)
+						dev.AddPositionsGrad(dfirst, each, n, d)
+					}
+				},
+			}, dy)
+			return gorgonia.Nodes{back, dx}, err
+		},
+	}, first, x)
+}
+
+// Repeat is v [n] in each of R rows, [R, n].
+func (c *Context) Repeat(v *gorgonia.Node, rows int) (*gorgonia.Node, error) {
+	dev := c.dev
+	n := v.Shape()[0]
+	y, value := c.alloc(rows, n)
+	return c.apply(&fused{
+		name:  "repeat",
+		value: value,
+		bind: func(b []compute.Buffer) func() {
+			v := b[0]
+			return func() { dev.CopyRows(y, v, rows, n, n, 0) }
+		},
+		diff: func(_ gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+			back, err := c.sumRows(dy, n)
+			return gorgonia.Nodes{back}, err
+		},
+	}, v)
+}
+
+// sumRows is the sum over rows, [n], of dy [R, n].
+func (c *Context) sumRows(dy *gorgonia.Node, n int) (*gorgonia.Node, error) {
+	dev := c.dev
+	dv, value := c.alloc(n)
+	return c.apply(&fused{
+		name:  "row sum",
+		value: value,
+		bind: func(b []compute.Buffer) func() {
+			dy := b[0]
+			return func() { dev.AddPositionsGrad(dv, dy, 1, n) }
+		},
+	}, dy)
+}
