@@ -48,6 +48,20 @@ type Weights struct {
 // NewWeights allocates the parameters and draws each from the stream of its name, so that two architectures share every
 // parameter of equal name and shape.
 func NewWeights(c Config, dev compute.Device, r rng.Stream) (*Weights, error) {
+	w, err := newWeights(c, dev)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range w.params {
+		values := make([]float32, p.Size())
+		p.draw(values, p, c, r.Named(p.Name))
+		dev.Upload(w.Value(i), values)
+	}
+	return w, nil
+}
+
+// newWeights allocates the parameters, all 0.
+func newWeights(c Config, dev compute.Device) (*Weights, error) {
 	params, err := Params(c)
 	if err != nil {
 		return nil, err
@@ -58,11 +72,6 @@ func NewWeights(c Config, dev compute.Device, r rng.Stream) (*Weights, error) {
 		w.index[p.Name] = i
 	}
 	w.arena = dev.Alloc(w.start[len(params)])
-	for i, p := range params {
-		values := make([]float32, p.Size())
-		p.draw(values, p, c, r.Named(p.Name))
-		dev.Upload(w.Value(i), values)
-	}
 	return w, nil
 }
 
