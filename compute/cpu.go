@@ -9,6 +9,7 @@ import "C"
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unsafe"

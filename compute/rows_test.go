@@ -63,25 +63,29 @@ func TestGate(t *testing.T) {
 	})
 }
 
-// attended is attention in float64: the pattern [B,H,T,Keys] and the output [B*T,H*E].
+// attended is softmax attention in float64: the pattern [B,H,T,Keys] and the output [B*T,H*E].
 func attended(a Attention, qkv, kb, vb []float64) (pattern, y []float64) {
 	width, keys := a.H*a.E, a.Keys()
 	extra := keys - a.T
 	pattern, y = make([]float64, a.B*a.H*a.T*keys), make([]float64, a.B*a.T*width)
-	at := func(part, b, t, h, e int) float64 { // 0 for q, 1 for k, 2 for v; position -1 is the bias
-		switch {
-		case t < 0 && part == 1:
-			return kb[h*a.E+e]
-		case t < 0:
-			return vb[h*a.E+e]
+	at := func(part, b, t, h, e int) float64 { // 0 for q, 1 for k, 2 for v; position -1 is the extra slot
+		start := h * a.E
+		if part > 0 {
+			shared := h / (a.H / a.KV)
+			switch {
+			case t < 0 && part == 1:
+				return kb[shared*a.E+e]
+			case t < 0:
+				return vb[shared*a.E+e]
+			}
+			start = (a.H + (part-1)*a.KV + shared) * a.E
 		}
-		row := qkv[(b*a.T+t)*3*width+part*width+h*a.E:]
-		if part == 2 || !a.Rope {
+		row := qkv[(b*a.T+t)*a.Row()+start:]
+		if part == 2 || !a.Rope || e >= a.Turn {
 			return row[e]
 		}
-		half := a.E / 2
-		pair := e % half
-		angle := float64(t) * math.Pow(float64(a.Theta), -2*float64(pair)/float64(a.E))
+		half := a.Turn / 2
+		angle := float64(t) * math.Pow(float64(a.Theta), -2*float64(e%half)/float64(a.Turn))
 		if e < half {
 			return row[e]*math.Cos(angle) - row[e+half]*math.Sin(angle)
 		}
@@ -112,42 +116,42 @@ func attended(a Attention, qkv, kb, vb []float64) (pattern, y []float64) {
 	return pattern, y
 }
 
-// Attention against its formula; its gradient against central differences of the formula, in float64.
+// Attention against its formula; its gradient against central differences of the formula, in float64. The other weights
+// than softmax, ALiBi and sink logits are tested through archs.
 func TestAttend(t *testing.T) {
 	eachPath(t, func(_ *testing.T, k *kernels) {
 		for _, a := range []Attention{
-			{B: 1, T: 1, H: 1, E: 4},
-			{B: 2, T: 5, H: 2, E: 6},
-			{B: 1, T: 37, H: 2, E: 8, KVBias: true},
-			{B: 1, T: 33, H: 1, E: 10, Rope: true, Theta: 1e4},
-			{B: 2, T: 7, H: 3, E: 4, Rope: true, Theta: 100, KVBias: true},
+			{B: 1, T: 1, H: 1, KV: 1, E: 4},
+			{B: 2, T: 5, H: 4, KV: 2, E: 6},
+			{B: 1, T: 37, H: 2, KV: 2, E: 8, Extra: true},
+			{B: 1, T: 33, H: 1, KV: 1, E: 10, Rope: true, Turn: 10, Theta: 1e4},
+			{B: 2, T: 7, H: 3, KV: 1, E: 8, Rope: true, Turn: 4, Theta: 100, Extra: true},
 		} {
-			width := a.H * a.E
-			rows := a.B * a.T
-			qkv, up := k.normal(rows*3*width, 1), k.normal(rows*width, 1)
-			var kb, vb, dkb, dvb Buffer
-			if a.KVBias {
-				kb, vb, dkb, dvb = k.normal(width, 1), k.normal(width, 1), k.poison(width), k.poison(width)
+			rows, width := a.B*a.T, a.H*a.E
+			qkv, up := k.normal(rows*a.Row(), 1), k.normal(rows*width, 1)
+			var x, dx Extra
+			if shared := a.KV * a.E; a.Extra {
+				x, dx = Extra{K: k.normal(shared, 1), V: k.normal(shared, 1)}, Extra{K: k.poison(shared), V: k.poison(shared)}
 			}
-			y, lse, p, dqkv := k.poison(rows*width), k.poison(a.B*a.H*a.T), k.poison(a.B*a.H*a.T*a.Keys()), k.poison(rows*3*width)
-			inputs := [][]float64{double(qkv), double(kb), double(vb)}
+			y, lse, p, dqkv := k.poison(rows*width), k.poison(a.B*a.H*a.T), k.poison(a.B*a.H*a.T*a.Keys()), k.poison(rows*a.Row())
+			inputs := [][]float64{double(qkv), double(x.K), double(x.V)}
 			pattern, out := attended(a, inputs[0], inputs[1], inputs[2])
-			k.Attend(a, y, lse, qkv, kb, vb)
+			k.Attend(a, y, lse, qkv, x)
 			k.close(fmt.Sprintf("%+v: output", a), y, out, 2e-6)
-			k.AttendPattern(a, p, qkv, kb)
+			k.AttendPattern(a, p, qkv, x)
 			k.close(fmt.Sprintf("%+v: pattern", a), p, pattern, 2e-6)
-			k.AttendGrad(a, dqkv, dkb, dvb, up, y, lse, qkv, kb, vb)
+			k.AttendGrad(a, dqkv, dx, up, y, lse, qkv, x)
 			dy := double(up)
-			for i, got := range []Buffer{dqkv, dkb, dvb} {
-				x := inputs[i]
-				k.close(fmt.Sprintf("%+v: gradient of input %d", a, i), got, each(len(x), func(j int) float64 {
+			for i, got := range []Buffer{dqkv, dx.K, dx.V} {
+				in := inputs[i]
+				k.close(fmt.Sprintf("%+v: gradient of input %d", a, i), got, each(len(in), func(j int) float64 {
 					const h = 1e-5
-					kept := x[j]
-					x[j] = kept + h
+					kept := in[j]
+					in[j] = kept + h
 					_, above := attended(a, inputs[0], inputs[1], inputs[2])
-					x[j] = kept - h
+					in[j] = kept - h
 					_, below := attended(a, inputs[0], inputs[1], inputs[2])
-					x[j] = kept
+					in[j] = kept
 					return (dotted(above, dy) - dotted(below, dy)) / (2 * h)
 				}), 1e-5)
 			}
