@@ -36,6 +36,34 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{"arch.mlp.multiple", func(c *Config) { c.MLP.Value.(*GELU).Multiple = 0 }},
 		{"arch.position.name", func(c *Config) { c.Heads = 64 }},
 		{"arch.position.theta", func(c *Config) { c.Position.Value.(*RoPE).Theta = -1 }},
+		{"arch.kv_heads", func(c *Config) { c.KVHeads = -1 }},
+		{"arch.kv_heads", func(c *Config) { c.Heads, c.KVHeads = 4, 3 }},
+		{"arch.kv_heads", func(c *Config) { c.KVHeads = 4 }},
+		{"arch.registers", func(c *Config) { c.Registers = -1 }},
+		{"arch.norm.alpha", func(c *Config) { choose(t, &c.Norm, "dyt"); c.Norm.Value.(*DyT).Alpha = -1 }},
+		{"arch.norm_placement.name", func(c *Config) { choose(t, &c.Norm, "none"); choose(t, &c.NormPlacement, "sandwich") }},
+		{"arch.norm_placement.name", func(c *Config) { choose(t, &c.Block, "parallel"); choose(t, &c.NormPlacement, "post") }},
+		{"arch.attention.bias", func(c *Config) { choose(t, &c.Attention, "sigmoid"); c.Attention.Value.(*Sigmoid).Bias = "-ln n" }},
+		{"arch.kv_bias.name", func(c *Config) { choose(t, &c.Attention, "softmax1"); choose(t, &c.KVBias, "kv") }},
+		{"arch.kv_bias.name", func(c *Config) { choose(t, &c.Attention, "sink_logit"); choose(t, &c.KVBias, "k") }},
+		{"arch.kv_bias.name", func(c *Config) { choose(t, &c.Attention, "relu"); choose(t, &c.KVBias, "k") }},
+		{"arch.mlp.multiple", func(c *Config) { choose(t, &c.MLP, "swiglu"); c.MLP.Value.(*SwiGLU).Multiple = 0.01 }},
+		{"arch.mlp.multiple", func(c *Config) { c.MLP.Value.(*GELU).Multiple = math.NaN() }},
+		{"arch.position.fraction", func(c *Config) { c.Position.Value.(*RoPE).Fraction = 1.5 }},
+		{"arch.position.fraction", func(c *Config) { c.Position.Value.(*RoPE).Fraction = 0.01 }},
+		{"arch.gate.granularity", gated("g5", func(g *LearnedGate) { g.Granularity = "headwise" })},
+		{"arch.gate.shared", gated("g5", func(g *LearnedGate) { g.Shared = true })},
+		{"arch.gate.sparse", gated("g1", func(g *LearnedGate) { g.Sparse, g.InputIndependent = true, true })},
+		{"arch.gate.sparse", func(c *Config) { gated("g1", func(g *LearnedGate) { g.Sparse = true })(c); c.Width = 8 }},
+		{"arch.gate.activation", gated("g1", func(g *LearnedGate) { g.Activation = "tanh" })},
+		{"arch.gate.match_params", func(c *Config) {
+			gated("g1", func(g *LearnedGate) { g.MatchParams = true })(c)
+			c.MLP.Value.(*GELU).Multiple = 0.4
+		}},
+		{"arch.gate.granularity", func(c *Config) { // one score for a row, which sandwich's norm undoes
+			gated("g1", func(g *LearnedGate) { g.Granularity, g.Shared = "headwise", true })(c)
+			choose(t, &c.NormPlacement, "sandwich")
+		}},
 		{"arch.gate.granularity", func(c *Config) {
 			_ = c.Gate.Choose("g1")
 			c.Gate.Value.(*LearnedGate).Granularity = "elementwse"
@@ -46,6 +74,139 @@ func TestValidateNamesTheKey(t *testing.T) {
 		var fault *variant.Error
 		if err := c.Validate(); !errors.As(err, &fault) || fault.Key != test.key {
 			t.Errorf("%v, want an error at %s", err, test.key)
+		}
+	}
+}
+
+func gated(place string, set func(g *LearnedGate)) func(*Config) {
+	return func(c *Config) {
+		_ = c.Gate.Choose(place)
+		set(c.Gate.Value.(*LearnedGate))
+	}
+}
+
+// TestEveryVariantIsDocumented: a listing has something to say of each, and each parameter says what it is.
+func TestEveryVariantIsDocumented(t *testing.T) {
+	c := Default()
+	slots := map[string]int{}
+	for _, v := range variant.List(&c) {
+		slots[v.Slot]++
+		if v.Formula == "" {
+			t.Errorf("%s %s has no formula", v.Slot, v.Name)
+		}
+		plain := v.Name == "none" || v.Slot == "init" && v.Name == "normal"
+		if v.Source == "" && !plain {
+			t.Errorf("%s %s has no source", v.Slot, v.Name)
+		}
+		for _, p := range v.Params {
+			if p.Doc == "" {
+				t.Errorf("%s %s: nothing is said of %s", v.Slot, v.Name, p.Name)
+			}
+		}
+	}
+	if len(slots) != 9 {
+		t.Errorf("slots %v, want 9", slots)
+	}
+}
+
+// TestParameterCounts counts by hand. Of D channels, V tokens and L layers, GPT-2 small has 12 D^2 + 13 D a layer, (V + T) D
+// embedded and 2 D in the last norm: 124,439,808 (its published checkpoint). LLaMA's has 4 D^2 + 3 D F + 2 D a layer, 2 V D + D.
+func TestParameterCounts(t *testing.T) {
+	count := func(c Config) (n int) {
+		params, err := Params(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range params {
+			n += p.Size()
+		}
+		return n
+	}
+	gpt2 := Default()
+	gpt2.Layers, gpt2.Width, gpt2.Heads, gpt2.Context, gpt2.Vocab, gpt2.Tied = 12, 768, 12, 1024, 50257, true
+	choose(t, &gpt2.Norm, "layernorm")
+	choose(t, &gpt2.MLP, "gelu_tanh")
+	choose(t, &gpt2.Position, "learned")
+	gpt2.Attention.Biases, gpt2.MLP.Biases = true, true
+	if n := count(gpt2); n != 124439808 {
+		t.Errorf("GPT-2 small has %d parameters", n)
+	}
+	llama := Default()
+	llama.Layers, llama.Width, llama.Heads, llama.Vocab = 8, 512, 8, 32000
+	choose(t, &llama.MLP, "swiglu")
+	llama.MLP.Value.(*SwiGLU).Multiple = 1376. / 512
+	if n, want := count(llama), 8*(4*512*512+3*512*1376+2*512)+2*32000*512+512; n != want {
+		t.Errorf("LLaMA 60M has %d parameters, want %d", n, want)
+	}
+	// Pythia-14M without its embeddings: 6 layers of width 128, 12 D^2 + 13 D each, and the last norm: 1,189,888 (its model
+	// card).
+	pythia := Default()
+	pythia.Layers, pythia.Width, pythia.Heads, pythia.Context, pythia.Vocab = 6, 128, 4, 2048, 50304
+	choose(t, &pythia.Norm, "layernorm")
+	choose(t, &pythia.Block, "parallel")
+	pythia.Position.Value.(*RoPE).Fraction = 0.25
+	pythia.Attention.Biases, pythia.MLP.Biases = true, true
+	if n := count(pythia) - 2*50304*128; n != 1189888 {
+		t.Errorf("Pythia-14M has %d parameters without embeddings", n)
+	}
+}
+
+// TestInitialisers: the standard deviation of each matrix is what the formula says, within 4 standard errors.
+func TestInitialisers(t *testing.T) {
+	const d, std, layers = 64, 0.02, 2
+	uniform := func(fanIn float64) float64 { return 1 / math.Sqrt(3*fanIn) }
+	for name, want := range map[string]map[string]float64{
+		"normal":      {"blocks.1.attn.q": std, "blocks.1.attn.out": std, "head": std, "embedding": std},
+		"layer_index": {"blocks.0.attn.q": std, "blocks.1.attn.q": std / math.Sqrt2, "blocks.1.mlp.down": std / math.Sqrt2, "head": std, "embedding": std},
+		"gpt2":        {"blocks.1.attn.q": std, "blocks.0.attn.out": std / 2, "blocks.1.mlp.down": std / 2, "blocks.1.mlp.up": std, "embedding": std},
+		"orthogonal":  {"blocks.0.attn.q": 1. / 8, "blocks.0.mlp.up": 1. / 16, "blocks.0.mlp.down": 1. / 16, "head": std, "embedding": std},
+		"fan_in":      {"blocks.0.attn.q": uniform(d), "blocks.1.mlp.down": uniform(4 * d), "head": uniform(d), "embedding": std},
+	} {
+		c := Default()
+		c.Layers, c.Width, c.Vocab = layers, d, 100
+		choose(t, &c.Init, name)
+		w, err := NewWeights(c, newCPU(t), rng.New(0, "init"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range w.Params() {
+			x := w.Value(i).Host()
+			if name == "orthogonal" && p.Kind == "matrix" {
+				checkOrthogonal(t, p, x)
+			}
+			if expected, ok := want[p.Name]; ok {
+				sum := 0.0
+				for _, v := range x {
+					sum += float64(v) * float64(v)
+				}
+				if got := math.Sqrt(sum / float64(len(x))); math.Abs(got/expected-1) > 4/math.Sqrt(2*float64(len(x))) {
+					t.Errorf("%s: %s has standard deviation %v, want %v", name, p.Name, got, expected)
+				}
+			}
+		}
+	}
+	if len(initialisers) != 5 {
+		t.Error("an initialiser without a line in this test")
+	}
+}
+
+// checkOrthogonal: the rows, or the columns where those are fewer, are orthonormal.
+func checkOrthogonal(t *testing.T, p Param, x []float32) {
+	t.Helper()
+	rows, cols := p.Shape[0], p.Shape[1]
+	at := func(i, k int) float64 { return float64(x[i*cols+k]) }
+	if rows > cols {
+		at = func(i, k int) float64 { return float64(x[k*cols+i]) }
+	}
+	for a := range min(rows, cols) {
+		for b := range min(rows, cols) {
+			sum := 0.0
+			for k := range max(rows, cols) {
+				sum += at(a, k) * at(b, k)
+			}
+			if want := map[bool]float64{true: 1}[a == b]; math.Abs(sum-want) > 1e-6 {
+				t.Fatalf("%s: vectors %d and %d have product %v", p.Name, a, b, sum)
+			}
 		}
 	}
 }
@@ -137,17 +298,7 @@ func TestInit(t *testing.T) {
 		x := w.Value(i).Host()
 		switch {
 		case strings.HasPrefix(p.Name, "embed_proj"):
-			for a := range c.Width {
-				for b := range c.Width {
-					sum := 0.0
-					for k := range c.Width {
-						sum += float64(x[a*c.Width+k]) * float64(x[b*c.Width+k])
-					}
-					if want := map[bool]float64{true: 1}[a == b]; math.Abs(sum-want) > 1e-6 {
-						t.Fatalf("%s: rows %d and %d have product %v", p.Name, a, b, sum)
-					}
-				}
-			}
+			checkOrthogonal(t, p, x)
 		case p.Kind == "vector":
 			if slices.Min(x) != 1 || slices.Max(x) != 1 {
 				t.Errorf("%s does not begin at 1", p.Name)
