@@ -6,9 +6,6 @@ import (
 	"testing"
 
 	"gorgonia.org/gorgonia"
-
-	"github.com/outcrop-lab/outcrop/compute"
-	"github.com/outcrop-lab/outcrop/rng"
 )
 
 // attentionFormula is an attention in stock ops: weights, before they are divided, of scores s [P, n] of which row i is
@@ -191,45 +188,4 @@ func double(x []float32) (y []float64) {
 		y = append(y, float64(v))
 	}
 	return y
-}
-
-// TestPathsAgree: each way to weigh gives the same on every kernel path, to 1e-5 of the largest.
-func TestPathsAgree(t *testing.T) {
-	for _, l := range factors()[0].levels {
-		c := small()
-		c.Context = 37
-		l.set(&c)
-		var first []float64
-		for _, path := range compute.Paths() {
-			dev, err := compute.NewCPU(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			w, err := NewWeights(c, dev, rng.New(3, "init"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			m, err := Build(c, Shape{Batch: 2, Train: true, Tokens: 70}, dev, w, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			tokens, targets := batch(c)
-			dev.UploadInts(m.Tokens, tokens)
-			dev.UploadInts(m.Targets, targets)
-			run(t, m)
-			var all []float32
-			for _, g := range m.Grads {
-				all = append(all, g.Host()...)
-			}
-			if first == nil {
-				first = double(all)
-			} else if d := distance(all, first); d > 1e-5*float64(slices.Max(all)) {
-				t.Errorf("%s: gradients on %s differ by %g", l.name, path, d)
-			}
-			if err := m.Close(); err != nil {
-				t.Error(err)
-			}
-			dev.Free()
-		}
-	}
 }

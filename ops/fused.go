@@ -1,7 +1,6 @@
 package ops
 
 import (
-	"errors"
 	"fmt"
 	"hash"
 	"hash/fnv"
@@ -49,32 +48,6 @@ func (c *Context) apply(op *fused, inputs ...*gorgonia.Node) (*gorgonia.Node, er
 		return nil, fmt.Errorf("ops: applying %s: %w", op.name, err)
 	}
 	return node, nil
-}
-
-// part hands out memory that the node's op filled, as a node of its own.
-func (c *Context) part(of *gorgonia.Node, b compute.Buffer, shape ...int) (*gorgonia.Node, error) {
-	return c.apply(&fused{name: "part", value: c.view(b, shape...)}, of)
-}
-
-// parts hands out a buffer for each node, of its shape, after the gradients that are there already.
-func (c *Context) parts(of *gorgonia.Node, grads gorgonia.Nodes, buffers []compute.Buffer, like gorgonia.Nodes) (gorgonia.Nodes, error) {
-	for i, b := range buffers {
-		grad, err := c.part(of, b, like[i].Shape()...)
-		if err != nil {
-			return nil, err
-		}
-		grads = append(grads, grad)
-	}
-	return grads, nil
-}
-
-// Side is the node of what an op computes beside its value (a gate's scores), of that shape.
-func (c *Context) Side(of *gorgonia.Node, shape ...int) (*gorgonia.Node, error) {
-	op, ok := of.Op().(*fused)
-	if !ok || op.side.Len() == 0 {
-		return nil, errors.New("ops: the op computes nothing beside its value")
-	}
-	return c.part(of, op.side, shape...)
 }
 
 // Do implements gorgonia.Op: the first run binds the kernel to the inputs' memory and puts it on the context's list.
