@@ -50,7 +50,7 @@ func (m *Muon) New(dev compute.Device, params []Param) Optimizer {
 		}
 		own = append(own, p)
 		largest = max(largest, p.Value.Len())
-		if rows, cols := sides(p); rows > 1 {
+		if rows, cols := sides(p); !oneDimensional(p) {
 			side = max(side, min(rows, cols))
 		}
 	}
