@@ -80,7 +80,8 @@ func chooser(v reflect.Value) variant.Chooser { return v.Addr().Interface().(var
 type Setting struct {
 	Key   string
 	Value any
-	name  bool // of a slot
+	name  bool     // of a slot
+	also  []string // other names of the same variant
 }
 
 // String writes a setting as the sweep file would, "optim.lr: 0.01".
@@ -101,7 +102,7 @@ func flatten(to []Setting, v reflect.Value, key string) []Setting {
 		return append(to, Setting{Key: key, Value: plainValue(v)})
 	}
 	if isSlot(v) {
-		to = append(to, Setting{Key: key, Value: chooser(v).Chosen(), name: true})
+		to = append(to, Setting{Key: key, Value: chooser(v).Chosen(), name: true, also: chooser(v).Aliases()})
 	}
 	for _, f := range fieldsOf(v) {
 		to = flatten(to, f.value, dotted(key, f.name))

@@ -52,12 +52,12 @@ func (d *decoder) rules(n *yaml.Node, key string, runs []run) []bool {
 		d.fault(n, key, "wants a list of maps such as {arm: gated, optim.lr: 1e-2}, got %s", describe(n))
 		return hit
 	}
-	flat := make([]map[string]any, len(runs))
+	flat := make([]map[string]Setting, len(runs))
 	known := []string{}
 	for i, r := range runs {
-		flat[i] = map[string]any{"arm": r.arm.Name}
+		flat[i] = map[string]Setting{"arm": {Value: r.arm.Name}}
 		for _, s := range Settings(r.config) {
-			flat[i][s.Key] = s.Value
+			flat[i][s.Key] = s
 		}
 		for k := range flat[i] {
 			known = append(known, k)
@@ -96,11 +96,11 @@ func (d *decoder) rules(n *yaml.Node, key string, runs []run) []bool {
 	return hit
 }
 
-// equals tells whether a node, read as what the value is, is that value.
-func equals(n *yaml.Node, value any) bool {
-	if _, ok := value.([]any); ok {
+// equals tells whether a node, read as what the setting is, is its value, or another name of it.
+func equals(n *yaml.Node, s Setting) bool {
+	if _, ok := s.Value.([]any); ok {
 		return false
 	}
-	got := reflect.New(reflect.TypeOf(value)).Elem()
-	return scalar(n, got) == nil && got.Interface() == value
+	got := reflect.New(reflect.TypeOf(s.Value)).Elem()
+	return scalar(n, got) == nil && (got.Interface() == s.Value || s.also != nil && slices.Contains(s.also, got.String()))
 }

@@ -157,7 +157,7 @@ seeds: [4, 9007199254740993]
 }
 
 func TestExcludeAndOnly(t *testing.T) {
-	const head = "name: x\narms: {a: {}, b: {optim: {lr: 1e-2}, arch: {norm: ssnorm}}, c: {optim: {lr: 0.5}}}\nseeds: 3\n"
+	const head = "name: x\narms: {a: {}, b: {optim: {lr: 1e-2}, arch: {norm: ssnorm}}, c: {optim: {lr: 0.5}, schedule: trapezoidal}}\nseeds: 3\n"
 	for _, c := range []struct {
 		rules string
 		want  string
@@ -166,6 +166,7 @@ func TestExcludeAndOnly(t *testing.T) {
 		{"exclude: [{arm: b, optim.lr: 0.01}]", "a0 c0 a1 c1 a2 c2"},
 		{"exclude: [{arm: a, seed: 1}, {seed: 2}]", "a0 b0 c0 b1 c1"},
 		{"only: [{arch.norm: ssnorm}]", "b0 b1 b2"},
+		{"only: [{schedule: wsd}]", "c0 c1 c2"}, // another name of trapezoidal
 		{"only: [{arm: a}, {arm: c}]\nexclude: [{seed: 0}]", "a1 c1 a2 c2"},
 	} {
 		s, err := LoadBytes("s.yaml", []byte(head+c.rules))
@@ -185,6 +186,14 @@ func TestExcludeAndOnly(t *testing.T) {
 
 // pathKey is the parameter of each data source that names files.
 var pathKey = map[string]string{"text": "path", "bin": "path"}
+
+// Another name of a variant is the same run.
+func TestAliasesChangeNoID(t *testing.T) {
+	plan := planOf(t, "name: x\narms: {a: {schedule: {name: trapezoidal, decay: 0.5}}, b: {schedule: {name: wsd, decay: 0.5}}}\n")
+	if plan[0].ID != plan[1].ID {
+		t.Errorf("trapezoidal has the id %s, wsd %s", plan[0].ID, plan[1].ID)
+	}
+}
 
 // The golden ids: a change here orphans every stored run, so it needs a new trainer version and a reason.
 func TestGoldenIDs(t *testing.T) {

@@ -48,6 +48,8 @@ type Chooser interface {
 	Params() any
 	// Names lists the names that Choose accepts, sorted.
 	Names() []string
+	// Aliases lists the other names of the present variant.
+	Aliases() []string
 	// List tells of every variant, sorted by name, under that slot's key.
 	List(slot string) []Listed
 }
@@ -96,6 +98,17 @@ func (s *Slot[T]) Params() any { return s.Value }
 
 // Names implements Chooser.
 func (s *Slot[T]) Names() []string { return s.registry.Names() }
+
+// Aliases implements Chooser.
+func (s *Slot[T]) Aliases() []string {
+	var names []string
+	for _, name := range s.registry.Names() {
+		if s.registry[name].Alias == s.Name {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // MarshalJSON writes {"name": …} and the variant's parameters beside it.
 func (s Slot[T]) MarshalJSON() ([]byte, error) {

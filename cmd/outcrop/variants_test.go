@@ -20,6 +20,16 @@ func TestVariants(t *testing.T) {
 	if want := len(variant.List(&config)); len(rows) != want {
 		t.Errorf("%d rows, want %d", len(rows), want)
 	}
+	for _, v := range variant.List(&config) {
+		if v.Formula == "" {
+			t.Errorf("%s %s has no formula", v.Slot, v.Name)
+		}
+		for _, p := range v.Params {
+			if p.Doc == "" {
+				t.Errorf("%s %s: %s says nothing of itself", v.Slot, v.Name, p.Name)
+			}
+		}
+	}
 	for _, row := range rows {
 		for _, key := range []string{"slot", "name", "formula", "params", "source"} {
 			if row[key] == nil {
