@@ -44,7 +44,9 @@ func variantsCommand(*settings) *cobra.Command {
 				_, _ = fmt.Fprintln(out, slot)
 			}
 			_, _ = fmt.Fprintf(out, "  %-14s%s\n", v.Name, v.Formula)
-			_, _ = fmt.Fprintf(out, "  %-14s{%s}  [%s]\n", "", parameters(v.Params), v.Source)
+			if about := about(v); about != "" {
+				_, _ = fmt.Fprintf(out, "  %-14s%s\n", "", about)
+			}
 		}
 		return nil
 	}}
@@ -52,14 +54,22 @@ func variantsCommand(*settings) *cobra.Command {
 	return cmd
 }
 
-// parameters writes parameters with their defaults, as a map of the sweep file would.
-func parameters(all []variant.Param) string {
-	parts := make([]string, len(all))
-	for i, p := range all {
-		parts[i] = fmt.Sprintf("%s: %v", p.Name, p.Default)
+// about is a variant's parameters with their defaults, as a map of the sweep file, and its source.
+func about(v variant.Listed) string {
+	var parts []string
+	for _, p := range v.Params {
+		value := fmt.Sprint(p.Default)
 		if p.Default == "" {
-			parts[i] = p.Name + `: ""`
+			value = `""`
 		}
+		parts = append(parts, p.Name+": "+value)
 	}
-	return strings.Join(parts, ", ")
+	line := ""
+	if parts != nil {
+		line = "{" + strings.Join(parts, ", ") + "}  "
+	}
+	if v.Source != "" {
+		line += "[" + v.Source + "]"
+	}
+	return line
 }
