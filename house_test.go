@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"configs":         {},
 	"data":            {"rng", "variant"},
 	"experiments":     {"archs", "compute", "configs", "fit", "probes", "store", "trainer", "variant"},
-	"fit":             {"variant"},
+	"fit":             {"rng", "variant"},
 	"ops":             {"compute"},
 	"optim":           {"compute", "variant"},
 	"plots":           {"fit", "store", "variant"},

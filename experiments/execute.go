@@ -73,7 +73,7 @@ func Execute(ctx context.Context, s *Sweep, o Options) (sum Summary, err error) 
 	if err := c.train(ctx, plan, &sum); err != nil {
 		return sum, err
 	}
-	if err := storeFits(db, plan); err != nil {
+	if err := storeFits(db, plan, Fitting{}); err != nil {
 		return sum, err
 	}
 	return sum, ctx.Err()

@@ -1,19 +1,55 @@
 package experiments
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"path/filepath"
 
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/variant"
 )
 
 // fittedStatistic is the curve of arXiv 2508.03616: top-1 over median of the block output.
 const fittedStatistic = "ratio_mean"
 
+// How the points of a series are weighted.
+const (
+	WeightsSpread = "spread" // by the standard error of the mean over the probe sequences, where there are at least three
+	WeightsEqual  = "equal"
+)
+
+// Fitting says how series are fitted. Its zero value is what a run does: least squares, weighted by the spread, with
+// profile intervals.
+type Fitting struct {
+	fit.Options
+	Weights string
+}
+
+// Check returns a *variant.Error that names the setting at fault.
+func (f Fitting) Check() error {
+	for _, c := range []struct {
+		key, value string
+		known      []string
+	}{{"loss", f.Loss, fit.Losses()}, {"interval", f.Interval, fit.Intervals()}, {"weights", f.Weights, []string{WeightsEqual, WeightsSpread}}} {
+		known := c.value == ""
+		for _, name := range c.known {
+			known = known || name == c.value
+		}
+		if !known {
+			return variant.Errorf(c.key, "%s", variant.Unknown(c.key, c.value, c.known))
+		}
+	}
+	return nil
+}
+
 // Refit fits the stored series of every run in a results folder again.
-func Refit(results string) (err error) {
+func Refit(results string, how Fitting) (err error) {
+	if err := how.Check(); err != nil {
+		return err
+	}
 	db, err := store.Open(filepath.Join(results, "outcrop.db"))
 	if err != nil {
 		return err
@@ -31,40 +67,148 @@ func Refit(results string) (err error) {
 	for i, r := range runs {
 		plan[i].ID = r.ID
 	}
-	return storeFits(db, plan)
+	return storeFits(db, plan, how)
 }
 
 // storeFits fits every family to the ratio of each layer of each run and stores the results, the best by AICc marked.
-func storeFits(db *store.DB, plan []Planned) error {
-	var fits []store.Fit
+func storeFits(db *store.DB, plan []Planned, how Fitting) error {
+	var all []store.Series
+	var points []fit.Points
 	seen := map[string]bool{}
 	for _, p := range plan {
 		if seen[p.ID] {
 			continue
 		}
 		seen[p.ID] = true
-		all, err := db.Series(store.Select{Run: p.ID, Site: probes.ResidPost, Statistic: fittedStatistic})
+		series, err := db.Series(store.Select{Run: p.ID, Site: probes.ResidPost, Statistic: fittedStatistic})
 		if err != nil {
 			return err
 		}
-		for _, s := range all {
-			t := make([]float64, len(s.Steps))
-			for i, step := range s.Steps {
-				t[i] = float64(step)
+		spread := map[layerStep]float64{}
+		if how.Weights != WeightsEqual {
+			if spread, err = spreads(db, p.ID); err != nil {
+				return err
 			}
-			results, err := fit.All(t, s.Values)
-			if err != nil {
-				continue // too few points yet: a run that was stopped early has no fit
-			}
-			for rank, r := range results {
-				fits = append(fits, store.Fit{Run: p.ID, Site: s.Site, Statistic: s.Statistic, Layer: s.Layer, Head: s.Head, Idx: s.Idx,
-					Family: r.Family, Params: r.Params, N: r.N, R2: r.R2, AdjR2: r.AdjR2, AIC: r.AIC, AICc: r.AICc, BIC: r.BIC,
-					RMSE: r.RMSE, TPeak: r.TPeak, FPeak: r.FPeak, Regime: r.Regime, Message: r.Message, Best: rank == 0})
-			}
+		}
+		for _, s := range series {
+			all, points = append(all, s), append(points, pointsOf(s, spread))
+		}
+	}
+	how.Least = 1 // of a largest over a median
+	var fits []store.Fit
+	for i, fitted := range fit.Each(points, how.Options) {
+		if fitted.Err != nil {
+			continue // too few points yet: a run that was stopped early has no fit
+		}
+		for rank, r := range fitted.Results {
+			fits = append(fits, stored(all[i], r, rank == 0))
 		}
 	}
 	if err := db.PutFits(fits); err != nil {
 		return fmt.Errorf("experiments: storing fits: %w", err)
 	}
 	return nil
+}
+
+func stored(s store.Series, r fit.Result, best bool) store.Fit {
+	intervals := make(map[string][2]float64, len(r.Intervals))
+	for name, i := range r.Intervals {
+		intervals[name] = [2]float64{i.Low, i.High}
+	}
+	return store.Fit{Run: s.Run, Site: s.Site, Statistic: s.Statistic, Layer: s.Layer, Head: s.Head, Idx: s.Idx,
+		Family: r.Family, Params: r.Params, N: r.N, R2: r.R2, AdjR2: r.AdjR2, AIC: r.AIC, AICc: r.AICc, BIC: r.BIC,
+		RMSE: r.RMSE, TPeak: r.TPeak, FPeak: r.FPeak, PeakSeen: r.PeakSeen, RiseTime: r.RiseTime, Steady: r.Steady, Condition: r.Condition, Weight: r.Weight,
+		Regime: r.Regime, Message: r.Message, Best: best, Intervals: intervals, Undetermined: r.Undetermined}
+}
+
+// layerStep is a layer at a step.
+type layerStep struct{ layer, step int }
+
+// spreads is the standard error of the mean of top-1 over median, over the probe sequences, in each place that has three
+// of them.
+func spreads(db *store.DB, run string) (map[layerStep]float64, error) {
+	tops, err := db.Series(store.Select{Run: run, Site: probes.ResidPost, Statistic: "top1"})
+	if err != nil {
+		return nil, err
+	}
+	medians, err := db.Series(store.Select{Run: run, Site: probes.ResidPost, Statistic: "median"})
+	if err != nil {
+		return nil, err
+	}
+	type cell struct{ layer, sequence, step int }
+	median := map[cell]float64{}
+	for _, s := range medians {
+		for i, step := range s.Steps {
+			median[cell{s.Layer, s.Idx, step}] = s.Values[i]
+		}
+	}
+	ratios := map[layerStep][]float64{}
+	for _, s := range tops {
+		for i, step := range s.Steps {
+			if r := s.Values[i] / median[cell{s.Layer, s.Idx, step}]; !math.IsNaN(r) && !math.IsInf(r, 0) {
+				at := layerStep{s.Layer, step}
+				ratios[at] = append(ratios[at], r)
+			}
+		}
+	}
+	spread := map[layerStep]float64{}
+	for at, r := range ratios {
+		if n := float64(len(r)); n >= 3 {
+			var sum, squares float64
+			for _, x := range r {
+				sum += x
+			}
+			for _, x := range r {
+				squares += (x - sum/n) * (x - sum/n)
+			}
+			spread[at] = math.Sqrt(squares / (n - 1) / n)
+		}
+	}
+	return spread, nil
+}
+
+// pointsOf leaves the weights equal where a point lacks its spread.
+func pointsOf(s store.Series, spread map[layerStep]float64) fit.Points {
+	p := fit.Points{T: make([]float64, len(s.Steps)), Y: s.Values}
+	for i, step := range s.Steps {
+		p.T[i] = float64(step)
+		if sigma, ok := spread[layerStep{s.Layer, step}]; ok {
+			p.Sigma = append(p.Sigma, sigma)
+		}
+	}
+	if len(p.Sigma) != len(p.T) {
+		p.Sigma = nil
+	}
+	return p
+}
+
+// Factor is a setting with which parameters may scale. Runs of equal Rest differ in it and in their seeds alone.
+type Factor struct {
+	Key   string
+	Value float64
+	Rest  string
+}
+
+// Factors are a run's width, layers and learning rate.
+func Factors(r store.Run) ([]Factor, error) {
+	var factors []Factor
+	for _, key := range [][2]string{{"arch", "width"}, {"arch", "layers"}, {"optim", "lr"}} {
+		var config map[string]any
+		if err := json.Unmarshal([]byte(r.Config), &config); err != nil {
+			return nil, fmt.Errorf("experiments: the configuration of run %s: %w", r.ID, err)
+		}
+		part, _ := config[key[0]].(map[string]any)
+		value, ok := part[key[1]].(float64)
+		if !ok {
+			continue
+		}
+		delete(part, key[1])
+		delete(config, "seed")
+		rest, err := json.Marshal(config)
+		if err != nil {
+			return nil, fmt.Errorf("experiments: the configuration of run %s: %w", r.ID, err)
+		}
+		factors = append(factors, Factor{key[0] + "." + key[1], value, string(rest)})
+	}
+	return factors, nil
 }

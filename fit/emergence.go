@@ -3,6 +3,8 @@ package fit
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 )
 
 // emergence is the curve of massive activations over training (arXiv 2508.03616, Eq. 9)
@@ -16,11 +18,12 @@ var emergence = family{
 	params:   []string{"A", "lambda", "gamma", "t0", "K"},
 	fit:      fitEmergence,
 	eval:     evalEmergence,
+	steady:   func(p map[string]float64) float64 { return p["K"] },
 	describe: describeEmergence,
 }
 
 func evalEmergence(p map[string]float64, t float64) float64 {
-	return natural{p["A"], p["lambda"], p["gamma"], p["t0"], p["K"]}.at(t)
+	return named(p).at(t)
 }
 
 // natural holds A, lambda, gamma, t0, K.
@@ -34,21 +37,21 @@ func (p natural) at(t float64) float64 {
 	return p[0]*math.Exp(-p[1]*x)*math.Log(x) + p[4]
 }
 
-// gradient is the derivative of f at t by A, ln lambda, ln gamma, ln t0 and K. The logarithms keep the three positive.
-func (p natural) gradient(t float64) [5]float64 {
+// gradient is f at t and its derivative by A, ln lambda, ln gamma, ln t0 and K. The logarithms keep the three positive.
+func (p natural) gradient(t float64) (float64, [5]float64) {
 	x := p[2]*t + p[3]
 	decay, log := math.Exp(-p[1]*x), math.Log(x)
 	byX := p[0] * decay * (1/x - p[1]*log)
-	return [5]float64{decay * log, -p[0] * p[1] * x * decay * log, byX * p[2] * t, byX * p[3], 1}
+	return p[0]*decay*log + p[4], [5]float64{decay * log, -p[0] * p[1] * x * decay * log, byX * p[2] * t, byX * p[3], 1}
 }
 
-func fitEmergence(s series) (map[string]float64, []string, error) {
+func fitEmergence(s series) (map[string]float64, []string) {
 	if s.constant {
-		return natural{0, 1, 1 / s.scale, 1, s.low + s.span*meanOf(s.v)}.named(), nil, nil
+		return natural{0, 1, 1 / s.scale, 1, s.mean()}.named(), nil
 	}
 	search := newProjection(s)
 	best := search.solutions()
-	p := polish(s, best.natural())
+	p, _ := newPolisher(s).descend(best.natural(), free, roundingGain)
 	var remarks []string
 	if best.bound != "" {
 		remarks = append(remarks, "the fit ends at a bound: "+best.bound)
@@ -56,18 +59,28 @@ func fitEmergence(s series) (map[string]float64, []string, error) {
 	p[0] *= s.span
 	p[2] /= s.scale
 	p[4] = s.low + s.span*p[4]
-	return p.named(), remarks, nil
+	return p.named(), remarks
+}
+
+func named(params map[string]float64) natural {
+	return natural{params["A"], params["lambda"], params["gamma"], params["t0"], params["K"]}
+}
+
+// normalised are the parameters of the curve v(u) of s.
+func (p natural) normalised(s series) natural {
+	return natural{p[0] / s.span, p[1], p[2] * s.scale, p[3], (p[4] - s.low) / s.span}
 }
 
 func (p natural) named() map[string]float64 {
 	return map[string]float64{"A": p[0], "lambda": p[1], "gamma": p[2], "t0": p[3], "K": p[4]}
 }
 
-// describeEmergence fills TPeak, FPeak, PeakSeen, Regime and Condition by the rules that Result states.
-func describeEmergence(s series, r *Result) []string {
-	p := natural{r.Params["A"], r.Params["lambda"], r.Params["gamma"], r.Params["t0"], r.Params["K"]}
+// describeEmergence fills TPeak, FPeak, PeakSeen, Regime, Condition and the intervals by the rules that Result states.
+func describeEmergence(s series, o Options, r *Result) []string {
+	p := named(r.Params)
 	if p[0] == 0 {
 		r.Regime = RegimeFlat
+		r.Undetermined = []string{"A", "lambda", "gamma", "t0"}
 		return nil
 	}
 	var remarks []string
@@ -78,6 +91,30 @@ func describeEmergence(s series, r *Result) []string {
 			remarks = append(remarks, fmt.Sprintf("still rising: t_peak %.4g lies beyond the last t %.4g and is an extrapolation", t, s.last))
 		}
 	}
+	if p.regime(s, r); r.Regime == "" {
+		remarks = append(remarks, "the curve falls: none of the regimes")
+	}
+	condition, traded := p.normalised(s).sensitivity(s).condition()
+	r.Condition = condition
+	open := intervals(s, o, p.normalised(s), r)
+	if condition <= identifiable {
+		traded = nil
+	} else {
+		remarks = append(remarks, tradeOff(condition, traded))
+	}
+	if len(open) > 0 {
+		remarks = append(remarks, "the 95 % interval is open for "+strings.Join(open, ", "))
+	}
+	for _, name := range emergenceNames {
+		if slices.Contains(traded, name) || slices.Contains(open, name) {
+			r.Undetermined = append(r.Undetermined, name)
+		}
+	}
+	return remarks
+}
+
+// regime sets Result.Regime by its rule.
+func (p natural) regime(s series, r *Result) {
 	start, end := p.at(s.first), p.at(s.last)
 	low, high := start, start
 	for _, t := range s.t {
@@ -96,15 +133,7 @@ func describeEmergence(s series, r *Result) []string {
 		r.Regime = RegimeEarlyPeak
 	case end > start:
 		r.Regime = RegimeLogarithmicIncrease
-	default:
-		remarks = append(remarks, "the curve falls: none of the regimes")
 	}
-	condition, names := p.condition(s)
-	r.Condition = condition
-	if !(condition <= identifiable) {
-		remarks = append(remarks, tradeOff(condition, names))
-	}
-	return remarks
 }
 
 // peak is the t > 0 at which f is largest, (exp(W0(1/lambda)) - t0)/gamma; exp(W(z)) = z/W(z).

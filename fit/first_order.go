@@ -6,18 +6,34 @@ import "math"
 // it starts at 0, so it is a bad curve for a quantity that does not, and its R2 may be negative.
 var firstOrder = family{
 	params: []string{"K", "tau"},
-	fit: func(s series) (map[string]float64, []string, error) {
-		shape := func(at []float64, u float64) float64 { return -math.Expm1(-u * math.Exp(-at[0])) }
-		at, k := scaled(s, shape, [][2]float64{{math.Log(1e-2 * s.firstStep), math.Log(1e3)}})
-		return map[string]float64{"K": k, "tau": math.Exp(at[0]) * s.scale}, atEdge(at[0], math.Log(1e3), "tau"), nil
-	},
-	eval: func(p map[string]float64, t float64) float64 { return -p["K"] * math.Expm1(-t/p["tau"]) },
+	fit:    func(s series) (map[string]float64, []string) { return fitFirstOrder(s, false) },
+	eval:   func(p map[string]float64, t float64) float64 { return -p["K"] * math.Expm1(-t/p["tau"]) },
+	steady: func(p map[string]float64) float64 { return p["K"] },
 }
 
-// atEdge remarks on a time constant at the upper end of its range.
-func atEdge(at, high float64, name string) []string {
-	if at < high-1e-3 {
-		return nil
+// firstOrderOffset is C + K (1 - exp(-t/tau)): firstOrder for a quantity that does not start at 0.
+var firstOrderOffset = family{
+	params: []string{"C", "K", "tau"},
+	fit:    func(s series) (map[string]float64, []string) { return fitFirstOrder(s, true) },
+	eval:   func(p map[string]float64, t float64) float64 { return p["C"] - p["K"]*math.Expm1(-t/p["tau"]) },
+	steady: func(p map[string]float64) float64 { return p["C"] + p["K"] },
+}
+
+const line = "over the data the response is a line, and where it ends is not determined"
+
+func fitFirstOrder(s series, offset bool) (map[string]float64, []string) {
+	slow := math.Log(1e3)
+	f := separable{
+		shape: func(at []float64) func(float64) float64 {
+			rate := math.Exp(-at[0])
+			return func(u float64) float64 { return -math.Expm1(-u * rate) }
+		},
+		box:    [][2]float64{{math.Log(1e-2 * s.firstStep), slow}},
+		offset: offset,
+	}.fit(s)
+	p := map[string]float64{"K": f.k, "tau": math.Exp(f.at[0]) * s.scale}
+	if offset {
+		p["C"] = f.c
 	}
-	return []string{name + " is at its bound: over the data the response is a line, and K is not determined"}
+	return p, atEdge(f.at[0], slow, "tau is at its bound: "+line)
 }

@@ -8,40 +8,52 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// polish is a bounded Levenberg-Marquardt on A, ln lambda, ln gamma, ln t0 and K of the normalised curve with the
-// analytic Jacobian, each damped in proportion to its column's length. It never returns a worse fit than it was given.
-func polish(s series, start natural) natural {
-	const iterations = 60
+// polisher is a bounded Levenberg-Marquardt on A, ln lambda, ln gamma, ln t0 and K of the normalised curve with the
+// analytic Jacobian, each damped in proportion to its column's length.
+type polisher struct {
+	s         series
+	jac, work [][]float64
+	res, rhs  []float64
+	qr        reflectors
+}
+
+func newPolisher(s series) *polisher {
 	m := len(s.u)
-	here, sse, damping := start, squares(s, start), 1e-6
-	jac, work := matrix(m, 5), matrix(m+5, 5)
-	res, rhs := make([]float64, m), make([]float64, m+5)
-	var qr reflectors
+	return &polisher{s: s, jac: matrix(m, 5), work: matrix(m+5, 5), res: make([]float64, m), rhs: make([]float64, m+5)}
+}
+
+// free says that descend holds no parameter.
+const free = -1
+
+// descend never returns a worse curve than it was given. It holds the parameter of index held, and stops where an
+// iteration gains less than the share gain.
+func (l *polisher) descend(start natural, held int, gain float64) (natural, float64) {
+	const iterations = 60
+	m := len(l.s.u)
+	here, sse, damping := start, squares(l.s, start), 1e-6
 	fresh := true
 	for range iterations {
 		if fresh {
-			for r, u := range s.u {
-				for k, g := range here.gradient(u) {
-					jac[k][r] = g
-				}
-				res[r] = s.v[r] - here.at(u)
-			}
+			l.linearise(here)
 			fresh = false
 		}
-		for k := range work {
-			copy(work[k], jac[k])
-			clear(work[k][m:])
-			work[k][m+k] = math.Sqrt(damping * dot(jac[k], jac[k]))
+		for k := range l.work {
+			copy(l.work[k], l.jac[k])
+			clear(l.work[k][m:])
+			l.work[k][m+k] = math.Sqrt(damping * dot(l.jac[k], l.jac[k]))
+			if k == held {
+				clear(l.work[k])
+			}
 		}
-		copy(rhs, res)
-		clear(rhs[m:])
+		copy(l.rhs, l.res)
+		clear(l.rhs[m:])
 		var step [5]float64
-		qr.factor(work)
-		qr.apply(rhs)
-		qr.solve(rhs, step[:])
-		next := here.move(step)
-		if there := squares(s, next); there < sse {
-			done := sse-there <= 1e-15*sse
+		l.qr.factor(l.work)
+		l.qr.apply(l.rhs)
+		l.qr.solve(l.rhs, step[:])
+		next := here.move(step, held)
+		if there := squares(l.s, next); there < sse {
+			done := sse-there <= gain*sse
 			here, sse, fresh = next, there, true
 			damping = max(damping/10, 1e-15)
 			if done {
@@ -51,26 +63,55 @@ func polish(s series, start natural) natural {
 			break
 		}
 	}
-	return here
+	return here, sse
 }
 
-// move takes a step in (A, ln lambda, ln gamma, ln t0, K), within a factor of e and the search's bounds.
-func (p natural) move(step [5]float64) natural {
+// roundingGain is a descent's gain where only rounding ends it.
+const roundingGain = 1e-15
+
+func (l *polisher) linearise(p natural) {
+	for r, u := range l.s.u {
+		w := l.s.w[r]
+		value, gradient := p.gradient(u)
+		for k, g := range gradient {
+			l.jac[k][r] = w * g
+		}
+		l.res[r] = w * (l.s.v[r] - value)
+	}
+}
+
+// move takes a step in (A, ln lambda, ln gamma, ln t0, K), within a factor of e and the search's bounds, and leaves the
+// parameter of index held where it is.
+func (p natural) move(step [5]float64, held int) natural {
 	p[0] += step[0]
 	for k := 1; k < 4; k++ {
-		p[k] *= math.Exp(min(max(step[k], -1), 1))
+		if k != held {
+			p[k] *= math.Exp(min(max(step[k], -1), 1))
+		}
 	}
-	p[2] = min(max(p[2], math.Exp(-maxLogGamma)), math.Exp(maxLogGamma))
-	p[1] = min(max(p[1], 1e-5/p[2]), 1e5/p[2], maxLambdaT0/p[3])
 	p[4] += step[4]
+	return p.bounded(held)
+}
+
+// bounded is p inside the search's bounds; where a bound concerns two parameters, the one that is not held gives way.
+func (p natural) bounded(held int) natural {
+	if held != 2 {
+		p[2] = min(max(p[2], math.Exp(-maxLogGamma)), math.Exp(maxLogGamma))
+	}
+	if held != 1 {
+		p[1] = min(max(p[1], 1e-5/p[2]), 1e5/p[2], maxLambdaT0/p[3])
+		return p
+	}
+	p[2] = min(max(p[2], 1e-5/p[1]), 1e5/p[1])
+	p[3] = min(p[3], maxLambdaT0/p[1])
 	return p
 }
 
-// squares is +Inf where the curve is not a number.
+// squares is the weighted sum of squared residuals of the normalised series, +Inf where the curve is not a number.
 func squares(s series, p natural) float64 {
 	var sum float64
 	for r, u := range s.u {
-		d := s.v[r] - p.at(u)
+		d := s.w[r] * (s.v[r] - p.at(u))
 		sum += d * d
 	}
 	if math.IsNaN(sum) {
@@ -82,40 +123,85 @@ func squares(s series, p natural) float64 {
 // identifiable is the largest condition number at which the five parameters are called determined.
 const identifiable = 1e6
 
-// condition is the condition number of the Jacobian with unit columns over the points of s, in natural units, and the
-// parameters that the least determined direction moves. It is +Inf where a column vanishes.
-func (p natural) condition(s series) (float64, []string) {
-	names := [5]string{"A", "lambda", "gamma", "t0", "K"}
-	jac := mat.NewDense(len(s.t), 5, nil)
-	for r, t := range s.t {
-		g := p.gradient(t)
+// sensitivity is the weighted Jacobian of the normalised curve with unit columns, by A, ln lambda, ln gamma, ln t0 and
+// K, decomposed.
+type sensitivity struct {
+	svd    mat.SVD
+	length [5]float64 // of the columns before
+	zero   string     // a parameter whose column vanishes; then there is nothing else
+}
+
+var emergenceNames = [5]string{"A", "lambda", "gamma", "t0", "K"}
+
+func (p natural) sensitivity(s series) *sensitivity {
+	jac := mat.NewDense(len(s.u), 5, nil)
+	for r, u := range s.u {
+		_, g := p.gradient(u)
+		for k := range g {
+			g[k] *= s.w[r]
+		}
 		jac.SetRow(r, g[:])
 	}
+	var at sensitivity
 	for k := range 5 {
 		col := jac.ColView(k).(*mat.VecDense)
 		n := mat.Norm(col, 2)
 		if n == 0 || bad(n) {
-			return math.Inf(1), []string{names[k]}
+			at.zero = emergenceNames[k]
+			return &at
 		}
 		col.ScaleVec(1/n, col)
+		at.length[k] = n
 	}
-	var svd mat.SVD
-	if !svd.Factorize(jac, mat.SVDThin) {
-		return math.Inf(1), names[:]
+	if !at.svd.Factorize(jac, mat.SVDThin) {
+		at.zero = strings.Join(emergenceNames[:], ", ")
+	}
+	return &at
+}
+
+// condition is the condition number, and the parameters that the least determined direction moves.
+func (at *sensitivity) condition() (float64, []string) {
+	if at.zero != "" {
+		return math.Inf(1), []string{at.zero}
 	}
 	var right mat.Dense
-	svd.VTo(&right)
+	at.svd.VTo(&right)
 	var moved []string
 	largest := 0.0
 	for k := range 5 {
 		largest = max(largest, math.Abs(right.At(k, 4)))
 	}
-	for k := range 5 {
+	for k, name := range emergenceNames {
 		if math.Abs(right.At(k, 4)) >= 0.3*largest {
-			moved = append(moved, names[k])
+			moved = append(moved, name)
 		}
 	}
-	return svd.Cond(), moved
+	return at.svd.Cond(), moved
+}
+
+// covariance is (J'J)^-1 in (A, ln lambda, ln gamma, ln t0, K) of the normalised curve, for a noise variance of 1. It is
+// +Inf throughout where a column vanishes.
+func (at *sensitivity) covariance() (c [5][5]float64) {
+	if at.zero != "" {
+		for i := range c {
+			for j := range c {
+				c[i][j] = math.Inf(1)
+			}
+		}
+		return c
+	}
+	var right mat.Dense
+	at.svd.VTo(&right)
+	values := at.svd.Values(nil)
+	for i := range 5 {
+		for j := range 5 {
+			for k, v := range values {
+				c[i][j] += right.At(i, k) * right.At(j, k) / (v * v)
+			}
+			c[i][j] /= at.length[i] * at.length[j]
+		}
+	}
+	return c
 }
 
 func tradeOff(condition float64, names []string) string {

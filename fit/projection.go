@@ -1,10 +1,6 @@
 package fit
 
-import (
-	"cmp"
-	"math"
-	"slices"
-)
+import "math"
 
 // projection is the emergence curve of a normalised series with the linear parameters (A1, A2, K) projected out
 // (variable projection, Golub and Pereyra 1973, with Kaufman's Jacobian).
@@ -14,8 +10,11 @@ type projection struct {
 	slope  [][]float64 // derivative of the curve by ln beta and ln tau
 	target []float64
 	qr, qs reflectors
-	low    [2]float64 // bounds of ln beta, ln tau
-	high   [2]float64
+
+	work, jac [][]float64 // of a descent
+	rhs, res  []float64
+	low       [2]float64 // bounds of ln beta, ln tau
+	high      [2]float64
 }
 
 // spot is a point of the search with its best linear parameters.
@@ -29,87 +28,19 @@ type spot struct {
 const (
 	maxLogGamma = 30.0 // |A2/A1| = |ln gamma|, gamma per unit of normalised time: f must stay an emergence curve
 	maxLambdaT0 = 50.0 // beta tau = lambda t0: A = A1 exp(lambda t0) must stay a number
-	starts      = 8
 )
 
 func newProjection(s series) *projection {
 	m := len(s.u)
 	return &projection{
 		s: s, phi: matrix(m, 3), slope: matrix(m, 2), target: make([]float64, m),
+		work: matrix(m+2, 2), jac: matrix(m, 2), rhs: make([]float64, m+2), res: make([]float64, m),
 		low:  [2]float64{math.Log(1e-5), math.Log(1e-3 * max(s.firstStep, 1e-9))},
 		high: [2]float64{math.Log(1e5), math.Log(1e3)},
 	}
 }
 
 func (p *projection) allowed(at [2]float64) bool { return at[0]+at[1] <= math.Log(maxLambdaT0) }
-
-// solutions is the best of the local searches from the grid's lowest local minima.
-func (p *projection) solutions() spot {
-	var best spot
-	for i, start := range p.grid() {
-		end := p.descend(start)
-		if i == 0 || end.sse < best.sse {
-			best = end
-		}
-	}
-	p.name(&best)
-	return best
-}
-
-// grid solves the linear part on a grid of (ln beta, ln tau) and returns its local minima, at most starts, best first.
-func (p *projection) grid() []spot {
-	const nb, nt = 22, 22
-	var spots [nb][nt]spot
-	decay, log := matrix(len(p.s.u), nb), matrix(len(p.s.u), nt)
-	bottom, top := [2]float64{math.Log(1e-3), math.Log(0.03 * max(p.s.firstStep, 1e-7))}, [2]float64{math.Log(2e4), math.Log(30)}
-	axis := func(k, i, n int) float64 { return bottom[k] + (top[k]-bottom[k])*float64(i)/float64(n-1) }
-	for i := range nb {
-		beta := math.Exp(axis(0, i, nb))
-		for r, u := range p.s.u {
-			decay[i][r] = math.Exp(-beta * u)
-		}
-	}
-	for j := range nt {
-		tau := math.Exp(axis(1, j, nt))
-		for r, u := range p.s.u {
-			log[j][r] = math.Log(u + tau)
-		}
-	}
-	for i := range nb {
-		for j := range nt {
-			at := [2]float64{axis(0, i, nb), axis(1, j, nt)}
-			if !p.allowed(at) {
-				spots[i][j].sse = math.Inf(1)
-				continue
-			}
-			spots[i][j] = p.solve(at, decay[i], log[j])
-		}
-	}
-	var minima []spot
-	for i := range nb {
-		for j := range nt {
-			if lowest := isLowest(spots[max(0, i-1):min(nb, i+2)], max(0, j-1), min(nt, j+2), spots[i][j].sse); lowest {
-				minima = append(minima, spots[i][j])
-			}
-		}
-	}
-	slices.SortStableFunc(minima, func(a, b spot) int { return cmp.Compare(a.sse, b.sse) })
-	return minima[:min(starts, len(minima))]
-}
-
-func isLowest[T ~[22]spot](rows []T, from, to int, sse float64) bool {
-	if math.IsInf(sse, 1) {
-		return false
-	}
-	for i := range rows {
-		for j := from; j < to; j++ {
-			if rows[i][j].sse < sse {
-				return false
-			}
-		}
-	}
-	return true
-}
 
 // at solves the linear part at (ln beta, ln tau) and leaves the factorisation of the basis in p.qr.
 func (p *projection) at(at [2]float64) spot {
@@ -125,7 +56,8 @@ func (p *projection) at(at [2]float64) spot {
 // bounds it takes the better of the two bounds.
 func (p *projection) solve(at [2]float64, decay, log []float64) spot {
 	for r := range decay {
-		p.phi[0][r], p.phi[1][r], p.phi[2][r] = decay[r]*log[r], decay[r], 1
+		w := p.s.w[r]
+		p.phi[0][r], p.phi[1][r], p.phi[2][r] = w*decay[r]*log[r], w*decay[r], w
 	}
 	sp := spot{at: at}
 	sp.sse = p.least(p.phi, sp.linear[:])
@@ -135,7 +67,8 @@ func (p *projection) solve(at [2]float64, decay, log []float64) spot {
 	sp.sse = math.Inf(1)
 	for _, ratio := range [2]float64{-maxLogGamma, maxLogGamma} {
 		for r := range decay {
-			p.phi[0][r], p.phi[1][r] = decay[r]*(log[r]+ratio), 1
+			w := p.s.w[r]
+			p.phi[0][r], p.phi[1][r] = w*decay[r]*(log[r]+ratio), w
 		}
 		var x [2]float64
 		if sse := p.least(p.phi[:2], x[:]); sse < sp.sse {
@@ -147,7 +80,9 @@ func (p *projection) solve(at [2]float64, decay, log []float64) spot {
 }
 
 func (p *projection) least(cols [][]float64, x []float64) float64 {
-	copy(p.target, p.s.v)
+	for r, w := range p.s.w {
+		p.target[r] = w * p.s.v[r]
+	}
 	p.qr.factor(cols)
 	p.qr.apply(p.target)
 	p.qr.solve(p.target, x)
@@ -155,14 +90,13 @@ func (p *projection) least(cols [][]float64, x []float64) float64 {
 	return dot(rest, rest)
 }
 
-// descend is a Levenberg-Marquardt in (ln beta, ln tau) inside the bounds.
-func (p *projection) descend(start spot) spot {
-	const iterations = 60
+// descend is a Levenberg-Marquardt in (ln beta, ln tau) inside the bounds. From a spot of the grid, whose linear part is
+// not complete, it solves that first. It holds the coordinate of index held.
+func (p *projection) descend(start spot, held, iterations int) spot {
+	start = p.at(start.at)
 	here, damping := start, 1e-3
 	m := len(p.s.u)
-	work := matrix(m+2, 2)
-	rhs := make([]float64, m+2)
-	jac, res := matrix(m, 2), make([]float64, m)
+	work, rhs, jac, res := p.work, p.rhs, p.jac, p.res
 	fresh := true
 	for range iterations {
 		if fresh {
@@ -173,6 +107,9 @@ func (p *projection) descend(start spot) spot {
 			copy(work[k], jac[k])
 			work[k][m], work[k][m+1] = 0, 0
 			work[k][m+k] = math.Sqrt(damping) * math.Sqrt(dot(jac[k], jac[k]))
+		}
+		if held != free {
+			clear(work[held])
 		}
 		copy(rhs, res)
 		rhs[m], rhs[m+1] = 0, 0
@@ -185,7 +122,14 @@ func (p *projection) descend(start spot) spot {
 			next[k] = min(max(next[k]+min(max(step[k], -3), 3), p.low[k]), p.high[k])
 		}
 		if !p.allowed(next) {
-			next[0] = max(p.low[0], math.Log(maxLambdaT0)-next[1])
+			if held == 0 {
+				next[1] = math.Log(maxLambdaT0) - next[0]
+				if next[1] < p.low[1] {
+					break
+				}
+			} else {
+				next[0] = max(p.low[0], math.Log(maxLambdaT0)-next[1])
+			}
 		}
 		if moved := math.Abs(next[0]-here.at[0]) + math.Abs(next[1]-here.at[1]); moved < 1e-13 {
 			break
@@ -211,17 +155,18 @@ func (p *projection) linearise(sp spot, jac [][]float64, res []float64) {
 	a1, a2, k := sp.linear[0], sp.linear[1], sp.linear[2]
 	for r, u := range p.s.u {
 		decay, log := math.Exp(-beta*u), math.Log(u+tau)
-		p.phi[0][r], p.phi[1][r], p.phi[2][r] = decay*log, decay, 1
-		jac[0][r] = -beta * u * decay * (a1*log + a2)
-		jac[1][r] = a1 * decay * tau / (u + tau)
-		res[r] = p.s.v[r] - decay*(a1*log+a2) - k
+		w := p.s.w[r]
+		p.phi[0][r], p.phi[1][r], p.phi[2][r] = w*decay*log, w*decay, w
+		jac[0][r] = -w * beta * u * decay * (a1*log + a2)
+		jac[1][r] = w * a1 * decay * tau / (u + tau)
+		res[r] = w * (p.s.v[r] - decay*(a1*log+a2) - k)
 	}
 	free := p.phi
 	if math.Abs(a2) >= maxLogGamma*math.Abs(a1)*(1-1e-12) { // at the bound of gamma only two are linear
 		ratio := math.Copysign(maxLogGamma, a2/a1)
 		for r := range p.phi[0] {
 			p.phi[0][r] += ratio * p.phi[1][r]
-			p.phi[1][r] = 1
+			p.phi[1][r] = p.s.w[r]
 		}
 		free = p.phi[:2]
 	}

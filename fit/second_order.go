@@ -8,40 +8,52 @@ import "math"
 // firstOrder.
 var secondOrder = family{
 	params: []string{"K", "omega", "zeta"},
-	fit:    fitSecondOrder,
+	fit:    func(s series) (map[string]float64, []string) { return fitSecondOrder(s, false) },
 	eval: func(p map[string]float64, t float64) float64 {
 		return p["K"] * stepResponse(p["zeta"], p["omega"]*t)
 	},
+	steady: func(p map[string]float64) float64 { return p["K"] },
 }
 
-func fitSecondOrder(s series) (map[string]float64, []string, error) {
+// secondOrderOffset is C plus secondOrder.
+var secondOrderOffset = family{
+	params: []string{"C", "K", "omega", "zeta"},
+	fit:    func(s series) (map[string]float64, []string) { return fitSecondOrder(s, true) },
+	eval: func(p map[string]float64, t float64) float64 {
+		return p["C"] + p["K"]*stepResponse(p["zeta"], p["omega"]*t)
+	},
+	steady: func(p map[string]float64) float64 { return p["C"] + p["K"] },
+}
+
+func fitSecondOrder(s series, offset bool) (map[string]float64, []string) {
 	speed := [2]float64{math.Log(1e-3), math.Log(1e2 / s.firstStep)}
+	damping := func(at []float64) float64 { return math.Exp(at[1]) }
 	cases := []struct {
 		box  [][2]float64
 		zeta func(at []float64) float64
 	}{
 		{[][2]float64{speed}, func([]float64) float64 { return 1 }},
-		{[][2]float64{speed, {math.Log(1e-2), 0}}, func(at []float64) float64 { return math.Exp(at[1]) }},
-		{[][2]float64{speed, {0, math.Log(1e3)}}, func(at []float64) float64 { return math.Exp(at[1]) }},
+		{[][2]float64{speed, {math.Log(1e-2), 0}}, damping},
+		{[][2]float64{speed, {0, math.Log(1e3)}}, damping},
 	}
-	least := math.Inf(1)
-	var best map[string]float64
-	var remarks []string
+	var all []found
 	for _, c := range cases {
-		shape := func(at []float64, u float64) float64 { return stepResponse(c.zeta(at), math.Exp(at[0])*u) }
-		at, k := scaled(s, shape, c.box)
-		var sse float64
-		for i, u := range s.u {
-			d := s.y[i] - k*shape(at, u)
-			sse += d * d
-		}
-		if sse < least {
-			least = sse
-			best = map[string]float64{"K": k, "omega": math.Exp(at[0]) / s.scale, "zeta": c.zeta(at)}
-			remarks = atEdge(-at[0], -speed[0], "1/omega")
-		}
+		all = append(all, separable{
+			shape: func(at []float64) func(float64) float64 {
+				zeta, omega := c.zeta(at), math.Exp(at[0])
+				return func(u float64) float64 { return stepResponse(zeta, omega*u) }
+			},
+			box:    c.box,
+			offset: offset,
+		}.fit(s))
 	}
-	return best, remarks, nil
+	best := better(all...)
+	f := all[best]
+	p := map[string]float64{"K": f.k, "omega": math.Exp(f.at[0]) / s.scale, "zeta": cases[best].zeta(f.at)}
+	if offset {
+		p["C"] = f.c
+	}
+	return p, atEdge(-f.at[0], -speed[0], "1/omega is at its bound: "+line)
 }
 
 // stepResponse is the response at phase x = omega t >= 0; near zeta = 1, where both other forms cancel, the critical one.

@@ -3,59 +3,73 @@ package fit
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
-// series holds the finite points, raw and normalised: u = t/span of t in [0,1], v = (y-low)/span in [0,1].
+// series holds the finite points, raw and normalised: u = t/span of t in [0,1], v = (y-low)/span in [0,1]. w is the
+// square root of each point's weight; the weights' mean is 1.
 type series struct {
-	t, y, u, v  []float64
-	scale       float64 // the largest t
-	low, span   float64 // y = low + span v
-	first, last float64 // smallest and largest t
-	firstStep   float64 // smallest positive u
-	constant    bool    // span is rounding
+	t, y, u, v, w []float64
+	scale         float64 // the largest t
+	low, span     float64 // y = low + span v
+	first, last   float64 // smallest and largest t
+	firstStep     float64 // smallest positive u
+	constant      bool    // span is rounding
 }
 
 const extreme = 1e100
 
 // newSeries drops points that are not finite, checks what is left and normalises it. need is the least number of points
 // and of distinct t.
-func newSeries(t, y []float64, need int) (series, []string, error) {
-	if len(t) != len(y) {
-		return series{}, nil, fmt.Errorf("%w: %d values of t, %d of y", ErrPoints, len(t), len(y))
+func newSeries(p Points, o Options, need int) (series, []string, error) {
+	if len(p.T) != len(p.Y) {
+		return series{}, nil, fmt.Errorf("%w: %d values of t, %d of y", ErrPoints, len(p.T), len(p.Y))
+	}
+	if len(p.Sigma) > 0 && len(p.Sigma) != len(p.Y) {
+		return series{}, nil, fmt.Errorf("%w: %d values of y, %d of sigma", ErrPoints, len(p.Y), len(p.Sigma))
 	}
 	var s series
+	var sigma []float64
 	dropped, where := 0, 0
-	for i := range t {
-		if bad(t[i]) || bad(y[i]) {
+	for i, t := range p.T {
+		y := p.Y[i]
+		if bad(t) || bad(y) {
 			if dropped == 0 {
 				where = i
 			}
 			dropped++
 			continue
 		}
-		if t[i] < 0 {
-			return series{}, nil, fmt.Errorf("%w: t is negative at point %d: %g", ErrPoints, i, t[i])
+		if t < 0 {
+			return series{}, nil, fmt.Errorf("%w: t is negative at point %d: %g", ErrPoints, i, t)
 		}
-		if t[i] > extreme || math.Abs(y[i]) > extreme {
-			return series{}, nil, fmt.Errorf("%w: point %d exceeds 1e100: (%g, %g)", ErrPoints, i, t[i], y[i])
+		if t > extreme || math.Abs(y) > extreme {
+			return series{}, nil, fmt.Errorf("%w: point %d exceeds 1e100: (%g, %g)", ErrPoints, i, t, y)
 		}
-		s.t = append(s.t, t[i])
-		s.y = append(s.y, y[i])
+		if len(p.Sigma) > 0 {
+			if !(p.Sigma[i] >= 0) || p.Sigma[i] > extreme {
+				return series{}, nil, fmt.Errorf("%w: sigma of point %d is %g", ErrPoints, i, p.Sigma[i])
+			}
+			sigma = append(sigma, p.Sigma[i])
+		}
+		s.t = append(s.t, t)
+		s.y = append(s.y, y)
 	}
 	if len(s.t) < need {
-		return series{}, nil, fmt.Errorf("%w: %d finite points of %d, needs %d", ErrPoints, len(s.t), len(t), need)
+		return series{}, nil, fmt.Errorf("%w: %d finite points of %d, needs %d", ErrPoints, len(s.t), len(p.T), need)
 	}
 	if n := distinct(s.t); n < need {
 		return series{}, nil, fmt.Errorf("%w: %d distinct t, needs %d", ErrPoints, n, need)
 	}
 	s.normalise()
+	s.weigh(sigma)
 	if s.scale < 1/extreme {
 		return series{}, nil, fmt.Errorf("%w: the largest t is %g", ErrPoints, s.scale)
 	}
-	return s, s.remarks(len(t), dropped, where), nil
+	return s, s.remarks(o, len(p.T), dropped, where), nil
 }
 
-func (s *series) remarks(points, dropped, where int) []string {
+func (s *series) remarks(o Options, points, dropped, where int) []string {
 	var messages []string
 	if dropped > 0 {
 		messages = append(messages, fmt.Sprintf("%d of %d points not finite and dropped, the first at index %d", dropped, points, where))
@@ -63,8 +77,11 @@ func (s *series) remarks(points, dropped, where int) []string {
 	if len(s.t) < 8 {
 		messages = append(messages, fmt.Sprintf("only %d points, fewer than 8: the curve is hardly tested", len(s.t)))
 	}
-	if s.low < 0 {
+	switch {
+	case s.low < 0 && o.Least >= 0:
 		messages = append(messages, fmt.Sprintf("negative values (down to %g), which a ratio of magnitudes has not: fitted as they are", s.low))
+	case s.low < o.Least:
+		messages = append(messages, fmt.Sprintf("values below %g (down to %g), which this quantity cannot have: fitted as they are", o.Least, s.low))
 	}
 	if s.constant {
 		messages = append(messages, "constant series: only the level is determined")
@@ -92,6 +109,48 @@ func (s *series) normalise() {
 			s.v[i] = (s.y[i] - s.low) / s.span
 		}
 	}
+}
+
+// leastSigma is the share of the median sigma below which a sigma is not believed: a spread over a few sequences may
+// come out small by chance, and the point would outweigh all others.
+const leastSigma = 0.25
+
+// weigh sets the weights 1/sigma², or 1 where there are no sigmas or their median is 0.
+func (s *series) weigh(sigma []float64) {
+	s.w = make([]float64, len(s.t))
+	var middle float64
+	if len(sigma) > 0 {
+		middle = medianOf(sigma)
+	}
+	var sum float64
+	for i := range s.w {
+		s.w[i] = 1
+		if middle > 0 {
+			s.w[i] = middle / max(sigma[i], leastSigma*middle)
+		}
+		sum += s.w[i] * s.w[i]
+	}
+	scale := math.Sqrt(float64(len(s.w)) / sum)
+	for i := range s.w {
+		s.w[i] *= scale
+	}
+}
+
+// mean is the weighted mean of y.
+func (s *series) mean() float64 {
+	var sum, weight float64
+	for i, v := range s.v {
+		w := s.w[i] * s.w[i]
+		sum += w * v
+		weight += w
+	}
+	return s.low + s.span*sum/weight
+}
+
+func medianOf(x []float64) float64 {
+	sorted := slices.Sorted(slices.Values(x))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
 func bad(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) }

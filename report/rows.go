@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/outcrop-lab/outcrop/store"
@@ -39,19 +40,31 @@ func fits(db *store.DB, members []store.MemberRun) ([]fitRow, error) {
 			rows = append(rows, fitRow{
 				Arm: m.Member.Arm, Seed: m.Member.Seed, Run: short(f.Run), Layer: f.Layer,
 				A: param(f, "A"), Lambda: param(f, "lambda"), Gamma: param(f, "gamma"), T0: param(f, "t0"), K: param(f, "K"),
-				R2: fixed(f.R2, 4), AICc: fixed(f.AICc, 1), Best: best[f.Layer], TPeak: fixed(f.TPeak, 0), Regime: f.Regime, Message: f.Message,
+				R2: fixed(f.R2, 4), AICc: fixed(f.AICc, 1), Best: best[f.Layer], TPeak: peak(f), Regime: f.Regime, Message: f.Message,
 			})
 		}
 	}
 	return rows, nil
 }
 
+// param is a dash where the data do not determine the parameter.
 func param(f store.Fit, name string) string {
 	v, ok := f.Params[name]
-	if !ok {
+	if !ok || slices.Contains(f.Undetermined, name) {
 		return none
 	}
 	return number(v)
+}
+
+// peak is where the curve is highest within the data.
+func peak(f store.Fit) string {
+	switch {
+	case f.PeakSeen:
+		return fixed(f.TPeak, 0)
+	case !math.IsNaN(f.TPeak):
+		return "later"
+	}
+	return none
 }
 
 // metricRow is where a run ended.

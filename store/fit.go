@@ -7,9 +7,10 @@ import (
 	"math"
 )
 
-// Fit is one family of curves fitted to one series. N counts points; TPeak is in steps; RMSE and FPeak have the
-// statistic's unit. Every number may be NaN (no peak, too few points); an infinite one is read back as NaN. Best marks
-// the family that describes the series best.
+// Fit is one family of curves fitted to one series. N counts points; TPeak and RiseTime are in steps; RMSE, FPeak and
+// Steady have the statistic's unit. Every number may be NaN (no peak, too few points); an infinite one is read back as
+// NaN. PeakSeen says that TPeak lies within the data. Weight is the Akaike weight among the series' families, and Best marks the one that describes it best. Intervals
+// are low and high ends by parameter, infinite where open; Undetermined are the parameters that the data leave open.
 type Fit struct {
 	Run, Site, Statistic            string
 	Layer, Head, Idx                int
@@ -18,16 +19,21 @@ type Fit struct {
 	N                               int
 	R2, AdjR2, AIC, AICc, BIC, RMSE float64
 	TPeak, FPeak                    float64
+	RiseTime, Steady                float64
+	Condition, Weight               float64
 	Regime, Message                 string
-	Best                            bool
+	Best, PeakSeen                  bool
+	Intervals                       map[string][2]float64
+	Undetermined                    []string
 }
 
 // PutFits stores fits in place of those of the same series and family. Their runs must be there.
 func (db *DB) PutFits(fits []Fit) error {
 	return db.write("putting fits", func(tx *sql.Tx) error {
 		put, err := tx.Prepare(`INSERT OR REPLACE INTO fits (run, site, statistic, layer, head, idx, family, params, n,
-			r2, adj_r2, aic, aicc, bic, rmse, t_peak, f_peak, regime, message, best)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+			r2, adj_r2, aic, aicc, bic, rmse, t_peak, f_peak, regime, message, best,
+			weight, peak_seen, rise_time, steady, condition, intervals, undetermined)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 		if err != nil {
 			return err
 		}
@@ -49,9 +55,14 @@ func (db *DB) PutFits(fits []Fit) error {
 			if err != nil {
 				return err
 			}
+			intervals, undetermined, err := encodeDetermined(f)
+			if err != nil {
+				return err
+			}
 			if _, err := put.Exec(run, site, statistic, f.Layer, f.Head, f.Idx, f.Family, params, f.N,
 				finite(f.R2), finite(f.AdjR2), finite(f.AIC), finite(f.AICc), finite(f.BIC), finite(f.RMSE),
-				finite(f.TPeak), finite(f.FPeak), f.Regime, f.Message, f.Best); err != nil {
+				finite(f.TPeak), finite(f.FPeak), f.Regime, f.Message, f.Best,
+				finite(f.Weight), f.PeakSeen, finite(f.RiseTime), finite(f.Steady), finite(f.Condition), intervals, undetermined); err != nil {
 				return err
 			}
 		}
@@ -63,21 +74,27 @@ func (db *DB) PutFits(fits []Fit) error {
 func (db *DB) Fits(s Select) (fits []Fit, err error) {
 	where, args := s.where()
 	query := `SELECT r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family, t.params, t.n, t.r2, t.adj_r2, t.aic, t.aicc,
-		t.bic, t.rmse, t.t_peak, t.f_peak, t.regime, t.message, t.best FROM fits t` + where +
+		t.bic, t.rmse, t.t_peak, t.f_peak, t.regime, t.message, t.best,
+		t.weight, t.peak_seen, t.rise_time, t.steady, t.condition, t.intervals, t.undetermined FROM fits t` + where +
 		" ORDER BY r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family"
 	err = db.read("reading fits", query, args, func(rows *sql.Rows) error {
 		var f Fit
-		var params string
-		var x [8]sql.NullFloat64
+		var params, intervals, undetermined string
+		var x [12]sql.NullFloat64
 		if err := rows.Scan(&f.Run, &f.Site, &f.Statistic, &f.Layer, &f.Head, &f.Idx, &f.Family, &params, &f.N,
-			&x[0], &x[1], &x[2], &x[3], &x[4], &x[5], &x[6], &x[7], &f.Regime, &f.Message, &f.Best); err != nil {
+			&x[0], &x[1], &x[2], &x[3], &x[4], &x[5], &x[6], &x[7], &f.Regime, &f.Message, &f.Best,
+			&x[8], &f.PeakSeen, &x[9], &x[10], &x[11], &intervals, &undetermined); err != nil {
 			return err
 		}
-		for i, to := range []*float64{&f.R2, &f.AdjR2, &f.AIC, &f.AICc, &f.BIC, &f.RMSE, &f.TPeak, &f.FPeak} {
+		for i, to := range []*float64{&f.R2, &f.AdjR2, &f.AIC, &f.AICc, &f.BIC, &f.RMSE, &f.TPeak, &f.FPeak,
+			&f.Weight, &f.RiseTime, &f.Steady, &f.Condition} {
 			*to = orNaN(x[i])
 		}
 		if f.Params, err = decodeParams(params); err != nil {
 			return fmt.Errorf("%w: the parameters of a fit of run %s: %w", ErrCorrupt, f.Run, err)
+		}
+		if err := decodeDetermined(&f, intervals, undetermined); err != nil {
+			return fmt.Errorf("%w: the intervals of a fit of run %s: %w", ErrCorrupt, f.Run, err)
 		}
 		fits = append(fits, f)
 		return nil
@@ -119,4 +136,42 @@ func finite(x float64) sql.NullFloat64 {
 		return sql.NullFloat64{}
 	}
 	return nullable(x)
+}
+
+// encodeDetermined writes the intervals and the undetermined parameters.
+func encodeDetermined(f Fit) (intervals, undetermined string, err error) {
+	ends := make(map[string][2]*float64, len(f.Intervals))
+	for name, i := range f.Intervals {
+		var pair [2]*float64
+		for k, x := range i {
+			if finite(x).Valid {
+				pair[k] = &x
+			}
+		}
+		ends[name] = pair
+	}
+	first, err := json.Marshal(ends)
+	if err != nil {
+		return "", "", err
+	}
+	second, err := json.Marshal(append([]string{}, f.Undetermined...))
+	return string(first), string(second), err
+}
+
+func decodeDetermined(f *Fit, intervals, undetermined string) error {
+	var ends map[string][2]*float64
+	if err := json.Unmarshal([]byte(intervals), &ends); err != nil {
+		return err
+	}
+	f.Intervals = make(map[string][2]float64, len(ends))
+	for name, pair := range ends {
+		i := [2]float64{math.Inf(-1), math.Inf(1)}
+		for k, x := range pair {
+			if x != nil {
+				i[k] = *x
+			}
+		}
+		f.Intervals[name] = i
+	}
+	return json.Unmarshal([]byte(undetermined), &f.Undetermined)
 }

@@ -13,6 +13,7 @@ var migrationFiles embed.FS
 // migrations brings a database from version i to i+1 by its file i; a released file never changes.
 var migrations = []string{
 	"migrations/0001_first.sql",
+	"migrations/0002_fit_intervals.sql",
 }
 
 // blank is the version of a database that holds nothing yet: a new one, or one whose writer was killed before

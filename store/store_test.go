@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -54,7 +55,7 @@ func TestOpenMakesTheSchemaAndKeepsIt(t *testing.T) {
 		t.Fatalf("read back %+v, %v", got, ok)
 	}
 	for pragma, want := range map[string]string{
-		"user_version": "1", "journal_mode": "wal", "synchronous": "1", "foreign_keys": "1", "busy_timeout": "10000",
+		"user_version": fmt.Sprint(len(migrations)), "journal_mode": "wal", "synchronous": "1", "foreign_keys": "1", "busy_timeout": "10000",
 	} {
 		var value string
 		must(t, db.sql.QueryRow("PRAGMA "+pragma).Scan(&value))

@@ -10,9 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"text/tabwriter"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/fit"
@@ -32,68 +33,103 @@ func (n number) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(n))
 }
 
-// fitRow is one fitted series, as printed.
+// fitRow is one fitted series, as printed. In Intervals an open end is null.
 type fitRow struct {
-	Arm     string            `json:"arm,omitempty"`
-	Seed    uint64            `json:"seed"`
-	Run     string            `json:"run,omitempty"`
-	Series  string            `json:"series"`
-	Layer   int               `json:"layer"`
-	Family  string            `json:"family"`
-	Best    bool              `json:"best"`
-	Params  map[string]number `json:"params"`
-	N       int               `json:"n"`
-	R2      number            `json:"r2"`
-	AICc    number            `json:"aicc"`
-	TPeak   number            `json:"t_peak"`
-	Regime  string            `json:"regime"`
-	Message string            `json:"message"`
+	Arm          string               `json:"arm,omitempty"`
+	Seed         uint64               `json:"seed"`
+	Run          string               `json:"run,omitempty"`
+	Series       string               `json:"series"`
+	Layer        int                  `json:"layer"`
+	Family       string               `json:"family"`
+	Best         bool                 `json:"best"`
+	Weight       number               `json:"weight"`
+	Params       map[string]number    `json:"params"`
+	Intervals    map[string][2]number `json:"intervals"`
+	Undetermined []string             `json:"undetermined"`
+	N            int                  `json:"n"`
+	R2           number               `json:"r2"`
+	AdjR2        number               `json:"adj_r2"`
+	RMSE         number               `json:"rmse"`
+	AIC          number               `json:"aic"`
+	AICc         number               `json:"aicc"`
+	BIC          number               `json:"bic"`
+	TPeak        number               `json:"t_peak"`
+	FPeak        number               `json:"f_peak"`
+	PeakSeen     bool                 `json:"peak_seen"`
+	RiseTime     number               `json:"rise_time"`
+	Steady       number               `json:"steady"`
+	Condition    number               `json:"condition"`
+	Regime       string               `json:"regime"`
+	Message      string               `json:"message"`
+}
+
+// fitDocument is what fit --json prints.
+type fitDocument struct {
+	Fits []fitRow `json:"fits"`
+	across
 }
 
 func fitCommand(s *settings) *cobra.Command {
 	asJSON, table, figure := false, "", ""
+	var how experiments.Fitting
 	cmd := &cobra.Command{Use: "fit", Short: "Fit the emergence curve and its rivals, to the database's series or to a CSV table", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
-		rows := []fitRow{}
 		if figure != "" && table == "" {
 			return usageError{errors.New("--figure draws the fits of a table: name one with --csv (a sweep's figures come from outcrop plot)")}
 		}
+		if err := how.Check(); err != nil {
+			return usageError{fmt.Errorf("--%w", err)}
+		}
+		document := fitDocument{Fits: []fitRow{}, across: emptyAcross()}
 		if table != "" {
-			columns, err := fitTable(table)
+			if cmd.Flags().Changed("weights") {
+				return usageError{errors.New("--weights: a table holds no spread to weight by")}
+			}
+			columns, err := fitTable(table, how.Options)
 			if err != nil {
 				return err
 			}
-			for _, c := range columns {
-				for rank, r := range c.Fits {
-					rows = append(rows, fitRow{Series: c.Name, Layer: -1, Family: r.Family, Best: rank == 0, Params: numbers(r.Params), N: r.N,
-						R2: number(r.R2), AICc: number(r.AICc), TPeak: number(r.TPeak), Regime: r.Regime, Message: r.Message})
-				}
-			}
+			document.Fits = columnRows(columns)
 			if figure != "" {
 				if err := plots.DrawColumns(figure, filepath.Base(table), columns); err != nil {
 					return asInput(err)
 				}
 			}
 		} else {
-			if err := experiments.Refit(s.Results); err != nil {
+			if err := experiments.Refit(s.Results, how); err != nil {
 				return err
 			}
 			if err := eachSweep(s, "", func(db *store.DB, sweep string) error {
-				more, err := fitRows(db, sweep)
-				rows = append(rows, more...)
-				return err
+				rows, err := fitRows(db, sweep)
+				if err != nil {
+					return err
+				}
+				document.Fits = append(document.Fits, rows...)
+				return document.add(db, sweep, rows)
 			}); err != nil {
 				return err
 			}
 		}
 		if asJSON {
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(rows)
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(document)
 		}
-		return printFits(cmd.OutOrStdout(), rows)
+		if err := printFits(cmd.OutOrStdout(), document.Fits); err != nil {
+			return err
+		}
+		return document.print(cmd.OutOrStdout())
 	}}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	cmd.Flags().StringVar(&table, "csv", "", "a table: its first column the step, each other one a series; lines that begin with # are left out")
-	cmd.Flags().StringVar(&figure, "figure", "", "with --csv: draw the table and its fits into this .svg or .png")
+	f := cmd.Flags()
+	f.BoolVar(&asJSON, "json", false, "print one JSON document, with every parameter")
+	f.StringVar(&table, "csv", "", "a table: its first column the step, each other one a series; lines that begin with # are left out")
+	f.StringVar(&figure, "figure", "", "with --csv: draw the table and its fits into this .svg or .png")
+	fittingFlags(f, &how)
 	return cmd
+}
+
+func fittingFlags(f *pflag.FlagSet, how *experiments.Fitting) {
+	f.StringVar(&how.Loss, "loss", fit.LossSquares, "what is made small: "+strings.Join(fit.Losses(), " or ")+", which bounds what one point can do")
+	f.StringVar(&how.Weights, "weights", experiments.WeightsSpread, "points' weights: spread, the standard error over the probe sequences where it is known, or equal")
+	f.StringVar(&how.Interval, "interval", fit.IntervalProfile, "the parameters' intervals: "+strings.Join(fit.Intervals(), ", "))
+	f.Uint64Var(&how.Seed, "interval-seed", 0, "seed of the bootstrap")
 }
 
 // fitRows lists the stored fits of a sweep's runs.
@@ -110,11 +146,32 @@ func fitRows(db *store.DB, sweep string) ([]fitRow, error) {
 		}
 		for _, f := range fits {
 			rows = append(rows, fitRow{Arm: m.Member.Arm, Seed: m.Member.Seed, Run: m.Run.ID, Series: f.Site + "/" + f.Statistic, Layer: f.Layer,
-				Family: f.Family, Best: f.Best, Params: numbers(f.Params), N: f.N, R2: number(f.R2), AICc: number(f.AICc), TPeak: number(f.TPeak),
-				Regime: f.Regime, Message: f.Message})
+				Family: f.Family, Best: f.Best, Weight: number(f.Weight), Params: numbers(f.Params), Intervals: ends(f.Intervals),
+				Undetermined: append([]string{}, f.Undetermined...), N: f.N, R2: number(f.R2), AdjR2: number(f.AdjR2), RMSE: number(f.RMSE),
+				AIC: number(f.AIC), AICc: number(f.AICc), BIC: number(f.BIC), TPeak: number(f.TPeak), FPeak: number(f.FPeak), PeakSeen: f.PeakSeen,
+				RiseTime: number(f.RiseTime), Steady: number(f.Steady), Condition: number(f.Condition), Regime: f.Regime, Message: f.Message})
 		}
 	}
 	return rows, nil
+}
+
+// columnRows lists the fits of a table's columns.
+func columnRows(columns []plots.Column) []fitRow {
+	rows := []fitRow{}
+	for _, c := range columns {
+		for rank, r := range c.Fits {
+			intervals := map[string][2]float64{}
+			for name, i := range r.Intervals {
+				intervals[name] = [2]float64{i.Low, i.High}
+			}
+			rows = append(rows, fitRow{Series: c.Name, Layer: -1, Family: r.Family, Best: rank == 0, Weight: number(r.Weight), Params: numbers(r.Params),
+				Intervals: ends(intervals), Undetermined: append([]string{}, r.Undetermined...), N: r.N, R2: number(r.R2), AdjR2: number(r.AdjR2),
+				RMSE: number(r.RMSE), AIC: number(r.AIC), AICc: number(r.AICc), BIC: number(r.BIC), TPeak: number(r.TPeak), FPeak: number(r.FPeak),
+				PeakSeen: r.PeakSeen, RiseTime: number(r.RiseTime), Steady: number(r.Steady), Condition: number(r.Condition), Regime: r.Regime,
+				Message: r.Message})
+		}
+	}
+	return rows
 }
 
 func numbers(params map[string]float64) map[string]number {
@@ -125,26 +182,12 @@ func numbers(params map[string]float64) map[string]number {
 	return out
 }
 
-// printFits prints the emergence curve of each series and which family describes it best.
-func printFits(out io.Writer, rows []fitRow) error {
-	best := map[string]string{}
-	key := func(r fitRow) string { return fmt.Sprint(r.Arm, "\x00", r.Run, "\x00", r.Series, "\x00", r.Layer) }
-	for _, r := range rows {
-		if r.Best {
-			best[key(r)] = r.Family
-		}
+func ends(intervals map[string][2]float64) map[string][2]number {
+	out := map[string][2]number{}
+	for name, i := range intervals {
+		out[name] = [2]number{number(i[0]), number(i[1])}
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "arm\tseed\tseries\tlayer\tA\tlambda\tgamma\tt0\tK\tR^2\tt_peak\tregime\tbest family\tremarks")
-	for _, r := range rows {
-		if r.Family != "emergence" {
-			continue
-		}
-		p := r.Params
-		_, _ = fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%.4g\t%.4g\t%.4g\t%.4g\t%.4g\t%.4f\t%.5g\t%s\t%s\t%s\n", r.Arm, r.Seed, r.Series, r.Layer,
-			float64(p["A"]), float64(p["lambda"]), float64(p["gamma"]), float64(p["t0"]), float64(p["K"]), float64(r.R2), float64(r.TPeak), r.Regime, best[key(r)], r.Message)
-	}
-	return w.Flush()
+	return out
 }
 
 // asInput makes a *variant.Error a fault of the command line.
@@ -157,49 +200,59 @@ func asInput(err error) error {
 }
 
 // fitTable fits every column of a CSV file.
-func fitTable(path string) ([]plots.Column, error) {
-	file, err := os.Open(path)
+func fitTable(path string, o fit.Options) ([]plots.Column, error) {
+	header, values, err := readTable(path)
 	if err != nil {
 		return nil, usageError{err}
+	}
+	points := make([]fit.Points, len(header)-1)
+	for j := range points {
+		points[j] = fit.Points{T: values[0], Y: values[j+1]}
+	}
+	columns := make([]plots.Column, len(points))
+	for j, fitted := range fit.Each(points, o) {
+		if fitted.Err != nil {
+			return nil, usageError{fmt.Errorf("%s: column %q: %w", path, header[j+1], fitted.Err)}
+		}
+		columns[j] = plots.Column{Name: header[j+1], Steps: values[0], Values: values[j+1], Fits: fitted.Results}
+	}
+	return columns, nil
+}
+
+// readTable reads a CSV file of numbers under a header; an empty cell is NaN.
+func readTable(path string) (header []string, values [][]float64, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
 	}
 	defer func() { _ = file.Close() }()
 	reader := csv.NewReader(file)
 	reader.Comment = '#'
-	header, err := reader.Read()
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, usageError{fmt.Errorf("%s: %w", path, err)}
+	if header, err = reader.Read(); err != nil && !errors.Is(err, io.EOF) {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(header) < 2 {
-		return nil, usageError{fmt.Errorf("%s: wants a header, a column of steps and at least one series", path)}
+		return nil, nil, fmt.Errorf("%s: wants a header, a column of steps and at least one series", path)
 	}
-	values := make([][]float64, len(header))
+	values = make([][]float64, len(header))
 	for {
 		record, err := reader.Read()
 		if errors.Is(err, io.EOF) {
-			break
+			return header, values, nil
 		}
 		if err != nil {
-			return nil, usageError{fmt.Errorf("%s: %w", path, err)}
+			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		}
 		for j, text := range record {
 			v, err := strconv.ParseFloat(text, 64)
 			if err != nil {
 				if text != "" {
 					line, column := reader.FieldPos(j)
-					return nil, usageError{fmt.Errorf("%s:%d:%d: column %q: %q is not a number", path, line, column, header[j], text)}
+					return nil, nil, fmt.Errorf("%s:%d:%d: column %q: %q is not a number", path, line, column, header[j], text)
 				}
 				v = math.NaN()
 			}
 			values[j] = append(values[j], v)
 		}
 	}
-	var columns []plots.Column
-	for j, name := range header[1:] {
-		results, err := fit.All(values[0], values[j+1])
-		if err != nil {
-			return nil, usageError{fmt.Errorf("%s: column %q: %w", path, name, err)}
-		}
-		columns = append(columns, plots.Column{Name: name, Steps: values[0], Values: values[j+1], Fits: results})
-	}
-	return columns, nil
 }

@@ -21,15 +21,17 @@ func TestFitAndDrawReference(t *testing.T) {
 	if code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	var rows []struct {
-		Series, Family string
-		R2             float64
+	var document struct {
+		Fits []struct {
+			Series, Family string
+			R2             float64
+		}
 	}
-	if err := json.Unmarshal([]byte(stdout), &rows); err != nil {
+	if err := json.Unmarshal([]byte(stdout), &document); err != nil {
 		t.Fatal(err)
 	}
 	r2 := map[string]float64{}
-	for _, r := range rows {
+	for _, r := range document.Fits {
 		if r.Family == "emergence" {
 			r2[r.Series] = r.R2
 		}

@@ -96,6 +96,7 @@ func fillRun(t testing.TB, db *store.DB, id string, arm, seed, layers int) {
 		planted, constant := base, base
 		planted.Family, planted.Params, planted.Best = "emergence", Emergence(arm, seed, layer), true
 		planted.R2, planted.AICc, planted.TPeak, planted.Regime = .98-.01*float64(seed)-.02*float64(layer), -31.5, 640, "logarithmic increase"
+		planted.PeakSeen = true
 		constant.Family, constant.Params, constant.AICc, constant.Message = "constant", map[string]float64{"K": 5.4}, 12.25, ""
 		fits = append(fits, planted, constant)
 	}

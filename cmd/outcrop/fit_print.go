@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/outcrop-lab/outcrop/fit"
+)
+
+// undetermined stands for a number that the data do not determine, or that there is none of.
+const undetermined = "—"
+
+// series is what a fitted series is told apart by.
+type seriesKey struct {
+	arm, run, series string
+	layer            int
+}
+
+func (r fitRow) key() seriesKey { return seriesKey{r.Arm, r.Run, r.Series, r.Layer} }
+
+// printFits prints the emergence curve of each series, its remarks as numbered notes, and how its rivals do.
+func printFits(out io.Writer, rows []fitRow) error {
+	families := map[seriesKey]map[string]fitRow{}
+	tabled := true // the rows are a table's columns, not runs
+	for _, r := range rows {
+		if families[r.key()] == nil {
+			families[r.key()] = map[string]fitRow{}
+		}
+		families[r.key()][r.Family] = r
+		tabled = tabled && r.Run == ""
+	}
+	place, head := fitRow.place, "arm\tseed\tlayer"
+	if tabled {
+		place, head = func(r fitRow) string { return r.Series }, "series"
+	} else if len(rows) > 0 {
+		_, _ = fmt.Fprintf(out, "fits of %s, weighted by its spread where the spread is known; t in steps\n", rows[0].Series)
+	}
+	var notes []string
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(w, "%s\tA\tlambda\tgamma\tt0\tK\tR^2\tt_peak\tf(t_peak)\trise\tregime\tbest\tnotes\n", head)
+	for _, r := range rows {
+		if r.Family != "emergence" {
+			continue
+		}
+		_, _ = fmt.Fprint(w, place(r))
+		for _, name := range fit.Params("emergence") {
+			text := fmt.Sprintf("%.4g", float64(r.Params[name]))
+			if slices.Contains(r.Undetermined, name) {
+				text = undetermined
+			}
+			_, _ = fmt.Fprint(w, "\t", text)
+		}
+		peak, height := undetermined, undetermined
+		if r.PeakSeen {
+			peak, height = show("%.5g", r.TPeak), show("%.4g", r.FPeak)
+		} else if !math.IsNaN(float64(r.TPeak)) {
+			peak = "later"
+		}
+		_, _ = fmt.Fprintf(w, "\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", show("%.4f", r.R2), peak, height, show("%.4g", r.RiseTime), short(r.Regime),
+			bestOf(families[r.key()]), noted(&notes, r.Message))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	printNotes(out, notes)
+	return printRivals(out, rows, families, place, head)
+}
+
+func (r fitRow) place() string { return fmt.Sprintf("%s\t%d\t%d", r.Arm, r.Seed, r.Layer) }
+
+func show(format string, v number) string {
+	if math.IsNaN(float64(v)) {
+		return undetermined
+	}
+	return fmt.Sprintf(format, float64(v))
+}
+
+func short(regime string) string {
+	if regime == "" {
+		return undetermined
+	}
+	return strings.ReplaceAll(regime, "logarithmic", "log")
+}
+
+func bestOf(families map[string]fitRow) string {
+	for _, r := range families {
+		if r.Best {
+			return r.Family
+		}
+	}
+	return undetermined
+}
+
+// noted gives each part of a message its number among the notes.
+func noted(notes *[]string, message string) string {
+	var numbers []string
+	for part := range strings.SplitSeq(message, "; ") {
+		if part == "" {
+			continue
+		}
+		i := slices.Index(*notes, part)
+		if i < 0 {
+			i = len(*notes)
+			*notes = append(*notes, part)
+		}
+		numbers = append(numbers, fmt.Sprint(i+1))
+	}
+	return strings.Join(numbers, ",")
+}
+
+const pageWidth = 120
+
+func printNotes(out io.Writer, notes []string) {
+	for i, note := range notes {
+		indent := fmt.Sprintf("%4d  ", i+1)
+		line := indent
+		for word := range strings.FieldsSeq(note) {
+			if len(line)+1+len(word) > pageWidth {
+				_, _ = fmt.Fprintln(out, strings.TrimRight(line, " "))
+				line = strings.Repeat(" ", len(indent))
+			}
+			line += word + " "
+		}
+		_, _ = fmt.Fprintln(out, strings.TrimRight(line, " "))
+	}
+}
+
+// printRivals prints by how much each family's AICc exceeds the best one's, and its Akaike weight where that is at least
+// one in a hundred.
+func printRivals(out io.Writer, rows []fitRow, families map[seriesKey]map[string]fitRow, place func(fitRow) string, head string) error {
+	_, _ = fmt.Fprint(out, "\nAICc less that of the best family (Akaike weight from .01)\n")
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, head+"\t"+strings.Join(fit.Families(), "\t"))
+	for _, r := range rows {
+		if !r.Best {
+			continue
+		}
+		_, _ = fmt.Fprint(w, place(r))
+		for _, name := range fit.Families() {
+			text := undetermined
+			if f, ok := families[r.key()][name]; ok && !math.IsNaN(float64(f.AICc)) {
+				text = fmt.Sprintf("%.1f", float64(f.AICc-r.AICc))
+				if f.Weight >= 0.01 {
+					text += strings.Replace(fmt.Sprintf(" (%.2f)", float64(f.Weight)), "(0.", "(.", 1)
+				}
+			}
+			_, _ = fmt.Fprint(w, "\t", text)
+		}
+		_, _ = fmt.Fprintln(w)
+	}
+	return w.Flush()
+}

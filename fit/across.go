@@ -1,0 +1,179 @@
+package fit
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/combin"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// Summary is one quantity over the seeds of an arm, on two levels: between seeds and within each.
+type Summary struct {
+	N      int // values, of Of that were given: the rest are NaN, not determined
+	Of     int
+	Median float64
+	// Interval is from one order statistic to the opposite one, the narrowest that covers the median of the seeds'
+	// distribution, whatever that is, with a probability of at least 95 %; with fewer than six values, which allow none,
+	// the whole range. Coverage is the probability: 1 - 2^(1-n) for the range.
+	Interval Interval
+	Coverage float64
+	// Between is the standard deviation of the values; NaN for fewer than two. Within is the median half width of the
+	// values' own closed intervals; NaN where there are none.
+	Between, Within float64
+}
+
+// Summarise summarises values, NaN where not determined. own are their intervals, or nil.
+func Summarise(values []float64, own []Interval) Summary {
+	s := Summary{Of: len(values), Median: math.NaN(), Interval: Interval{math.NaN(), math.NaN()}, Between: math.NaN(), Within: math.NaN()}
+	var known, widths []float64
+	for i, v := range values {
+		if bad(v) {
+			continue
+		}
+		known = append(known, v)
+		if i < len(own) && !own[i].Open() {
+			widths = append(widths, (own[i].High-own[i].Low)/2)
+		}
+	}
+	s.N = len(known)
+	if len(widths) > 0 {
+		s.Within = medianOf(widths)
+	}
+	if s.N == 0 {
+		return s
+	}
+	slices.Sort(known)
+	s.Median = medianOf(known)
+	coin := distuv.Binomial{N: float64(s.N), P: 0.5}
+	cut := 0 // values left out on each side
+	for cut+1 < (s.N+1)/2 && 1-2*coin.CDF(float64(cut+1)) >= confidence {
+		cut++
+	}
+	s.Interval = Interval{known[cut], known[s.N-1-cut]}
+	s.Coverage = 1 - 2*coin.CDF(float64(cut))
+	if s.N > 1 {
+		s.Between = stat.StdDev(known, nil)
+	}
+	return s
+}
+
+// Comparison is one quantity in two arms.
+type Comparison struct {
+	N, M       int     // values of the first and of the second arm
+	Difference float64 // mean of the second less mean of the first
+	// Interval is Welch's at 95 %, which takes the values for Gaussian; open where an arm has fewer than two values.
+	Interval Interval
+	// P is that of the exact permutation test: of the Splits ways to deal the values to two arms of these sizes, the share
+	// whose means differ by at least as much. It assumes nothing but that, without an effect, seeds are exchangeable. It
+	// cannot be below 1/Splits (2/Splits for arms of one size): with two seeds an arm, 1/3.
+	P      float64
+	Splits int
+}
+
+// mostSplits is how many splits are enumerated, at most: twelve values in each arm.
+const mostSplits = 3_000_000
+
+// Compare compares two arms. Values that are NaN are left out; it fails, wrapping ErrPoints, where an arm has none left
+// or where there are more splits than can be enumerated.
+func Compare(first, second []float64) (Comparison, error) {
+	a, b := known(first), known(second)
+	n, m := len(a), len(b)
+	c := Comparison{N: n, M: m, Interval: Interval{math.Inf(-1), math.Inf(1)}}
+	if n == 0 || m == 0 {
+		return c, fmt.Errorf("fit: comparing arms: %w: %d and %d determined values", ErrPoints, n, m)
+	}
+	if combin.LogGeneralizedBinomial(float64(n+m), float64(n)) > math.Log(mostSplits) {
+		return c, fmt.Errorf("fit: comparing arms: %w: %d and %d values have too many splits for an exact test", ErrPoints, n, m)
+	}
+	c.Difference = stat.Mean(b, nil) - stat.Mean(a, nil)
+	if n > 1 && m > 1 {
+		va, vb := stat.Variance(a, nil)/float64(n), stat.Variance(b, nil)/float64(m)
+		freedom := (va + vb) * (va + vb) / (va*va/float64(n-1) + vb*vb/float64(m-1))
+		half := 0.0
+		if va+vb > 0 {
+			half = distuv.StudentsT{Sigma: 1, Nu: freedom}.Quantile((1+confidence)/2) * math.Sqrt(va+vb)
+		}
+		c.Interval = Interval{c.Difference - half, c.Difference + half}
+	}
+	c.Splits, c.P = permutation(append(slices.Clone(a), b...), n, c.Difference)
+	return c, nil
+}
+
+// permutation counts the splits of all into n and the rest, and the share whose means differ by at least difference.
+// Sums that differ by rounding are equal.
+func permutation(all []float64, n int, difference float64) (splits int, p float64) {
+	m := len(all) - n
+	var total, size float64
+	for _, v := range all {
+		total += v
+		size = max(size, math.Abs(v))
+	}
+	slack := 1e-12 * size
+	extreme := 0
+	var deal func(from, left int, sum float64)
+	deal = func(from, left int, sum float64) {
+		if left == 0 {
+			splits++
+			if math.Abs((total-sum)/float64(m)-sum/float64(n)) >= math.Abs(difference)-slack {
+				extreme++
+			}
+			return
+		}
+		for i := from; i <= len(all)-left; i++ {
+			deal(i+1, left-1, sum+all[i])
+		}
+	}
+	deal(0, n, 0)
+	return splits, float64(extreme) / float64(splits)
+}
+
+// Power is y = c x^b, by least squares of ln y on ln x.
+type Power struct {
+	N        int
+	Exponent float64
+	Interval Interval // of the exponent, at 95 %
+	R2       float64  // of the line through the logarithms
+}
+
+// Scaling fits how a quantity grows with a setting, such as a width. Pairs with a NaN are left out. It fails, wrapping
+// ErrPoints, for fewer than three pairs, fewer than two distinct x, or an x or y that is not positive.
+func Scaling(x, y []float64) (Power, error) {
+	if len(x) != len(y) {
+		return Power{}, fmt.Errorf("fit: scaling: %w: %d values of x, %d of y", ErrPoints, len(x), len(y))
+	}
+	var lx, ly []float64
+	for i := range x {
+		if bad(x[i]) || bad(y[i]) {
+			continue
+		}
+		if !(x[i] > 0 && y[i] > 0) {
+			return Power{}, fmt.Errorf("fit: scaling: %w: a power law needs positive numbers, not (%g, %g)", ErrPoints, x[i], y[i])
+		}
+		lx, ly = append(lx, math.Log(x[i])), append(ly, math.Log(y[i]))
+	}
+	n := len(lx)
+	if n < 3 || distinct(lx) < 2 {
+		return Power{}, fmt.Errorf("fit: scaling: %w: %d points at %d distinct x", ErrPoints, n, distinct(lx))
+	}
+	intercept, slope := stat.LinearRegression(lx, ly, nil, false)
+	var sse, sxx float64
+	mean := stat.Mean(lx, nil)
+	for i := range lx {
+		d := ly[i] - intercept - slope*lx[i]
+		sse += d * d
+		sxx += (lx[i] - mean) * (lx[i] - mean)
+	}
+	half := distuv.StudentsT{Sigma: 1, Nu: float64(n - 2)}.Quantile((1+confidence)/2) * math.Sqrt(sse/float64(n-2)/sxx)
+	p := Power{N: n, Exponent: slope, Interval: Interval{slope - half, slope + half}}
+	if sst := stat.Variance(ly, nil) * float64(n-1); sst > 0 {
+		p.R2 = 1 - sse/sst
+	}
+	return p, nil
+}
+
+func known(values []float64) []float64 {
+	return slices.DeleteFunc(slices.Clone(values), bad)
+}

@@ -1,0 +1,226 @@
+package fit
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// scoreSquares fills the goodness of a least-squares fit.
+func (r *Result) scoreSquares(s series, eval func(map[string]float64, float64) float64) {
+	r.sums(s, residuals(s, r.Params, eval))
+	r.criteria(s, float64(r.N)*math.Log(max(r.SSE/float64(r.N), s.rounding())))
+}
+
+// residuals are y - f, times the square roots of the weights.
+func residuals(s series, params map[string]float64, eval func(map[string]float64, float64) float64) []float64 {
+	res := make([]float64, len(s.t))
+	for i, y := range s.y {
+		res[i] = s.w[i] * (y - eval(params, s.t[i]))
+	}
+	return res
+}
+
+// rounding is rounding's share of a mean squared residual.
+func (s series) rounding() float64 {
+	var largest float64
+	for _, y := range s.y {
+		largest = max(largest, math.Abs(y))
+	}
+	const eps = 0x1p-52
+	return max(eps*eps*largest*largest, math.SmallestNonzeroFloat64)
+}
+
+// sums sets SSE, RMSE, R2 and AdjR2.
+func (r *Result) sums(s series, res []float64) {
+	n, p := float64(len(s.t)), float64(len(r.Params))
+	mean := s.mean()
+	var sst float64
+	for i, y := range s.y {
+		d := s.w[i] * (y - mean)
+		sst += d * d
+	}
+	r.SSE = dot(res, res)
+	r.RMSE = math.Sqrt(r.SSE / n)
+	r.R2 = 0
+	if sst > 0 && !s.constant {
+		r.R2 = 1 - r.SSE/sst
+	}
+	r.AdjR2 = 1 - (1-r.R2)*(n-1)/(n-p)
+}
+
+func (r *Result) criteria(s series, deviance float64) {
+	n, k := float64(len(s.t)), float64(len(r.Params)+1)
+	r.AIC = deviance + 2*k
+	r.BIC = deviance + k*math.Log(n)
+	r.AICc = math.NaN()
+	if n > k+1 {
+		r.AICc = r.AIC + 2*k*(k+1)/(n-k-1)
+	}
+}
+
+// huberBend is where Huber's loss turns from square to line, in scales: 95 % efficient for Gaussian noise.
+const huberBend = 1.345
+
+// huber fits by iteratively reweighted least squares, from the least-squares fit in r. The scale s solves
+// N s² = sum min(1, bend/|r/s|) r², which maximises the likelihood in s. It returns the series with the last weights,
+// by which intervals are found: approximate, as if the weights were known.
+func huber(s series, fam family, r *Result, remarks []string) (series, []string) {
+	const rounds = 25
+	bounded := s
+	bounded.w = slices.Clone(s.w)
+	n := float64(len(s.t))
+	scale := math.Inf(1)
+	var res []float64
+	down := 0
+	for range rounds {
+		res = residuals(s, r.Params, fam.eval)
+		next := huberScale(res, math.Sqrt(max(dot(res, res)/n, s.rounding())))
+		if math.Abs(next-scale) <= 1e-7*next {
+			break
+		}
+		scale, down = next, 0
+		for i := range res {
+			bounded.w[i] = s.w[i]
+			if share := huberBend * scale / math.Abs(res[i]); share < 1 {
+				bounded.w[i] *= math.Sqrt(share)
+				down++
+			}
+		}
+		r.Params, remarks = fam.fit(bounded)
+	}
+	res = residuals(s, r.Params, fam.eval)
+	scale = huberScale(res, scale)
+	deviance := 2*n*math.Log(scale) - n
+	for _, x := range res {
+		z := math.Abs(x / scale)
+		deviance += z * z
+		if z > huberBend {
+			deviance += 2*huberBend*z - huberBend*huberBend - z*z
+		}
+	}
+	r.sums(s, res)
+	r.criteria(s, deviance)
+	if down > 0 {
+		remarks = append(remarks, fmt.Sprintf("Huber's loss bounds %d of %d points", down, len(res)))
+	}
+	return bounded, remarks
+}
+
+func huberScale(res []float64, scale float64) float64 {
+	for range 100 {
+		var sum float64
+		for _, x := range res {
+			sum += min(x*x, huberBend*scale*math.Abs(x))
+		}
+		next := max(math.Sqrt(sum/float64(len(res))), math.SmallestNonzeroFloat64)
+		if math.Abs(next-scale) <= 1e-12*scale {
+			return next
+		}
+		scale = next
+	}
+	return scale
+}
+
+// riseTime follows Result.RiseTime.
+func riseTime(s series, r Result) float64 {
+	end := s.last
+	if r.PeakSeen {
+		end = r.TPeak
+	}
+	start, top := Eval(r, s.first), Eval(r, end)
+	if !(top > start) || s.constant {
+		return math.NaN()
+	}
+	return crossing(r, s, end, start+0.9*(top-start)) - crossing(r, s, end, start+0.1*(top-start))
+}
+
+// crossing is the first t from s.first to end at which the curve reaches a level that it has at end.
+func crossing(r Result, s series, end, level float64) float64 {
+	const points = 400
+	low, unit := s.first, s.firstStep*s.scale
+	for i := 1; i <= points; i++ {
+		f := float64(i) / points
+		high := s.first + unit*math.Expm1(f*math.Log1p((end-s.first)/unit))
+		if i == points {
+			high = end
+		}
+		if Eval(r, high) < level {
+			low = high
+			continue
+		}
+		for high-low > 1e-12*high {
+			middle := (low + high) / 2
+			if middle == low || middle == high {
+				break
+			}
+			if Eval(r, middle) < level {
+				low = middle
+			} else {
+				high = middle
+			}
+		}
+		return high
+	}
+	return end
+}
+
+// misfits remarks on what a smooth curve cannot follow: single points far off it, and a jump. A point is far off at
+// eight robust standard deviations (1.4826 median |r|), if at most one in twenty is. A jump is a step of at least half of
+// the range between neighbours, on both sides of which the series stays, and of which the curve makes less than half.
+func misfits(s series, r Result) []string {
+	if r.Family != "emergence" || len(s.t) < 8 || s.constant {
+		return nil
+	}
+	order := make([]int, len(s.t))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case s.t[a] < s.t[b]:
+			return -1
+		case s.t[a] > s.t[b]:
+			return 1
+		}
+		return 0
+	})
+	var remarks []string
+	if far := outliers(s, r, order); len(far) > 0 {
+		i := far[0]
+		text := fmt.Sprintf("the point (%g, %.4g) lies far off the curve", s.t[i], s.y[i])
+		if len(far) > 1 {
+			text = fmt.Sprintf("%d points lie far off the curve, the first (%g, %.4g)", len(far), s.t[i], s.y[i])
+		}
+		remarks = append(remarks, text+": compare the fit under Huber's loss")
+	}
+	for k := 2; k+2 < len(order); k++ {
+		a, b := order[k-1], order[k]
+		before, after := (s.y[order[k-2]]+s.y[a])/2, (s.y[b]+s.y[order[k+1]])/2
+		if jump := s.y[b] - s.y[a]; math.Abs(jump) >= s.span/2 && math.Abs(after-before) >= s.span/2 &&
+			(Eval(r, s.t[b])-Eval(r, s.t[a]))/jump < 0.5 {
+			remarks = append(remarks, fmt.Sprintf("a jump from %.4g to %.4g between t = %g and %g, which the curve does not follow",
+				s.y[a], s.y[b], s.t[a], s.t[b]))
+			break
+		}
+	}
+	return remarks
+}
+
+func outliers(s series, r Result, order []int) []int {
+	size := make([]float64, len(s.t))
+	for i := range s.t {
+		size[i] = s.w[i] * math.Abs(s.y[i]-Eval(r, s.t[i]))
+	}
+	limit := max(8*1.4826*medianOf(size), 1e-6*s.span)
+	var far []int
+	for _, i := range order {
+		if size[i] > limit {
+			far = append(far, i)
+		}
+	}
+	if len(far)*20 > len(s.t)+19 {
+		return nil
+	}
+	return far
+}

@@ -1,0 +1,213 @@
+package fit
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// separable is a curve k shape(at)(u), plus c where it has an offset, over a box of one or two coordinates. k and c are
+// found in closed form, the coordinates by a grid and a Levenberg-Marquardt with central differences from its three
+// lowest local minima.
+type separable struct {
+	shape  func(at []float64) func(u float64) float64
+	box    [][2]float64
+	offset bool
+}
+
+// found is a solution; k and c are in the units of y.
+type found struct {
+	at        []float64
+	k, c, sse float64
+}
+
+func (f separable) fit(s series) found {
+	w := newSeparableWork(s, f)
+	points := 40
+	if len(f.box) == 2 {
+		points = 14
+	}
+	best := found{sse: math.Inf(1)}
+	for _, start := range w.minima(points) {
+		if end := w.descend(start, 8, 1e-3); end.sse < best.sse {
+			best = end
+		}
+	}
+	best = w.descend(best, 40, 1e-9)
+	if f.offset {
+		best.c = w.level(best)
+	}
+	return best
+}
+
+// better is the one with the smaller sum of squares, the first of equal ones.
+func better(all ...found) int {
+	best := 0
+	for i := range all {
+		if all[i].sse < all[best].sse {
+			best = i
+		}
+	}
+	return best
+}
+
+type separableWork struct {
+	f           separable
+	s           series
+	one         []float64 // the weights' square roots, of unit length
+	target, h   []float64
+	res, up, dn []float64
+	jac         [][]float64
+}
+
+func newSeparableWork(s series, f separable) *separableWork {
+	m := len(s.u)
+	cols := matrix(m, 6)
+	w := &separableWork{f: f, s: s, one: cols[0], target: cols[1], h: cols[2], res: cols[3], up: cols[4], dn: cols[5], jac: matrix(m, len(f.box))}
+	norm := math.Sqrt(dot(s.w, s.w))
+	for r := range s.w {
+		w.one[r] = s.w[r] / norm
+		w.target[r] = s.w[r] * s.y[r]
+	}
+	if f.offset {
+		for r := range s.w { // what the offset absorbs
+			w.target[r] = s.w[r] * s.span * s.v[r]
+		}
+		project(w.target, w.one)
+	}
+	return w
+}
+
+// at solves the linear part; the residual goes to res.
+func (w *separableWork) at(at []float64, res []float64) found {
+	shape := w.f.shape(at)
+	for r, u := range w.s.u {
+		w.h[r] = w.s.w[r] * shape(u)
+	}
+	full := dot(w.h, w.h)
+	if w.f.offset {
+		project(w.h, w.one)
+	}
+	got := found{at: at}
+	if square := dot(w.h, w.h); square > 1e-24*full {
+		got.k = dot(w.h, w.target) / square
+	}
+	for r := range res {
+		res[r] = w.target[r] - got.k*w.h[r]
+	}
+	got.sse = dot(res, res)
+	if math.IsNaN(got.sse) {
+		got.sse = math.Inf(1)
+	}
+	return got
+}
+
+// minima are the grid's local minima, the lowest three.
+func (w *separableWork) minima(points int) []found {
+	cells := 1
+	for range w.f.box {
+		cells *= points
+	}
+	grid := make([]found, cells)
+	for cell := range grid {
+		at := make([]float64, len(w.f.box))
+		for d, rest := 0, cell; d < len(at); d, rest = d+1, rest/points {
+			at[d] = w.f.box[d][0] + (w.f.box[d][1]-w.f.box[d][0])*float64(rest%points)/float64(points-1)
+		}
+		grid[cell] = w.at(at, w.res)
+	}
+	var low []found
+	for cell, g := range grid {
+		lowest := true
+		for d, stride := 0, 1; d < len(w.f.box); d, stride = d+1, stride*points {
+			i := cell / stride % points
+			lowest = lowest && (i == 0 || grid[cell-stride].sse >= g.sse) && (i == points-1 || grid[cell+stride].sse >= g.sse)
+		}
+		if lowest {
+			low = append(low, g)
+		}
+	}
+	slices.SortStableFunc(low, func(a, b found) int { return cmp.Compare(a.sse, b.sse) })
+	return low[:min(3, len(low))]
+}
+
+// descend stops where an iteration gains less than the share gain.
+func (w *separableWork) descend(start found, iterations int, gain float64) found {
+	m, n := len(w.s.u), len(w.f.box)
+	here := w.at(start.at, w.res)
+	if math.IsInf(here.sse, 1) {
+		return here
+	}
+	damping := 1e-3
+	work, rhs := matrix(m+n, n), make([]float64, m+n)
+	step, next := make([]float64, n), make([]float64, n)
+	var qr reflectors
+	for range iterations {
+		for d, b := range w.f.box {
+			w.difference(here.at, d, 1e-5*(b[1]-b[0]))
+		}
+		here = w.at(here.at, w.res)
+		improved := false
+		for damping < 1e5 {
+			for d := range work {
+				copy(work[d], w.jac[d])
+				clear(work[d][m:])
+				work[d][m+d] = math.Sqrt(damping * dot(w.jac[d], w.jac[d]))
+			}
+			copy(rhs, w.res)
+			clear(rhs[m:])
+			qr.factor(work)
+			qr.apply(rhs)
+			qr.solve(rhs, step)
+			for d, b := range w.f.box {
+				reach := (b[1] - b[0]) / 8
+				next[d] = min(max(here.at[d]-min(max(step[d], -reach), reach), b[0]), b[1])
+			}
+			if there := w.at(next, w.up); there.sse < here.sse {
+				improved = here.sse-there.sse > gain*here.sse
+				here = found{at: slices.Clone(next), k: there.k, sse: there.sse}
+				damping = max(damping/10, 1e-12)
+				break
+			}
+			damping *= 8
+		}
+		if !improved {
+			break
+		}
+	}
+	return here
+}
+
+// difference is the residual's derivative by the d-th coordinate, inside the box.
+func (w *separableWork) difference(at []float64, d int, h float64) {
+	side := func(by float64, res []float64) float64 {
+		moved := slices.Clone(at)
+		moved[d] = min(max(moved[d]+by, w.f.box[d][0]), w.f.box[d][1])
+		w.at(moved, res)
+		return moved[d]
+	}
+	high, low := side(h, w.up), side(-h, w.dn)
+	for r := range w.up {
+		w.jac[d][r] = (w.up[r] - w.dn[r]) / (high - low)
+	}
+}
+
+// level is the offset that belongs to a solution.
+func (w *separableWork) level(f found) float64 {
+	var sum, weight float64
+	shape := w.f.shape(f.at)
+	for r, u := range w.s.u {
+		q := w.s.w[r] * w.s.w[r]
+		sum += q * (w.s.span*w.s.v[r] - f.k*shape(u))
+		weight += q
+	}
+	return w.s.low + sum/weight
+}
+
+// atEdge remarks on a coordinate at the upper end of its range.
+func atEdge(at, high float64, text string) []string {
+	if at < high-1e-3 {
+		return nil
+	}
+	return []string{text}
+}
