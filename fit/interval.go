@@ -53,9 +53,10 @@ func intervals(s series, o Options, p natural, r *Result) (open []string) {
 		threshold := quantile * quantile * variance
 		w := profile{l: newPolisher(s), best: p, sse: sse, cov: cov, threshold: threshold,
 			se: math.Sqrt(variance) * quantile}
-		for k := range ends {
-			ends[k] = Interval{-w.end(k, -1), w.end(k, 1)}
+		for k := range 4 {
+			ends[k] = Interval{-w.end(k, w.along(k, -1)), w.end(k, w.along(k, 1))}
 		}
+		ends[4] = Interval{-w.end(4, w.level(-1)), w.end(4, w.level(1))}
 		if r.Condition > traced {
 			p.widen(&ends, newProjection(s).trace(p, sse+threshold))
 		}
@@ -161,8 +162,41 @@ type profile struct {
 	se        float64 // the interval's half width for a coordinate of unit covariance
 }
 
-// end is the distance of one end from the estimate in the k-th coordinate, or +Inf.
-func (w profile) end(k int, sign float64) float64 {
+// along is the sum of squares at a distance from the estimate in the k-th coordinate, the other four minimised from where
+// they were last.
+func (w profile) along(k int, sign float64) func(d float64) float64 {
+	from, at := w.best, 0.0
+	return func(d float64) float64 {
+		start := from
+		for j := range 5 {
+			start = start.shift(j, sign*(d-at)*w.slope(j, k))
+		}
+		start[k] = w.best[k]
+		p, sse := w.l.descend(start.shift(k, sign*d).bounded(k), k, 1e-5)
+		if sse < w.sse+2*w.threshold { // go on from a point of the profile, not from where a long step was lost
+			from, at = p, d
+		}
+		return sse
+	}
+}
+
+// level is along for K, by variable projection, which does not mind how the other four trade off.
+func (w profile) level(sign float64) func(d float64) float64 {
+	p := newProjection(w.l.s)
+	p.levelHeld = true
+	from := [2]float64{math.Log(w.best[1] * w.best[2]), math.Log(w.best[3] / w.best[2])}
+	return func(d float64) float64 {
+		p.level = w.best[4] + sign*d
+		there := p.descend(spot{at: from}, free, longDescent)
+		if there.sse < w.sse+2*w.threshold {
+			from = there.at
+		}
+		return there.sse
+	}
+}
+
+// end is the distance of one end from the estimate in the k-th coordinate, or +Inf; squares is the profile.
+func (w profile) end(k int, squares func(d float64) float64) float64 {
 	const evaluations, precise = 16, 0.005
 	limit := w.best.reach(k)
 	step := w.se * math.Sqrt(w.cov[k][k])
@@ -170,23 +204,7 @@ func (w profile) end(k int, sign float64) float64 {
 		step = limit
 	}
 	// root is about linear in the distance: it is 0 at the estimate and 1 at the end.
-	from, at := w.best, 0.0
-	root := func(d float64) float64 {
-		start := from
-		for j := range 5 {
-			start = start.shift(j, sign*(d-at)*w.slope(j, k))
-		}
-		start[k] = w.best[k]
-		p, sse := w.l.descend(start.shift(k, sign*d).bounded(k), k, 1e-5)
-		if math.IsInf(sse, 0) {
-			return math.Inf(1)
-		}
-		z := math.Sqrt(max(sse-w.sse, 0) / w.threshold)
-		if z < 1.5 { // go on from a point of the profile, not from where a long step was lost
-			from, at = p, d
-		}
-		return z
-	}
+	root := func(d float64) float64 { return math.Sqrt(max(squares(d)-w.sse, 0) / w.threshold) }
 	low, below, high, above := 0.0, 0.0, math.Inf(1), math.Inf(1)
 	d := step
 	for range evaluations {

@@ -11,6 +11,9 @@ type projection struct {
 	target []float64
 	qr, qs reflectors
 
+	level     float64 // K, where levelHeld
+	levelHeld bool
+
 	work, jac [][]float64 // of a descent
 	rhs, res  []float64
 	low       [2]float64 // bounds of ln beta, ln tau
@@ -61,6 +64,9 @@ func (p *projection) solve(at [2]float64, decay, log []float64) spot {
 	}
 	sp := spot{at: at}
 	sp.sse = p.least(p.phi, sp.linear[:])
+	if p.levelHeld {
+		sp.linear[2] = p.level
+	}
 	if math.Abs(sp.linear[1]) <= maxLogGamma*math.Abs(sp.linear[0]) && sp.linear[0] != 0 {
 		return sp
 	}
@@ -74,20 +80,33 @@ func (p *projection) solve(at [2]float64, decay, log []float64) spot {
 		if sse := p.least(p.phi[:2], x[:]); sse < sp.sse {
 			sp.sse = sse
 			sp.linear = [3]float64{x[0], x[0] * ratio, x[1]}
+			if p.levelHeld {
+				sp.linear[2] = p.level
+			}
 		}
 	}
 	return sp
 }
 
+// least is the linear least squares; the last of cols is K's.
 func (p *projection) least(cols [][]float64, x []float64) float64 {
 	for r, w := range p.s.w {
-		p.target[r] = w * p.s.v[r]
+		p.target[r] = w * (p.s.v[r] - p.level)
 	}
+	cols = p.linear(cols)
 	p.qr.factor(cols)
 	p.qr.apply(p.target)
 	p.qr.solve(p.target, x)
 	rest := p.target[len(cols):]
 	return dot(rest, rest)
+}
+
+// linear are the columns that are free.
+func (p *projection) linear(cols [][]float64) [][]float64 {
+	if p.levelHeld {
+		return cols[:len(cols)-1]
+	}
+	return cols
 }
 
 // descend is a Levenberg-Marquardt in (ln beta, ln tau) inside the bounds. From a spot of the grid, whose linear part is
@@ -170,6 +189,7 @@ func (p *projection) linearise(sp spot, jac [][]float64, res []float64) {
 		}
 		free = p.phi[:2]
 	}
+	free = p.linear(free)
 	p.qr.factor(free)
 	for k := range jac {
 		p.qr.apply(jac[k])

@@ -1,0 +1,93 @@
+package fit
+
+import (
+	"math"
+	"testing"
+)
+
+// On a well determined curve three ways to an interval agree: covariance, profile, bootstrap.
+func TestIntervalsAgree(t *testing.T) {
+	steps := pythiaSteps()
+	p := Points{T: steps, Y: noisy(steps, .001, 5)}
+	profile, err := Fit("emergence", p, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawn, err := Fit("emergence", p, Options{Interval: IntervalBootstrap, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Fit("emergence", p, Options{Interval: IntervalBootstrap, Seed: 1})
+	other, otherErr := Fit("emergence", p, Options{Interval: IntervalBootstrap, Seed: 2})
+	if err != nil || otherErr != nil {
+		t.Fatal(err, otherErr)
+	}
+	for k, name := range Params("emergence") {
+		a, b := profile.Intervals[name], drawn.Intervals[name]
+		wald := 2 * 1.976 * math.Sqrt(profile.Cov[k][k]) // Student's quantile for 149 degrees of freedom
+		// 400 replicates know a tail's quantile to some 10 %.
+		if width := a.High - a.Low; !near((b.High-b.Low)/width, 1, .25) || !near(wald/width, 1, .15) {
+			t.Errorf("%s: profile %v, bootstrap %v, covariance's width %g", name, a, b, wald)
+		}
+		if v := profile.Params[name]; !(a.Low < v && v < a.High) {
+			t.Errorf("%s: %g outside %v", name, v, a)
+		}
+		if again.Intervals[name] != b || other.Intervals[name] == b {
+			t.Errorf("%s: the seed does not decide: %v, again %v, another seed %v", name, b, again.Intervals[name], other.Intervals[name])
+		}
+	}
+}
+
+// The intervals hold what they promise: over draws of noise the truth lies inside in about 95 of 100.
+func TestIntervalsCover(t *testing.T) {
+	steps := pythiaSteps()
+	const draws = 200
+	inside := map[string]int{}
+	for seed := range uint64(draws) {
+		r, err := Fit("emergence", Points{T: steps, Y: noisy(steps, .003, 100+seed)}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, truth := range fixture.named() {
+			if i := r.Intervals[name]; i.Low <= truth && truth <= i.High {
+				inside[name]++
+			}
+		}
+	}
+	for name, n := range inside {
+		if n < 178 || n > 199 { // four standard deviations of a binomial of 200 and .95 below, 190 - 12; and not all
+			t.Errorf("%s: inside in %d of %d", name, n, draws)
+		}
+	}
+	t.Log(inside)
+}
+
+// A curve whose parameters trade off says which; the curve itself is found all the same.
+func TestUndetermined(t *testing.T) {
+	steps := pythiaSteps()
+	y := make([]float64, len(steps))
+	for i, step := range steps { // a critically damped response: the limit of the family as t0/gamma grows
+		x := step / 8000
+		y[i] = 5 + 20*(1-math.Exp(-x)*(1+x))
+	}
+	r, err := Fit("emergence", Points{T: steps, Y: with(y, func(y []float64) {
+		for i := range y {
+			y[i] += .2 * math.Sin(float64(i*i))
+		}
+	})}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"A", "lambda", "gamma"} {
+		if !r.Intervals[name].Open() {
+			t.Errorf("%s: %v, want an open end", name, r.Intervals[name])
+		}
+	}
+	if i := r.Intervals["K"]; i.Open() || i.Low > 25 || i.High < 25 || !(r.R2 > .99) {
+		t.Errorf("K within %v, R² %g", i, r.R2)
+	}
+	// 10 to 90 % of the response: the roots of exp(-x)(1+x) = .9 and .1 are .5318 and 3.8897.
+	if want := 8000 * (3.8897 - .5318); !near(r.RiseTime/want, 1, .05) {
+		t.Errorf("rise time %g, want about %g", r.RiseTime, want)
+	}
+}
