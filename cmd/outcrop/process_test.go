@@ -133,6 +133,26 @@ base:
 	if strings.Contains(p.err.String(), "go on with") {
 		t.Error("it waited for the worker")
 	}
+	gone(t, results)
+}
+
+// gone waits until the workers have let go of their folders: each ends after the step at hand.
+func gone(t *testing.T, results string) {
+	t.Helper()
+	locks, err := filepath.Glob(filepath.Join(results, "runs", "*", "lock"))
+	if err != nil || len(locks) == 0 {
+		t.Fatalf("no worker's lock: %v", err)
+	}
+	for _, path := range locks {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+			t.Error(err)
+		}
+		_ = f.Close()
+	}
 }
 
 // disk mounts a file system of that size on a folder.
