@@ -23,7 +23,7 @@ var attentions = variant.Registry[Attention]{
 	"softmax": {New: func() Attention { return &Softmax{} },
 		Formula: "w_ij = exp(s_ij) / sum_k exp(s_ik)", Source: "1706.03762"},
 	"softmax1": {New: func() Attention { return &Softmax1{} },
-		Formula: "w_ij = exp(s_ij) / (1 + sum_k exp(s_ik))", Source: "2410.10781"},
+		Formula: "w_ij = exp(s_ij) / (1 + sum_k exp(s_ik))", Source: "Miller 2023, 2410.10781"},
 	"sink_logit": {New: func() Attention { return &SinkLogit{} },
 		Formula: "w_ij = exp(s_ij) / (exp(b_h) + sum_k exp(s_ik)), b_h learned, 0 at first", Source: "2508.10925"},
 	"sigmoid": {New: func() Attention { return &Sigmoid{Bias: "zero"} },
@@ -89,7 +89,7 @@ func (b *builder) attend(name string, qkv node) node {
 	a := compute.Attention{B: b.B, T: b.P, H: b.H, KV: b.KV, E: b.E}
 	k, v := c.KVBias.Value.params(b, name)
 	extra := ops.Extra{K: k.Node, V: v.Node, Logit: c.Attention.Value.logit(b, name).Node}
-	a.Extra = c.Attention.Value.extra() || c.KVBias.Name != "none"
+	a.Extra = c.Attention.Value.extra() || k.Node != nil
 	c.Attention.Value.weigh(c, &a)
 	c.Position.Value.turn(c, &a)
 	if b.ctx == nil {

@@ -19,7 +19,7 @@ var initialisers = variant.Registry[Initialiser]{
 	"layer_index": {New: func() Initialiser { return &LayerIndex{} },
 		Formula: "N(0, std^2/l) in block l, counted from 1; N(0, std^2) elsewhere", Source: "2503.22329"},
 	"gpt2": {New: func() Initialiser { return &GPT2{} },
-		Formula: "N(0, std^2/(2 layers)) for attn.out and mlp.down, N(0, std^2) elsewhere", Source: "GPT-2"},
+		Formula: "N(0, std^2/(2 layers)) for attn.out and mlp.down, N(0, std^2) elsewhere", Source: "Radford et al. 2019"},
 	"orthogonal": {New: func() Initialiser { return &Orthogonal{} },
 		Formula: "matrices of the blocks with orthonormal rows or columns, N(0, std^2) elsewhere", Source: "1312.6120"},
 	"fan_in": {New: func() Initialiser { return &FanIn{} },
@@ -45,7 +45,7 @@ func (*LayerIndex) draw(values []float32, p Param, c Config, r rng.Stream) {
 }
 
 // GPT2 divides the standard deviation of the two matrices of a block that end in the stream by sqrt(2 layers), the number
-// of such matrices.
+// of such matrices (Radford et al. 2019, section 2.3).
 type GPT2 struct{ parameterless }
 
 func (*GPT2) draw(values []float32, p Param, c Config, r rng.Stream) {
