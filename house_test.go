@@ -17,6 +17,7 @@ const module = "github.com/outcrop-lab/outcrop/"
 // arrows says which of our packages each may import; nothing points back up. Tests may import any leaf.
 var arrows = map[string][]string{
 	"archs":           {"ops", "compute", "rng", "variant"},
+	"bench/fit":       {"fit", "rng"},
 	"cmd/outcrop":     {"compute", "configs", "experiments", "fit", "plots", "report", "store", "trainer", "variant"},
 	"compute":         {},
 	"configs":         {},

@@ -3,6 +3,7 @@ package fit
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/gonum/mat"
@@ -209,4 +210,16 @@ func tradeOff(condition float64, names []string) string {
 		return fmt.Sprintf("not identifiable (condition %.2g): the data do not determine %s", condition, names[0])
 	}
 	return fmt.Sprintf("not identifiable (condition %.2g): %s trade off against each other", condition, strings.Join(names, ", "))
+}
+
+// Condition is Result.Condition of an emergence curve of these parameters over the points t, all of one weight; +Inf
+// where the curve does not depend on a parameter there.
+func Condition(params map[string]float64, t []float64) float64 {
+	last := slices.Max(t)
+	s := series{t: t, u: make([]float64, len(t)), w: slices.Repeat([]float64{1}, len(t)), scale: last, span: 1}
+	for i := range t {
+		s.u[i] = t[i] / last
+	}
+	condition, _ := named(params).normalised(s).sensitivity(s).condition()
+	return condition
 }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"slices"
+	"time"
+
+	"github.com/outcrop-lab/outcrop/fit"
+)
+
+//go:embed peer.py
+var peerScript string
+
+// request and answer are lines of JSON between us and peer.py.
+type request struct {
+	T    []float64 `json:"t"`
+	Y    []float64 `json:"y"`
+	Seed int       `json:"seed"`
+}
+
+type answer struct {
+	SSE          float64 `json:"sse"`           // of the best start
+	Seconds      float64 `json:"seconds"`       // of all starts
+	FirstSSE     float64 `json:"first_sse"`     // of the paper's start
+	FirstSeconds float64 `json:"first_seconds"` // of the paper's start
+	SciPy        string  `json:"scipy"`
+}
+
+// compare fits each curve with us and with SciPy in turn, so that both see the same machine. Curve i has the noise
+// i mod 3.
+func compare(python string, planted []curve, seed uint64) error {
+	peer := exec.Command(python, "-c", peerScript)
+	peer.Stderr = os.Stderr
+	in, err := peer.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := peer.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := peer.Start(); err != nil {
+		return err
+	}
+	defer func() { _ = in.Close(); _ = peer.Wait() }()
+	ask, hear := json.NewEncoder(in), json.NewDecoder(out)
+	var ours, theirs, first time.Duration
+	var ratios []float64
+	worse, better, poorFirst, poorBest := 0, 0, 0, 0
+	var last answer
+	for i, c := range planted {
+		p := c.noisy(noises[i%len(noises)], seed)
+		start := time.Now()
+		r, err := fit.Fit("emergence", p, fit.Options{Interval: fit.IntervalNone})
+		took := time.Since(start)
+		if err != nil {
+			return err
+		}
+		if err := ask.Encode(request{p.T, p.Y, i}); err != nil {
+			return fmt.Errorf("asking SciPy (is it installed for %s?): %w", python, err)
+		}
+		if err := hear.Decode(&last); err != nil {
+			return fmt.Errorf("hearing SciPy (is it installed for %s?): %w", python, err)
+		}
+		ours += took
+		theirs += time.Duration(last.Seconds * 1e9)
+		first += time.Duration(last.FirstSeconds * 1e9)
+		ratios = append(ratios, last.Seconds/took.Seconds())
+		// What is left of a curve without noise is rounding: not more than a billionth of the range a point.
+		rounding := float64(len(steps)) * math.Pow(1e-9*c.span, 2)
+		if r.SSE > last.SSE*(1+1e-6)+rounding {
+			worse++
+			fmt.Printf("worse: curve %d, noise %g, SSE %.9g, SciPy %.9g, %v\n", i, noises[i%3], r.SSE, last.SSE, c.params)
+		}
+		if last.SSE > r.SSE*(1+1e-6)+rounding {
+			better++
+		}
+		total := r.SSE / (1 - r.R2)
+		if 1-last.FirstSSE/total < .99 && r.R2 >= .99 {
+			poorFirst++
+		}
+		if 1-last.SSE/total < .99 && r.R2 >= .99 {
+			poorBest++
+		}
+	}
+	n := len(planted)
+	slices.Sort(ratios)
+	fmt.Printf("\nAgainst SciPy %s, %d curves in turn, one thread each:\n", last.SciPy, n)
+	fmt.Printf("  a fit: %.2f ms; curve_fit from the paper's start %.1f ms; best of 50 starts %.2f s\n",
+		1e3*ours.Seconds()/float64(n), 1e3*first.Seconds()/float64(n), theirs.Seconds()/float64(n))
+	fmt.Printf("  rate over that of best of 50: %.0f times (all curves), %.0f in the median, %.0f at least\n", theirs.Seconds()/ours.Seconds(), ratios[n/2], ratios[0])
+	fmt.Printf("  sum of squares: worse than best of 50 in %d, better in %d, equal to 1e-6 in the others\n", worse, better)
+	fmt.Printf("  R² below .99 where ours is not: %d from the paper's start, %d best of 50\n", poorFirst, poorBest)
+	return nil
+}
