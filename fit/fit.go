@@ -234,7 +234,22 @@ func All(p Points, o Options) ([]Result, error) {
 		return cmp.Compare(a.AICc, b.AICc)
 	})
 	weigh(results)
+	for i := range results {
+		if excess := results[i].AICc - results[0].AICc; results[i].Family == "emergence" && excess > noSupport {
+			results[i].remark(fmt.Sprintf("the wrong family for this series: the AICc of %s is smaller by %.3g", results[0].Family, excess))
+		}
+	}
 	return results, nil
+}
+
+// noSupport is the excess of AICc above which a family has essentially no support (Burnham and Anderson 2002, 2.6).
+const noSupport = 10
+
+func (r *Result) remark(text string) {
+	if r.Message != "" {
+		text = r.Message + "; " + text
+	}
+	r.Message = text
 }
 
 func rank(r Result) int {

@@ -3,10 +3,17 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/outcrop-lab/outcrop/fit"
+	"github.com/outcrop-lab/outcrop/store"
 )
 
 const reference = "../../fit/testdata/bigram_backcopy_one_layer_adam.csv"
@@ -85,5 +92,164 @@ func TestFitBadTables(t *testing.T) {
 	}
 	if code, _, stderr := outcrop(t.Context(), "fit", "--figure", "x.svg"); code != exitInput || !strings.Contains(stderr, "--csv") {
 		t.Errorf("a figure without a table: exit %d, %q", code, stderr)
+	}
+}
+
+// The tables fit a terminal, remarks stand below as numbered notes, and a parameter that the data do not determine is a
+// dash there and a number in the document.
+func TestFitTable(t *testing.T) {
+	code, stdout, stderr := outcrop(t.Context(), "fit", "--csv", reference)
+	if code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	for line := range strings.Lines(stdout) {
+		if n := utf8.RuneCountInString(line); n > 160 {
+			t.Errorf("a line of %d columns: %s", n, line)
+		}
+	}
+	for _, want := range []string{"best       notes", "\n   1  not identifiable (condition", "the wrong family for this series: the AICc of power_law is smaller by 1.7e+03",
+		"constant  emergence  first_order  first_order_offset  logistic", "0.0 (.59)"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("the table lacks %q:\n%s", want, stdout)
+		}
+	}
+	for line := range strings.Lines(stdout) {
+		if strings.HasPrefix(line, "bos_residual_norm ") {
+			if !strings.Contains(line, "—        —       —") {
+				t.Errorf("undetermined parameters are printed: %s", line)
+			}
+			break
+		}
+	}
+	code, stdout, _ = outcrop(t.Context(), "fit", "--csv", reference, "--json", "--interval", "none")
+	var document struct {
+		Fits []struct {
+			Family    string
+			Params    map[string]float64
+			Intervals map[string][2]*float64
+			Weight    float64
+		}
+		Summaries, Comparisons, Scalings []any
+	}
+	if err := json.Unmarshal([]byte(stdout), &document); err != nil || code != exitDone {
+		t.Fatal(code, err)
+	}
+	if len(document.Fits) != 5*len(fit.Families()) || document.Summaries == nil || document.Comparisons == nil || document.Scalings == nil {
+		t.Errorf("%d fits, summaries %v", len(document.Fits), document.Summaries)
+	}
+	for _, f := range document.Fits {
+		if len(f.Params) != len(fit.Params(f.Family)) || len(f.Intervals) != 0 {
+			t.Errorf("%s: %v, %v", f.Family, f.Params, f.Intervals)
+		}
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--loss", "hubber"}, `--loss: unknown loss "hubber", did you mean "huber"`},
+		{[]string{"--interval", "profil"}, `--interval: unknown interval "profil", did you mean "profile"`},
+		{[]string{"--weights", "equal"}, "--weights: a table holds no spread"},
+	} {
+		code, _, stderr := outcrop(t.Context(), append([]string{"fit", "--csv", reference}, c.args...)...)
+		if code != exitInput || !strings.Contains(stderr, c.want) {
+			t.Errorf("%v: exit %d, %q", c.args, code, stderr)
+		}
+	}
+}
+
+// Across runs: seeds are summarised, arms compared, and a setting that varies alone scales. The database is planted.
+func TestFitAcrossRuns(t *testing.T) {
+	results := t.TempDir()
+	db, err := store.Open(filepath.Join(results, "outcrop.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := []int{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512}
+	for s := 600; s <= 6000; s += 100 {
+		steps = append(steps, s)
+	}
+	sweep := store.Sweep{Name: "planted"}
+	var members []store.Member
+	for a, width := range []int{32, 64, 128} {
+		arm := fmt.Sprint("w", width)
+		sweep.Arms = append(sweep.Arms, store.Arm{Name: arm, Differs: "[]", Order: a})
+		for seed := range uint64(3) {
+			id := fmt.Sprint(arm, "-", seed)
+			config := fmt.Sprintf(`{"arch":{"layers":2,"width":%d},"optim":{"lr":0.01},"seed":%d}`, width, seed)
+			if err := db.PutRun(store.Run{ID: id, Config: config, Seed: seed, Status: "done", Steps: 6000, Step: 6000, Slices: 1}); err != nil {
+				t.Fatal(err)
+			}
+			truth := fit.Result{Family: "emergence", Params: map[string]float64{"A": float64(width) / 8, "lambda": .5, "gamma": 2e-3, "t0": .6, "K": 12}}
+			random := rand.New(rand.NewPCG(uint64(width), seed))
+			for _, step := range steps {
+				value := fit.Eval(truth, float64(step)) + .01*random.NormFloat64()
+				if err := db.PutRows(id, step, []store.Row{{Site: "resid_post", Statistic: "ratio_mean", Head: -1, Idx: -1, Value: value}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			members = append(members, store.Member{Sweep: "planted", Arm: arm, Seed: seed, Run: id, Order: len(members)})
+		}
+	}
+	if err := db.PutSweep(sweep, members); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := outcrop(t.Context(), "fit", "--results", results, "--json")
+	if code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	var document struct {
+		Summaries []struct {
+			Arm, Quantity string
+			N             int
+			Median        float64
+		}
+		Comparisons []struct {
+			Arm, Against, Quantity string
+			Difference, P          float64
+			Splits                 int
+		}
+		Scalings []struct {
+			Factor, Quantity string
+			N                int
+			Exponent         float64
+			Interval         [2]float64
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &document); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, s := range document.Summaries {
+		if s.Arm == "w64" && s.Quantity == "A" {
+			found++
+			if s.N != 3 || !(math.Abs(s.Median-8) < .4) {
+				t.Errorf("%+v, want A of 8", s)
+			}
+		}
+	}
+	for _, c := range document.Comparisons {
+		if c.Arm == "w128" && c.Quantity == "A" {
+			found++
+			if c.Against != "w32" || !(math.Abs(c.Difference-12) < .8) || c.Splits != 20 || c.P != .1 {
+				t.Errorf("%+v, want a difference of 12 with p 2/20", c)
+			}
+		}
+	}
+	for _, s := range document.Scalings {
+		if s.Quantity == "A" {
+			found++
+			if s.Factor != "arch.width" || s.N != 9 || !(s.Interval[0] < 1 && 1 < s.Interval[1]) || !(math.Abs(s.Exponent-1) < .05) {
+				t.Errorf("%+v, want A to grow as the width", s)
+			}
+		}
+	}
+	if found != 3 {
+		t.Errorf("%d of the three rows are there: %s", found, stdout)
+	}
+	if _, stdout, _ = outcrop(t.Context(), "fit", "--results", results); !strings.Contains(stdout, "arch.width") || !strings.Contains(stdout, "3 of 3") {
+		t.Errorf("the tables lack the settings or the seeds:\n%s", stdout)
 	}
 }
