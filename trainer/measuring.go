@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"math"
+	"time"
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/compute"
@@ -21,7 +22,8 @@ type measuring struct {
 	layers []probes.Layer
 	reads  []read
 	rows   []probes.Value
-	alone  *alone // nil where no statistic asks for sequences of one token
+	alone  *alone        // nil where no statistic asks for sequences of one token
+	took   time.Duration // the last reading and reducing of sites: a clock value
 
 	held   data.Batch
 	chunk  int // rows of a held-out graph

@@ -80,7 +80,12 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 			if err != nil {
 				return result(Stopped), fmt.Errorf("trainer: step %d: measuring: %w", step, err)
 			}
+			clock = time.Now()
 			if err := o.Recorder.Record(step, rows); err != nil {
+				return result(Stopped), fmt.Errorf("trainer: step %d: recording: %w", step, err)
+			}
+			probing := t.measuring.took + time.Since(clock)
+			if err := o.Recorder.Timing(step, "probe_seconds", probing.Seconds()); err != nil {
 				return result(Stopped), fmt.Errorf("trainer: step %d: recording: %w", step, err)
 			}
 			if done := step - since; done > 0 {
