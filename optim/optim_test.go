@@ -144,6 +144,16 @@ func quintic(x []float64, rows, cols int) []float64 {
 	return y
 }
 
+// resumed is fresh with the state of old, as from a checkpoint.
+func resumed(dev compute.Device, old, fresh Optimizer) Optimizer {
+	from, to := old.State(), fresh.State()
+	for i, b := range from.Buffers {
+		dev.Upload(to.Buffers[i], b.Host())
+	}
+	*to.Count = *from.Count
+	return fresh
+}
+
 // Every optimizer, alone and with every after-step rule, on f(w) = sum (w - 1)^2 / 2: it falls, repeats bit for bit,
 // goes on exactly from its State, and allocates nothing.
 func TestOptimizers(t *testing.T) {
@@ -162,13 +172,7 @@ func TestOptimizers(t *testing.T) {
 				o := c.New(dev, ps)
 				for step := range 60 {
 					if interrupt && step == 30 {
-						old, fresh := o.State(), c.New(dev, ps)
-						s := fresh.State()
-						for i, b := range old.Buffers {
-							dev.Upload(s.Buffers[i], b.Host())
-						}
-						*s.Count = *old.Count
-						o = fresh
+						o = resumed(dev, o, c.New(dev, ps))
 					}
 					for _, p := range ps {
 						for i, w := range p.Value.Host() {
