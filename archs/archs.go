@@ -10,55 +10,44 @@ import (
 
 // Config is an architecture: sizes, and a variant per slot. Keys are those of the sweep file, below `arch`.
 type Config struct {
-	Layers int `json:"layers"`
-	Width  int `json:"width"`
-	Heads  int `json:"heads"`
-	// KVHeads is the number of heads of keys and values, each read by Heads/KVHeads heads of queries (arXiv 2305.13245);
-	// 0 is as many as Heads.
-	KVHeads int `json:"kv_heads"`
-	Context int `json:"context"`
-	// Vocab is the number of tokens; 0 takes the data source's.
-	Vocab int `json:"vocab"`
-	// Registers is the number of learned vectors that stand in the stream before the sequence, and of which no output
-	// and no loss is taken (arXiv 2309.16588).
-	Registers     int                     `json:"registers"`
-	Norm          variant.Slot[Norm]      `json:"norm"`
-	NormPlacement variant.Slot[Placement] `json:"norm_placement"`
-	// QKNorm adds RMSNorm, with one gain per channel of a head, to the queries and keys of each head before RoPE (arXiv
-	// 2302.05442, which takes LayerNorm).
-	QKNorm    bool                   `json:"qk_norm"`
-	Attention AttentionConfig        `json:"attention"`
-	KVBias    variant.Slot[KVBias]   `json:"kv_bias"`
-	Gate      variant.Slot[Gate]     `json:"gate"`
-	MLP       MLPConfig              `json:"mlp"`
-	Position  variant.Slot[Position] `json:"position"`
-	Block     variant.Slot[Block]    `json:"block"`
-	// Tied makes the head the transpose of the embedding.
-	Tied bool `json:"tied"`
-	// EmbedProj adds OSP's two width x width projections, after the embedding and before the head (arXiv 2506.19697).
-	EmbedProj bool `json:"embed_proj"`
-	Init      Init `json:"init"`
+	Layers        int                     `json:"layers" doc:"blocks"`
+	Width         int                     `json:"width" doc:"of the residual stream, channels"`
+	Heads         int                     `json:"heads" doc:"of attention, a divisor of width"`
+	KVHeads       int                     `json:"kv_heads" doc:"heads of keys and values, each read by heads/kv_heads heads of queries (arXiv 2305.13245); 0 is as many as heads"`
+	Context       int                     `json:"context" doc:"tokens a sequence"`
+	Vocab         int                     `json:"vocab" doc:"tokens; 0 takes the data source's number"`
+	Registers     int                     `json:"registers" doc:"learned vectors before the sequence, of which no output and no loss is taken (arXiv 2309.16588)"`
+	Norm          variant.Slot[Norm]      `json:"norm" doc:"of the stream, before each sub-layer"`
+	NormPlacement variant.Slot[Placement] `json:"norm_placement" doc:"where the norm stands"`
+	// QKNorm is RMSNorm with one gain per channel of a head; arXiv 2302.05442 takes LayerNorm.
+	QKNorm    bool                   `json:"qk_norm" doc:"RMSNorm of the queries and keys of each head, before RoPE (arXiv 2302.05442)"`
+	Attention AttentionConfig        `json:"attention" doc:"how scores become weights"`
+	KVBias    variant.Slot[KVBias]   `json:"kv_bias" doc:"a learned key and value that every query sees"`
+	Gate      variant.Slot[Gate]     `json:"gate" doc:"scales what one place of attention gives"`
+	MLP       MLPConfig              `json:"mlp" doc:"the feed-forward sub-layer"`
+	Position  variant.Slot[Position] `json:"position" doc:"how the model knows positions"`
+	Block     variant.Slot[Block]    `json:"block" doc:"how attention and MLP stand in a block"`
+	Tied      bool                   `json:"tied" doc:"the head is the transpose of the embedding"`
+	EmbedProj bool                   `json:"embed_proj" doc:"OSP's two width x width projections, after the embedding and before the head (arXiv 2506.19697)"`
+	Init      Init                   `json:"init" doc:"seeded initialisation; gains begin at 1, biases at 0"`
 }
 
 // AttentionConfig is the sweep file's `attention`.
 type AttentionConfig struct {
 	variant.Slot[Attention]
-	// Biases adds one to each of the four projections.
-	Biases bool `json:"biases"`
+	Biases bool `json:"biases" doc:"one for each of the four projections"`
 }
 
 // MLPConfig is the sweep file's `mlp`.
 type MLPConfig struct {
 	variant.Slot[MLP]
-	// Biases adds one to each projection.
-	Biases bool `json:"biases"`
+	Biases bool `json:"biases" doc:"one for each projection"`
 }
 
 // Init is the sweep file's `init`, the seeded initialisation. Gains begin at 1, biases at 0.
 type Init struct {
 	variant.Slot[Initialiser]
-	// Std is the standard deviation of what is drawn from a Gaussian.
-	Std float64 `json:"std"`
+	Std float64 `json:"std" doc:"standard deviation of what is drawn from a Gaussian"`
 }
 
 // Default is the architecture that an empty `arch` means.
