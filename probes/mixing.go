@@ -4,6 +4,7 @@ import "math"
 
 // mixingScore is (1/T) sum over i of the entropy of A[i,:], mean over sequences and heads (arXiv 2510.06477); head_entropy
 // is the same head by head. What stands before the sequence (a KV bias, a sink logit) is a key like another.
+// Where rows do not sum to 1 (sigmoid, ReLU attention) it is -sum a log a, and no entropy.
 var (
 	mixingScore = Statistic{Formula: "mean over heads of (1/T) sum_i entropy(A[i,:])", Source: "2510.06477", Unit: "nats", Beyond: true,
 		Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {

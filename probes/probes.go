@@ -15,11 +15,11 @@ import (
 // statistics that take tokens.
 const (
 	ResidPost = "resid_post"   // the residual stream after a block, [B, T, D]
-	Pattern   = "attn.pattern" // attention weights, [B, H, T, Keys]
-	Gate      = "attn.gate"    // gate scores, [B*T, H] or [B*T, H*E]
-	Values    = "v"            // value states, [B*T, KV*E] or [B, T, KV, E]
-	DownIn    = "mlp.down_in"  // the down projection's input, [B*T, hidden]
-	MLPOut    = "mlp.out"      // the down projection's output, [B*T, D]
+	Pattern   = "attn.pattern" // attention weights, [B, H, T, Keys]; position j is column Keys-T+j
+	Gate      = "attn.gate"    // gate scores, [B*T, n]
+	Values    = "v"            // value states, [B, T, KV, E]
+	DownIn    = "mlp.down_in"  // the down projection's input, [B, T, hidden]
+	MLPOut    = "mlp.out"      // the down projection's output, [B, T, D]
 )
 
 // Weight is what the site of a parameter begins with: "weight.mlp.down" is the parameter mlp.down of a block.

@@ -23,9 +23,9 @@ func one() *Layer {
 				1, 0, 0, 0, 1, 0, 0, 0, 1, // head 1: 1/3
 			}},
 			{Name: Gate, Shape: []int{3, 2}, Data: []float32{.25, .75, .5, .5, 1, 0}},
-			{Name: Values, Shape: []int{3, 4}, Data: []float32{0, 1, 6, 8, 3, 4, 0, 5, 0, 3, 3, 4}},
-			{Name: DownIn, Shape: []int{3, 2}, Data: []float32{1, -9, 2, 3, 0, 0}},
-			{Name: MLPOut, Shape: []int{3, 4}, Data: []float32{0, 0, 7, 0, 1, 1, 1, 1, 0, 0, 0, -2}},
+			{Name: Values, Shape: []int{1, 3, 2, 2}, Data: []float32{0, 1, 6, 8, 3, 4, 0, 5, 0, 3, 3, 4}},
+			{Name: DownIn, Shape: []int{1, 3, 2}, Data: []float32{1, -9, 2, 3, 0, 0}},
+			{Name: MLPOut, Shape: []int{1, 3, 4}, Data: []float32{0, 0, 7, 0, 1, 1, 1, 1, 0, 0, 0, -2}},
 			{Name: Weight + "mlp.down", Shape: []int{4, 2}, Data: []float32{1, 2, 3, 4, 5, -6, 7, 6}},
 			{Name: Weight + "attn.norm.gain", Shape: []int{4}, Data: []float32{1, 1, 8, -1}},
 		},

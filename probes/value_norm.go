@@ -21,12 +21,8 @@ var valueNormFirst = Statistic{Formula: "mean over sequences of ||v_0||", Source
 
 // eachValueHead is the mean over sequences of a function of a head's value norms by position.
 func (l *Layer) eachValueHead(at *Site, of func(norms []float64) float64) []Value {
-	width := l.width(at)
-	each := l.D / l.H // of a head
-	if len(at.Shape) == 4 {
-		each = at.Shape[3]
-	}
-	rows, norms := make([]Value, width/each), make([]float64, l.T)
+	heads, each := at.Shape[2], at.Shape[3]
+	rows, norms := make([]Value, heads), make([]float64, l.T)
 	for h := range rows {
 		sum := 0.0
 		for b := range l.B {

@@ -3,7 +3,6 @@ package trainer
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/data"
@@ -115,20 +114,7 @@ func (c Config) validateProbe() error {
 			}
 		}
 	}
-	if site := c.unreadable(); site != "" {
-		return variant.Errorf("probe.statistics", "one of them reads the site %s, which no model shows (%s)", site, strings.Join(archs.Sites(), ", "))
-	}
 	return c.Probe.Snapshots.validate(c)
-}
-
-// unreadable is a site that a wanted statistic reads and that no architecture has.
-func (c Config) unreadable() string {
-	for _, site := range c.Probe.plan().Sites() {
-		if !slices.Contains(archs.Sites(), site) {
-			return site
-		}
-	}
-	return ""
 }
 
 func (p Probe) plan() probes.Plan { return probes.NewPlan(p.Sites, p.Statistics) }

@@ -16,16 +16,13 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// everything is all statistics whose sites models show, at all sites.
-func everything() Probe {
-	p := small().Probe
-	for _, name := range probes.Names() {
-		p.Statistics = append(p.Statistics, name)
-		if (Config{Arch: archs.Default(), Probe: p}).unreadable() != "" {
-			p.Statistics = p.Statistics[:len(p.Statistics)-1]
+// Every statistic reads sites that architectures have.
+func TestStatisticsReadKnownSites(t *testing.T) {
+	for _, site := range probes.NewPlan(nil, probes.Names()).Sites() {
+		if !slices.Contains(archs.Sites(), site) {
+			t.Errorf("no architecture shows %s", site)
 		}
 	}
-	return p
 }
 
 // A run measured again from its checkpoints has the rows of one that measured them in training, to the bit; what was
@@ -34,8 +31,7 @@ func TestMeasureFromCheckpoints(t *testing.T) {
 	c, dir := small(), t.TempDir()
 	c.Checkpoint.Every, c.Checkpoint.Keep = 8, 4
 	_, plain := train(t, t.Context(), c, Options{Dir: dir})
-	c.Probe = everything()
-	c.Probe.Every = small().Probe.Every
+	c.Probe.Statistics = probes.Names()
 	if err := c.Probe.Every.Choose("steps"); err != nil {
 		t.Fatal(err)
 	}
@@ -58,32 +54,13 @@ func TestMeasureFromCheckpoints(t *testing.T) {
 		}
 	}
 	for _, key := range []string{"000024 resid_post matrix_entropy 1 -1 -1", "000024 weight.mlp.down spectral_norm 0 -1 -1",
-		"000024 weight.final_norm.gain gain -1 -1 15", "000024 resid_post kurtosis_length1 0 -1 -1", "000024 attn.pattern lost_mass 0 1 -1"} {
+		"000024 weight.final_norm.gain gain -1 -1 15", "000024 resid_post kurtosis_length1 0 -1 -1", "000024 attn.pattern lost_mass 0 1 -1",
+		"000024 v value_norm_ratio 1 1 -1", "000024 mlp.down_in super_weight_column 1 -1 9", "000024 weight.mlp.down super_weight_value 0 -1 0"} {
 		if v, ok := again.values[key]; !ok || math.IsNaN(v) {
 			t.Errorf("%s: %v, %v", key, v, ok)
 		}
 	}
 
-	pairs, err := Pairs(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	measured := map[probes.Pair]bool{}
-	for key := range again.values {
-		if f := strings.Fields(key); f[1] != "run" {
-			measured[probes.Pair{Site: f[1], Statistic: f[2]}] = true
-		}
-	}
-	for p := range measured {
-		if !slices.Contains(pairs, p) {
-			t.Errorf("rows of %v, which Pairs does not list", p)
-		}
-	}
-	for _, p := range pairs {
-		if !measured[p] {
-			t.Errorf("no rows of %v", p)
-		}
-	}
 	if err := os.Truncate(filepath.Join(dir, "checkpoints", checkpointName(16), modelFile), 9); err != nil {
 		t.Fatal(err)
 	}
@@ -92,19 +69,58 @@ func TestMeasureFromCheckpoints(t *testing.T) {
 	}
 }
 
-// A gate has its rows, a model without has none of them and is not asked for any.
-func TestPairsFollowTheVariants(t *testing.T) {
-	gate := probes.Pair{Site: probes.Gate, Statistic: "gate_mean"}
-	c := small()
-	pairs, err := Pairs(c)
-	if err != nil || slices.Contains(pairs, gate) || !slices.Contains(pairs, probes.Pair{Site: probes.ResidPost, Statistic: "top1"}) {
-		t.Errorf("%v, %v", pairs, err)
-	}
-	if err := c.Arch.Gate.Choose("g1"); err != nil {
-		t.Fatal(err)
-	}
-	if pairs, err = Pairs(c); err != nil || !slices.Contains(pairs, gate) {
-		t.Errorf("%v, %v, want %v among them", pairs, err, gate)
+// What Pairs lists is what a measurement gives, all statistics at all sites, for architectures that differ in which
+// sites they have.
+func TestPairsAreWhatIsMeasured(t *testing.T) {
+	for name, change := range map[string]func(c *archs.Config) error{
+		"plain":    func(*archs.Config) error { return nil },
+		"gate":     func(c *archs.Config) error { return c.Gate.Choose("g1") },
+		"gated":    func(c *archs.Config) error { return c.MLP.Choose("swiglu") },
+		"parallel": func(c *archs.Config) error { return c.Block.Choose("parallel") },
+		"post":     func(c *archs.Config) error { return c.NormPlacement.Choose("post") },
+		"extra":    func(c *archs.Config) error { c.Registers = 2; return c.Attention.Choose("sink_logit") },
+		"ssnorm":   func(c *archs.Config) error { c.Tied = true; return c.Norm.Choose("ssnorm") },
+	} {
+		c := small()
+		if err := change(&c.Arch); err != nil {
+			t.Fatal(err)
+		}
+		c.Probe.Sites, c.Probe.Statistics = archs.Sites(), probes.Names()
+		pairs, err := Pairs(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		training, err := newTraining(c, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := training.measuring.activations()
+		if err != nil {
+			t.Fatal(err)
+		}
+		measured := map[probes.Pair]bool{}
+		for _, v := range rows {
+			measured[probes.Pair{Site: v.Site, Statistic: v.Statistic}] = true
+			if math.IsInf(v.Value, 0) {
+				t.Errorf("%s: %+v", name, v)
+			}
+		}
+		training.close()
+		for p := range measured {
+			if !slices.Contains(pairs, p) {
+				t.Errorf("%s: rows of %v, which Pairs does not list", name, p)
+			}
+		}
+		for _, p := range pairs {
+			if !measured[p] {
+				t.Errorf("%s: no rows of %v", name, p)
+			}
+		}
+		for site, has := range map[string]bool{probes.Gate: name == "gate", "mlp.gate": name == "gated", "resid_mid": name != "parallel", "logits": true} {
+			if got := slices.ContainsFunc(pairs, func(p probes.Pair) bool { return p.Site == site }); got != has {
+				t.Errorf("%s: rows of %s: %v, want %v", name, site, got, has)
+			}
+		}
 	}
 }
 
