@@ -101,8 +101,9 @@ type Result struct {
 type Points struct {
 	T, Y []float64
 	// Sigma is the standard error of each y, or empty where all are alike. Only ratios matter: the points' weights are
-	// 1/sigma² with a mean of 1, and the noise's size is estimated from the residuals. A sigma below a quarter of the
-	// median one is taken as that.
+	// 1/sigma² with a mean of 1, and the noise's size is estimated from the residuals. Where the series scatters from point
+	// to point by more than its sigmas say, one variance is added to all of them; a sigma below a quarter of the median one
+	// is taken as that.
 	Sigma []float64
 }
 

@@ -120,6 +120,10 @@ func (s *series) weigh(sigma []float64) {
 	s.w = make([]float64, len(s.t))
 	var middle float64
 	if len(sigma) > 0 {
+		common := scatter(s.t, s.y, sigma)
+		for i := range sigma {
+			sigma[i] = math.Sqrt(sigma[i]*sigma[i] + common)
+		}
 		middle = medianOf(sigma)
 	}
 	var sum float64

@@ -31,6 +31,7 @@ type figure func(db *store.DB, sweep string) (Drawing, string, error)
 
 var figures = map[string]figure{
 	"emergence": emergence,
+	"families":  families,
 	"heatmap":   heatmap,
 	"loss":      loss,
 	"sinks":     sinks,

@@ -20,6 +20,7 @@ import (
 // labels are texts that each figure must show; every figure has a step axis.
 var labels = map[string][]string{
 	"emergence": {"training step (updates)", "top-1 / median of |h| (ratio)", "block 0", "block 1", "(fit R² 0.95 to 0.98)", "Gaussian activations (5.64)", ">0<", ">1,000<"},
+	"families":  {"training step (updates)", "top-1 / median of |h| (ratio)", "baseline, block 1: emergence", "constant", "measured"},
 	"heatmap":   {"training step (updates)", "block", "top-1 / median of |h|", "gated"},
 	"loss":      {"training step (updates)", "held-out loss (nats/token)", "backcopy risk (nats/token)", "excess over the floor (nats/token)"},
 	"sinks":     {"training step (updates)", "attention to the first token (share)", "uniform attention (0.059)", ">0.0<", ">1.0<"}, // .0594 at T=64, arXiv 2410.13835's start
@@ -169,7 +170,7 @@ func TestErrors(t *testing.T) {
 		{empty, "fixture", "emergence", "plots: drawing emergence: the database holds no sweep"},
 		{full, "fixtures", "loss", `plots: drawing loss: unknown sweep "fixtures", did you mean "fixture"? (fixture)`},
 		{full, "", "loss", `plots: drawing loss: unknown sweep "" (fixture)`},
-		{full, "fixture", "emergance", `plots: unknown figure "emergance", did you mean "emergence"? (emergence, heatmap, loss, sinks)`},
+		{full, "fixture", "emergance", `plots: unknown figure "emergance", did you mean "emergence"? (emergence, families, heatmap, loss, sinks)`},
 	} {
 		dir := filepath.Join(t.TempDir(), "figures")
 		if _, err := Draw(c.db, c.sweep, c.figure, dir); err == nil || err.Error() != c.want {

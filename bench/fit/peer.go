@@ -71,7 +71,7 @@ func compare(python string, planted []curve, seed uint64) error {
 		first += time.Duration(last.FirstSeconds * 1e9)
 		ratios = append(ratios, last.Seconds/took.Seconds())
 		// What is left of a curve without noise is rounding: not more than a billionth of the range a point.
-		rounding := float64(len(steps)) * 1e-18 * c.span * c.span
+		rounding := float64(len(steps)) * 1e-18*c.span*c.span
 		if r.SSE > last.SSE*(1+1e-6)+rounding {
 			worse++
 			fmt.Printf("worse: curve %d, noise %g, SSE %.9g, SciPy %.9g, %v\n", i, noises[i%3], r.SSE, last.SSE, c.params)

@@ -1,0 +1,59 @@
+package fit
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// excess is by how much the series' scatter must exceed its sigmas' variance before something is added to them: about
+// three standard errors of the estimate for 154 points.
+const excess = 1.5
+
+// scatter is the variance that all points of a series have beyond their sigmas. The spread over probe sequences says how
+// well one step's mean is known; from step to step training itself moves the curve, by more. Each point less the line
+// between its neighbours is noise for any smooth curve (Gasser, Sroka and Jennen-Steinmetz 1986), so no family is asked;
+// scatter is the variance that, added to every sigma², gives these differences the median square they should have. 0
+// where they have it already, and for fewer than eight points.
+func scatter(t, y, sigma []float64) float64 {
+	if len(t) < 8 {
+		return 0
+	}
+	order := make([]int, len(t))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t[a], t[b]) })
+	var square, variance, share []float64 // of a difference; its variance by the sigmas; that of a unit variance
+	for i := 1; i+1 < len(order); i++ {
+		a, b, c := order[i-1], order[i], order[i+1]
+		if t[c] == t[a] {
+			continue
+		}
+		p := (t[c] - t[b]) / (t[c] - t[a])
+		d := p*y[a] + (1-p)*y[c] - y[b]
+		square = append(square, d*d)
+		variance = append(variance, p*p*sigma[a]*sigma[a]+(1-p)*(1-p)*sigma[c]*sigma[c]+sigma[b]*sigma[b])
+		share = append(share, p*p+(1-p)*(1-p)+1)
+	}
+	const chiSquare = 0.4549364231195724 // median of one degree of freedom
+	ratio := make([]float64, len(square))
+	typical := func(common float64) float64 {
+		for i := range square {
+			ratio[i] = square[i] / max(variance[i]+common*share[i], math.SmallestNonzeroFloat64)
+		}
+		return medianOf(ratio) / chiSquare
+	}
+	if len(square) == 0 || !(typical(0) > excess) {
+		return 0
+	}
+	low, high := 0.0, slices.Max(square)/chiSquare
+	for range 60 {
+		if middle := (low + high) / 2; typical(middle) > 1 {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return high
+}
