@@ -66,12 +66,13 @@ func compare(python string, planted []curve, seed uint64) error {
 		if err := hear.Decode(&last); err != nil {
 			return fmt.Errorf("hearing SciPy (is it installed for %s?): %w", python, err)
 		}
+		fmt.Fprintf(os.Stderr, "\r%d of %d curves against SciPy", i+1, len(planted))
 		ours += took
 		theirs += time.Duration(last.Seconds * 1e9)
 		first += time.Duration(last.FirstSeconds * 1e9)
 		ratios = append(ratios, last.Seconds/took.Seconds())
 		// What is left of a curve without noise is rounding: not more than a billionth of the range a point.
-		rounding := float64(len(steps)) * 1e-18*c.span*c.span
+		rounding := float64(len(steps)) * 1e-18 * c.span * c.span
 		if r.SSE > last.SSE*(1+1e-6)+rounding {
 			worse++
 			fmt.Printf("worse: curve %d, noise %g, SSE %.9g, SciPy %.9g, %v\n", i, noises[i%3], r.SSE, last.SSE, c.params)
@@ -87,6 +88,7 @@ func compare(python string, planted []curve, seed uint64) error {
 			poorBest++
 		}
 	}
+	fmt.Fprintln(os.Stderr)
 	n := len(planted)
 	slices.Sort(ratios)
 	fmt.Printf("\nAgainst SciPy %s, %d curves in turn, one thread each:\n", last.SciPy, n)

@@ -37,7 +37,7 @@ func printFits(out io.Writer, rows []fitRow) error {
 	if tabled {
 		place, head = func(r fitRow) string { return r.Series }, "series"
 	} else if len(rows) > 0 {
-		_, _ = fmt.Fprintf(out, "fits of %s, weighted by its spread where the spread is known; t in steps\n", rows[0].Series)
+		_, _ = fmt.Fprintf(out, "fits of %s; t in steps\n", rows[0].Series)
 	}
 	var notes []string
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
