@@ -96,7 +96,7 @@ func TestRefit(t *testing.T) {
 	}
 	squares := read(Fitting{})
 	huber := read(Fitting{Options: fit.Options{Loss: fit.LossHuber, Interval: fit.IntervalNone}})
-	if !strings.Contains(squares.Message, "values below 1 (down to 0.5), which this quantity cannot have") || len(squares.Intervals) != 5 {
+	if !strings.Contains(squares.Message, "values below 1 (down to 0.5), which this quantity cannot have") || len(squares.Intervals) != 7 {
 		t.Errorf("%q, %v", squares.Message, squares.Intervals)
 	}
 	if !strings.Contains(huber.Message, "Huber's loss bounds") || len(huber.Intervals) != 0 {

@@ -37,7 +37,9 @@ func intervals(s series, o Options, p natural, r *Result) (open []string) {
 		cov[i][0] /= p[0]
 	}
 	quantile := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 5}.Quantile((1 + confidence) / 2)
-	var ends [5]Interval // of the coordinates, about the estimate
+	var ends [5]Interval                                                           // of the coordinates, about the estimate
+	rates := [2]Interval{{math.Inf(-1), math.Inf(1)}, {math.Inf(-1), math.Inf(1)}} // of ln beta and ln tau0
+	rateCov := [2]float64{cov[1][1] + cov[2][2] + 2*cov[1][2], cov[3][3] + cov[2][2] - 2*cov[2][3]}
 	switch {
 	case o.Interval == IntervalNone:
 		return nil
@@ -47,16 +49,23 @@ func intervals(s series, o Options, p natural, r *Result) (open []string) {
 			d := quantile * math.Sqrt(variance*cov[k][k])
 			ends[k] = Interval{-d, d}
 		}
+		for k := range rates {
+			d := quantile * math.Sqrt(variance*rateCov[k])
+			rates[k] = Interval{-d, d}
+		}
 	case o.Interval == IntervalBootstrap:
-		ends = bootstrap(s, o, p)
+		ends, rates = bootstrap(s, o, p)
 	default:
 		threshold := quantile * quantile * variance
 		w := profile{l: newPolisher(s), best: p, sse: sse, cov: cov, threshold: threshold,
 			se: math.Sqrt(variance) * quantile}
 		for k := range 4 {
-			ends[k] = Interval{-w.end(k, w.along(k, -1)), w.end(k, w.along(k, 1))}
+			ends[k] = Interval{-w.end(p.reach(k), cov[k][k], w.along(k, -1)), w.end(p.reach(k), cov[k][k], w.along(k, 1))}
 		}
-		ends[4] = Interval{-w.end(4, w.level(-1)), w.end(4, w.level(1))}
+		ends[4] = Interval{-w.end(p.reach(4), cov[4][4], w.level(-1)), w.end(p.reach(4), cov[4][4], w.level(1))}
+		for k := range rates {
+			rates[k] = Interval{-w.end(math.Ln10, rateCov[k], w.rate(k, -1)), w.end(math.Ln10, rateCov[k], w.rate(k, 1))}
+		}
 		if r.Condition > traced {
 			p.widen(&ends, newProjection(s).trace(p, sse+threshold))
 		}
@@ -68,6 +77,9 @@ func intervals(s series, o Options, p natural, r *Result) (open []string) {
 			open = append(open, name)
 		}
 	}
+	beta, tau := r.Params["lambda"]*r.Params["gamma"], r.Params["t0"]/r.Params["gamma"]
+	r.Intervals["beta"] = rates[0].around(beta, 1, math.Ln10, s.span)
+	r.Intervals["tau0"] = rates[1].around(tau, 1, math.Ln10, s.span)
 	return open
 }
 
@@ -195,11 +207,27 @@ func (w profile) level(sign float64) func(d float64) float64 {
 	}
 }
 
-// end is the distance of one end from the estimate in the k-th coordinate, or +Inf; squares is the profile.
-func (w profile) end(k int, squares func(d float64) float64) float64 {
+// rate is along for ln beta (k = 0) or ln tau0 (k = 1), by variable projection.
+func (w profile) rate(k int, sign float64) func(d float64) float64 {
+	p := newProjection(w.l.s)
+	start := [2]float64{math.Log(w.best[1] * w.best[2]), math.Log(w.best[3] / w.best[2])}
+	from := start
+	return func(d float64) float64 {
+		at := from
+		at[k] = start[k] + sign*d
+		there := p.descend(spot{at: at}, k, longDescent)
+		if there.sse < w.sse+2*w.threshold {
+			from = there.at
+		}
+		return there.sse
+	}
+}
+
+// end is the distance of one end from the estimate, or +Inf where that is beyond the limit; squares is the profile, and
+// variance the coordinate's for a noise of 1.
+func (w profile) end(limit, variance float64, squares func(d float64) float64) float64 {
 	const evaluations, precise = 16, 0.005
-	limit := w.best.reach(k)
-	step := w.se * math.Sqrt(w.cov[k][k])
+	step := w.se * math.Sqrt(variance)
 	if !(step < limit) {
 		step = limit
 	}
@@ -256,7 +284,7 @@ const replicates = 400
 
 // bootstrap is the percentile interval of the residual bootstrap: the curve plus its own residuals, drawn with
 // replacement and divided by their points' weights, fitted again from the estimate.
-func bootstrap(s series, o Options, p natural) (ends [5]Interval) {
+func bootstrap(s series, o Options, p natural) (ends [5]Interval, rates [2]Interval) {
 	random := rng.New(o.Seed, "fit.bootstrap").Rand()
 	curve, res := make([]float64, len(s.u)), make([]float64, len(s.u))
 	for r, u := range s.u {
@@ -266,13 +294,15 @@ func bootstrap(s series, o Options, p natural) (ends [5]Interval) {
 	again := s
 	again.v = make([]float64, len(s.u))
 	l := newPolisher(again)
-	var draws [5][]float64
+	var draws [7][]float64 // the five, ln beta, ln tau0
 	for range replicates {
 		for r := range curve {
 			again.v[r] = curve[r] + res[random.IntN(len(res))]/s.w[r]
 		}
 		q, _ := l.descend(p, free, 1e-8)
-		for k := range draws {
+		draws[5] = append(draws[5], math.Log(q[1]*q[2]/(p[1]*p[2])))
+		draws[6] = append(draws[6], math.Log(q[3]/q[2]/(p[3]/p[2])))
+		for k := range ends {
 			d := q[k] - p[k]
 			if k < 4 {
 				d = math.Log(q[k] / p[k])
@@ -283,12 +313,15 @@ func bootstrap(s series, o Options, p natural) (ends [5]Interval) {
 			draws[k] = append(draws[k], d)
 		}
 	}
-	for k := range draws {
+	tail := int(math.Round((1 - confidence) / 2 * replicates))
+	percentiles := func(k int) Interval {
 		slices.Sort(draws[k])
-		tail := int(math.Round((1 - confidence) / 2 * replicates))
-		ends[k] = Interval{draws[k][tail-1], draws[k][replicates-tail]}
+		return Interval{draws[k][tail-1], draws[k][replicates-tail]}
 	}
-	return ends
+	for k := range ends {
+		ends[k] = percentiles(k)
+	}
+	return ends, [2]Interval{percentiles(5), percentiles(6)}
 }
 
 // The ways to an interval.

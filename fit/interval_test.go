@@ -22,6 +22,12 @@ func TestIntervalsAgree(t *testing.T) {
 	if err != nil || otherErr != nil {
 		t.Fatal(err, otherErr)
 	}
+	for _, name := range []string{"beta", "tau0"} {
+		a, b := profile.Intervals[name], drawn.Intervals[name]
+		if !near((b.High-b.Low)/(a.High-a.Low), 1, .25) {
+			t.Errorf("%s: profile %v, bootstrap %v", name, a, b)
+		}
+	}
 	for k, name := range Params("emergence") {
 		a, b := profile.Intervals[name], drawn.Intervals[name]
 		wald := 2 * 1.976 * math.Sqrt(profile.Cov[k][k]) // Student's quantile for 149 degrees of freedom
@@ -48,7 +54,9 @@ func TestIntervalsCover(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, truth := range fixture.named() {
+		truths := fixture.named()
+		truths["beta"], truths["tau0"] = fixture[1]*fixture[2], fixture[3]/fixture[2]
+		for name, truth := range truths {
 			if i := r.Intervals[name]; i.Low <= truth && truth <= i.High {
 				inside[name]++
 			}
@@ -85,6 +93,10 @@ func TestUndetermined(t *testing.T) {
 	}
 	if i := r.Intervals["K"]; i.Open() || i.Low > 25 || i.High < 25 || !(r.R2 > .99) {
 		t.Errorf("K within %v, R² %g", i, r.R2)
+	}
+	// Critically damped, the response decays by exp(-t/8000), whatever lambda and gamma are.
+	if i := r.Intervals["beta"]; i.Open() || i.Low > 1./8000 || i.High < 1./8000 {
+		t.Errorf("beta within %v, want about %g", i, 1./8000)
 	}
 	// 10 to 90 % of the response: the roots of exp(-x)(1+x) = .9 and .1 are .5318 and 3.8897.
 	if want := 8000 * (3.8897 - .5318); !near(r.RiseTime/want, 1, .05) {

@@ -15,9 +15,9 @@ const (
 
 // fitRow is a series' emergence curve, and the family that describes it best.
 type fitRow struct {
-	Arm, Run, A, Lambda, Gamma, T0, K, R2, AICc, Best, TPeak, Regime, Message string
-	Seed                                                                      uint64
-	Layer                                                                     int
+	Arm, Run, A, Lambda, Gamma, T0, K, Decay, R2, AICc, Best, TPeak, Regime, Message string
+	Seed                                                                             uint64
+	Layer                                                                            int
 }
 
 func fits(db *store.DB, members []store.MemberRun) ([]fitRow, error) {
@@ -39,7 +39,7 @@ func fits(db *store.DB, members []store.MemberRun) ([]fitRow, error) {
 			}
 			rows = append(rows, fitRow{
 				Arm: m.Member.Arm, Seed: m.Member.Seed, Run: short(f.Run), Layer: f.Layer,
-				A: param(f, "A"), Lambda: param(f, "lambda"), Gamma: param(f, "gamma"), T0: param(f, "t0"), K: param(f, "K"),
+				A: param(f, "A"), Lambda: param(f, "lambda"), Gamma: param(f, "gamma"), T0: param(f, "t0"), K: param(f, "K"), Decay: decay(f),
 				R2: fixed(f.R2, 4), AICc: fixed(f.AICc, 1), Best: best[f.Layer], TPeak: peak(f), Regime: f.Regime, Message: f.Message,
 			})
 		}
@@ -54,6 +54,14 @@ func param(f store.Fit, name string) string {
 		return none
 	}
 	return number(v)
+}
+
+// decay is 1/(lambda gamma) in steps, a dash where its interval is open.
+func decay(f store.Fit) string {
+	if i, ok := f.Intervals["beta"]; ok && (math.IsInf(i[0], 0) || math.IsInf(i[1], 0)) {
+		return none
+	}
+	return number(1 / (f.Params["lambda"] * f.Params["gamma"]))
 }
 
 // peak is where the curve is highest within the data.

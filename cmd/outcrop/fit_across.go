@@ -66,8 +66,8 @@ func emptyAcross() across {
 	return across{Summaries: []summaryRow{}, Comparisons: []comparisonRow{}, Scalings: []scalingRow{}}
 }
 
-// quantities are what is compared across runs: the five parameters, and what the curve itself says.
-var quantities = append(fit.Params("emergence"), "t_peak", "f_peak", "rise_time", "r2")
+// quantities are what is compared across runs: the five parameters, decay = 1/(lambda gamma), and what the curve itself says.
+var quantities = append(fit.Params("emergence"), "decay", "t_peak", "f_peak", "rise_time", "r2")
 
 // value is NaN where the data do not determine the quantity.
 func (r fitRow) value(quantity string) float64 {
@@ -77,6 +77,8 @@ func (r fitRow) value(quantity string) float64 {
 			return math.NaN()
 		}
 		return float64(map[string]number{"t_peak": r.TPeak, "f_peak": r.FPeak}[quantity])
+	case "decay":
+		return float64(r.decay())
 	case "rise_time":
 		return float64(r.RiseTime)
 	case "r2":

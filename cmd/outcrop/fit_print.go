@@ -37,11 +37,11 @@ func printFits(out io.Writer, rows []fitRow) error {
 	if tabled {
 		place, head = func(r fitRow) string { return r.Series }, "series"
 	} else if len(rows) > 0 {
-		_, _ = fmt.Fprintf(out, "fits of %s; t in steps\n", rows[0].Series)
+		_, _ = fmt.Fprintf(out, "fits of %s; t, decay = 1/(lambda gamma) and rise in steps\n", rows[0].Series)
 	}
 	var notes []string
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(w, "%s\tA\tlambda\tgamma\tt0\tK\tR^2\tt_peak\tf(t_peak)\trise\tregime\tbest\tnotes\n", head)
+	_, _ = fmt.Fprintf(w, "%s\tA\tlambda\tgamma\tt0\tK\tdecay\tR^2\tt_peak\tf(t_peak)\trise\tregime\tbest\tnotes\n", head)
 	for _, r := range rows {
 		if r.Family != "emergence" {
 			continue
@@ -60,7 +60,7 @@ func printFits(out io.Writer, rows []fitRow) error {
 		} else if !math.IsNaN(float64(r.TPeak)) {
 			peak = "later"
 		}
-		_, _ = fmt.Fprintf(w, "\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", show("%.4f", r.R2), peak, height, show("%.4g", r.RiseTime), short(r.Regime),
+		_, _ = fmt.Fprintf(w, "\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", show("%.4g", r.decay()), show("%.4f", r.R2), peak, height, show("%.4g", r.RiseTime), short(r.Regime),
 			bestOf(families[r.key()]), noted(&notes, r.Message))
 	}
 	if err := w.Flush(); err != nil {
@@ -68,6 +68,20 @@ func printFits(out io.Writer, rows []fitRow) error {
 	}
 	printNotes(out, notes)
 	return printRivals(out, rows, families, place, head)
+}
+
+// decay is 1/beta = 1/(lambda gamma), in steps: often determined where lambda and gamma are not.
+// It is NaN where the interval of beta is open, and of a constant series.
+func (r fitRow) decay() number {
+	if r.Params["A"] == 0 {
+		return number(math.NaN())
+	}
+	for _, end := range r.Intervals["beta"] {
+		if f := float64(end); math.IsNaN(f) || math.IsInf(f, 0) {
+			return number(math.NaN())
+		}
+	}
+	return 1 / (r.Params["lambda"] * r.Params["gamma"])
 }
 
 func (r fitRow) place() string { return fmt.Sprintf("%s\t%d\t%d", r.Arm, r.Seed, r.Layer) }
