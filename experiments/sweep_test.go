@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/outcrop-lab/outcrop/configs"
+	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
@@ -51,6 +52,8 @@ func TestBadInput(t *testing.T) {
 		{"nothing left", "name: x\nexclude: [{seed: 0}]\n", "s.yaml:2:10: exclude: leaves no run"},
 		{"width by heads", "name: x\nbase:\n  arch: {width: 65, heads: 2}\n", "s.yaml:3:"},
 		{"width by heads in an arm", "name: x\narms:\n  a: {}\n  wide: {arch: {width: 65}}\n", "s.yaml:4:"},
+		{"unknown statistic", "name: x\nbase: {probe: {statistics: [top1, kurtosos]}}\n", `s.yaml:2:28: base.probe.statistics: unknown statistic "kurtosos", did you mean "kurtosis"? (` + strings.Join(probes.Names(), ", ") + ")"},
+		{"unknown site of an arm", "name: x\narms:\n  a: {probe: {sites: [mlp.axt]}}\n", `s.yaml:3:22: arms.a.probe.sites: unknown site "mlp.axt", did you mean "mlp.act"? (attn.gate, attn.out, attn.pattern, final_norm.out, k, logits, mlp.act, mlp.down_in, mlp.gate, mlp.out, mlp.up, norm1.out, norm2.out, q, resid_mid, resid_post, resid_pre, v)`},
 		{"batch by slices", "name: x\nbase: {train: {batch: 5}}\n", "s.yaml:2:23: base.train.batch: must be a positive multiple of train.slices (2), is 5"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -32,7 +32,7 @@ func (l *Layer) columns(at *Site, h int) []float64 {
 	sums := make([]float64, l.T)
 	for b := range l.B {
 		for t := range l.T {
-			for k, a := range l.attention(at, b, h, t)[l.before(at):] {
+			for k, a := range l.attention(at, b, h, t)[l.before(at):][:t+1] {
 				sums[k] += float64(a)
 			}
 		}
