@@ -18,6 +18,7 @@ const module = "github.com/outcrop-lab/outcrop/"
 var arrows = map[string][]string{
 	"archs":           {"ops", "compute", "rng", "variant"},
 	"bench/fit":       {"fit", "rng"},
+	"bench/store":     {"store"},
 	"cmd/outcrop":     {"compute", "configs", "experiments", "fit", "plots", "report", "store", "trainer", "variant"},
 	"compute":         {},
 	"configs":         {},

@@ -63,30 +63,20 @@ func mergeAttached(ctx context.Context, conn *sql.Conn) (MergeResult, error) {
 	if v, err := version(ctx, conn, "shard"); err != nil || v == blank {
 		return result, err
 	}
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
-		return result, err
-	}
-	defer func() { _ = tx.Rollback() }()
-	// Members and arms go before the sweeps whose absence lets them in.
-	if _, err := tx.Exec("PRAGMA defer_foreign_keys = on"); err != nil {
-		return result, err
-	}
-	for _, step := range mergeSteps {
-		done, err := tx.Exec(step.text)
+	err := unparented(ctx, conn, func() error {
+		tx, err := conn.BeginTx(ctx, nil)
 		if err != nil {
-			return result, err
+			return err
 		}
-		if step.count == nil {
-			continue
+		defer func() { _ = tx.Rollback() }()
+		for _, step := range mergeSteps {
+			if err := step(tx, &result); err != nil {
+				return err
+			}
 		}
-		n, err := done.RowsAffected()
-		if err != nil {
-			return result, err
-		}
-		*step.count(&result) += int(n)
-	}
-	return result, tx.Commit()
+		return tx.Commit()
+	})
+	return result, err
 }
 
 // provenances pairs the shard's ids with ours.
@@ -95,74 +85,44 @@ const provenances = `provenance AS (
 		USING (git_commit, go_version, kernel_path, cpu)
 )`
 
-// mapped turns a table of the shard that is keyed as stats is into rows with our ids; first is the provenance of our
-// run, brought that of the row.
-func mapped(table, brought string) string {
-	return `WITH ` + provenances + `, mapped AS (
-	SELECT r.id AS run, t.step, a.id AS site, b.id AS statistic, t.layer, t.head, t.idx, t.value,
-		p.new AS brought, r.provenance AS first
-	FROM shard.` + table + ` t
-		JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
-		JOIN provenance p ON p.old = ` + brought + `
-		JOIN shard.names sa ON sa.id = t.site JOIN main.names a ON a.name = sa.name
-		JOIN shard.names sb ON sb.id = t.statistic JOIN main.names b ON b.name = sb.name
-) `
-}
-
-// disagree records the mapped rows whose value is not the one that stayed.
-func disagree(table, brought, which string) string {
-	return mapped(table, brought) + `
-	INSERT INTO main.disagreements (run, step, site, statistic, layer, head, idx, value, provenance)
-	SELECT run, m.step, site, statistic, m.layer, m.head, m.idx, m.value, m.brought
-	FROM mapped m JOIN main.stats s USING (run, site, statistic, layer, head, idx, step)
-	WHERE s.value IS NOT m.value AND ` + which + ` ON CONFLICT DO NOTHING`
-}
-
-// mergeSteps are the statements of a merge, in order; count says what the rows that one adds are.
-var mergeSteps = []struct {
-	text  string
-	count func(*MergeResult) *int
-}{
-	{`INSERT INTO main.names (name) SELECT name FROM shard.names WHERE true ORDER BY name ON CONFLICT DO NOTHING`, nil},
-	{`INSERT INTO main.provenances (git_commit, go_version, kernel_path, cpu)
+// mergeSteps are the steps of a merge, in order: runs before the rows that refer to them, members and arms before the
+// sweeps whose absence lets them in.
+var mergeSteps = []func(tx *sql.Tx, result *MergeResult) error{
+	brings(`INSERT INTO main.names (name) SELECT name FROM shard.names WHERE true ORDER BY name ON CONFLICT DO NOTHING`, nil),
+	brings(`INSERT INTO main.provenances (git_commit, go_version, kernel_path, cpu)
 		SELECT git_commit, go_version, kernel_path, cpu FROM shard.provenances
-		WHERE true ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING`, nil},
-	{`WITH ` + provenances + `
+		WHERE true ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING`, nil),
+	brings(`WITH `+provenances+`
 		INSERT INTO main.runs (hash, config, data_digest, trainer_version, seed, device, precision, slices, steps, step,
 			status, error, params, provenance)
 		SELECT hash, config, data_digest, trainer_version, seed, device, precision, slices, steps, step,
 			status, error, params, new
 		FROM shard.runs JOIN provenance ON old = provenance
-		WHERE true ORDER BY hash ON CONFLICT DO NOTHING`, func(r *MergeResult) *int { return &r.Runs }},
-	{`UPDATE main.runs SET step = s.step, status = s.status, error = s.error, params = s.params
-		FROM shard.runs s WHERE s.hash = runs.hash AND s.step >= runs.step`, nil},
-	{`WITH ` + provenances + `
+		WHERE true ORDER BY hash ON CONFLICT DO NOTHING`, func(r *MergeResult) *int { return &r.Runs }),
+	brings(`UPDATE main.runs SET step = s.step, status = s.status, error = s.error, params = s.params
+		FROM shard.runs s WHERE s.hash = runs.hash AND s.step >= runs.step`, nil),
+	brings(`WITH `+provenances+`
 		INSERT INTO main.run_provenances (run, provenance)
 		SELECT r.id, p.new FROM shard.run_provenances q
 			JOIN shard.runs sr ON sr.id = q.run JOIN main.runs r ON r.hash = sr.hash
 			JOIN provenance p ON p.old = q.provenance
-		WHERE true ON CONFLICT DO NOTHING`, nil},
-	{mapped("stats", "sr.provenance") + `
-		INSERT INTO main.stats (run, step, site, statistic, layer, head, idx, value)
-		SELECT run, step, site, statistic, layer, head, idx, value FROM mapped WHERE true ON CONFLICT DO NOTHING`,
-		func(r *MergeResult) *int { return &r.Rows }},
-	{disagree("stats", "sr.provenance", "m.brought = m.first"), func(r *MergeResult) *int { return &r.Conflicts }},
-	{disagree("stats", "sr.provenance", "m.brought <> m.first"), func(r *MergeResult) *int { return &r.Differences }},
-	{disagree("disagreements", "t.provenance", "m.brought = m.first"), func(r *MergeResult) *int { return &r.Conflicts }},
-	{disagree("disagreements", "t.provenance", "m.brought <> m.first"), func(r *MergeResult) *int { return &r.Differences }},
-	{`INSERT INTO main.timings (run, step, name, value)
+		WHERE true ON CONFLICT DO NOTHING`, nil),
+	mergeStats,
+	disagreed("p.new = r.provenance", func(r *MergeResult) *int { return &r.Conflicts }),
+	disagreed("p.new <> r.provenance", func(r *MergeResult) *int { return &r.Differences }),
+	brings(`INSERT INTO main.timings (run, step, name, value)
 		SELECT r.id, t.step, t.name, t.value FROM shard.timings t
 			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
-		WHERE true ON CONFLICT DO NOTHING`, func(r *MergeResult) *int { return &r.Timings }},
-	{`INSERT INTO main.members (sweep, arm, seed, run, position)
+		WHERE true ON CONFLICT DO NOTHING`, func(r *MergeResult) *int { return &r.Timings }),
+	brings(`INSERT INTO main.members (sweep, arm, seed, run, position)
 		SELECT sweep, arm, seed, run, position FROM shard.members
-		WHERE sweep NOT IN (SELECT name FROM main.sweeps)`, nil},
-	{`INSERT INTO main.arms (sweep, name, differs, position)
+		WHERE sweep NOT IN (SELECT name FROM main.sweeps)`, nil),
+	brings(`INSERT INTO main.arms (sweep, name, differs, position)
 		SELECT sweep, name, differs, position FROM shard.arms
-		WHERE sweep NOT IN (SELECT name FROM main.sweeps)`, nil},
-	{`INSERT INTO main.sweeps (name, source) SELECT name, source FROM shard.sweeps
-		WHERE name NOT IN (SELECT name FROM main.sweeps)`, nil},
-	{`INSERT INTO main.fits (run, site, statistic, layer, head, idx, family, params, n,
+		WHERE sweep NOT IN (SELECT name FROM main.sweeps)`, nil),
+	brings(`INSERT INTO main.sweeps (name, source) SELECT name, source FROM shard.sweeps
+		WHERE name NOT IN (SELECT name FROM main.sweeps)`, nil),
+	brings(`INSERT INTO main.fits (run, site, statistic, layer, head, idx, family, params, n,
 			r2, adj_r2, aic, aicc, bic, rmse, t_peak, f_peak, regime, message, best)
 		SELECT r.id, a.id, b.id, t.layer, t.head, t.idx, t.family, t.params, t.n,
 			t.r2, t.adj_r2, t.aic, t.aicc, t.bic, t.rmse, t.t_peak, t.f_peak, t.regime, t.message, t.best
@@ -170,5 +130,115 @@ var mergeSteps = []struct {
 			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
 			JOIN shard.names sa ON sa.id = t.site JOIN main.names a ON a.name = sa.name
 			JOIN shard.names sb ON sb.id = t.statistic JOIN main.names b ON b.name = sb.name
-		WHERE true ON CONFLICT DO NOTHING`, nil},
+		WHERE true ON CONFLICT DO NOTHING`, nil),
+}
+
+// brings is a step of one statement; count says what the rows that it adds are.
+func brings(text string, count func(*MergeResult) *int) func(tx *sql.Tx, result *MergeResult) error {
+	return func(tx *sql.Tx, result *MergeResult) error {
+		done, err := tx.Exec(text)
+		if err != nil || count == nil {
+			return err
+		}
+		n, err := done.RowsAffected()
+		*count(result) += int(n)
+		return err
+	}
+}
+
+// disagreed brings the values that the shard had beside those that it kept; which chooses by their provenance.
+func disagreed(which string, count func(*MergeResult) *int) func(tx *sql.Tx, result *MergeResult) error {
+	return brings(`WITH `+provenances+`
+		INSERT INTO main.disagreements (run, step, site, statistic, layer, head, idx, value, provenance)
+		SELECT r.id, t.step, a.id, b.id, t.layer, t.head, t.idx, t.value, p.new
+		FROM shard.disagreements t
+			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
+			JOIN provenance p ON p.old = t.provenance
+			JOIN shard.names sa ON sa.id = t.site JOIN main.names a ON a.name = sa.name
+			JOIN shard.names sb ON sb.id = t.statistic JOIN main.names b ON b.name = sb.name
+			JOIN main.stats s ON s.run = r.id AND s.site = a.id AND s.statistic = b.id
+				AND s.layer = t.layer AND s.head = t.head AND s.idx = t.idx AND s.step = t.step
+		WHERE s.value IS NOT t.value AND `+which+` ON CONFLICT DO NOTHING`, count)
+}
+
+// group is all that a shard has of one statistic at one site of a run: its ids there, and ours.
+type group struct {
+	theirs, ours   [3]int64 // run, site, statistic
+	rows           int
+	brought, first int64 // provenance of the shard's run and of ours
+}
+
+// mergeStats takes in the measured rows, a group at a time: so each group's rows come in the order of our key, and
+// only the groups some of whose rows were there are compared.
+func mergeStats(tx *sql.Tx, result *MergeResult) error {
+	groups, err := groupsOf(tx)
+	if err != nil {
+		return err
+	}
+	insert, err := tx.Prepare(`INSERT INTO main.stats (run, site, statistic, layer, head, idx, step, value)
+		SELECT ?1, ?2, ?3, layer, head, idx, step, value FROM shard.stats WHERE run = ?4 AND site = ?5 AND statistic = ?6
+		ON CONFLICT DO NOTHING`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = insert.Close() }()
+	for _, g := range groups {
+		ids := []any{g.ours[0], g.ours[1], g.ours[2], g.theirs[0], g.theirs[1], g.theirs[2]}
+		inserted, err := affected(insert.Exec(ids...))
+		if err != nil {
+			return err
+		}
+		result.Rows += inserted
+		if inserted == g.rows {
+			continue
+		}
+		differing, err := affected(tx.Exec(`
+			INSERT INTO main.disagreements (run, step, site, statistic, layer, head, idx, value, provenance)
+			SELECT s.run, s.step, s.site, s.statistic, s.layer, s.head, s.idx, t.value, ?7
+			FROM shard.stats t CROSS JOIN main.stats s ON s.run = ?1 AND s.site = ?2 AND s.statistic = ?3
+				AND s.layer = t.layer AND s.head = t.head AND s.idx = t.idx AND s.step = t.step
+			WHERE t.run = ?4 AND t.site = ?5 AND t.statistic = ?6 AND s.value IS NOT t.value ON CONFLICT DO NOTHING`,
+			append(ids, g.brought)...))
+		if err != nil {
+			return err
+		}
+		if g.brought == g.first {
+			result.Conflicts += differing
+		} else {
+			result.Differences += differing
+		}
+	}
+	return nil
+}
+
+// groupsOf lists the shard's groups in the order of our key.
+func groupsOf(tx *sql.Tx) (groups []group, err error) {
+	rows, err := tx.Query(`WITH ` + provenances + `
+		SELECT t.run, t.site, t.statistic, t.n, r.id, a.id, b.id, p.new, r.provenance
+		FROM (SELECT run, site, statistic, count(*) AS n FROM shard.stats GROUP BY run, site, statistic) t
+			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
+			JOIN provenance p ON p.old = sr.provenance
+			JOIN shard.names sa ON sa.id = t.site JOIN main.names a ON a.name = sa.name
+			JOIN shard.names sb ON sb.id = t.statistic JOIN main.names b ON b.name = sb.name
+		ORDER BY r.id, a.id, b.id`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var g group
+		if err := rows.Scan(&g.theirs[0], &g.theirs[1], &g.theirs[2], &g.rows, &g.ours[0], &g.ours[1], &g.ours[2], &g.brought, &g.first); err != nil {
+			return nil, err
+		}
+		groups = append(groups, g)
+	}
+	return groups, rows.Err()
+}
+
+func affected(done sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := done.RowsAffected()
+	return int(n), err
 }

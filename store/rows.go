@@ -17,7 +17,7 @@ type Row struct {
 // PutRows stores what a run measured after that many steps, all or nothing. The first value of a key stays; another
 // one is kept beside it, as a conflict or a difference. The run must be there.
 func (db *DB) PutRows(run string, step int, rows []Row) error {
-	return db.write(fmt.Sprintf("putting rows of run %s at step %d", run, step), func(tx *sql.Tx) error {
+	return db.bulk(fmt.Sprintf("putting rows of run %s at step %d", run, step), func(conn *sql.Conn, tx *sql.Tx) error {
 		id, provenance, err := runID(tx, run)
 		if err != nil {
 			return err
@@ -27,17 +27,15 @@ func (db *DB) PutRows(run string, step int, rows []Row) error {
 			provenance = own
 		}
 		db.mutex.Unlock()
-		w, err := newRowWriter(tx, id, step, provenance)
+		names, err := nameIDs(tx, rows)
 		if err != nil {
 			return err
 		}
-		defer w.close()
-		for _, row := range rows {
-			if err := w.put(row); err != nil {
-				return err
-			}
+		known, err := insertRows(conn, id, step, names, rows)
+		if err != nil || len(known) == 0 {
+			return err
 		}
-		return nil
+		return compareRows(tx, id, step, provenance, names, known)
 	})
 }
 
@@ -49,93 +47,49 @@ func runID(tx *sql.Tx, run string) (id, provenance int64, err error) {
 	return id, provenance, err
 }
 
-// rowWriter holds what PutRows prepares once.
-type rowWriter struct {
-	tx                 *sql.Tx
-	run, provenance    int64
-	step               int
-	names              map[string]int64
-	insert, kept, note *sql.Stmt
-}
-
-func newRowWriter(tx *sql.Tx, run int64, step int, provenance int64) (*rowWriter, error) {
-	w := &rowWriter{tx: tx, run: run, provenance: provenance, step: step, names: map[string]int64{}}
-	for _, s := range []struct {
-		to   **sql.Stmt
-		text string
-	}{
-		{&w.insert, `INSERT INTO stats (run, site, statistic, layer, head, idx, step, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO NOTHING`},
-		{&w.kept, `SELECT value FROM stats WHERE run = ? AND site = ? AND statistic = ? AND layer = ? AND head = ?
-			AND idx = ? AND step = ?`},
-		{&w.note, `INSERT INTO disagreements (run, site, statistic, layer, head, idx, step, value, provenance)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`},
-	} {
-		stmt, err := tx.Prepare(s.text)
-		if err != nil {
-			w.close()
-			return nil, err
-		}
-		*s.to = stmt
-	}
-	return w, nil
-}
-
-func (w *rowWriter) close() {
-	for _, s := range []*sql.Stmt{w.insert, w.kept, w.note} {
-		if s != nil {
-			_ = s.Close()
+// nameIDs maps the sites' and statistics' names of rows to their ids.
+func nameIDs(tx *sql.Tx, rows []Row) (map[string]int64, error) {
+	names := map[string]int64{}
+	for i := range rows {
+		for _, name := range [...]string{rows[i].Site, rows[i].Statistic} {
+			if _, ok := names[name]; ok {
+				continue
+			}
+			id, err := nameID(tx, name)
+			if err != nil {
+				return nil, err
+			}
+			names[name] = id
 		}
 	}
+	return names, nil
 }
 
-func (w *rowWriter) put(row Row) error {
-	site, err := w.name(row.Site)
-	if err != nil {
-		return err
-	}
-	statistic, err := w.name(row.Statistic)
-	if err != nil {
-		return err
-	}
-	key := []any{w.run, site, statistic, row.Layer, row.Head, row.Idx, w.step}
-	value := nullable(row.Value)
-	result, err := w.insert.Exec(append(key, value)...)
-	if err != nil {
-		return err
-	}
-	if n, err := result.RowsAffected(); err != nil || n == 1 {
-		return err
-	}
-	var kept sql.NullFloat64
-	if err := w.kept.QueryRow(key...).Scan(&kept); err != nil {
-		return err
-	}
-	if kept == value {
-		return nil
-	}
-	_, err = w.note.Exec(append(key, value, w.provenance)...)
-	return err
-}
-
-// name returns the id of a site's or statistic's name, which it stores if it is new.
-func (w *rowWriter) name(name string) (int64, error) {
-	if id, ok := w.names[name]; ok {
-		return id, nil
-	}
-	id, err := nameID(w.tx, name)
-	if err == nil {
-		w.names[name] = id
-	}
-	return id, err
-}
-
+// nameID returns the id of a site's or statistic's name, which it stores if it is new.
 func nameID(tx *sql.Tx, name string) (id int64, err error) {
-	if _, err := tx.Exec("INSERT INTO names (name) VALUES (?) ON CONFLICT DO NOTHING", name); err != nil {
-		return 0, err
-	}
 	err = tx.QueryRow("SELECT id FROM names WHERE name = ?", name).Scan(&id)
+	if err == sql.ErrNoRows {
+		err = tx.QueryRow("INSERT INTO names (name) VALUES (?) RETURNING id", name).Scan(&id)
+	}
 	return id, err
+}
+
+// compareRows notes those of the rows whose value is not the one that stayed.
+func compareRows(tx *sql.Tx, run int64, step int, provenance int64, names map[string]int64, rows []Row) error {
+	note, err := tx.Prepare(`INSERT INTO disagreements (run, step, site, statistic, layer, head, idx, value, provenance)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM stats WHERE run = ?1 AND step = ?2 AND site = ?3 AND statistic = ?4
+			AND layer = ?5 AND head = ?6 AND idx = ?7 AND value IS NOT ?8
+		ON CONFLICT DO NOTHING`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = note.Close() }()
+	for _, row := range rows {
+		if _, err := note.Exec(run, step, names[row.Site], names[row.Statistic], row.Layer, row.Head, row.Idx, nullable(row.Value), provenance); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func nullable(x float64) sql.NullFloat64 {

@@ -97,7 +97,7 @@ func (db *DB) Check() error {
 }
 
 func connect(path, mode string) (*DB, error) {
-	dsn := fmt.Sprintf("%s?%s&_busy_timeout=%d&_txlock=immediate&_synchronous=NORMAL&_foreign_keys=on", uri(path), mode, busyTimeout)
+	dsn := fmt.Sprintf("%s?%s&_busy_timeout=%d&_txlock=immediate&_synchronous=NORMAL&_foreign_keys=on&_cache_size=-65536&_stmt_cache_size=16", uri(path), mode, busyTimeout)
 	pool, err := sql.Open("sqlite3", dsn)
 	if err != nil {
 		return nil, err

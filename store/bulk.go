@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// bulk does work in one transaction that takes in rows whose ids it has itself looked up: SQLite need not look for the
+// parents of each again. Within work, conn serves what goes to the driver directly.
+func (db *DB) bulk(doing string, work func(conn *sql.Conn, tx *sql.Tx) error) error {
+	return fault(doing, db.path, db.bulkOnce(work))
+}
+
+func (db *DB) bulkOnce(work func(conn *sql.Conn, tx *sql.Tx) error) (err error) {
+	ctx := context.Background()
+	conn, err := db.sql.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	return unparented(ctx, conn, func() error {
+		tx, err := conn.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if err := work(conn, tx); err != nil {
+			_ = tx.Rollback()
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// unparented does work without foreign keys, which can be switched only outside a transaction.
+func unparented(ctx context.Context, conn *sql.Conn, work func() error) error {
+	if _, err := conn.ExecContext(ctx, "PRAGMA foreign_keys = off"); err != nil {
+		return err
+	}
+	err := work()
+	_, on := conn.ExecContext(ctx, "PRAGMA foreign_keys = on")
+	return errors.Join(err, on)
+}
+
+// chunk is how many rows one statement inserts.
+const chunk = 64
+
+// insertRows inserts rows of one step and returns those among which some were there. It goes round database/sql: the
+// driver's Query binds all values and runs the statement in one call into C, where Exec makes a call a value.
+func insertRows(conn *sql.Conn, run int64, step int, names map[string]int64, rows []Row) (known []Row, err error) {
+	err = conn.Raw(func(raw any) error {
+		c, ok := raw.(*sqlite3.SQLiteConn)
+		if !ok {
+			return fmt.Errorf("the driver is %T", raw)
+		}
+		changes, err := prepare(c, "SELECT changes()")
+		if err != nil {
+			return err
+		}
+		defer changes.close()
+		var insert *statement
+		defer func() { insert.close() }()
+		last := 0
+		for some := range slices.Chunk(rows, chunk) {
+			if len(some) != last {
+				insert.close()
+				if insert, err = prepare(c, insertText(len(some))); err != nil {
+					return err
+				}
+				last = len(some)
+			}
+			insert.args = insert.args[:0]
+			insert.integer(run)
+			insert.integer(int64(step))
+			for i := range some {
+				row := &some[i]
+				insert.integer(names[row.Site])
+				insert.integer(names[row.Statistic])
+				insert.integer(int64(row.Layer))
+				insert.integer(int64(row.Head))
+				insert.integer(int64(row.Idx))
+				insert.float(row.Value)
+			}
+			if _, err := insert.run(); err != nil {
+				return err
+			}
+			inserted, err := changes.run()
+			if err != nil {
+				return err
+			}
+			if inserted != int64(len(some)) {
+				known = append(known, some...)
+			}
+		}
+		return nil
+	})
+	return known, err
+}
+
+// insertText is the statement that inserts n rows: run is ?1 and step ?2, and six values a row follow.
+func insertText(n int) string {
+	var text strings.Builder
+	text.WriteString("INSERT INTO stats (run, step, site, statistic, layer, head, idx, value) VALUES ")
+	for i := range n {
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		at := 3 + 6*i
+		fmt.Fprintf(&text, "(?1, ?2, ?%d, ?%d, ?%d, ?%d, ?%d, ?%d)", at, at+1, at+2, at+3, at+4, at+5)
+	}
+	text.WriteString(" ON CONFLICT DO NOTHING")
+	return text.String()
+}
+
+// statement is a prepared statement of the driver with its arguments. A nil one can be closed.
+type statement struct {
+	stmt interface {
+		driver.Stmt
+		driver.StmtQueryContext
+	}
+	args []driver.NamedValue
+	row  [1]driver.Value
+}
+
+func prepare(c *sqlite3.SQLiteConn, text string) (*statement, error) {
+	stmt, err := c.Prepare(text)
+	if err != nil {
+		return nil, err
+	}
+	return &statement{stmt: stmt.(*sqlite3.SQLiteStmt)}, nil
+}
+
+func (s *statement) close() {
+	if s != nil {
+		_ = s.stmt.Close()
+	}
+}
+
+func (s *statement) integer(x int64) {
+	s.args = append(s.args, driver.NamedValue{Ordinal: len(s.args) + 1, Value: x})
+}
+
+func (s *statement) float(x float64) {
+	v := driver.NamedValue{Ordinal: len(s.args) + 1}
+	if !math.IsNaN(x) {
+		v.Value = x
+	}
+	s.args = append(s.args, v)
+}
+
+// run runs the statement to its first row, which has at most one column, an integer; it returns 0 where there is none.
+func (s *statement) run() (int64, error) {
+	rows, err := s.stmt.QueryContext(context.Background(), s.args)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = rows.Close() }()
+	row := s.row[:len(rows.Columns())]
+	switch err := rows.Next(row); {
+	case err == io.EOF:
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case len(row) == 0:
+		return 0, nil
+	}
+	n, _ := row[0].(int64)
+	return n, nil
+}
