@@ -250,11 +250,14 @@ func drawnRuns(curves ...[][]curve) map[string]bool {
 	return has
 }
 
+// ErrNothing is the error of a figure whose rows are not there: not measured yet, or not wanted.
+var ErrNothing = errors.New("nothing to draw yet")
+
 // nothing is the error of a figure whose rows are not there.
 func (e experiment) nothing(site, statistic string) error {
 	runs := 0
 	for _, a := range e.arms {
 		runs += len(a.runs)
 	}
-	return fmt.Errorf("sweep %s: none of its %d runs has a value of %s at %s yet", e.name, runs, statistic, site)
+	return fmt.Errorf("sweep %s: %w: none of its %d runs has a value of %s at %s", e.name, ErrNothing, runs, statistic, site)
 }

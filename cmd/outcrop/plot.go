@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -50,14 +51,19 @@ func (s *settings) figuresDir(sweep string) string {
 	return filepath.Join(s.Results, "sweeps", sweep, "figures")
 }
 
-// draw writes the named figures, or all.
+// draw writes the named figures, or all that have rows to draw: a sweep says what is measured.
 func draw(db *store.DB, s *settings, sweep string, figures []string) ([]string, error) {
-	if len(figures) == 0 {
+	all := len(figures) == 0
+	if all {
 		figures = plots.Names()
 	}
 	var written []string
 	for _, figure := range figures {
 		paths, err := plots.Draw(db, sweep, figure, s.figuresDir(sweep))
+		if all && errors.Is(err, plots.ErrNothing) {
+			s.log.Warn(err.Error())
+			continue
+		}
 		if err != nil {
 			return written, err
 		}

@@ -73,3 +73,17 @@ func TestProbe(t *testing.T) {
 		}
 	}
 }
+
+// A sweep that does not measure what a figure shows is done all the same: the figure is left out, and said to be.
+func TestRunWithoutTheFiguresStatistics(t *testing.T) {
+	text := strings.ReplaceAll(tiny, "STEPS", "10")
+	file := sweepFile(t, strings.Replace(text, "probe: {", "probe: {statistics: [matrix_entropy], ", 1))
+	results := t.TempDir()
+	code, out, stderr := outcrop(t.Context(), "run", file, "--results", results)
+	if code != exitDone || !strings.Contains(out, "report.html") || !strings.Contains(stderr, "has a value of ratio_mean") {
+		t.Errorf("exit %d: %s %s", code, out, stderr)
+	}
+	if code, _, stderr := outcrop(t.Context(), "plot", "emergence", "--results", results); code != exitFailed || !strings.Contains(stderr, "nothing to draw yet") {
+		t.Errorf("the figure asked for: exit %d, %s", code, stderr)
+	}
+}
