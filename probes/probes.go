@@ -96,6 +96,7 @@ var statistics = map[string]Statistic{
 	"head_entropy_normalised":     headEntropyNormalised,
 	"value_norm_ratio":            valueNormRatio,
 	"value_norm_first":            valueNormFirst,
+	"value_norm_ratio_sink":       valueNormRatioSink,
 	"gate_mean":                   gateMean,
 	"gate_sparsity":               gateSparsity,
 	"matrix_entropy":              matrixEntropy,

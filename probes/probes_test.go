@@ -74,6 +74,7 @@ func TestKnownValues(t *testing.T) {
 		{"head_entropy_normalised", 0, -1, (1 + 1.5*math.Ln2/math.Log(3)) / 2}, {"head_entropy_normalised", 1, -1, 0},
 		{"mixing_score", -1, -1, 2.5 * math.Ln2 / 6}, {"mixing_score_normalised", -1, -1, (1 + 1.5*math.Ln2/math.Log(3)) / 4},
 		{"value_norm_ratio", 0, -1, 1. / 4}, {"value_norm_ratio", 1, -1, 2}, // 1 / mean(5, 3), 10 / mean(5, 5)
+		{"value_norm_ratio_sink", 0, -1, 1. / 4}, {"value_norm_ratio_sink", 1, -1, 2},
 		{"value_norm_first", 0, -1, 1}, {"value_norm_first", 1, -1, 10},
 		{"gate_mean", -1, -1, .5}, {"gate_sparsity", -1, -1, 1. / 6},
 		{"weight_top", -1, 0, 7}, {"weight_top", -1, 1, -6}, {"weight_top", -1, 2, 6}, // of equal sizes the first
@@ -241,6 +242,21 @@ func TestKVBiasColumnIsNotTheFirstToken(t *testing.T) {
 		if !(math.Abs(got-c.want) < 1e-6 || math.IsNaN(got) && math.IsNaN(c.want)) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
+	}
+}
+
+// Two heads share one value head of norms 3, 1, 5: the first looks at position 1 most, 1/mean(3, 5), the second at 0.
+func TestValueNormOfAMovedSink(t *testing.T) {
+	l := &Layer{B: 1, T: 3, D: 2, H: 2, Sites: []Site{
+		{Name: Values, Shape: []int{1, 3, 1, 1}, Data: []float32{3, -1, 5}},
+		{Name: Pattern, Shape: []int{1, 2, 3, 3}, Data: []float32{1, 0, 0, .1, .9, 0, .1, .9, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0}},
+	}}
+	rows := valueNormRatioSink.Compute(l, &l.Sites[0])
+	if len(rows) != 2 || rows[0].Value != .25 || rows[1].Value != 1 {
+		t.Errorf("%v, want 1/4 and 3/3", rows)
+	}
+	if got := sinkPosition.Compute(l, &l.Sites[1]); got[0].Value != 1 || got[1].Value != 0 {
+		t.Errorf("sink positions %v, want 1 and 0", got)
 	}
 }
 

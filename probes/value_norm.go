@@ -19,6 +19,30 @@ var valueNormFirst = Statistic{Formula: "mean over sequences of ||v_0||", Source
 		return l.eachValueHead(at, func(norms []float64) float64 { return norms[0] })
 	}}
 
+// valueNormRatioSink is the same of the token at each head's sink_position, where the sink may have moved:
+// ||v_k|| / mean over i != k of ||v_i||, mean over sequences. A key-value head that several heads share counts for each.
+var valueNormRatioSink = Statistic{Formula: "mean over sequences of ||v_k|| / mean_{i!=k} ||v_i||, k = sink_position", Source: "after 2410.13835", Unit: "ratio", Beyond: true,
+	Needs: []string{Values, Pattern}, Compute: func(l *Layer, at *Site) []Value {
+		pattern, heads, each := l.Site(Pattern), at.Shape[2], at.Shape[3]
+		return l.eachHead(func(h int) float64 {
+			k, _ := largest(l.columns(pattern, h))
+			shared := h * heads / l.H
+			sum := 0.0
+			for b := range l.B {
+				var sink, others float64
+				for t := range l.T {
+					if n := norm(l.token(at, b, t)[shared*each : (shared+1)*each]); t == k {
+						sink = n
+					} else {
+						others += n
+					}
+				}
+				sum += sink / (others / float64(l.T-1))
+			}
+			return sum / float64(l.B)
+		})
+	}}
+
 // eachValueHead is the mean over sequences of a function of a head's value norms by position.
 func (l *Layer) eachValueHead(at *Site, of func(norms []float64) float64) []Value {
 	heads, each := at.Shape[2], at.Shape[3]
