@@ -77,3 +77,29 @@ func TestBadInput(t *testing.T) {
 		t.Errorf("unknown verb: exit %d, %q", code, stderr)
 	}
 }
+
+// Settings come from outcrop.yaml in the current folder, and from no other file that bears the program's name.
+func TestSettingsFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("outcrop", "\x7fELF\x02")
+	if code, _, stderr := outcrop(t.Context(), "doctor"); code != exitDone {
+		t.Errorf("beside a file outcrop: exit %d, %q", code, stderr)
+	}
+	write("outcrop.yaml", "results: elsewhere\n")
+	if code, out, _ := outcrop(t.Context(), "doctor"); code != exitDone || !strings.Contains(out, "elsewhere") {
+		t.Errorf("exit %d, %q lacks the folder of outcrop.yaml", code, out)
+	}
+	if code, out, _ := outcrop(t.Context(), "doctor", "--results", "flagged"); code != exitDone || !strings.Contains(out, "flagged") {
+		t.Errorf("exit %d, %q: a flag comes first", code, out)
+	}
+	write("outcrop.yaml", "reslts: elsewhere\n")
+	if code, _, stderr := outcrop(t.Context(), "doctor"); code != exitInput || !strings.Contains(stderr, `did you mean "results"`) {
+		t.Errorf("a misspelt setting: exit %d, %q", code, stderr)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -46,9 +47,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 // load reads the settings. A wrong one is a fault of the command line that names its place.
 func (s *settings) load(f *pflag.FlagSet, stderr io.Writer) error {
 	v := viper.New()
-	v.SetConfigName("outcrop")
-	v.SetConfigType("yaml")
-	v.AddConfigPath(".")
+	v.SetConfigFile("outcrop.yaml") // by its full name: the program is called outcrop too
 	v.SetEnvPrefix("outcrop")
 	v.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
 	v.AutomaticEnv()
@@ -57,8 +56,7 @@ func (s *settings) load(f *pflag.FlagSet, stderr io.Writer) error {
 			return err
 		}
 	}
-	var missing viper.ConfigFileNotFoundError
-	if err := v.ReadInConfig(); err != nil && !errors.As(err, &missing) {
+	if err := v.ReadInConfig(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return usageError{fmt.Errorf("outcrop.yaml: %w", err)}
 	}
 	for _, key := range v.AllKeys() {
