@@ -39,19 +39,8 @@ type Probed struct {
 // run's id, its status and the rows that are there stay. A run that is not there or not the only one, a site or statistic
 // that is not known, and a run without checkpoints are each an *InputError.
 func Probe(ctx context.Context, o ProbeOptions) (done Probed, err error) {
-	db, err := store.OpenReadOnly(filepath.Join(o.Results, "outcrop.db"))
+	p, run, err := openRun(o.Results, o.Run)
 	if err != nil {
-		return done, err
-	}
-	run, err := runNamed(db, o.Run)
-	if closing := db.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return done, err
-	}
-	p := Planned{ID: run.ID, DataDigest: run.DataDigest, Device: run.Device, Seed: run.Seed, Params: run.Params}
-	if p.Config, err = decodeConfig(run.ID, []byte(`{"config":`+run.Config+`}`)); err != nil {
 		return done, err
 	}
 	if len(o.Sites) > 0 {
@@ -83,6 +72,24 @@ func Probe(ctx context.Context, o ProbeOptions) (done Probed, err error) {
 		err = closing
 	}
 	return Probed{run.ID, steps, merged.Rows, merged.Conflicts, merged.Differences}, err
+}
+
+// openRun finds the run of a results folder whose id begins so, and its configuration.
+func openRun(results, name string) (p Planned, run store.Run, err error) {
+	db, err := store.OpenReadOnly(filepath.Join(results, "outcrop.db"))
+	if err != nil {
+		return p, run, err
+	}
+	run, err = runNamed(db, name)
+	if closing := db.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return p, run, err
+	}
+	p = Planned{ID: run.ID, DataDigest: run.DataDigest, Device: run.Device, Seed: run.Seed, Params: run.Params}
+	p.Config, err = decodeConfig(run.ID, []byte(`{"config":`+run.Config+`}`))
+	return p, run, err
 }
 
 // runNamed finds the run whose id begins so.

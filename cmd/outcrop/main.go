@@ -29,8 +29,8 @@ const (
 
 // commands are the verbs, one file each.
 var commands = []func(*settings) *cobra.Command{
-	runCommand, planCommand, probeCommand, fitCommand, plotCommand, reportCommand, variantsCommand, schemaCommand, doctorCommand,
-	versionCommand, workerCommand,
+	runCommand, planCommand, probeCommand, absorbCommand, fitCommand, plotCommand, reportCommand, variantsCommand, schemaCommand,
+	doctorCommand, versionCommand, workerCommand,
 }
 
 func main() {

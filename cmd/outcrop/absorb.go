@@ -1,0 +1,44 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+func absorbCommand(s *settings) *cobra.Command {
+	o, asJSON := experiments.AbsorbOptions{}, false
+	cmd := &cobra.Command{
+		Use:   "absorb RUN --out FILE",
+		Short: "Fold the projections of embed_proj into embedding and head, and prove the logits unchanged",
+		Long: fmt.Sprintf(`Write the newest sound checkpoint of a run with arch.embed_proj as a model without it, in safetensors: both projections
+are folded into embedding and head, which are two matrices also where they were tied. RUN is a run's id, or the beginning of
+it. The logits of both models are computed on the run's probe batch; where they differ by more than %g of the largest,
+nothing is written.`, trainer.AbsorbBound),
+		Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.Out == "" {
+				return usageError{errors.New("--out: wants the file to write; see outcrop absorb --help")}
+			}
+			o.Results, o.Run = s.Results, args[0]
+			done, err := experiments.Absorb(o)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(done)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%.12s at step %d: %d parameters in %s; the logits differ by %.3g relative, bound %g\n",
+				done.Run, done.Step, done.Params, done.Out, done.Difference, done.Bound)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&o.Out, "out", "", "safetensors file to write")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return cmd
+}

@@ -1,0 +1,56 @@
+package trainer
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// A model whose logits are no numbers proves nothing: it fails, and no file is there. A run without projections is a fault
+// at its key.
+func TestAbsorbWritesNothingUnproved(t *testing.T) {
+	c, dir := small(), t.TempDir()
+	file := filepath.Join(dir, "out.safetensors")
+	var fault *variant.Error
+	if _, err := Absorb(c, Options{Dir: dir}, file); !errors.As(err, &fault) || fault.Key != "arch.embed_proj" {
+		t.Errorf("%v, want a fault at arch.embed_proj", err)
+	}
+	c.Arch.EmbedProj = true
+	c.Train.Steps = 2
+	train, err := newTraining(c, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer train.close()
+	last := train.params[len(train.params)-1].Value
+	train.device.Scale(last, float32(math.NaN()))
+	if err := train.checkpoint(dir, 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Absorb(c, Options{Dir: dir}, file); err == nil || !strings.Contains(err.Error(), "nothing is written") {
+		t.Errorf("%v, want an unproved model", err)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("the file is there")
+	}
+}
+
+func TestDifference(t *testing.T) {
+	b := []float32{1, -4, 2}
+	if got := difference([]float32{1, -4, 2.5}, b); got != 0.125 {
+		t.Errorf("%v, want 0.125", got)
+	}
+	for _, x := range []float64{math.NaN(), math.Inf(1)} {
+		if got := difference([]float32{float32(x), -4, 2}, b); got <= AbsorbBound {
+			t.Errorf("%v: %v", x, got)
+		}
+		if got := difference(b, []float32{float32(x), -4, 2}); got <= AbsorbBound {
+			t.Errorf("%v in the run's: %v", x, got)
+		}
+	}
+}
