@@ -19,6 +19,7 @@ var arrows = map[string][]string{
 	"archs":           {"ops", "compute", "rng", "variant"},
 	"bench/fit":       {"fit", "rng"},
 	"bench/store":     {"store"},
+	"bench/variants":  {"archs", "compute", "optim", "rng", "variant"},
 	"cmd/outcrop":     {"compute", "configs", "experiments", "fit", "plots", "report", "store", "trainer", "variant"},
 	"compute":         {},
 	"configs":         {},
