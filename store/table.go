@@ -1,0 +1,192 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// Kind is the type of a column's values.
+type Kind int
+
+// A value is an int64, a uint64, a float64, a string or a bool.
+const (
+	Integer Kind = iota
+	Unsigned
+	Real // may be missing: nil stands for NaN
+	Text
+	Bool
+)
+
+// Column is one column of a table that leaves the database.
+type Column struct {
+	Name string
+	Kind Kind
+}
+
+// Table is what leaves the database under one name: ids are resolved to the names they stand for, and rows come in
+// the order of their natural key, whatever order they were written in.
+type Table struct {
+	Name    string
+	Columns []Column
+	query   string
+}
+
+// Statistics is the table of measured numbers. An idx, head or layer of -1 does not apply.
+var Statistics = Table{"statistics", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer},
+	{"idx", Integer}, {"step", Integer}, {"value", Real}},
+	// The joins are loops in the order of the key, each over an index: nothing is sorted, however many rows there are.
+	`SELECT r.hash, a.name, b.name, s.layer, s.head, s.idx, s.step, s.value
+	FROM runs r CROSS JOIN names a CROSS JOIN names b CROSS JOIN stats s
+		ON s.run = r.id AND s.site = a.id AND s.statistic = b.id
+	ORDER BY r.hash, a.name, b.name, s.layer, s.head, s.idx, s.step`}
+
+// Tables are all tables that leave the database.
+var Tables = []Table{
+	{"runs", []Column{{"run", Text}, {"config", Text}, {"data_digest", Text}, {"trainer_version", Integer}, {"seed", Unsigned}, {"device", Text},
+		{"precision", Text}, {"slices", Integer}, {"steps", Integer}, {"step", Integer}, {"status", Text}, {"error", Text}, {"params", Integer},
+		{"git_commit", Text}, {"go_version", Text}, {"kernel_path", Text}, {"cpu", Text}},
+		"SELECT " + runColumns + " FROM runs r JOIN provenances p ON p.id = r.provenance ORDER BY r.hash"},
+	{"sweeps", []Column{{"name", Text}, {"source", Text}}, "SELECT name, source FROM sweeps ORDER BY name"},
+	{"arms", []Column{{"sweep", Text}, {"name", Text}, {"differs", Text}, {"position", Integer}},
+		"SELECT sweep, name, differs, position FROM arms ORDER BY sweep, name"},
+	{"members", []Column{{"sweep", Text}, {"arm", Text}, {"seed", Unsigned}, {"run", Text}, {"position", Integer}},
+		"SELECT sweep, arm, seed, run, position FROM members ORDER BY sweep, arm, seed, run"},
+	Statistics,
+	{"fits", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer}, {"idx", Integer}, {"family", Text},
+		{"params", Text}, {"n", Integer}, {"r2", Real}, {"adj_r2", Real}, {"aic", Real}, {"aicc", Real}, {"bic", Real}, {"rmse", Real},
+		{"t_peak", Real}, {"f_peak", Real}, {"regime", Text}, {"message", Text}, {"best", Bool}},
+		`SELECT r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family, t.params, t.n, t.r2, t.adj_r2, t.aic, t.aicc, t.bic, t.rmse,
+			t.t_peak, t.f_peak, t.regime, t.message, t.best
+		FROM fits t JOIN runs r ON r.id = t.run JOIN names a ON a.id = t.site JOIN names b ON b.id = t.statistic
+		ORDER BY r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family`},
+	{"timings", []Column{{"run", Text}, {"name", Text}, {"step", Integer}, {"value", Real}},
+		"SELECT r.hash, t.name, t.step, t.value FROM timings t JOIN runs r ON r.id = t.run ORDER BY r.hash, t.name, t.step"},
+	{"conflicts", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer}, {"idx", Integer},
+		{"step", Integer}, {"kept", Real}, {"other", Real}},
+		`SELECT run, site, statistic, layer, head, idx, step, kept, other FROM conflicts
+		ORDER BY run, site, statistic, layer, head, idx, step, other`},
+	{"differences", []Column{{"run", Text}, {"git_commit", Text}, {"go_version", Text}, {"kernel_path", Text}, {"cpu", Text}, {"differing", Integer}},
+		`SELECT run, git_commit, go_version, kernel_path, cpu, differing FROM differences
+		ORDER BY run, git_commit, go_version, kernel_path, cpu`},
+}
+
+// Scan calls row for every row of a table, with a value a column; the slice is used again for the next row. It holds
+// one row at a time, and sees the table as it was when it began, also while others write.
+func (db *DB) Scan(t Table, row func(values []any) error) error {
+	values, to := make([]any, len(t.Columns)), make([]any, len(t.Columns))
+	for i := range values {
+		to[i] = &values[i]
+	}
+	return db.read("reading table "+t.Name, t.query, nil, func(rows *sql.Rows) error {
+		if err := rows.Scan(to...); err != nil {
+			return err
+		}
+		for i, c := range t.Columns {
+			if values[i] == nil {
+				continue // only a real can be
+			}
+			switch n, _ := values[i].(int64); c.Kind {
+			case Unsigned:
+				values[i] = uint64(n)
+			case Bool:
+				values[i] = n != 0
+			}
+		}
+		return row(values)
+	})
+}
+
+// ErrQuery is wrapped where the text of a query is at fault: it is no SQL, names what is not there, or would write.
+var ErrQuery = errors.New("the query cannot be answered")
+
+// The actions that SQLite asks an authorizer about, as far as a query that reads needs them (sqlite.org/c3ref/c_alter_table.html).
+const (
+	actionPragma    = 19
+	actionRead      = 20
+	actionSelect    = 21
+	actionFunction  = 31
+	actionRecursive = 33
+)
+
+// Query answers one SQL statement that reads: header is called with the columns' names, then row for every row, with
+// an int64, a float64, a string, a []byte or nil a column. The slice is used again for the next row. A statement that
+// would write, here or into another file, is ErrQuery.
+func (db *DB) Query(ctx context.Context, text string, header func(columns []string) error, row func(values []any) error) error {
+	const doing = "querying"
+	conn, err := db.sql.Conn(ctx)
+	if err != nil {
+		return fault(doing, db.path, err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := authorize(conn, readsOnly); err != nil {
+		return fault(doing, db.path, err)
+	}
+	defer func() { _ = authorize(conn, nil) }()
+	rows, err := conn.QueryContext(ctx, text)
+	if err != nil {
+		return fault(doing, db.path, queryFault(err))
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		return fault(doing, db.path, err)
+	}
+	if len(columns) == 0 {
+		return fault(doing, db.path, fmt.Errorf("%w: it is empty; ask SELECT …", ErrQuery))
+	}
+	if err := header(columns); err != nil {
+		return err
+	}
+	values, to := make([]any, len(columns)), make([]any, len(columns))
+	for i := range values {
+		to[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(to...); err != nil {
+			return fault(doing, db.path, err)
+		}
+		if err := row(values); err != nil {
+			return err
+		}
+	}
+	return fault(doing, db.path, queryFault(rows.Err()))
+}
+
+func authorize(conn *sql.Conn, may func(action int, first, second, schema string) int) error {
+	return conn.Raw(func(raw any) error {
+		c, ok := raw.(*sqlite3.SQLiteConn)
+		if !ok {
+			return fmt.Errorf("the driver is %T", raw)
+		}
+		c.RegisterAuthorizer(may)
+		return nil
+	})
+}
+
+// readsOnly allows what a SELECT needs, and the pragmas that describe tables.
+func readsOnly(action int, first, second, _ string) int {
+	switch action {
+	case actionSelect, actionRead, actionFunction, actionRecursive:
+		return sqlite3.SQLITE_OK
+	case actionPragma:
+		switch first {
+		case "table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list":
+			return sqlite3.SQLITE_OK
+		}
+	}
+	return sqlite3.SQLITE_DENY
+}
+
+func queryFault(err error) error {
+	switch {
+	case hasCode(err, sqlite3.ErrAuth):
+		return fmt.Errorf("%w: it does more than read; only SELECT is answered", ErrQuery)
+	case hasCode(err, sqlite3.ErrError):
+		return fmt.Errorf("%w: %w", ErrQuery, err)
+	}
+	return err
+}

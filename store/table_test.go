@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestScanGivesEveryTableItsColumns(t *testing.T) {
+	db := sample(t, filepath.Join(t.TempDir(), "a.db"))
+	for _, table := range Tables {
+		rows, err := db.sql.Query(table.query)
+		must(t, err)
+		columns, err := rows.Columns()
+		must(t, errors.Join(err, rows.Close()))
+		if len(columns) != len(table.Columns) {
+			t.Errorf("%s has %d columns and its query %d", table.Name, len(table.Columns), len(columns))
+		}
+		n := 0
+		must(t, db.Scan(table, func(values []any) error {
+			n++
+			for i, c := range table.Columns {
+				want := []any{int64(0), uint64(0), float64(0), "", false}[c.Kind]
+				if fmt.Sprintf("%T", values[i]) != fmt.Sprintf("%T", want) && (values[i] != nil || c.Kind != Real) {
+					t.Errorf("%s.%s is %T", table.Name, c.Name, values[i])
+				}
+			}
+			return nil
+		}))
+		if n == 0 {
+			t.Errorf("table %s is empty in the sample", table.Name)
+		}
+	}
+}
+
+// sample is a database with a row or more in every table, some of them awkward.
+func sample(t *testing.T, path string) *DB {
+	t.Helper()
+	db := open(t, path)
+	must(t, db.PutSweep(Sweep{Name: "s", Source: "name: s\n", Arms: []Arm{{"a", `{"x":"é"}`, 0}}}, []Member{{"s", "a", math.MaxUint64, "r", 0}}))
+	must(t, db.PutRun(run("r")))
+	must(t, db.PutRows("r", 1, []Row{row("top1", 0, math.Inf(1)), row("top1", 1, math.NaN()), row("höchste 頂", 0, -0.1)}))
+	must(t, db.PutRows("r", 1, []Row{row("top1", 0, 7)}))
+	other := run("r")
+	other.CPU = "another"
+	must(t, db.PutRun(other))
+	must(t, db.PutTiming("r", 1, "seconds", 2))
+	must(t, db.PutFits([]Fit{{Run: "r", Site: "resid_post", Statistic: "top1", Layer: 0, Head: -1, Family: "constant", R2: math.NaN(), Best: true}}))
+	return db
+}
+
+func TestStatisticsLeaveInTheOrderOfTheirKeyWithoutSorting(t *testing.T) {
+	db := sample(t, filepath.Join(t.TempDir(), "a.db"))
+	rows, err := db.sql.Query("EXPLAIN QUERY PLAN " + Statistics.query)
+	must(t, err)
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		must(t, rows.Scan(&id, &parent, &unused, &detail))
+		if strings.Contains(detail, "TEMP") {
+			t.Errorf("the plan has a step %q", detail)
+		}
+	}
+	must(t, rows.Err())
+}
+
+func TestQueryReadsOnly(t *testing.T) {
+	dir := t.TempDir()
+	db := sample(t, filepath.Join(dir, "a.db"))
+	ask := func(text string) (columns []string, all [][]any, err error) {
+		err = db.Query(context.Background(), text, func(c []string) error { columns = c; return nil }, func(v []any) error {
+			all = append(all, slices.Clone(v))
+			return nil
+		})
+		return columns, all, err
+	}
+	columns, all, err := ask("WITH n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 3) SELECT i, run, value FROM n JOIN statistics ON layer = 0 ORDER BY statistic, i")
+	must(t, err)
+	if !slices.Equal(columns, []string{"i", "run", "value"}) || len(all) != 6 || all[0][0] != int64(1) || all[0][1] != "r" || all[3][2] != math.Inf(1) {
+		t.Errorf("%v %v", columns, all)
+	}
+	target := filepath.Join(dir, "new.db")
+	for _, text := range []string{
+		"DELETE FROM stats", "SELECT 1; DELETE FROM stats", "DROP TABLE stats", "CREATE TEMP TABLE x (y)", "PRAGMA user_version = 9", "PRAGMA query_only = off",
+		"VACUUM", "VACUUM INTO '" + target + "'", "ATTACH '" + target + "' AS x", "UPDATE runs SET step = 0", "BEGIN", "SELEC 1", "SELECT nothing FROM runs", "",
+	} {
+		if _, _, err := ask(text); !errors.Is(err, ErrQuery) {
+			t.Errorf("%q gave %v", text, err)
+		}
+	}
+	if _, err := os.Stat(target); err == nil {
+		t.Error("a query wrote a file")
+	}
+	must(t, db.Check())
+	must(t, db.PutRun(run("s"))) // the handle writes again
+	if _, _, err := ask("SELECT count(*) FROM stats"); err != nil {
+		t.Error(err)
+	}
+}
