@@ -33,28 +33,36 @@ type Table struct {
 	Name    string
 	Columns []Column
 	query   string
+	args    []any
 }
 
 // Statistics is the table of measured numbers. An idx, head or layer of -1 does not apply.
-var Statistics = Table{"statistics", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer},
-	{"idx", Integer}, {"step", Integer}, {"value", Real}},
-	// The joins are loops in the order of the key, each over an index: nothing is sorted, however many rows there are.
-	`SELECT r.hash, a.name, b.name, s.layer, s.head, s.idx, s.step, s.value
-	FROM runs r CROSS JOIN names a CROSS JOIN names b CROSS JOIN stats s
-		ON s.run = r.id AND s.site = a.id AND s.statistic = b.id
-	ORDER BY r.hash, a.name, b.name, s.layer, s.head, s.idx, s.step`}
+var Statistics = statistics("")
+
+// StatisticsOf is the table of what one run measured.
+func StatisticsOf(run string) Table { return statistics("WHERE r.hash = ?", run) }
+
+func statistics(where string, args ...any) Table {
+	return Table{"statistics", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer},
+		{"idx", Integer}, {"step", Integer}, {"value", Real}},
+		// The joins are loops in the order of the key, each over an index: nothing is sorted, however many rows there are.
+		`SELECT r.hash, a.name, b.name, s.layer, s.head, s.idx, s.step, s.value
+		FROM runs r CROSS JOIN names a CROSS JOIN names b CROSS JOIN stats s
+			ON s.run = r.id AND s.site = a.id AND s.statistic = b.id ` + where + `
+		ORDER BY r.hash, a.name, b.name, s.layer, s.head, s.idx, s.step`, args}
+}
 
 // Tables are all tables that leave the database.
 var Tables = []Table{
 	{"runs", []Column{{"run", Text}, {"config", Text}, {"data_digest", Text}, {"trainer_version", Integer}, {"seed", Unsigned}, {"device", Text},
 		{"precision", Text}, {"slices", Integer}, {"steps", Integer}, {"step", Integer}, {"status", Text}, {"error", Text}, {"params", Integer},
 		{"git_commit", Text}, {"go_version", Text}, {"kernel_path", Text}, {"cpu", Text}},
-		"SELECT " + runColumns + " FROM runs r JOIN provenances p ON p.id = r.provenance ORDER BY r.hash"},
-	{"sweeps", []Column{{"name", Text}, {"source", Text}}, "SELECT name, source FROM sweeps ORDER BY name"},
+		"SELECT " + runColumns + " FROM runs r JOIN provenances p ON p.id = r.provenance ORDER BY r.hash", nil},
+	{"sweeps", []Column{{"name", Text}, {"source", Text}}, "SELECT name, source FROM sweeps ORDER BY name", nil},
 	{"arms", []Column{{"sweep", Text}, {"name", Text}, {"differs", Text}, {"position", Integer}},
-		"SELECT sweep, name, differs, position FROM arms ORDER BY sweep, name"},
+		"SELECT sweep, name, differs, position FROM arms ORDER BY sweep, name", nil},
 	{"members", []Column{{"sweep", Text}, {"arm", Text}, {"seed", Unsigned}, {"run", Text}, {"position", Integer}},
-		"SELECT sweep, arm, seed, run, position FROM members ORDER BY sweep, arm, seed, run"},
+		"SELECT sweep, arm, seed, run, position FROM members ORDER BY sweep, arm, seed, run", nil},
 	Statistics,
 	{"fits", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer}, {"idx", Integer}, {"family", Text},
 		{"params", Text}, {"n", Integer}, {"r2", Real}, {"adj_r2", Real}, {"aic", Real}, {"aicc", Real}, {"bic", Real}, {"rmse", Real},
@@ -62,16 +70,16 @@ var Tables = []Table{
 		`SELECT r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family, t.params, t.n, t.r2, t.adj_r2, t.aic, t.aicc, t.bic, t.rmse,
 			t.t_peak, t.f_peak, t.regime, t.message, t.best
 		FROM fits t JOIN runs r ON r.id = t.run JOIN names a ON a.id = t.site JOIN names b ON b.id = t.statistic
-		ORDER BY r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family`},
+		ORDER BY r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family`, nil},
 	{"timings", []Column{{"run", Text}, {"name", Text}, {"step", Integer}, {"value", Real}},
-		"SELECT r.hash, t.name, t.step, t.value FROM timings t JOIN runs r ON r.id = t.run ORDER BY r.hash, t.name, t.step"},
+		"SELECT r.hash, t.name, t.step, t.value FROM timings t JOIN runs r ON r.id = t.run ORDER BY r.hash, t.name, t.step", nil},
 	{"conflicts", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer}, {"idx", Integer},
 		{"step", Integer}, {"kept", Real}, {"other", Real}},
 		`SELECT run, site, statistic, layer, head, idx, step, kept, other FROM conflicts
-		ORDER BY run, site, statistic, layer, head, idx, step, other`},
+		ORDER BY run, site, statistic, layer, head, idx, step, other`, nil},
 	{"differences", []Column{{"run", Text}, {"git_commit", Text}, {"go_version", Text}, {"kernel_path", Text}, {"cpu", Text}, {"differing", Integer}},
 		`SELECT run, git_commit, go_version, kernel_path, cpu, differing FROM differences
-		ORDER BY run, git_commit, go_version, kernel_path, cpu`},
+		ORDER BY run, git_commit, go_version, kernel_path, cpu`, nil},
 }
 
 // Scan calls row for every row of a table, with a value a column; the slice is used again for the next row. It holds
@@ -81,7 +89,7 @@ func (db *DB) Scan(t Table, row func(values []any) error) error {
 	for i := range values {
 		to[i] = &values[i]
 	}
-	return db.read("reading table "+t.Name, t.query, nil, func(rows *sql.Rows) error {
+	return db.read("reading table "+t.Name, t.query, t.args, func(rows *sql.Rows) error {
 		if err := rows.Scan(to...); err != nil {
 			return err
 		}

@@ -1,0 +1,32 @@
+package export
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A full disk is a small file system in memory; to mount it takes the superuser.
+func TestFullDiskLeavesNothing(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("mounting a tmpfs takes the superuser")
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("no tmpfs can be mounted here: %v", err)
+	}
+	defer func() { _ = syscall.Unmount(dir, 0) }()
+	db := sample(t)
+	for _, format := range []string{"csv", "jsonl", "tensorboard"} { // Parquet packs the sample into less than that
+		_, err := Write(db, format, filepath.Join(dir, "out"))
+		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "disk is full") {
+			t.Errorf("%s: a full disk gave %v", format, err)
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+			t.Errorf("%s: %v was left, %v", format, entries, err)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package export
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"io"
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// eventFile is the name of a run's event file within its folder: TensorBoard looks for "tfevents". It is the same at
+// each export, so that a later one takes the place of an earlier.
+const eventFile = "events.out.tfevents.0.outcrop"
+
+// writeEvents writes the measured numbers as TensorBoard's scalars, in float64, with the training step as the step.
+// A tag is site/statistic/layer/head/idx: what does not apply is left out at the end, and "-" before what does. The
+// wall time is 0: a result does not depend on the clock.
+func writeEvents(db *store.DB, s *stage) error {
+	runs, err := db.Runs()
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		err := s.write(filepath.Join(run.ID, eventFile), func(w io.Writer) error {
+			e := events{to: w}
+			if err := e.version(); err != nil {
+				return err
+			}
+			return db.Scan(store.StatisticsOf(run.ID), e.row)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(runs) == 0 {
+		return errors.New("the database holds no run")
+	}
+	return nil
+}
+
+// events writes records of tensorflow.Event (tensorboard/compat/proto: event, summary and tensor .proto).
+type events struct {
+	to   io.Writer
+	last string // tag of the row before
+}
+
+// version writes the record that opens a file.
+func (e *events) version() error {
+	event := protowire.AppendTag(nil, 1, protowire.Fixed64Type) // Event.wall_time
+	event = protowire.AppendFixed64(event, 0)
+	event = protowire.AppendTag(event, 3, protowire.BytesType) // Event.file_version
+	event = protowire.AppendString(event, "brain.Event:2")
+	return e.record(event)
+}
+
+// row writes a row of the table of statistics.
+func (e *events) row(values []any) error {
+	name, step, x := tag(values), values[6].(int64), math.NaN()
+	if v, ok := values[7].(float64); ok {
+		x = v
+	}
+	packed := protowire.AppendFixed64(nil, math.Float64bits(x))
+	tensor := protowire.AppendTag(nil, 1, protowire.VarintType) // TensorProto.dtype
+	tensor = protowire.AppendVarint(tensor, 2)                  // DT_DOUBLE
+	tensor = message(tensor, 2, nil)                            // TensorProto.tensor_shape: a scalar
+	tensor = message(tensor, 6, packed)                         // TensorProto.double_val
+	value := message(nil, 1, []byte(name))                      // Summary.Value.tag
+	value = message(value, 8, tensor)                           // Summary.Value.tensor
+	if name != e.last {
+		// A tag's first value says whose it is: Summary.Value.metadata of SummaryMetadata.plugin_data.plugin_name and
+		// SummaryMetadata.data_class = DATA_CLASS_SCALAR.
+		metadata := message(nil, 1, message(nil, 1, []byte("scalars")))
+		metadata = protowire.AppendTag(metadata, 4, protowire.VarintType)
+		metadata = protowire.AppendVarint(metadata, 1)
+		value = message(value, 9, metadata)
+		e.last = name
+	}
+	event := protowire.AppendTag(nil, 1, protowire.Fixed64Type) // Event.wall_time
+	event = protowire.AppendFixed64(event, 0)
+	event = protowire.AppendTag(event, 2, protowire.VarintType) // Event.step
+	event = protowire.AppendVarint(event, uint64(step))
+	event = message(event, 5, message(nil, 1, value)) // Event.summary, Summary.value
+	return e.record(event)
+}
+
+// tag names the series of a row.
+func tag(values []any) string {
+	parts := []string{values[1].(string), values[2].(string)}
+	for _, n := range values[3:6] {
+		text := "-"
+		if n := n.(int64); n >= 0 {
+			text = strconv.FormatInt(n, 10)
+		}
+		parts = append(parts, text)
+	}
+	for parts[len(parts)-1] == "-" && len(parts) > 2 {
+		parts = parts[:len(parts)-1]
+	}
+	return strings.Join(parts, "/")
+}
+
+func message(b []byte, field protowire.Number, content []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), content)
+}
+
+// record frames a message as a TFRecord: its length, the length's checksum, the message, its checksum.
+func (e *events) record(event []byte) error {
+	frame := binary.LittleEndian.AppendUint64(nil, uint64(len(event)))
+	frame = binary.LittleEndian.AppendUint32(frame, masked(frame))
+	frame = append(frame, event...)
+	frame = binary.LittleEndian.AppendUint32(frame, masked(event))
+	_, err := e.to.Write(frame)
+	return err
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// masked is a CRC-32C rotated right by 15 bits, plus a constant (tensorflow/core/lib/hash/crc32c.h).
+func masked(b []byte) uint32 {
+	crc := crc32.Checksum(b, castagnoli)
+	return (crc>>15 | crc<<17) + 0xa282ead8
+}
