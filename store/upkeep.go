@@ -1,0 +1,152 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// invariants are what the schema alone does not hold to: each query finds the rows that break one, as text.
+var invariants = []struct{ what, query string }{
+	{"a measured row is of no run", `SELECT 'run number ' || run FROM (SELECT DISTINCT run FROM stats) WHERE run NOT IN (SELECT id FROM runs)`},
+	{"a measured row has a site or a statistic without a name", `SELECT 'name number ' || site FROM
+		(SELECT DISTINCT site FROM stats UNION SELECT DISTINCT statistic FROM stats) WHERE site NOT IN (SELECT id FROM names)`},
+	{"a run has no id, or its configuration is not JSON", `SELECT hash FROM runs WHERE hash = '' OR NOT json_valid(config)`},
+	{"a run is past its last step", `SELECT hash || ' at step ' || step || ' of ' || steps FROM runs WHERE step > steps OR step < 0`},
+	{"a run's first provenance is not among its provenances", `SELECT hash FROM runs r WHERE NOT EXISTS
+		(SELECT 1 FROM run_provenances q WHERE q.run = r.id AND q.provenance = r.provenance)`},
+	{"a layer, head or idx is below -1, or a step below 0", `SELECT r.hash || ' at step ' || s.step FROM stats s JOIN runs r ON r.id = s.run
+		WHERE s.layer < -1 OR s.head < -1 OR s.idx < -1 OR s.step < 0`},
+	{"a disagreement agrees with the value that stayed", `SELECT r.hash || ' at step ' || d.step FROM disagreements d JOIN runs r ON r.id = d.run
+		JOIN stats s USING (run, site, statistic, layer, head, idx, step) WHERE s.value IS d.value`},
+	{"a fit's parameters are not JSON", `SELECT r.hash || ' ' || f.family FROM fits f JOIN runs r ON r.id = f.run WHERE NOT json_valid(f.params)`},
+	{"a series has more than one best fit, or none", `SELECT r.hash || ' ' || a.name || '/' || b.name || ' of layer ' || f.layer FROM fits f
+		JOIN runs r ON r.id = f.run JOIN names a ON a.id = f.site JOIN names b ON b.id = f.statistic
+		GROUP BY f.run, f.site, f.statistic, f.layer, f.head, f.idx HAVING sum(f.best) <> 1`},
+}
+
+// faultsShown is how many faults of one kind Faults names.
+const faultsShown = 5
+
+// Faults reads the whole database and lists what is wrong with it: damaged pages, rows that refer to none, natural
+// keys out of their range. Of each kind it names the first few. A sound database has none.
+func (db *DB) Faults() (faults []string, err error) {
+	add := func(what, query string) error {
+		n := 0
+		err := db.read("checking", query, nil, func(rows *sql.Rows) error {
+			var where string
+			if err := rows.Scan(&where); err != nil {
+				return err
+			}
+			if n++; n <= faultsShown {
+				faults = append(faults, what+": "+where)
+			}
+			return nil
+		})
+		if n > faultsShown {
+			faults = append(faults, fmt.Sprintf("%s: %d more", what, n-faultsShown))
+		}
+		return err
+	}
+	if err := add("damaged", "SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'"); err != nil || len(faults) > 0 {
+		return faults, err // what lies in damaged pages says nothing
+	}
+	if err := add("a row refers to none", `SELECT "table" || ' to ' || parent FROM pragma_foreign_key_check`); err != nil {
+		return faults, err
+	}
+	for _, i := range invariants {
+		if err := add(i.what, i.query); err != nil {
+			return faults, err
+		}
+	}
+	return faults, nil
+}
+
+// Vacuum rewrites the file without its free pages. It needs as much free space again as the database takes.
+func (db *DB) Vacuum() error {
+	if _, err := db.sql.Exec("VACUUM"); err != nil {
+		return fault("vacuuming", db.path, err)
+	}
+	_, err := db.sql.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	return fault("vacuuming", db.path, err)
+}
+
+// backupPages is how many pages of 4 KiB a backup copies at once; between, others may write.
+const backupPages = 4096
+
+// Backup copies the database as it is at one moment into another file, also while others write. The copy appears by
+// rename, whole; a file that is there is not overwritten: that is fs.ErrExist.
+func (db *DB) Backup(ctx context.Context, path string) error {
+	doing := "backing up into " + path
+	if _, err := os.Lstat(path); err == nil {
+		return fault(doing, db.path, fmt.Errorf("%w; name another file", fs.ErrExist))
+	}
+	hidden, err := os.MkdirTemp(filepath.Dir(path), ".backup-")
+	if err != nil {
+		return fault(doing, db.path, err)
+	}
+	defer func() { _ = os.RemoveAll(hidden) }()
+	whole := filepath.Join(hidden, "copy.db")
+	if err := db.copyInto(ctx, whole); err != nil {
+		return fault(doing, db.path, err)
+	}
+	if err := os.Link(whole, path); err != nil { // unlike Rename, it overwrites nothing
+		return fault(doing, db.path, err)
+	}
+	return nil
+}
+
+// copyInto copies every page through SQLite's online backup (sqlite.org/backup.html).
+func (db *DB) copyInto(ctx context.Context, path string) (err error) {
+	to, err := connect(path, "mode=rwc")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := to.sql.Close(); err == nil {
+			err = closing
+		}
+	}()
+	return driverOf(ctx, db.sql, func(from *sqlite3.SQLiteConn) error {
+		return driverOf(ctx, to.sql, func(to *sqlite3.SQLiteConn) error {
+			backup, err := to.Backup("main", from, "main")
+			if err != nil {
+				return err
+			}
+			for {
+				done, err := backup.Step(backupPages)
+				if err == nil && !done {
+					err = ctx.Err()
+				}
+				if err != nil {
+					_ = backup.Finish()
+					return err
+				}
+				if done {
+					return backup.Finish()
+				}
+			}
+		})
+	})
+}
+
+// driverOf does work with the driver's own connection.
+func driverOf(ctx context.Context, pool *sql.DB, work func(c *sqlite3.SQLiteConn) error) error {
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	return conn.Raw(func(raw any) error {
+		c, ok := raw.(*sqlite3.SQLiteConn)
+		if !ok {
+			return fmt.Errorf("the driver is %T", raw)
+		}
+		return work(c)
+	})
+}
