@@ -30,6 +30,7 @@ const (
 // commands are the verbs, one file each.
 var commands = []func(*settings) *cobra.Command{
 	runCommand, planCommand, probeCommand, absorbCommand, fitCommand, plotCommand, reportCommand, variantsCommand, schemaCommand,
+	queryCommand, exportCommand, dbCommand,
 	doctorCommand, versionCommand, workerCommand,
 }
 

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+func dbCommand(s *settings) *cobra.Command {
+	cmd := &cobra.Command{Use: "db", Short: "Look after the database", Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.AddCommand(dbCheck(s), dbVacuum(s), dbBackup(s))
+	return cmd
+}
+
+// checked is what db check prints.
+type checked struct {
+	Database string   `json:"database"`
+	Sound    bool     `json:"sound"`
+	Faults   []string `json:"faults"`
+}
+
+func dbCheck(s *settings) *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{Use: "check", Short: "Read the whole database and say what is wrong with it", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+		return s.reading(func(db *store.DB) error {
+			faults, err := db.Faults()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = json.NewEncoder(cmd.OutOrStdout()).Encode(checked{db.Path(), len(faults) == 0, append([]string{}, faults...)})
+			} else if len(faults) == 0 {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: sound\n", db.Path())
+			}
+			for _, fault := range faults {
+				if !asJSON && err == nil {
+					_, err = fmt.Fprintln(cmd.OutOrStdout(), fault)
+				}
+			}
+			if err == nil && len(faults) > 0 {
+				err = fmt.Errorf("%s is not sound; keep a copy, move it away and run the sweep again: its runs' own databases are merged anew", db.Path())
+			}
+			return err
+		})
+	}}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return cmd
+}
+
+func dbVacuum(s *settings) *cobra.Command {
+	return &cobra.Command{Use: "vacuum", Short: "Rewrite the database without free space", Args: arguments(cobra.NoArgs), RunE: func(*cobra.Command, []string) (err error) {
+		if err := s.reading(func(*store.DB) error { return nil }); err != nil {
+			return err // Open would make a database that is missing
+		}
+		db, err := store.Open(s.database())
+		if err != nil {
+			return err
+		}
+		err = db.Vacuum()
+		if closing := db.Close(); err == nil {
+			err = closing
+		}
+		return err
+	}}
+}
+
+func dbBackup(s *settings) *cobra.Command {
+	return &cobra.Command{Use: "backup FILE", Short: "Copy the database into a file, also while a sweep writes", Args: arguments(cobra.ExactArgs(1)), RunE: func(cmd *cobra.Command, args []string) error {
+		return s.reading(func(db *store.DB) error {
+			err := db.Backup(cmd.Context(), args[0])
+			if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+				return usageError{err}
+			}
+			return err
+		})
+	}}
+}
+
+// reading opens the database for reading; one that is missing is a fault of the command line.
+func (s *settings) reading(work func(db *store.DB) error) (err error) {
+	db, err := store.OpenReadOnly(s.database())
+	if errors.Is(err, fs.ErrNotExist) {
+		return usageError{err}
+	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := db.Close(); err == nil {
+			err = closing
+		}
+	}()
+	return work(db)
+}

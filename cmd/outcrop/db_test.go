@@ -1,0 +1,115 @@
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// resultsOf is a results folder whose database holds one run.
+func resultsOf(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	db, err := store.Open(filepath.Join(dir, "outcrop.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := store.Row{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1}
+	rising := row
+	rising.Value = math.Inf(1)
+	row.Value = math.NaN()
+	for _, err := range []error{
+		db.PutRun(store.Run{ID: "r", Config: "{}", Steps: 2}), db.PutRows("r", 1, []store.Row{row}), db.PutRows("r", 2, []store.Row{rising}), db.Close(),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestQueryPrints(t *testing.T) {
+	results := resultsOf(t)
+	text := "SELECT run, step, value FROM statistics ORDER BY step"
+	for format, want := range map[string]string{
+		"":       "run  step  value\nr    1     \nr    2     inf\n",
+		"--csv":  "run,step,value\nr,1,\nr,2,inf\n",
+		"--json": "[{\"run\":\"r\",\"step\":1,\"value\":null},\n {\"run\":\"r\",\"step\":2,\"value\":\"Infinity\"}]\n",
+	} {
+		args := []string{"query", text, "--results", results}
+		if format != "" {
+			args = append(args, format)
+		}
+		if code, out, stderr := outcrop(t.Context(), args...); code != exitDone || out != want {
+			t.Errorf("%q: exit %d, %q %s, want %q", format, code, out, stderr, want)
+		}
+	}
+	if code, out, _ := outcrop(t.Context(), "query", "SELECT 1 WHERE 0", "--json", "--results", results); code != exitDone || out != "[]\n" {
+		t.Errorf("no rows: exit %d, %q", code, out)
+	}
+}
+
+func TestDatabaseVerbs(t *testing.T) {
+	results := resultsOf(t)
+	if code, out, stderr := outcrop(t.Context(), "db", "check", "--results", results); code != exitDone || !strings.HasSuffix(out, "outcrop.db: sound\n") {
+		t.Errorf("check: exit %d, %q %s", code, out, stderr)
+	}
+	if code, _, stderr := outcrop(t.Context(), "db", "vacuum", "--results", results); code != exitDone {
+		t.Errorf("vacuum: exit %d, %s", code, stderr)
+	}
+	copied := filepath.Join(t.TempDir(), "outcrop.db")
+	if code, _, stderr := outcrop(t.Context(), "db", "backup", copied, "--results", results); code != exitDone {
+		t.Errorf("backup: exit %d, %s", code, stderr)
+	}
+	if code, _, stderr := outcrop(t.Context(), "db", "check", "--results", filepath.Dir(copied)); code != exitDone {
+		t.Errorf("check of the copy: exit %d, %s", code, stderr)
+	}
+	db, err := store.Open(filepath.Join(results, "outcrop.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.SetStatus("r", "done", 9, ""); err != nil { // of 2 steps
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	code, out, stderr := outcrop(t.Context(), "db", "check", "--json", "--results", results)
+	var got checked
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != exitFailed || got.Sound || len(got.Faults) != 1 || !strings.Contains(got.Faults[0], "step 9 of 2") {
+		t.Errorf("check of a broken one: exit %d, %q %s %v", code, out, stderr, err)
+	}
+}
+
+func TestDatabaseVerbsRefuse(t *testing.T) {
+	results, empty, out := resultsOf(t), t.TempDir(), filepath.Join(t.TempDir(), "out")
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"no results there yet", []string{"db", "check", "--results", empty}},
+		{"no results there yet", []string{"db", "vacuum", "--results", empty}},
+		{"no results there yet", []string{"export", "--format", "csv", "--out", out, "--results", empty}},
+		{"no results there yet", []string{"query", "SELECT 1", "--results", empty}},
+		{"only SELECT is answered", []string{"query", "DELETE FROM stats", "--results", results}},
+		{"no such table: stat", []string{"query", "SELECT * FROM stat", "--results", results}},
+		{`did you mean "parquet"? (csv, jsonl, parquet, tensorboard)`, []string{"export", "--format", "parquett", "--out", out, "--results", results}},
+		{"wants --format (csv, jsonl, parquet, tensorboard) and --out", []string{"export", "--results", results}},
+		{"name another file", []string{"db", "backup", filepath.Join(results, "outcrop.db"), "--results", results}},
+		{"exclude each other", []string{"query", "SELECT 1", "--json", "--csv", "--results", results}},
+	} {
+		if code, stdout, stderr := outcrop(t.Context(), c.args...); code != exitInput || !strings.Contains(stderr, c.want) || stdout != "" {
+			t.Errorf("%v: exit %d, %q %q, want 2 and %q", c.args, code, stdout, stderr, c.want)
+		}
+	}
+	for _, path := range []string{out, filepath.Join(empty, "outcrop.db")} {
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s was written", path)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// printer prints a query's answer, row by row.
+type printer struct {
+	header func(columns []string) error
+	row    func(values []any) error
+	close  func() error
+}
+
+func queryCommand(s *settings) *cobra.Command {
+	asJSON, asCSV := false, false
+	cmd := &cobra.Command{Use: "query SQL", Short: "Answer a SELECT from the database; nothing is written", Args: arguments(cobra.ExactArgs(1)),
+		Example: `  outcrop query "SELECT run, step, value FROM statistics WHERE statistic = 'loss'"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if asJSON && asCSV {
+				return usageError{errors.New("--json and --csv exclude each other: name one")}
+			}
+			p := tablePrinter(cmd.OutOrStdout())
+			if asJSON {
+				p = jsonPrinter(cmd.OutOrStdout())
+			} else if asCSV {
+				p = csvPrinter(cmd.OutOrStdout())
+			}
+			return s.reading(func(db *store.DB) error {
+				if err := db.Query(cmd.Context(), args[0], p.header, p.row); err != nil {
+					if errors.Is(err, store.ErrQuery) {
+						return usageError{err}
+					}
+					return err
+				}
+				return p.close()
+			})
+		}}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document, a list of objects")
+	cmd.Flags().BoolVar(&asCSV, "csv", false, "print CSV")
+	return cmd
+}
+
+// field is a value as text; what is missing is empty.
+func field(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case float64:
+		switch {
+		case math.IsInf(v, 1):
+			return "inf"
+		case math.IsInf(v, -1):
+			return "-inf"
+		}
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	case []byte:
+		return hex.EncodeToString(v)
+	}
+	return fmt.Sprint(value)
+}
+
+func tablePrinter(out io.Writer) printer {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	line := func(n int, text func(i int) string) error {
+		for i := range n {
+			end := "\t"
+			if i == n-1 {
+				end = "\n"
+			}
+			if _, err := fmt.Fprint(w, text(i), end); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return printer{
+		header: func(columns []string) error { return line(len(columns), func(i int) string { return columns[i] }) },
+		row:    func(values []any) error { return line(len(values), func(i int) string { return field(values[i]) }) },
+		close:  w.Flush,
+	}
+}
+
+func csvPrinter(out io.Writer) printer {
+	w := csv.NewWriter(out)
+	return printer{
+		header: w.Write,
+		row: func(values []any) error {
+			record := make([]string, len(values))
+			for i, v := range values {
+				record[i] = field(v)
+			}
+			return w.Write(record)
+		},
+		close: func() error { w.Flush(); return w.Error() },
+	}
+}
+
+// jsonPrinter prints objects whose keys stand in the order of the columns. JSON has no infinities: they are the
+// strings "Infinity" and "-Infinity", as in an export.
+func jsonPrinter(out io.Writer) printer {
+	var keys [][]byte
+	opening := "["
+	return printer{
+		header: func(columns []string) error {
+			for _, c := range columns {
+				key, err := json.Marshal(c)
+				if err != nil {
+					return err
+				}
+				keys = append(keys, key)
+			}
+			return nil
+		},
+		row: func(values []any) error {
+			line := []byte(opening + "{")
+			opening = ",\n "
+			for i, v := range values {
+				if i > 0 {
+					line = append(line, ',')
+				}
+				switch x := v.(type) {
+				case float64:
+					if math.IsInf(x, 0) {
+						v = map[bool]string{true: "Infinity", false: "-Infinity"}[x > 0]
+					}
+				case []byte:
+					v = hex.EncodeToString(x)
+				}
+				text, err := json.Marshal(v)
+				if err != nil {
+					return err
+				}
+				line = append(append(append(line, keys[i]...), ':'), text...)
+			}
+			_, err := out.Write(append(line, '}'))
+			return err
+		},
+		close: func() error {
+			if opening == "[" {
+				_, err := fmt.Fprintln(out, "[]")
+				return err
+			}
+			_, err := fmt.Fprintln(out, "]")
+			return err
+		},
+	}
+}
