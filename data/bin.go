@@ -12,10 +12,11 @@ import (
 
 // Bin is token shards of uint16, a file or a glob: nanoGPT's, which have no header, or llm.c's, which start with 256
 // int32 (magic 20240520, version 1, number of tokens). The magic and the file's size tell them apart. The last tenth is
-// held out. No BOS is added.
+// held out.
 type Bin struct {
 	Path  string `json:"path" doc:"file or glob of token shards"`
-	Vocab int    `json:"vocab" doc:"number of tokens; 0 takes the largest token there is and one"`
+	Vocab int    `json:"vocab" doc:"number of tokens, without a BOS; 0 takes the largest token there is and one"`
+	BOS   bool   `json:"bos" doc:"lead each sequence with a token of its own, the one after the last"`
 }
 
 const (
@@ -47,7 +48,7 @@ func (s *Bin) Digest() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return digestOf("bin", paths)
+	return digestOf(kindOf("bin", s.BOS, false), paths)
 }
 
 // Open implements Settings.
@@ -60,7 +61,7 @@ func (s *Bin) Open(context int) (Source, error) {
 	if s.Vocab > 0 && s.Vocab < vocab {
 		return nil, fmt.Errorf("data: %s holds token %d, but data.vocab is %d", strings.Join(paths, " "), vocab-1, s.Vocab)
 	}
-	return newWindows(tokens, max(vocab, s.Vocab), -1, context, strings.Join(paths, " "))
+	return newWindows(tokens, max(vocab, s.Vocab), s.BOS, context, strings.Join(paths, " "))
 }
 
 func (s *Bin) read() (paths []string, tokens []uint16, err error) {

@@ -37,7 +37,7 @@ func settings(t *testing.T) map[string]Settings {
 	for i := range raw {
 		raw[i] = byte(i * 7 % 251)
 	}
-	return map[string]Settings{"backcopy": sources["backcopy"].New(), "text": &Text{Path: write(t, raw)}, "bin": &Bin{Path: write(t, raw)}}
+	return map[string]Settings{"backcopy": sources["backcopy"].New(), "text": &Text{Path: write(t, raw), BOS: true}, "bin": &Bin{Path: write(t, raw)}}
 }
 
 // Every source: a batch is a pure function of seed and step, targets follow tokens, held-out sequences do not depend on
@@ -185,8 +185,46 @@ func TestHeldOutNeverOverlaps(t *testing.T) {
 	}
 }
 
+// With and without a BOS a sequence is the same window; the BOS is a token of its own that only leads.
+func TestBOSOrNone(t *testing.T) {
+	raw := make([]byte, 4000)
+	for i := range raw {
+		raw[i] = byte(i * 7 % 200)
+	}
+	path := write(t, raw)
+	for name, c := range map[string]struct{ with, no Settings }{
+		"text": {&Text{Path: path, BOS: true}, &Text{Path: path}},
+		"bin":  {&Bin{Path: path, BOS: true}, &Bin{Path: path}},
+	} {
+		const context = 16
+		with, no := open(t, c.with, context), open(t, c.no, context)
+		if with.Vocab() != no.Vocab()+1 {
+			t.Errorf("%s: %d tokens with a BOS, %d without", name, with.Vocab(), no.Vocab())
+		}
+		var a, b Batch
+		with.Batch(&a, 3, 5, 8)
+		no.Batch(&b, 3, 5, 8)
+		for i, token := range a.Tokens {
+			first := i%context == 0
+			if bos := token == int32(no.Vocab()); bos != first || (a.Class[i] == BOS) != first || b.Class[i] != Ordinary {
+				t.Fatalf("%s: position %d holds %d, %d", name, i%context, token, b.Tokens[i])
+			}
+			if a.Targets[i] != b.Tokens[i] || !first && token != b.Tokens[i-1] {
+				t.Fatalf("%s: position %d holds %d, then %d, of another window", name, i%context, token, a.Targets[i])
+			}
+		}
+		x, err := c.with.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if y, err := c.no.Digest(); err != nil || x == y {
+			t.Errorf("%s: the digest does not tell whether there is a BOS, %v", name, err)
+		}
+	}
+}
+
 func TestOpticksFromTheGoDistribution(t *testing.T) {
-	source := open(t, &Text{}, 64)
+	source := open(t, sources["text"].New(), 64)
 	if source.Vocab() != 257 {
 		t.Errorf("vocab %d, want 256 bytes and BOS", source.Vocab())
 	}

@@ -18,8 +18,10 @@ var sources = variant.Registry[Settings]{
 		Formula: "x_0 = BOS; after a trigger x_{t+1} = x_{t-1}, else x_{t+1} ~ P(.|x_t)",
 		Source:  "2410.13835",
 	},
-	"bin":  {New: func() Settings { return &Bin{} }, Formula: "windows of uint16 token shards", Source: "the formats of nanoGPT and llm.c"},
-	"text": {New: func() Settings { return &Text{} }, Formula: "BOS, then a window of a file's bytes", Source: "the usual"},
+	"bin": {New: func() Settings { return &Bin{} },
+		Formula: "windows of uint16 token shards, with bos a BOS before each", Source: "the formats of nanoGPT and llm.c"},
+	"text": {New: func() Settings { return &Text{BOS: true} },
+		Formula: "BOS, unless bos is false, then a window of a file's bytes", Source: "the usual"},
 }
 
 // Default is the bigram-backcopy task, which needs no file.
@@ -54,6 +56,14 @@ func files(path string) ([]string, error) {
 		return nil, fmt.Errorf("data: no such file: %s", path)
 	}
 	return names, nil
+}
+
+// kindOf names a source of windows, and whether it has a BOS where that is not usual for it.
+func kindOf(name string, bos, usual bool) string {
+	if bos == usual {
+		return name
+	}
+	return fmt.Sprintf("%s bos=%v", name, bos)
 }
 
 // digestOf is the SHA-256 of the kind, its parameters and the files' contents.

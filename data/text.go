@@ -13,10 +13,11 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Text is any file or glob as bytes, each sequence led by a BOS (token 256). The last tenth is held out. Without a
-// Path it is Newton's Opticks, which the Go distribution carries for its own tests.
+// Text is any file or glob as bytes, each sequence led by a BOS (token 256) unless told otherwise. The last tenth is held
+// out. Without a Path it is Newton's Opticks, which the Go distribution carries for its own tests.
 type Text struct {
 	Path string `json:"path" doc:"file or glob; empty takes Newton's Opticks"`
+	BOS  bool   `json:"bos" doc:"lead each sequence with a token of its own, 256"`
 }
 
 const (
@@ -34,7 +35,7 @@ func (s *Text) Digest() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return digestOf("text", paths)
+	return digestOf(kindOf("text", s.BOS, true), paths)
 }
 
 // Open implements Settings.
@@ -53,7 +54,7 @@ func (s *Text) Open(context int) (Source, error) {
 			tokens = append(tokens, uint16(b))
 		}
 	}
-	return newWindows(tokens, byteVocab+1, byteVocab, context, strings.Join(paths, " "))
+	return newWindows(tokens, byteVocab, s.BOS, context, strings.Join(paths, " "))
 }
 
 func (s *Text) paths() ([]string, error) {
@@ -95,12 +96,17 @@ type windows struct {
 	rand    *rng.Rand
 }
 
-func newWindows(tokens []uint16, vocab int, bos int32, context int, path string) (*windows, error) {
+// newWindows serves tokens below vocab; the BOS, where there is to be one, is token vocab, behind them.
+func newWindows(tokens []uint16, vocab int, bos bool, context int, path string) (*windows, error) {
 	train := len(tokens) - len(tokens)/10
 	if need := context + 1; train < need || len(tokens)-train < need {
 		return nil, fmt.Errorf("data: %s holds %d tokens, too few for a context of %d: the tenth that is held out alone needs %d", path, len(tokens), context, need)
 	}
-	return &windows{tokens: tokens, train: train, vocab: vocab, bos: bos, context: context, rand: heldOutStream(0).Rand()}, nil
+	w := &windows{tokens: tokens, train: train, vocab: vocab, bos: -1, context: context, rand: heldOutStream(0).Rand()}
+	if bos {
+		w.bos, w.vocab = int32(vocab), vocab+1
+	}
+	return w, nil
 }
 
 // Vocab implements Source.

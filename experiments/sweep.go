@@ -231,7 +231,7 @@ func (a *Arm) locate(file string, err error) Fault {
 			continue
 		}
 		f := Fault{File: where.file, Line: where.node.Line, Column: where.node.Column, Key: where.key, Message: at.Message, Extended: where.via}
-		if key != at.Key {
+		if name := key+".name" == at.Key && where.node.Kind == yaml.ScalarNode; key != at.Key && !name { // a slot said by its name alone
 			f.Key, f.Message = "arms."+a.Name, at.Key+" "+at.Message
 		}
 		return f

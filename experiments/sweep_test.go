@@ -272,8 +272,11 @@ func TestWhatIsIdentity(t *testing.T) {
 			t.Errorf("%s changes the id", same)
 		}
 	}
+	if id("data: text") != id("data: {name: text, bos: true}") {
+		t.Error("a default that is said changes the id")
+	}
 	seen := map[string]string{plain: ""}
-	for _, other := range []string{"train: {steps: 999}", "train: {slices: 1}", "probe: {sequences: 3}", "probe: {heldout: 80}", "optim: {lr: 0.5}", "optim: muon", "optim: {name: muon, lr: 0.5}", "data: {chain_seed: 1}", "arch: {tied: true}"} {
+	for _, other := range []string{"train: {steps: 999}", "train: {slices: 1}", "probe: {sequences: 3}", "probe: {heldout: 80}", "optim: {lr: 0.5}", "optim: muon", "optim: {name: muon, lr: 0.5}", "data: {chain_seed: 1}", "data: text", "data: {name: text, bos: false}", "arch: {tied: true}"} {
 		if twin, twice := seen[id(other)]; twice {
 			t.Errorf("%s has the id of %q", other, twin)
 		}

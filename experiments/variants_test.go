@@ -1,0 +1,89 @@
+package experiments
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/configs"
+	"github.com/outcrop-lab/outcrop/probes"
+	"github.com/outcrop-lab/outcrop/trainer"
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// discard records nothing.
+type discard struct{}
+
+func (discard) Record(int, []probes.Value) error  { return nil }
+func (discard) Timing(int, string, float64) error { return nil }
+
+// Every variant of every slot, each switch of the architecture, every preset over the baseline, and the published shapes at
+// a small size train two steps, with as many parameters as the plan says.
+func TestEveryVariantTrains(t *testing.T) {
+	const small = "arch: {layers: 2, width: 24, heads: 2, context: 16, vocab: 0}, train: {steps: 2, batch: 4}, probe: {sequences: 2, heldout: 4}"
+	src := "name: x\nbase: {" + small + "}\narms:\n"
+	arms := 0
+	arm := func(text string) {
+		src += fmt.Sprintf("  a%d: {%s}\n", arms, text)
+		arms++
+	}
+	c := trainer.Default()
+	for _, v := range variant.List(&c) {
+		if strings.HasPrefix(v.Slot, "probe.") || v.Slot == "data" {
+			continue
+		}
+		keys := strings.Split(v.Slot, ".")
+		arm(strings.Join(keys, ": {") + ": " + v.Name + strings.Repeat("}", len(keys)-1))
+	}
+	for _, arch := range []string{"tied: true", "embed_proj: true", "tied: true, embed_proj: true", "registers: 3", "kv_heads: 1", "qk_norm: true",
+		"attention: {biases: true}", "mlp: {biases: true}", "norm: {name: dyt, embed_scale: true, beta: false}", "gate: {name: g1, match_params: true}",
+		"gate: {name: g2, granularity: headwise, shared: true}", "gate: {name: g4, sparse: true, combine: add}", "gate: {name: g5, input_independent: true}"} {
+		arm("arch: {" + arch + "}")
+	}
+	for _, name := range configs.Presets() {
+		arm("extends: [baseline, " + name + "], " + small)
+	}
+	arm("data: text")
+	arm("data: {name: text, bos: false}")
+	for _, p := range planOf(t, src) {
+		result, err := trainer.Run(t.Context(), p.Config, trainer.Options{Dir: t.TempDir(), Recorder: discard{}})
+		if err != nil || result.Status != trainer.Done || result.Step != 2 {
+			t.Errorf("%v: %+v, %v", p.Differs, result, err)
+		}
+		if result.Params != p.Params {
+			t.Errorf("%v: %d parameters built, the plan says %d", p.Differs, result.Params, p.Params)
+		}
+	}
+}
+
+// A combination that makes no sense is refused with its key and the reason, at the place that ^ marks, before anything
+// trains.
+func TestSenselessCombinations(t *testing.T) {
+	for _, c := range []struct{ arm, key, reason string }{
+		{"arch: {attention: softmax1, kv_bias: ^kv}", ".arch.kv_bias", "takes the extra slot itself"},
+		{"arch: {attention: sink_logit, kv_bias: {name: ^k}}", ".arch.kv_bias.name", "takes the extra slot itself"},
+		{"arch: {attention: relu, kv_bias: ^k}", ".arch.kv_bias", "a slot with value 0 changes nothing"},
+		{"arch: {attention: sigmoid, kv_bias: ^k}", ".arch.kv_bias", "a slot with value 0 changes nothing"},
+		{"arch: {block: parallel, norm_placement: ^post}", ".arch.norm_placement", "which arch.block parallel does not have"},
+		{"arch: {norm: none, norm_placement: ^sandwich}", ".arch.norm_placement", "leaves nothing to place"},
+		{"arch: {gate: {name: g5, granularity: ^headwise}}", ".arch.gate.granularity", "there are no heads"},
+		{"arch: {gate: {name: g5, shared: ^true}}", ".arch.gate.shared", "there are no heads"},
+		{"arch: {gate: {name: g1, sparse: ^true, input_independent: true}}", ".arch.gate.sparse", "reads no channels"},
+		{"arch: {norm_placement: sandwich, gate: {name: g1, granularity: ^headwise, shared: true}}", ".arch.gate.granularity", "one score scales all"},
+		{"arch: {mlp: {multiple: .4}, gate: {name: g1, match_params: ^true}}", ".arch.gate.match_params", "more than"},
+		{"arch: {heads: 4, kv_heads: ^3}", ".arch.kv_heads", "must divide arch.heads (4)"},
+		{"arch: {width: 65, heads: ^2}", ".arch.heads", "must divide arch.width (65)"},
+		{"optim: {name: sgd, momentum: 0, nesterov: ^true}", ".optim.nesterov", "needs a momentum above 0"},
+		{"optim: {after_step: {name: tvr, every: ^0}}", ".optim.after_step.every", "at least 1"},
+		{"schedule: {warmup: 5, warmup_tokens: ^100}", ".schedule.warmup_tokens", "is given beside warmup"},
+		{"schedule: {name: cosine, floor: ^2}", ".schedule.floor", "must be in [0, 1]"},
+	} {
+		line := "  b: {" + c.arm + "}"
+		at := strings.Index(line, "^")
+		_, err := LoadBytes("s.yaml", []byte("name: x\narms:\n  a: {}\n"+strings.Replace(line, "^", "", 1)+"\n"))
+		want := fmt.Sprintf("s.yaml:4:%d: arms.b%s: ", at+1, c.key)
+		if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), c.reason) {
+			t.Errorf("%s:\ngot  %v\nwant %s… %s", c.arm, err, want, c.reason)
+		}
+	}
+}
