@@ -63,15 +63,18 @@ func run(pairs int, only, file string) error {
 			return fmt.Errorf("%s %s: %w", v.slot, v.name, err)
 		}
 		rows = append(rows, r)
-		fmt.Fprintf(os.Stderr, "%s %s: %.3f\n", r.Slot, r.Variant, r.Ratio)
+		_, _ = fmt.Fprintf(os.Stderr, "%s %s: %.3f\n", r.Slot, r.Variant, r.Ratio)
 	}
 	date := time.Now().UTC().Format(time.DateOnly)
 	fmt.Printf("%s, %s kernels, %s, %d pairs\n\n", date, base.device.Path(), runtime.Version(), pairs)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(w, "| slot\t| variant\t| baseline ms\t| ms\t| ratio\t| flops\t| beyond its flops\t|")
-	fmt.Fprintln(w, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	lines := []string{"| slot\t| variant\t| baseline ms\t| ms\t| ratio\t| flops\t| beyond its flops\t|", strings.Repeat("|---\t", 7) + "|"}
 	for _, r := range rows {
-		fmt.Fprintf(w, "| `%s`\t| %s\t| %.1f\t| %.1f\t| %.2f\t| %.3f\t| %+.0f %%\t|\n", r.Slot, r.Variant, r.Baseline, r.Step, r.Ratio, r.Flops, 100*(r.Ratio/math.Max(1, r.Flops)-1))
+		lines = append(lines, fmt.Sprintf("| `%s`\t| %s\t| %.1f\t| %.1f\t| %.2f\t| %.3f\t| %+.0f %%\t|",
+			r.Slot, r.Variant, r.Baseline, r.Step, r.Ratio, r.Flops, 100*(r.Ratio/math.Max(1, r.Flops)-1)))
+	}
+	if _, err := fmt.Fprintln(w, strings.Join(lines, "\n")); err != nil {
+		return err
 	}
 	if err := w.Flush(); err != nil || file == "" {
 		return err
