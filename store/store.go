@@ -9,6 +9,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -54,8 +55,9 @@ func Open(path string) (*DB, error) {
 }
 
 // OpenReadOnly opens an existing database for reading, also while others write into it. In a folder that cannot be
-// written it is read as it lies, provided that no writer left unmerged pages beside it. An empty file is
-// ErrCorrupt; a missing one wraps fs.ErrNotExist.
+// written it is read as it lies, provided that no writer left unmerged pages beside it. A database of an older schema
+// is brought up to date first, where it can be written. An empty file is ErrCorrupt; a missing one wraps
+// fs.ErrNotExist.
 func OpenReadOnly(path string) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fault("opening", path, missing(err))
@@ -64,11 +66,24 @@ func OpenReadOnly(path string) (*DB, error) {
 	if (hasCode(err, sqlite3.ErrCantOpen) || hasCode(err, sqlite3.ErrReadonly)) && !leftover(path) {
 		db, err = openReading(path, "mode=ro&immutable=1")
 	}
+	if errors.Is(err, errOlder) {
+		writing, opening := Open(path)
+		if opening != nil {
+			return nil, fault("opening", path, fmt.Errorf("%w, and cannot be brought up to date: %w", err, opening))
+		}
+		if err := writing.Close(); err != nil {
+			return nil, err
+		}
+		db, err = openReading(path, "mode=ro")
+	}
 	if err != nil {
 		return nil, fault("opening", path, err)
 	}
 	return db, nil
 }
+
+// errOlder is wrapped where a database has an older schema.
+var errOlder = errors.New("it has an older schema")
 
 // Close ends the connection. The last writer's close folds the write-ahead log into the file.
 func (db *DB) Close() error { return fault("closing", db.path, db.sql.Close()) }
@@ -173,7 +188,7 @@ func (db *DB) readable() error {
 		return fmt.Errorf("%w: it is empty", ErrCorrupt)
 	}
 	if v < len(migrations) {
-		return fmt.Errorf("it has the older schema version %d; open it once for writing to bring it to version %d", v, len(migrations))
+		return fmt.Errorf("%w, version %d before %d", errOlder, v, len(migrations))
 	}
 	return nil
 }
