@@ -83,8 +83,8 @@ func intervals(s series, o Options, p natural, r *Result) (open []string) {
 	return open
 }
 
-// traced is the condition number above which a valley may be too narrow for the profiles to follow.
-const traced = 1e5
+// traced is the condition number above which a valley is looked for beyond what the profiles reach from the estimate.
+const traced = 1e2
 
 // widen makes the intervals reach every one of the curves.
 func (p natural) widen(ends *[5]Interval, curves []natural) {
