@@ -15,7 +15,7 @@ type Initialiser interface {
 }
 
 var initialisers = variant.Registry[Initialiser]{
-	"normal": {New: func() Initialiser { return &Normal{} }, Formula: "N(0, std^2)"},
+	"normal": {New: func() Initialiser { return &Normal{} }, Formula: "N(0, std^2)", Source: "Radford et al. 2018"},
 	"layer_index": {New: func() Initialiser { return &LayerIndex{} },
 		Formula: "N(0, std^2/l) in block l, counted from 1; N(0, std^2) elsewhere", Source: "2503.22329"},
 	"gpt2": {New: func() Initialiser { return &GPT2{} },

@@ -65,6 +65,8 @@ func Default() Config {
 	}
 }
 
+const tiedHead = "arch.tied leaves no head of its own, so that this changes nothing: say it of groups.embedding, or leave it out"
+
 // Validate checks the whole configuration and returns a *variant.Error naming the key at fault. It opens no file.
 func (c Config) Validate() error {
 	if err := c.Arch.Validate(); err != nil {
@@ -78,7 +80,12 @@ func (c Config) Validate() error {
 			return variant.Within(check.key, err)
 		}
 	}
+	head, usual := c.Optim.Groups.Head, optim.Default().Groups.Head
 	switch {
+	case c.Arch.Tied && head.LR != usual.LR:
+		return variant.Errorf("optim.groups.head.lr_factor", tiedHead)
+	case c.Arch.Tied && head.WeightDecay != usual.WeightDecay:
+		return variant.Errorf("optim.groups.head.weight_decay_factor", tiedHead)
 	case c.Train.Steps < 0:
 		return variant.Errorf("train.steps", "must not be negative, is %d", c.Train.Steps)
 	case c.Train.Slices < 1:
