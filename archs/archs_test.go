@@ -239,6 +239,25 @@ func TestParamsAgreeWithWeights(t *testing.T) {
 				t.Errorf("%s is of layer %d", p.Name, p.Layer)
 			}
 		}
+		m, err := Build(c, Shape{Batch: 1, Tokens: c.Context}, newCPU(t), w, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size, built := 0, 0 // declared, and read by the graph
+		for _, p := range params {
+			size += p.Size()
+		}
+		for _, leaf := range m.Graph.Inputs() {
+			if _, ok := seen[leaf.Name()]; ok {
+				built += leaf.Shape().TotalSize()
+			}
+		}
+		if built != size {
+			t.Errorf("%d parameters are declared, the graph reads %d", size, built)
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
 		if q := seen["blocks.1.attn.q"]; seen["blocks.1.attn.k"] != q+1 || seen["blocks.1.attn.v"] != q+2 {
 			t.Error("q, k and v are not adjacent")
 		}
