@@ -2,7 +2,7 @@
 GO ?= go
 export CGO_ENABLED = 1
 
-.PHONY: help build quickstart test test-long lint clean
+.PHONY: help build quickstart test test-long test-readers lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -20,6 +20,12 @@ test: ## the tests
 
 test-long: ## the sweep `emergence`, eight seeds held against their paper: ten minutes
 	$(GO) test -tags long -timeout 60m -count 1 -v -run TestEmergence ./cmd/outcrop
+
+test-readers: ## exports read back by DuckDB and TensorBoard, which it installs into bin/readers
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo "test-readers needs Python's venv: apt-get install python3-venv"; exit 1; }
+	python3 -m venv bin/readers
+	bin/readers/bin/pip install --quiet --disable-pip-version-check -r export/readers/requirements.txt
+	OUTCROP_PYTHON=$(CURDIR)/bin/readers/bin/python $(GO) test -tags readers -count 1 -v -run TestReaders ./cmd/outcrop
 
 lint: ## gofmt, vet and golangci-lint, pinned in tools/
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
