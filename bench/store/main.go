@@ -27,6 +27,7 @@ type Result struct {
 	Count, Rows         int
 	Best, Median, Worst float64
 	RowsPerSecond       float64
+	PeakMiB             float64 `json:",omitempty"` // resident memory at most, of a process of its own
 }
 
 // Document is what standard output gets. Bytes is the size of the results database.
@@ -43,6 +44,13 @@ func main() {
 	dir := flag.String("dir", "", "folder of the databases; a temporary one unless said, and then removed")
 	queries := flag.Int("queries", 20, "times that each query is asked, each time of another run")
 	flag.Parse()
+	if path := os.Getenv(exportOnly); path != "" {
+		if err := exportFrom(path, flag.Arg(0), flag.Arg(1)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := bench(*rows, *queries, *dir, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/store:", err)
 		os.Exit(1)
@@ -69,16 +77,20 @@ func bench(rows, queries int, dir string, out, table io.Writer) error {
 	if err != nil {
 		return err
 	}
-	d.Results = slices.Concat(filled, asked)
+	exported, err := exports(path, filepath.Join(dir, "export"), d.Rows)
+	if err != nil {
+		return err
+	}
+	d.Results = slices.Concat(filled, asked, exported)
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
 	d.Bytes = info.Size()
 	w := tabwriter.NewWriter(table, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintf(w, "what\ttimes\trows\tbest ms\tmedian ms\tworst ms\trows/s\t\n")
+	_, _ = fmt.Fprintf(w, "what\ttimes\trows\tbest ms\tmedian ms\tworst ms\trows/s\tpeak MiB\t\n")
 	for _, r := range d.Results {
-		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.0f\t\n", r.Name, r.Count, r.Rows, r.Best*1e3, r.Median*1e3, r.Worst*1e3, r.RowsPerSecond)
+		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.0f\t%.0f\t\n", r.Name, r.Count, r.Rows, r.Best*1e3, r.Median*1e3, r.Worst*1e3, r.RowsPerSecond, r.PeakMiB)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+
+	"github.com/outcrop-lab/outcrop/export"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// exportOnly is the environment variable that tells a child process to export the database that it names, and nothing
+// else: so its memory is that of the export.
+const exportOnly = "OUTCROP_BENCH_EXPORT"
+
+func exportFrom(path, format, dir string) error {
+	db, err := store.OpenReadOnly(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	_, err = export.Write(db, format, dir)
+	return err
+}
+
+// exports writes the whole database in each format, each in a process of its own.
+func exports(path, dir string, rows int) ([]Result, error) {
+	var results []Result
+	for _, format := range export.Formats() {
+		out := filepath.Join(dir, format)
+		c := exec.Command(os.Args[0], format, out)
+		c.Env = append(os.Environ(), exportOnly+"="+path)
+		var seconds []float64
+		var said []byte
+		err := timed(&seconds, func() (err error) { said, err = c.CombinedOutput(); return err })
+		if err != nil {
+			return nil, fmt.Errorf("exporting %s: %w: %s", format, err, said)
+		}
+		r := result("export "+format, rows, seconds)
+		if usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			r.PeakMiB = float64(usage.Maxrss) / 1024 // Linux counts KiB
+		}
+		results = append(results, r)
+		if err := os.RemoveAll(out); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
