@@ -23,6 +23,10 @@ import (
 // busyTimeout is how long a writer waits for another, in ms.
 const busyTimeout = 10000
 
+// walPages is how many pages of 4 KiB the write-ahead log takes before they are folded into the file. The rows of one
+// step lie all over the file, a page a series: a long log folds many steps' writes of a page into one.
+const walPages = 16384
+
 // SQLite is the version of the SQLite library that is built in.
 func SQLite() string {
 	version, _, _ := sqlite3.Version()
@@ -153,6 +157,9 @@ func (db *DB) prepareOnce(ctx context.Context) error {
 	}
 	var mode string
 	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", walPages)); err != nil {
 		return err
 	}
 	if v == len(migrations) {

@@ -74,6 +74,10 @@ func fill(path string, runs int) ([]Result, error) {
 	if err := db.PutSweep(s, members); err != nil {
 		return nil, err
 	}
+	bulk, err := putInBulk(filepath.Join(filepath.Dir(path), "bulk.db"))
+	if err != nil {
+		return nil, err
+	}
 	var putting, merging []float64
 	for run := range runs {
 		shard := filepath.Join(filepath.Dir(path), "shard.db")
@@ -99,9 +103,36 @@ func fill(path string, runs int) ([]Result, error) {
 		}
 	}
 	return []Result{
+		result("put 250,000 rows of one step", bulkTimes*runRows, bulk),
 		result("put a run's rows, a transaction a step", runs*runRows, putting),
 		result("merge a run's shard", runs*runRows, merging),
 	}, nil
+}
+
+const bulkTimes = 4
+
+// putInBulk puts as many rows as a run has at one step, several times.
+func putInBulk(path string) (seconds []float64, err error) {
+	db, err := store.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]store.Row, runRows)
+	for i := range rows {
+		rows[i] = store.Row{Site: "norm", Statistic: "gain", Layer: i * layers / runRows, Head: -1, Idx: i, Value: math.Sin(float64(i))}
+	}
+	for i := 0; i < bulkTimes && err == nil; i++ {
+		if err = db.PutRun(store.Run{ID: runID(i), Config: "{}"}); err == nil {
+			err = timed(&seconds, func() error { return db.PutRows(runID(i), 0, rows) })
+		}
+	}
+	if closing := db.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		err = os.Remove(path)
+	}
+	return seconds, err
 }
 
 func writeShard(path string, run int) error {
