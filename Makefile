@@ -2,7 +2,7 @@
 GO ?= go
 export CGO_ENABLED = 1
 
-.PHONY: help build quickstart test test-long test-readers lint clean
+.PHONY: help build quickstart test test-long test-readers bench-variants lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -26,6 +26,9 @@ test-readers: ## exports read back by DuckDB and TensorBoard, which it installs 
 	python3 -m venv bin/readers
 	bin/readers/bin/pip install --quiet --disable-pip-version-check -r export/readers/requirements.txt
 	OUTCROP_PYTHON=$(CURDIR)/bin/readers/bin/python $(GO) test -tags readers -count 1 -v -run TestReaders ./cmd/outcrop
+
+bench-variants: ## a step of every variant against the baseline's: six minutes
+	$(GO) run ./bench/variants
 
 lint: ## gofmt, vet and golangci-lint, pinned in tools/
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }

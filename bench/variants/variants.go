@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/optim"
@@ -21,7 +23,7 @@ type change struct {
 	set        func(c *archs.Config, o *optim.Config)
 }
 
-// variants lists every name of every slot but the baseline's, and then the settings that change what is computed.
+// variants lists every name of every slot but the baseline's, and the settings that change what is computed, by slot.
 func variants() []change {
 	var all []change
 	for _, slot := range []struct {
@@ -37,7 +39,6 @@ func variants() []change {
 		{"arch.position", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.Position }},
 		{"arch.block", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.Block }},
 		{"optim", func(_ *archs.Config, o *optim.Config) variant.Chooser { return o }},
-		{"optim.after_step", func(_ *archs.Config, o *optim.Config) variant.Chooser { return &o.AfterStep }},
 	} {
 		c, o := baseline()
 		usual := slot.of(&c, &o)
@@ -94,6 +95,12 @@ func variants() []change {
 		choose(o, "muon")
 		o.Value.(*optim.Muon).Embeddings, o.Value.(*optim.Muon).Vectors = "muon", "normalised"
 	}})
+	// Every 50 steps, as usual, it would not come in the measurement at all.
+	all = append(all, change{"optim.after_step", "tvr, every: 1", func(_ *archs.Config, o *optim.Config) {
+		choose(&o.AfterStep, "tvr")
+		o.AfterStep.Value.(*optim.TVR).Every = 1
+	}})
+	slices.SortStableFunc(all, func(a, b change) int { return strings.Compare(a.slot, b.slot) })
 	return all
 }
 
