@@ -77,6 +77,7 @@ func factors() []factor {
 				c.Norm.Value.(*DyT).Beta, c.Norm.Value.(*DyT).EmbedScale = false, true
 			}}),
 		slotFactor("mlp", func(c *Config) chooser { return &c.MLP }),
+		slotFactor("init", func(c *Config) chooser { return &c.Init }),
 		slotFactor("position", func(c *Config) chooser { return &c.Position },
 			level{"rope/half", func(c *Config) { _ = c.Position.Choose("rope"); c.Position.Value.(*RoPE).Fraction = 0.5 }}),
 		slotFactor("placement", func(c *Config) chooser { return &c.NormPlacement }),
