@@ -179,3 +179,56 @@ func TestOneHandleSharedByGoroutines(t *testing.T) {
 		checkSteps(t, db, fmt.Sprint("run", i), 4)
 	}
 }
+
+// Readers see whole steps only, and never fewer than before, while another process writes.
+func TestReadersWorkWhileAProcessWrites(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	c := child(path, "r", 400)
+	out, err := c.StdoutPipe()
+	must(t, err)
+	must(t, c.Start())
+	_, err = bufio.NewReader(out).ReadString('\n')
+	must(t, err)
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	var all sync.WaitGroup
+	failed, most := make([]error, 3), make([]int, 3)
+	ended := make(chan struct{})
+	for i := range failed {
+		all.Go(func() {
+			for more := true; more && failed[i] == nil; {
+				select {
+				case <-ended:
+					more = false // once more, of all that was written
+				default:
+				}
+				most[i], failed[i] = readWhole(path, most[i])
+			}
+		})
+	}
+	must(t, c.Wait())
+	close(ended)
+	all.Wait()
+	must(t, errors.Join(failed...))
+	if most[0] != 401 || most[1] != 401 || most[2] != 401 {
+		t.Errorf("the readers saw %v steps in the end, want 401", most)
+	}
+}
+
+// readWhole opens the database and reads its series, each of at least that many steps and all of equally many.
+func readWhole(path string, least int) (steps int, err error) {
+	db, err := OpenReadOnly(path)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	series, err := db.Series(Select{Run: "r", Statistic: "top1"})
+	if err != nil || len(series) != 20 {
+		return 0, errors.Join(err, fmt.Errorf("%d series", len(series)))
+	}
+	for _, s := range series {
+		if len(s.Steps) != len(series[0].Steps) || len(s.Steps) < least {
+			return 0, fmt.Errorf("layer %d has %d steps, layer 0 %d, and there were %d", s.Layer, len(s.Steps), len(series[0].Steps), least)
+		}
+	}
+	return len(series[0].Steps), nil
+}
