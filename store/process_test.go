@@ -20,11 +20,16 @@ const (
 	childPath = "OUTCROP_STORE_TEST_PATH"
 	childRun  = "OUTCROP_STORE_TEST_RUN"
 	childLast = "OUTCROP_STORE_TEST_LAST"
+	childFrom = "OUTCROP_STORE_TEST_FROM" // a shard to merge instead
 )
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(childPath); path != "" {
-		if err := ingest(path, os.Getenv(childRun), os.Getenv(childLast)); err != nil {
+		work := ingest
+		if os.Getenv(childFrom) != "" {
+			work = func(path, _, _ string) error { return mergeAll(path, os.Getenv(childFrom)) }
+		}
+		if err := work(path, os.Getenv(childRun), os.Getenv(childLast)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -54,6 +59,19 @@ func ingest(path, id, last string) error {
 			return err
 		}
 	}
+	return db.Close()
+}
+
+func mergeAll(path, shard string) error {
+	db, err := Open(path)
+	if err != nil {
+		return err
+	}
+	fmt.Println("merging")
+	if _, err := db.Merge(shard); err != nil {
+		return err
+	}
+	fmt.Println("merged")
 	return db.Close()
 }
 
@@ -112,6 +130,49 @@ func TestKilledWriterLosesNothingCommitted(t *testing.T) {
 	must(t, err)
 	if len(conflicts) != 0 {
 		t.Errorf("%d conflicts", len(conflicts))
+	}
+}
+
+// A merge that is killed brings all or nothing, and the next one brings what is missing.
+func TestKilledMergeBringsAllOrNothing(t *testing.T) {
+	dir := t.TempDir()
+	shard := open(t, filepath.Join(dir, "shard.db"))
+	must(t, shard.PutRun(run("r")))
+	for step := range 5 {
+		rows := make([]Row, 10_000)
+		for i := range rows {
+			rows[i] = row("top1", i, float64(i))
+		}
+		must(t, shard.PutRows("r", step, rows))
+	}
+	for kill := range 10 {
+		path := filepath.Join(dir, fmt.Sprint("results", kill, ".db"))
+		c := child(path, "", 0)
+		c.Env = append(c.Env, childFrom+"="+shard.Path())
+		out, err := c.StdoutPipe()
+		must(t, err)
+		must(t, c.Start())
+		lines := bufio.NewReader(out)
+		_, err = lines.ReadString('\n')
+		must(t, err)
+		time.Sleep(time.Duration(kill*kill) * time.Millisecond)
+		must(t, c.Process.Kill())
+		rest, err := io.ReadAll(lines)
+		must(t, err)
+		_ = c.Wait() // it was killed, or had ended
+		results := open(t, path)
+		must(t, results.Check())
+		var n int
+		must(t, results.sql.QueryRow("SELECT count(*) FROM stats").Scan(&n))
+		if n != 50_000 && (n != 0 || len(rest) > 0) {
+			t.Errorf("kill %d left %d rows after %q", kill, n, rest)
+		}
+		must(t, second(results.Merge(shard.Path())))
+		must(t, results.sql.QueryRow("SELECT count(*) FROM stats").Scan(&n))
+		if n != 50_000 {
+			t.Errorf("kill %d: %d rows in the end", kill, n)
+		}
+		must(t, results.Close())
 	}
 }
 
