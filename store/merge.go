@@ -17,8 +17,8 @@ type MergeResult struct {
 
 // Merge brings in what another database holds, in one transaction: all or nothing. Merging again adds nothing. The
 // shard may grow meanwhile, or have been left by a killed writer: what it had committed is taken; one that holds
-// nothing yet gives nothing. A run's status and step are taken unless ours is at a later step. Sweeps and fits are
-// taken where there are none of the same key. A missing shard is an error that wraps fs.ErrNotExist, a damaged one
+// nothing yet gives nothing. A run's status and step are taken unless ours is at a later step. Sweeps, fits and
+// snapshots are taken where there are none of the same key. A shard of an older schema stays as it is. A missing shard is an error that wraps fs.ErrNotExist, a damaged one
 // ErrCorrupt.
 func (db *DB) Merge(shardPath string) (MergeResult, error) {
 	var none MergeResult
@@ -60,17 +60,21 @@ func (db *DB) mergeFault(shardPath string, err error) error {
 
 func mergeAttached(ctx context.Context, conn *sql.Conn) (MergeResult, error) {
 	var result MergeResult
-	if v, err := version(ctx, conn, "shard"); err != nil || v == blank {
+	v, err := version(ctx, conn, "shard")
+	if err != nil || v == blank {
 		return result, err
 	}
-	err := unparented(ctx, conn, func() error {
+	err = unparented(ctx, conn, func() error {
 		tx, err := conn.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }()
 		for _, step := range mergeSteps {
-			if err := step(tx, &result); err != nil {
+			if v < step.since {
+				continue
+			}
+			if err := step.bring(tx, &result); err != nil {
 				return err
 			}
 		}
@@ -86,43 +90,58 @@ const provenances = `provenance AS (
 )`
 
 // mergeSteps are the steps of a merge, in order: runs before the rows that refer to them, members and arms before the
-// sweeps whose absence lets them in.
-var mergeSteps = []func(tx *sql.Tx, result *MergeResult) error{
-	brings(`INSERT INTO main.names (name) SELECT name FROM shard.names WHERE true ORDER BY name ON CONFLICT DO NOTHING`, nil),
-	brings(`INSERT INTO main.provenances (git_commit, go_version, kernel_path, cpu)
+// sweeps whose absence lets them in. A step reads what the shard's schema has since that version.
+var mergeSteps = []struct {
+	since int
+	bring func(tx *sql.Tx, result *MergeResult) error
+}{
+	{1, brings(`INSERT INTO main.names (name) SELECT name FROM shard.names WHERE true ORDER BY name ON CONFLICT DO NOTHING`, nil)},
+	{1, brings(`INSERT INTO main.provenances (git_commit, go_version, kernel_path, cpu)
 		SELECT git_commit, go_version, kernel_path, cpu FROM shard.provenances
-		WHERE true ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING`, nil),
-	brings(`WITH `+provenances+`
+		WHERE true ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING`, nil)},
+	{1, brings(`WITH `+provenances+`
 		INSERT INTO main.runs (hash, config, data_digest, trainer_version, seed, device, precision, slices, steps, step,
 			status, error, params, provenance)
 		SELECT hash, config, data_digest, trainer_version, seed, device, precision, slices, steps, step,
 			status, error, params, new
 		FROM shard.runs JOIN provenance ON old = provenance
-		WHERE true ORDER BY hash ON CONFLICT DO NOTHING`, func(r *MergeResult) *int { return &r.Runs }),
-	brings(`UPDATE main.runs SET step = s.step, status = s.status, error = s.error, params = s.params
-		FROM shard.runs s WHERE s.hash = runs.hash AND s.step >= runs.step`, nil),
-	brings(`WITH `+provenances+`
+		WHERE true ORDER BY hash ON CONFLICT DO NOTHING`, func(r *MergeResult) *int { return &r.Runs })},
+	{1, brings(`UPDATE main.runs SET step = s.step, status = s.status, error = s.error, params = s.params
+		FROM shard.runs s WHERE s.hash = runs.hash AND s.step >= runs.step`, nil)},
+	{1, brings(`WITH `+provenances+`
 		INSERT INTO main.run_provenances (run, provenance)
 		SELECT r.id, p.new FROM shard.run_provenances q
 			JOIN shard.runs sr ON sr.id = q.run JOIN main.runs r ON r.hash = sr.hash
 			JOIN provenance p ON p.old = q.provenance
-		WHERE true ON CONFLICT DO NOTHING`, nil),
-	mergeStats,
-	disagreed("p.new = r.provenance", func(r *MergeResult) *int { return &r.Conflicts }),
-	disagreed("p.new <> r.provenance", func(r *MergeResult) *int { return &r.Differences }),
-	brings(`INSERT INTO main.timings (run, step, name, value)
+		WHERE true ON CONFLICT DO NOTHING`, nil)},
+	{1, mergeStats},
+	{1, disagreed("p.new = r.provenance", func(r *MergeResult) *int { return &r.Conflicts })},
+	{1, disagreed("p.new <> r.provenance", func(r *MergeResult) *int { return &r.Differences })},
+	{1, brings(`INSERT INTO main.timings (run, step, name, value)
 		SELECT r.id, t.step, t.name, t.value FROM shard.timings t
 			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
-		WHERE true ON CONFLICT DO NOTHING`, func(r *MergeResult) *int { return &r.Timings }),
-	brings(`INSERT INTO main.members (sweep, arm, seed, run, position)
+		WHERE true ON CONFLICT DO NOTHING`, func(r *MergeResult) *int { return &r.Timings })},
+	{1, brings(`INSERT INTO main.members (sweep, arm, seed, run, position)
 		SELECT sweep, arm, seed, run, position FROM shard.members
-		WHERE sweep NOT IN (SELECT name FROM main.sweeps)`, nil),
-	brings(`INSERT INTO main.arms (sweep, name, differs, position)
+		WHERE sweep NOT IN (SELECT name FROM main.sweeps)`, nil)},
+	{1, brings(`INSERT INTO main.arms (sweep, name, differs, position)
 		SELECT sweep, name, differs, position FROM shard.arms
-		WHERE sweep NOT IN (SELECT name FROM main.sweeps)`, nil),
-	brings(`INSERT INTO main.sweeps (name, source) SELECT name, source FROM shard.sweeps
-		WHERE name NOT IN (SELECT name FROM main.sweeps)`, nil),
-	brings(`INSERT INTO main.fits (run, site, statistic, layer, head, idx, family, params, n,
+		WHERE sweep NOT IN (SELECT name FROM main.sweeps)`, nil)},
+	{1, brings(`INSERT INTO main.sweeps (name, source) SELECT name, source FROM shard.sweeps
+		WHERE name NOT IN (SELECT name FROM main.sweeps)`, nil)},
+	{2, brings(`INSERT INTO main.fits (run, site, statistic, layer, head, idx, family, params, n,
+			r2, adj_r2, aic, aicc, bic, rmse, t_peak, f_peak, regime, message, best,
+			weight, peak_seen, rise_time, steady, condition, intervals, undetermined)
+		SELECT r.id, a.id, b.id, t.layer, t.head, t.idx, t.family, t.params, t.n,
+			t.r2, t.adj_r2, t.aic, t.aicc, t.bic, t.rmse, t.t_peak, t.f_peak, t.regime, t.message, t.best,
+			t.weight, t.peak_seen, t.rise_time, t.steady, t.condition, t.intervals, t.undetermined
+		FROM shard.fits t
+			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
+			JOIN shard.names sa ON sa.id = t.site JOIN main.names a ON a.name = sa.name
+			JOIN shard.names sb ON sb.id = t.statistic JOIN main.names b ON b.name = sb.name
+		WHERE true ON CONFLICT DO NOTHING`, nil)},
+	// Of an older schema: what it lacks takes its default. Those of a later one are there by now.
+	{1, brings(`INSERT INTO main.fits (run, site, statistic, layer, head, idx, family, params, n,
 			r2, adj_r2, aic, aicc, bic, rmse, t_peak, f_peak, regime, message, best)
 		SELECT r.id, a.id, b.id, t.layer, t.head, t.idx, t.family, t.params, t.n,
 			t.r2, t.adj_r2, t.aic, t.aicc, t.bic, t.rmse, t.t_peak, t.f_peak, t.regime, t.message, t.best
@@ -130,7 +149,13 @@ var mergeSteps = []func(tx *sql.Tx, result *MergeResult) error{
 			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
 			JOIN shard.names sa ON sa.id = t.site JOIN main.names a ON a.name = sa.name
 			JOIN shard.names sb ON sb.id = t.statistic JOIN main.names b ON b.name = sb.name
-		WHERE true ON CONFLICT DO NOTHING`, nil),
+		WHERE true ON CONFLICT DO NOTHING`, nil)},
+	{3, brings(`INSERT INTO main.snapshot_files (run, step, site, layer, sequence, file, tensor)
+		SELECT r.id, t.step, a.id, t.layer, t.sequence, t.file, t.tensor
+		FROM shard.snapshot_files t
+			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
+			JOIN shard.names sa ON sa.id = t.site JOIN main.names a ON a.name = sa.name
+		WHERE true ON CONFLICT DO NOTHING`, nil)},
 }
 
 // brings is a step of one statement; count says what the rows that it adds are.

@@ -24,7 +24,7 @@ func dump(t interface{ Fatal(...any) }, db *DB) string {
 		`SELECT * FROM differences ORDER BY run, git_commit, go_version, kernel_path, cpu`,
 		`SELECT hash, t.step, name, value FROM timings t JOIN runs r ON r.id = t.run ORDER BY 1, 3, 2`,
 		`SELECT * FROM sweeps ORDER BY name`, `SELECT * FROM arms ORDER BY 1, 2`, `SELECT * FROM members ORDER BY 1, 2, 3, 4`,
-		`SELECT family, params FROM fits ORDER BY 1, 2`,
+		`SELECT family, params, weight, intervals FROM fits ORDER BY 1, 2`, `SELECT * FROM snapshots ORDER BY 1, 2, 4, 3, 5`,
 	} {
 		rows, err := db.sql.Query(query)
 		if err != nil {
@@ -63,7 +63,9 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	must(t, shard.PutRows("theirs", 3, []Row{row("top1", 0, 7), row("kurtosis", 0, math.NaN()), row("median", 0, 8)}))
 	must(t, shard.PutTiming("theirs", 3, "tokens_per_second", 100))
 	must(t, shard.PutSweep(Sweep{Name: "s", Arms: []Arm{{"a", "{}", 0}}}, []Member{{"s", "a", 0, "theirs", 0}}))
-	must(t, shard.PutFits([]Fit{{Run: "theirs", Site: "resid_post", Statistic: "median", Family: "constant"}}))
+	must(t, shard.PutFits([]Fit{{Run: "theirs", Site: "resid_post", Statistic: "median", Family: "constant", Weight: .75,
+		Intervals: map[string][2]float64{"c": {1, 2}}}}))
+	must(t, shard.PutSnapshots("theirs", []SnapshotFile{{Step: 3, Layer: 1, Site: "mlp.act", Sequence: 2, File: "snapshots/a.safetensors", Tensor: "mlp.act.1"}}))
 
 	// The writer is still open.
 	got, err := results.Merge(path)
@@ -83,8 +85,12 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 		series[1].Statistic != "median" || series[1].Values[0] != 8 || series[2].Values[0] != 7 {
 		t.Errorf("series %+v", series)
 	}
-	if fits, err := results.Fits(Select{Run: "theirs"}); err != nil || len(fits) != 1 || fits[0].Statistic != "median" {
+	if fits, err := results.Fits(Select{Run: "theirs"}); err != nil || len(fits) != 1 || fits[0].Statistic != "median" || fits[0].Weight != .75 ||
+		fits[0].Intervals["c"] != [2]float64{1, 2} {
 		t.Errorf("fits %+v, %v", fits, err)
+	}
+	if !strings.Contains(once, "theirs 3 1 mlp.act 2 snapshots/a.safetensors mlp.act.1\n") {
+		t.Errorf("the snapshots are not in\n%s", once)
 	}
 	if runs, err := results.RunsOf("s"); err != nil || len(runs) != 1 || runs[0].Run.Status != "running" {
 		t.Errorf("members %+v, %v", runs, err)

@@ -14,6 +14,7 @@ var migrationFiles embed.FS
 var migrations = []string{
 	"migrations/0001_first.sql",
 	"migrations/0002_fit_intervals.sql",
+	"migrations/0003_snapshots.sql",
 }
 
 // blank is the version of a database that holds nothing yet: a new one, or one whose writer was killed before

@@ -287,24 +287,3 @@ func TestFitsAndTimings(t *testing.T) {
 		t.Errorf("timings of another run %v, %v", none, err)
 	}
 }
-
-// testdata/schema-1.db is a results database that a sweep of twelve steps left under the first schema. Reading it brings
-// it up to date, and what it held stays.
-func TestReadingAnOlderDatabase(t *testing.T) {
-	content, err := os.ReadFile(filepath.Join("testdata", "schema-1.db"))
-	must(t, err)
-	path := filepath.Join(t.TempDir(), "a.db")
-	must(t, os.WriteFile(path, content, 0o666))
-	db, err := OpenReadOnly(path)
-	must(t, err)
-	series, err := db.Series(Select{Statistic: "ratio_mean"})
-	must(t, err)
-	if len(series) != 1 || !slices.Equal(series[0].Steps, []int{0, 1, 2, 4, 8, 12}) {
-		t.Errorf("series %+v, want the one of steps 0 to 12", series)
-	}
-	if fits, err := db.Fits(Select{}); err != nil || len(fits) != 4 || fits[0].Intervals != nil && len(fits[0].Intervals) > 0 {
-		t.Errorf("%d fits, %v, want 4 without intervals", len(fits), err)
-	}
-	must(t, db.Check())
-	must(t, db.Close())
-}

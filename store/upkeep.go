@@ -24,6 +24,8 @@ var invariants = []struct{ what, query string }{
 		WHERE s.layer < -1 OR s.head < -1 OR s.idx < -1 OR s.step < 0`},
 	{"a disagreement agrees with the value that stayed", `SELECT r.hash || ' at step ' || d.step FROM disagreements d JOIN runs r ON r.id = d.run
 		JOIN stats s USING (run, site, statistic, layer, head, idx, step) WHERE s.value IS d.value`},
+	{"a snapshot has a step, a sequence or a layer out of range, or a path that leaves the run's folder", `SELECT run || ' at step ' || step || ': ' || file
+		FROM snapshots WHERE step < 0 OR sequence < 0 OR layer < -1 OR file = '' OR tensor = '' OR file LIKE '/%' OR '/' || file || '/' LIKE '%/../%'`},
 	{"a fit's parameters are not JSON", `SELECT r.hash || ' ' || f.family FROM fits f JOIN runs r ON r.id = f.run WHERE NOT json_valid(f.params)`},
 	{"a series has more than one best fit, or none", `SELECT r.hash || ' ' || a.name || '/' || b.name || ' of layer ' || f.layer FROM fits f
 		JOIN runs r ON r.id = f.run JOIN names a ON a.id = f.site JOIN names b ON b.id = f.statistic

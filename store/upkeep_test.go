@@ -27,6 +27,7 @@ func TestFaultsAreNamed(t *testing.T) {
 		{"DELETE FROM run_provenances", "provenance is not among its provenances: r"},
 		{"INSERT INTO stats VALUES (1, -5, 1, 1, 0, -1, 0, 1)", "a step below 0: r at step -5"},
 		{"UPDATE disagreements SET value = (SELECT value FROM stats s WHERE s.layer = disagreements.layer AND s.statistic = disagreements.statistic)", "agrees"},
+		{"UPDATE snapshot_files SET file = 'a/../../b'", "leaves the run's folder: r at step 1: a/../../b"},
 		{"UPDATE fits SET params = ''", "parameters are not JSON: r constant"},
 		{"UPDATE fits SET best = 0", "best fit, or none: r resid_post/top1 of layer 0"},
 	} {

@@ -1,0 +1,84 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// past is a copy of the database that the release with that schema version wrote, through its own Put functions: a run
+// of two layers at four steps with a conflict, a timing, a sweep and a fit.
+func past(t *testing.T, v int) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("schema-%d.db", v)))
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "past.db")
+	must(t, os.WriteFile(path, content, 0o644))
+	return path
+}
+
+// schema is the text of all tables, indices and views.
+func schema(t *testing.T, db *DB) string {
+	t.Helper()
+	var all strings.Builder
+	must(t, db.read("reading the schema", "SELECT type || ' ' || name || ' ' || ifnull(sql, '') FROM sqlite_schema ORDER BY 1", nil,
+		func(rows *sql.Rows) error {
+			var one string
+			err := rows.Scan(&one)
+			fmt.Fprintln(&all, one)
+			return err
+		}))
+	return all.String()
+}
+
+func TestEveryPastSchemaComesUpToDate(t *testing.T) {
+	fresh := open(t, filepath.Join(t.TempDir(), "new.db"))
+	want := ""
+	for v := 1; v < len(migrations); v++ {
+		path := past(t, v)
+		reader, err := OpenReadOnly(past(t, v)) // brings its file up to date
+		must(t, err)
+		if a, b := schema(t, reader), schema(t, fresh); a != b {
+			t.Errorf("version %d read has the schema\n%s\nand a new database has\n%s", v, a, b)
+		}
+		must(t, reader.Close())
+		merged := open(t, filepath.Join(t.TempDir(), "merged.db"))
+		got, err := merged.Merge(path) // as it is: a shard is its worker's
+		must(t, err)
+		if got != (MergeResult{Runs: 1, Rows: 20, Timings: 1, Conflicts: 1}) {
+			t.Errorf("version %d: merging brought %+v", v, got)
+		}
+		db := open(t, path)
+		if a, b := schema(t, db), schema(t, fresh); a != b {
+			t.Errorf("version %d came to the schema\n%s\nand a new database has\n%s", v, a, b)
+		}
+		faults, err := db.Faults()
+		must(t, err)
+		if len(faults) != 0 {
+			t.Errorf("version %d: %q", v, faults)
+		}
+		if a, b := dump(t, db), dump(t, merged); a != b {
+			t.Errorf("version %d migrated holds\n%s\nand merged\n%s", v, a, b)
+		}
+		if want == "" {
+			want = dump(t, db)
+		}
+		// The fit's columns since version 2 hold what a fit has that does not say: nothing, or 0 for the weight.
+		if got := strings.ReplaceAll(dump(t, db), `{"c":3} 0 {}`, `{"c":3} <nil> {}`); got != want {
+			t.Errorf("version %d holds\n%s\nwant\n%s", v, got, want)
+		}
+		series, err := db.Series(Select{Run: "past", Site: "resid_post"})
+		must(t, err)
+		// Written as 10 step + layer, and the kurtosis as NaN.
+		if len(series) != 4 || series[3].Values[2] != 501 || !math.IsNaN(series[0].Values[0]) {
+			t.Errorf("version %d: series %+v", v, series)
+		}
+		must(t, db.PutRows("past", 101, []Row{row("top1", 0, 1)}))
+		must(t, db.PutSnapshots("past", []SnapshotFile{{Step: 100, Site: "resid_post", File: "snapshots/x", Tensor: "x"}}))
+		must(t, db.Check())
+	}
+}

@@ -1,0 +1,35 @@
+package store
+
+import "database/sql"
+
+// SnapshotFile says where |activation| of one sequence of the probe batch is kept: the part [sequence] of a tensor
+// [sequences, T, channels] in a file that lies in the run's folder. The view `snapshots` lists them.
+type SnapshotFile struct {
+	Step, Layer int
+	Site        string
+	Sequence    int
+	File        string // relative to the run's folder, with slashes
+	Tensor      string
+}
+
+// PutSnapshots stores where a run's snapshots are, all or nothing. What is there stays: the same snapshot taken again lies
+// in the same place. The run must be there.
+func (db *DB) PutSnapshots(run string, files []SnapshotFile) error {
+	return db.write("putting snapshots of run "+run, func(tx *sql.Tx) error {
+		id, _, err := runID(tx, run)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			site, err := nameID(tx, f.Site)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Exec(`INSERT INTO snapshot_files (run, step, site, layer, sequence, file, tensor)
+				VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, id, f.Step, site, f.Layer, f.Sequence, f.File, f.Tensor); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
