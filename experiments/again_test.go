@@ -49,6 +49,11 @@ func TestLackingRowsAreMeasured(t *testing.T) {
 		if found, err := filepath.Glob(filepath.Join(l.results, "runs", p.ID, "snapshots", "*.safetensors")); len(found) != 1 || err != nil {
 			t.Errorf("snapshots %v, %v", found, err)
 		}
+		// A tensor of each of the 2 layers, by [sequence].
+		want := []string{"80 0 0 resid_post.0", "80 1 0 resid_post.1"}
+		if got := l.snapshots(p.ID); !slices.Equal(got, want) {
+			t.Errorf("the database lists the snapshots %q, want %q", got, want)
+		}
 	}
 
 	// Step 0 stands in no checkpoint; the rows come out as those of a run that had them from the start.
@@ -85,4 +90,29 @@ func TestLackingRowsAreMeasured(t *testing.T) {
 	if got := l.states(again); !slices.Equal(got, []string{"done", "done"}) {
 		t.Errorf("states %q after a damaged checkpoint", got)
 	}
+	for _, p := range plan { // the first trained again, the second measured
+		if got := l.snapshots(p.ID); !slices.Contains(got, "40 1 0 resid_post.1") {
+			t.Errorf("the database lists the snapshots %q, and none of step 40", got)
+		}
+	}
+}
+
+// snapshots are step, layer, sequence and tensor of the snapshots that the database lists of a run, whose files are there.
+func (l *lab) snapshots(run string) (all []string) {
+	l.t.Helper()
+	db, err := store.OpenReadOnly(filepath.Join(l.results, "outcrop.db"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	err = db.Query(l.t.Context(), "SELECT step, layer, sequence, tensor, file FROM snapshots WHERE run = '"+run+"' ORDER BY step, layer, sequence",
+		func([]string) error { return nil }, func(values []any) error {
+			all = append(all, fmt.Sprint(values[0], " ", values[1], " ", values[2], " ", values[3]))
+			_, err := os.Stat(filepath.Join(l.results, "runs", run, filepath.FromSlash(values[4].(string))))
+			return err
+		})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return all
 }

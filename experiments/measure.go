@@ -145,7 +145,11 @@ func remeasure(ctx context.Context, dir string, p Planned, old store.Run, steps 
 	if err := db.PutRun(run); err != nil {
 		return err
 	}
-	return trainer.Measure(ctx, p.Config, trainer.Options{Dir: dir, Threads: threads, Recorder: &worker{run: run, db: db}, Progress: progress}, steps)
+	err = trainer.Measure(ctx, p.Config, trainer.Options{Dir: dir, Threads: threads, Recorder: &worker{run: run, db: db}, Progress: progress}, steps)
+	if indexing := indexSnapshots(db, dir, p.ID); err == nil {
+		err = indexing
+	}
+	return err
 }
 
 // unchanged checks that a run is the one that was planned: its data and its configuration give its id.

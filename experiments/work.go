@@ -141,11 +141,29 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 	if err != nil {
 		run.Status, run.Error = Failed, err.Error()
 	}
+	if indexing := indexSnapshots(db, dir, p.ID); err == nil {
+		err = indexing
+	}
 	if putting := db.PutRun(run); err == nil {
 		err = putting
 	}
 	w.note(run.Status, run.Step, result.Loss)
 	return err
+}
+
+// indexSnapshots puts into a run's shard where the snapshots in its folder are, one entry a sequence.
+func indexSnapshots(db *store.DB, dir, run string) error {
+	all, err := trainer.ReadSnapshots(dir)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	var files []store.SnapshotFile
+	for _, s := range all {
+		for sequence := range s.Shape[0] {
+			files = append(files, store.SnapshotFile{Step: s.Step, Layer: s.Layer, Site: s.Site, Sequence: sequence, File: s.File, Tensor: s.Tensor})
+		}
+	}
+	return db.PutSnapshots(run, files)
 }
 
 // storedRun is a planned run as the store keeps it, with this process's provenance.
