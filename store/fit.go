@@ -75,7 +75,8 @@ func (db *DB) Fits(s Select) (fits []Fit, err error) {
 	where, args := s.where()
 	query := `SELECT r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family, t.params, t.n, t.r2, t.adj_r2, t.aic, t.aicc,
 		t.bic, t.rmse, t.t_peak, t.f_peak, t.regime, t.message, t.best,
-		t.weight, t.peak_seen, t.rise_time, t.steady, t.condition, t.intervals, t.undetermined FROM fits t` + where +
+		t.weight, t.peak_seen, t.rise_time, t.steady, t.condition, t.intervals, t.undetermined
+		FROM fits t JOIN runs r ON r.id = t.run JOIN names a ON a.id = t.site JOIN names b ON b.id = t.statistic` + where +
 		" ORDER BY r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family"
 	err = db.read("reading fits", query, args, func(rows *sql.Rows) error {
 		var f Fit

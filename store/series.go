@@ -1,6 +1,9 @@
 package store
 
-import "database/sql"
+import (
+	"database/sql"
+	"math"
+)
 
 // Select names what to read; empty fields and nil pointers take all.
 type Select struct {
@@ -20,29 +23,74 @@ type Series struct {
 // Series reads curves, ordered by run, site, statistic, layer, head and idx, each by step.
 func (db *DB) Series(s Select) (all []Series, err error) {
 	where, args := s.where()
-	query := "SELECT r.hash, a.name, b.name, t.layer, t.head, t.idx, t.step, t.value FROM stats t" + where +
+	// The joins are loops in the order of the key, as in Statistics. Rows carry ids alone, and are read without the
+	// conversions of Scan: there may be very many.
+	query := `SELECT t.run, t.site, t.statistic, t.layer, t.head, t.idx, t.step, t.value
+		FROM runs r CROSS JOIN names a CROSS JOIN names b CROSS JOIN stats t
+			ON t.run = r.id AND t.site = a.id AND t.statistic = b.id` + where +
 		" ORDER BY r.hash, a.name, b.name, t.layer, t.head, t.idx, t.step"
+	var ids [][3]int64 // run, site and statistic of each series
+	var last [6]int64
+	var cells [8]any
+	to := make([]any, len(cells))
+	for i := range cells {
+		to[i] = &cells[i]
+	}
 	err = db.read("reading series", query, args, func(rows *sql.Rows) error {
-		var at Series
-		var step int
-		var value sql.NullFloat64
-		if err := rows.Scan(&at.Run, &at.Site, &at.Statistic, &at.Layer, &at.Head, &at.Idx, &step, &value); err != nil {
+		if err := rows.Scan(to...); err != nil {
 			return err
 		}
-		if len(all) == 0 || !all[len(all)-1].same(at) {
-			all = append(all, at)
+		var key [6]int64
+		for i := range key {
+			key[i], _ = cells[i].(int64) // the schema is STRICT
 		}
-		last := &all[len(all)-1]
-		last.Steps = append(last.Steps, step)
-		last.Values = append(last.Values, orNaN(value))
+		if len(all) == 0 || key != last {
+			last, ids = key, append(ids, [3]int64(key[:3]))
+			all = append(all, Series{Layer: int(key[3]), Head: int(key[4]), Idx: int(key[5])})
+		}
+		step, _ := cells[6].(int64)
+		value, ok := cells[7].(float64)
+		if !ok {
+			value = math.NaN()
+		}
+		one := &all[len(all)-1]
+		one.Steps = append(one.Steps, int(step))
+		one.Values = append(one.Values, value)
 		return nil
 	})
-	return all, err
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	hashes, err := db.texts("SELECT id, hash FROM runs")
+	if err != nil {
+		return nil, err
+	}
+	names, err := db.texts("SELECT id, name FROM names")
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range ids {
+		all[i].Run, all[i].Site, all[i].Statistic = hashes[id[0]], names[id[1]], names[id[2]]
+	}
+	return all, nil
 }
 
-// where joins runs r and the names a (site) and b (statistic) to a table t, and restricts them.
+// texts reads what ids stand for. An id that has been given never stands for another.
+func (db *DB) texts(query string) (map[int64]string, error) {
+	texts := map[int64]string{}
+	err := db.read("reading names", query, nil, func(rows *sql.Rows) error {
+		var id int64
+		var text string
+		err := rows.Scan(&id, &text)
+		texts[id] = text
+		return err
+	})
+	return texts, err
+}
+
+// where restricts a table t that is joined with runs r and the names a (site) and b (statistic).
 func (s Select) where() (clause string, args []any) {
-	clause = " JOIN runs r ON r.id = t.run JOIN names a ON a.id = t.site JOIN names b ON b.id = t.statistic WHERE true"
+	clause = " WHERE true"
 	for _, c := range []struct {
 		column, value string
 	}{{"r.hash", s.Run}, {"a.name", s.Site}, {"b.name", s.Statistic}} {
@@ -60,9 +108,4 @@ func (s Select) where() (clause string, args []any) {
 		args = append(args, *s.Head)
 	}
 	return clause, args
-}
-
-func (s *Series) same(o Series) bool {
-	return s.Run == o.Run && s.Site == o.Site && s.Statistic == o.Statistic &&
-		s.Layer == o.Layer && s.Head == o.Head && s.Idx == o.Idx
 }
