@@ -120,21 +120,13 @@ func flagFault(err error) Fault {
 // remeasure measures a run from its checkpoints of those steps into its own shard, in this process. The run's status
 // stays.
 func remeasure(ctx context.Context, dir string, p Planned, old store.Run, steps []int, threads int, progress func(step int, loss float64)) (err error) {
-	held, err := lock(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = held.Close() }()
-	if err := unchanged(dir, p); err != nil {
-		return err
-	}
-	db, err := store.Open(filepath.Join(dir, shardFile))
+	db, release, err := hold(dir, p)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if closing := db.Close(); err == nil {
-			err = closing
+		if releasing := release(); err == nil {
+			err = releasing
 		}
 	}()
 	run, err := storedRun(p)

@@ -3,6 +3,7 @@ package experiments
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -103,21 +104,13 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 		return err
 	}
 	signal.Ignore(syscall.SIGPIPE) // a coordinator that is gone must not keep the worker from its last checkpoint
-	held, err := lock(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = held.Close() }()
-	if err := unchanged(dir, p); err != nil {
-		return err
-	}
-	db, err := store.Open(filepath.Join(dir, shardFile))
+	db, release, err := hold(dir, p)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if closing := db.Close(); err == nil {
-			err = closing
+		if releasing := release(); err == nil {
+			err = releasing
 		}
 	}()
 	log, err := os.OpenFile(filepath.Join(dir, logFile), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
@@ -149,6 +142,23 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 	}
 	w.note(run.Status, run.Step, result.Loss)
 	return err
+}
+
+// hold makes this process the only one that works in the folder of a run, which must still be the one that was planned, and
+// opens its shard. release closes the shard and lets go of the folder.
+func hold(dir string, p Planned) (shard *store.DB, release func() error, err error) {
+	held, err := lock(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err = unchanged(dir, p); err == nil {
+		shard, err = store.Open(filepath.Join(dir, shardFile))
+	}
+	if err != nil {
+		_ = held.Close()
+		return nil, nil, err
+	}
+	return shard, func() error { return errors.Join(shard.Close(), held.Close()) }, nil
 }
 
 // indexSnapshots puts into a run's shard where the snapshots in its folder are, one entry a sequence.
