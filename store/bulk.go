@@ -56,11 +56,7 @@ const chunk = 64
 // insertRows inserts rows of one step and returns those among which some were there. It goes round database/sql: the
 // driver's Query binds all values and runs the statement in one call into C, where Exec makes a call a value.
 func insertRows(conn *sql.Conn, run int64, step int, names map[string]int64, rows []Row) (known []Row, err error) {
-	err = conn.Raw(func(raw any) error {
-		c, ok := raw.(*sqlite3.SQLiteConn)
-		if !ok {
-			return fmt.Errorf("the driver is %T", raw)
-		}
+	err = driverOf(conn, func(c *sqlite3.SQLiteConn) error {
 		changes, err := prepare(c, "SELECT changes()")
 		if err != nil {
 			return err

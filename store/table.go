@@ -165,11 +165,7 @@ func (db *DB) Query(ctx context.Context, text string, header func(columns []stri
 }
 
 func authorize(conn *sql.Conn, may func(action int, first, second, schema string) int) error {
-	return conn.Raw(func(raw any) error {
-		c, ok := raw.(*sqlite3.SQLiteConn)
-		if !ok {
-			return fmt.Errorf("the driver is %T", raw)
-		}
+	return driverOf(conn, func(c *sqlite3.SQLiteConn) error {
 		c.RegisterAuthorizer(may)
 		return nil
 	})

@@ -78,10 +78,11 @@ func (db *DB) Vacuum() error {
 	return fault("vacuuming", db.path, err)
 }
 
-// backupPages is how many pages of 4 KiB a backup copies at once; between, others may write.
-const backupPages = 4096
+// backupPages is how many pages of 4 KiB a backup copies at once; between, it looks whether it is
+// wanted still.
+const backupPages = 256
 
-// Backup copies the database as it is at one moment into another file, also while others write. The copy appears by
+// Backup copies the database as it is when it begins into another file, also while others write. The copy appears by
 // rename, whole; a file that is there is not overwritten: that is fs.ErrExist.
 func (db *DB) Backup(ctx context.Context, path string) error {
 	doing := "backing up into " + path
@@ -97,13 +98,11 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 	if err := db.copyInto(ctx, whole); err != nil {
 		return fault(doing, db.path, err)
 	}
-	if err := os.Link(whole, path); err != nil { // unlike Rename, it overwrites nothing
-		return fault(doing, db.path, err)
-	}
-	return nil
+	return fault(doing, db.path, os.Rename(whole, path))
 }
 
-// copyInto copies every page through SQLite's online backup (sqlite.org/backup.html).
+// copyInto copies every page through SQLite's online backup (sqlite.org/backup.html). A backup whose source is written by
+// another begins again; one within a transaction that reads sees the moment at which that began, and ends.
 func (db *DB) copyInto(ctx context.Context, path string) (err error) {
 	to, err := connect(path, "mode=rwc")
 	if err != nil {
@@ -114,9 +113,23 @@ func (db *DB) copyInto(ctx context.Context, path string) (err error) {
 			err = closing
 		}
 	}()
-	return driverOf(ctx, db.sql, func(from *sqlite3.SQLiteConn) error {
-		return driverOf(ctx, to.sql, func(to *sqlite3.SQLiteConn) error {
-			backup, err := to.Backup("main", from, "main")
+	target, err := to.sql.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = target.Close() }()
+	source, err := db.sql.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }()
+	if _, err := source.ExecContext(ctx, "BEGIN; SELECT count(*) FROM sqlite_schema"); err != nil {
+		return err
+	}
+	defer func() { _, _ = source.ExecContext(context.Background(), "ROLLBACK") }()
+	return driverOf(source, func(source *sqlite3.SQLiteConn) error {
+		return driverOf(target, func(target *sqlite3.SQLiteConn) error {
+			backup, err := target.Backup("main", source, "main")
 			if err != nil {
 				return err
 			}
@@ -138,12 +151,7 @@ func (db *DB) copyInto(ctx context.Context, path string) (err error) {
 }
 
 // driverOf does work with the driver's own connection.
-func driverOf(ctx context.Context, pool *sql.DB, work func(c *sqlite3.SQLiteConn) error) error {
-	conn, err := pool.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }()
+func driverOf(conn *sql.Conn, work func(c *sqlite3.SQLiteConn) error) error {
 	return conn.Raw(func(raw any) error {
 		c, ok := raw.(*sqlite3.SQLiteConn)
 		if !ok {

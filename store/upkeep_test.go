@@ -123,3 +123,39 @@ func TestBackupIsWholeWhileAnotherWrites(t *testing.T) {
 		t.Errorf("%v was left, %v", left, err)
 	}
 }
+
+// between is a context that does something each time it is asked whether it is over: a backup asks between its steps.
+type between struct {
+	context.Context
+	do func() error
+}
+
+func (b between) Err() error { return b.do() }
+
+func TestBackupIsOfOneMoment(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.db")
+	writer := sample(t, path)
+	many := make([]Row, 100_000)
+	for i := range many {
+		many[i] = row("median", i, float64(i))
+	}
+	must(t, writer.PutRows("r", 5, many)) // some 3 MB: several steps of a backup
+	want := dump(t, writer)
+	reader, err := OpenReadOnly(path)
+	must(t, err)
+	defer func() { _ = reader.Close() }()
+	writes := 0
+	must(t, reader.Backup(between{context.Background(), func() error {
+		if writes++; writes > 100 {
+			return errors.New("the backup begins again and again")
+		}
+		return writer.PutRows("r", 5+writes, stepRows(writes))
+	}}, filepath.Join(dir, "copy.db")))
+	if writes < 2 {
+		t.Fatalf("%d writes came between", writes)
+	}
+	if got := dump(t, open(t, filepath.Join(dir, "copy.db"))); got != want {
+		t.Error("the copy is not the database as it was when the backup began")
+	}
+}
