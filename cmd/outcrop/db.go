@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,26 +29,31 @@ type checked struct {
 func dbCheck(s *settings) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{Use: "check", Short: "Read the whole database and say what is wrong with it", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
-		return s.reading(func(db *store.DB) error {
-			faults, err := db.Faults()
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				err = json.NewEncoder(cmd.OutOrStdout()).Encode(checked{db.Path(), len(faults) == 0, append([]string{}, faults...)})
-			} else if len(faults) == 0 {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: sound\n", db.Path())
-			}
-			for _, fault := range faults {
-				if !asJSON && err == nil {
-					_, err = fmt.Fprintln(cmd.OutOrStdout(), fault)
-				}
-			}
-			if err == nil && len(faults) > 0 {
-				err = fmt.Errorf("%s is not sound; keep a copy, move it away and run the sweep again: its runs' own databases are merged anew", db.Path())
-			}
+		faults := []string{}
+		err := s.reading(func(db *store.DB) error {
+			found, err := db.Faults()
+			faults = append(faults, found...)
 			return err
 		})
+		if errors.Is(err, store.ErrCorrupt) { // too damaged to be opened or read to its end
+			faults, err = append(faults, err.Error()), nil
+		}
+		if err != nil {
+			return err
+		}
+		out, path := cmd.OutOrStdout(), s.database()
+		switch {
+		case asJSON:
+			err = json.NewEncoder(out).Encode(checked{path, len(faults) == 0, faults})
+		case len(faults) == 0:
+			_, err = fmt.Fprintf(out, "%s: sound\n", path)
+		default:
+			_, err = fmt.Fprintln(out, strings.Join(faults, "\n"))
+		}
+		if err == nil && len(faults) > 0 {
+			err = fmt.Errorf("%s is not sound; keep a copy, move it away and run the sweep again: its runs' own databases are merged anew", path)
+		}
+		return err
 	}}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd

@@ -86,6 +86,26 @@ func TestDatabaseVerbs(t *testing.T) {
 	}
 }
 
+func TestCheckOfADamagedDatabase(t *testing.T) {
+	results := resultsOf(t)
+	path := filepath.Join(results, "outcrop.db")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scratched := append([]byte{}, whole...)
+	copy(scratched[len(scratched)/2:], strings.Repeat("\xff", 8192))
+	for name, content := range map[string][]byte{"cut": whole[:len(whole)/2+100], "scratched": scratched, "no database": []byte(strings.Repeat("text ", 1000))} {
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		code, out, stderr := outcrop(t.Context(), "db", "check", "--results", results)
+		if code != exitFailed || out == "" || strings.Contains(out, ": sound") || !strings.Contains(stderr, "is not sound") {
+			t.Errorf("%s: exit %d, %q %q, want 1 and what is wrong", name, code, out, stderr)
+		}
+	}
+}
+
 func TestDatabaseVerbsRefuse(t *testing.T) {
 	results, empty, out := resultsOf(t), t.TempDir(), filepath.Join(t.TempDir(), "out")
 	for _, c := range []struct {
