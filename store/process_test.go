@@ -293,3 +293,42 @@ func readWhole(path string, least int) (steps int, err error) {
 	}
 	return len(series[0].Steps), nil
 }
+
+// Kill -9 from before the file is there to its later transactions, again and again on one file: the next opens what the
+// last one left, finds every step that was committed, and goes on.
+func TestKilledAgainAndAgainOnOneFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	committed, early := -1, 0
+	for kill := range 25 {
+		c := child(path, "r", 1_000_000)
+		out, err := c.StdoutPipe()
+		must(t, err)
+		must(t, c.Start())
+		time.Sleep(time.Duration(kill) * 2 * time.Millisecond) // a process takes some 10 ms to its first commit
+		must(t, c.Process.Kill())
+		said, err := io.ReadAll(out)
+		must(t, err)
+		_ = c.Wait() // it was killed
+		whole := strings.Fields(string(said[:strings.LastIndexByte(string(said), '\n')+1]))
+		if len(whole) == 0 {
+			early++
+		} else {
+			last, err := strconv.Atoi(whole[len(whole)-1])
+			must(t, err)
+			committed = max(committed, last)
+		}
+		db := open(t, path)
+		faults, err := db.Faults()
+		must(t, err)
+		if len(faults) != 0 {
+			t.Fatalf("kill %d: %q", kill, faults)
+		}
+		if committed >= 0 {
+			checkSteps(t, db, "r", committed)
+		}
+		must(t, db.Close())
+	}
+	if early == 0 || committed < 0 {
+		t.Errorf("%d kills came before the first commit, and step %d was the last", early, committed)
+	}
+}
