@@ -44,8 +44,8 @@ var arrows = map[string][]string{
 var alone = map[string][]string{
 	"gorgonia.org/gorgonia":       {"archs", "ops"},
 	"gorgonia.org/tensor":         {"archs", "ops"},
-	"database/sql":                {"store"},
-	"github.com/mattn/go-sqlite3": {"store"},
+	"database/sql":                {"store", "bench/store"},
+	"github.com/mattn/go-sqlite3": {"store", "bench/store"},
 	"gonum.org/v1/plot":           {"plots"},
 	"github.com/spf13/viper":      {"cmd/outcrop"},
 }

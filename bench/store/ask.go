@@ -58,10 +58,10 @@ func ask(path string, runs, times int) ([]Result, error) {
 	defer func() { _ = db.Close() }()
 	var results []Result
 	for _, q := range queries {
-		var seconds []float64
+		var m measurement
 		rows := 0
 		for i := range times {
-			err := timed(&seconds, func() error {
+			err := m.time(func() error {
 				n, err := q.ask(db, runID(i%runs))
 				rows += n
 				return err
@@ -70,7 +70,7 @@ func ask(path string, runs, times int) ([]Result, error) {
 				return nil, fmt.Errorf("%s: %w", q.name, err)
 			}
 		}
-		results = append(results, result(q.name, rows, seconds))
+		results = append(results, m.result(q.name, rows))
 	}
 	return results, nil
 }

@@ -32,14 +32,15 @@ func exports(path, dir string, rows int) ([]Result, error) {
 		out := filepath.Join(dir, format)
 		c := exec.Command(os.Args[0], format, out)
 		c.Env = append(os.Environ(), exportOnly+"="+path)
-		var seconds []float64
+		var m measurement
 		var said []byte
-		err := timed(&seconds, func() (err error) { said, err = c.CombinedOutput(); return err })
+		err := m.time(func() (err error) { said, err = c.CombinedOutput(); return err })
 		if err != nil {
 			return nil, fmt.Errorf("exporting %s: %w: %s", format, err, said)
 		}
-		r := result("export "+format, rows, seconds)
+		r := m.result("export "+format, rows)
 		if usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			r.RowsPerCPUSecond = float64(rows) / (c.ProcessState.UserTime() + c.ProcessState.SystemTime()).Seconds()
 			r.PeakMiB = float64(usage.Maxrss) / 1024 // Linux counts KiB
 		}
 		results = append(results, r)

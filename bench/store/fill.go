@@ -15,6 +15,7 @@ const (
 	sequences = 10
 	heads     = 12
 	steps     = 100
+	stepEvery = 50
 	stepRows  = 2500
 	runRows   = steps * stepRows
 	arms      = 5
@@ -54,6 +55,15 @@ func measured(run, step int) []store.Row {
 	return rows
 }
 
+// stepsOf is all that a run measures, by step.
+func stepsOf(run int) [][]store.Row {
+	all := make([][]store.Row, steps)
+	for step := range all {
+		all[step] = measured(run, step)
+	}
+	return all
+}
+
 func runID(run int) string { return fmt.Sprintf("%064x", 0x9e3779b97f4a7c15*uint64(run+1)) }
 
 // fill writes each run's shard as a worker does, and merges it into the results as the coordinator does.
@@ -78,14 +88,14 @@ func fill(path string, runs int) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	var putting, merging []float64
+	var putting, merging measurement
 	for run := range runs {
-		shard := filepath.Join(filepath.Dir(path), "shard.db")
-		err := timed(&putting, func() error { return writeShard(shard, run) })
+		shard, all := filepath.Join(filepath.Dir(path), "shard.db"), stepsOf(run)
+		err := putting.time(func() error { return writeShard(shard, run, all) })
 		if err != nil {
 			return nil, err
 		}
-		err = timed(&merging, func() error {
+		err = merging.time(func() error {
 			got, err := db.Merge(shard)
 			if err == nil && got.Rows != runRows {
 				err = fmt.Errorf("merging brought %d rows, not %d", got.Rows, runRows)
@@ -103,19 +113,19 @@ func fill(path string, runs int) ([]Result, error) {
 		}
 	}
 	return []Result{
-		result("put 250,000 rows of one step", bulkTimes*runRows, bulk),
-		result("put a run's rows, a transaction a step", runs*runRows, putting),
-		result("merge a run's shard", runs*runRows, merging),
+		bulk.result("put 250,000 rows of one step", bulkTimes*runRows),
+		putting.result("put a run's rows, a transaction a step", runs*runRows),
+		merging.result("merge a run's shard", runs*runRows),
 	}, nil
 }
 
 const bulkTimes = 4
 
 // putInBulk puts as many rows as a run has at one step, several times.
-func putInBulk(path string) (seconds []float64, err error) {
+func putInBulk(path string) (m measurement, err error) {
 	db, err := store.Open(path)
 	if err != nil {
-		return nil, err
+		return m, err
 	}
 	rows := make([]store.Row, runRows)
 	for i := range rows {
@@ -123,7 +133,7 @@ func putInBulk(path string) (seconds []float64, err error) {
 	}
 	for i := 0; i < bulkTimes && err == nil; i++ {
 		if err = db.PutRun(store.Run{ID: runID(i), Config: "{}"}); err == nil {
-			err = timed(&seconds, func() error { return db.PutRows(runID(i), 0, rows) })
+			err = m.time(func() error { return db.PutRows(runID(i), 0, rows) })
 		}
 	}
 	if closing := db.Close(); err == nil {
@@ -132,10 +142,10 @@ func putInBulk(path string) (seconds []float64, err error) {
 	if err == nil {
 		err = os.Remove(path)
 	}
-	return seconds, err
+	return m, err
 }
 
-func writeShard(path string, run int) error {
+func writeShard(path string, run int, all [][]store.Row) error {
 	db, err := store.Open(path)
 	if err != nil {
 		return err
@@ -143,7 +153,7 @@ func writeShard(path string, run int) error {
 	err = db.PutRun(store.Run{ID: runID(run), Config: `{"arch":{"layers":12}}`, DataDigest: "none", TrainerVersion: 1, Seed: uint64(run / arms),
 		Device: "cpu", Precision: "float32", Slices: 2, Steps: steps, Step: steps, Status: "done", Commit: "none", GoVersion: "none", KernelPath: "none", CPU: "none"})
 	for step := 0; step < steps && err == nil; step++ {
-		err = db.PutRows(runID(run), step*50, measured(run, step))
+		err = db.PutRows(runID(run), step*stepEvery, all[step])
 	}
 	if closing := db.Close(); err == nil {
 		err = closing

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -27,6 +28,7 @@ type Result struct {
 	Count, Rows         int
 	Best, Median, Worst float64
 	RowsPerSecond       float64
+	RowsPerCPUSecond    float64 // of processor time: what a machine shared with others blurs less
 	PeakMiB             float64 `json:",omitempty"` // resident memory at most, of a process of its own
 }
 
@@ -69,6 +71,10 @@ func bench(rows, queries int, dir string, out, table io.Writer) error {
 	d := Document{SQLite: store.SQLite(), Runs: (rows + runRows - 1) / runRows, ReportLimit: 0.1}
 	d.Rows = d.Runs * runRows
 	path := filepath.Join(dir, "outcrop.db")
+	compared, err := plain(dir, min(d.Runs, 4))
+	if err != nil {
+		return err
+	}
 	filled, err := fill(path, d.Runs)
 	if err != nil {
 		return err
@@ -81,16 +87,17 @@ func bench(rows, queries int, dir string, out, table io.Writer) error {
 	if err != nil {
 		return err
 	}
-	d.Results = slices.Concat(filled, asked, exported)
+	d.Results = slices.Concat(compared, filled, asked, exported)
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
 	d.Bytes = info.Size()
 	w := tabwriter.NewWriter(table, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintf(w, "what\ttimes\trows\tbest ms\tmedian ms\tworst ms\trows/s\tpeak MiB\t\n")
+	_, _ = fmt.Fprintf(w, "what\ttimes\trows\tbest ms\tmedian ms\tworst ms\trows/s\trows/CPU s\tpeak MiB\t\n")
 	for _, r := range d.Results {
-		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.0f\t%.0f\t\n", r.Name, r.Count, r.Rows, r.Best*1e3, r.Median*1e3, r.Worst*1e3, r.RowsPerSecond, r.PeakMiB)
+		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.0f\t%.0f\t%.0f\t\n", r.Name, r.Count, r.Rows,
+			r.Best*1e3, r.Median*1e3, r.Worst*1e3, r.RowsPerSecond, r.RowsPerCPUSecond, r.PeakMiB)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -100,21 +107,38 @@ func bench(rows, queries int, dir string, out, table io.Writer) error {
 	return encoder.Encode(d)
 }
 
-// timed does work and keeps how long it took.
-func timed(to *[]float64, work func() error) error {
-	start := time.Now()
+// measurement gathers how long something took each time, and the processor time of all times.
+type measurement struct {
+	seconds []float64
+	cpu     float64
+}
+
+// time does work and keeps how long it took.
+func (m *measurement) time(work func() error) error {
+	cpu, start := processorSeconds(), time.Now()
 	err := work()
-	*to = append(*to, time.Since(start).Seconds())
+	m.seconds = append(m.seconds, time.Since(start).Seconds())
+	m.cpu += processorSeconds() - cpu
 	return err
 }
 
-// result sums up the seconds of several times; rows is all that they moved.
-func result(name string, rows int, seconds []float64) Result {
+// result sums up; rows is all that was moved.
+func (m *measurement) result(name string, rows int) Result {
 	total := 0.0
-	for _, s := range seconds {
+	for _, s := range m.seconds {
 		total += s
 	}
-	slices.Sort(seconds)
-	return Result{Name: name, Count: len(seconds), Rows: rows, Best: seconds[0], Median: seconds[len(seconds)/2],
-		Worst: seconds[len(seconds)-1], RowsPerSecond: float64(rows) / total}
+	slices.Sort(m.seconds)
+	n := len(m.seconds)
+	return Result{Name: name, Count: n, Rows: rows, Best: m.seconds[0], Median: m.seconds[n/2], Worst: m.seconds[n-1],
+		RowsPerSecond: float64(rows) / total, RowsPerCPUSecond: float64(rows) / max(m.cpu, 1e-6)}
+}
+
+// processorSeconds is what the process has used of the processors, its own time and the kernel's.
+func processorSeconds() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // it cannot fail with these arguments
+	}
+	return float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6
 }
