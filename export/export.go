@@ -5,6 +5,7 @@ package export
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ import (
 )
 
 // formats write a whole database each.
-var formats = map[string]func(db *store.DB, s *stage) error{
+var formats = map[string]func(ctx context.Context, db *store.DB, s *stage) error{
 	"csv":         eachTable("csv", newCSV),
 	"jsonl":       eachTable("jsonl", newJSONL),
 	"parquet":     eachTable("parquet", newParquet),
@@ -31,18 +32,23 @@ func Formats() []string { return slices.Sorted(maps.Keys(formats)) }
 
 // Write writes the database into a folder, which it makes if need be, and returns the paths of the files: one a
 // table, named after it, or one event file a run. Files of an earlier export are replaced. All files take their names
-// by rename once all are whole: whatever goes wrong before that, the folder is as it was.
-func Write(db *store.DB, format, dir string) ([]string, error) {
+// by rename once all are whole: whatever goes wrong before that, a cancelled ctx included, the folder is as it was. All
+// tables show one state of the database, and the handle is Write's alone until it returns. An unknown format and a dir
+// that cannot be a folder are a *variant.Error.
+func Write(ctx context.Context, db *store.DB, format, dir string) ([]string, error) {
 	write, ok := formats[format]
 	if !ok {
 		return nil, variant.Errorf("format", "%v", variant.Unknown("format", format, Formats()))
 	}
 	s, err := newStage(dir)
+	if errors.Is(err, syscall.ENOTDIR) {
+		return nil, variant.Errorf("out", "%s cannot be a folder: there is a file of that name on the way; name another", dir)
+	}
 	if err != nil {
 		return nil, fault(dir, err)
 	}
 	defer s.discard()
-	if err := write(db, s); err != nil {
+	if err := db.AtOnce(func() error { return write(ctx, db, s) }); err != nil {
 		return nil, fault(dir, err)
 	}
 	paths, err := s.commit()
@@ -67,15 +73,15 @@ type encoder interface {
 }
 
 // eachTable writes a file a table.
-func eachTable(extension string, open func(w io.Writer, t store.Table) (encoder, error)) func(db *store.DB, s *stage) error {
-	return func(db *store.DB, s *stage) error {
+func eachTable(extension string, open func(w io.Writer, t store.Table) (encoder, error)) func(ctx context.Context, db *store.DB, s *stage) error {
+	return func(ctx context.Context, db *store.DB, s *stage) error {
 		for _, t := range store.Tables {
 			err := s.write(t.Name+"."+extension, func(w io.Writer) error {
 				to, err := open(w, t)
 				if err != nil {
 					return err
 				}
-				if err := db.Scan(t, to.row); err != nil {
+				if err := db.Scan(ctx, t, to.row); err != nil {
 					return err
 				}
 				return to.close()

@@ -2,6 +2,7 @@ package export
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"encoding/csv"
 	"encoding/json"
@@ -50,6 +51,7 @@ func sample(t *testing.T) *store.DB {
 		db.PutRows("r1", 1, []store.Row{{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1, Value: 4}}),
 		db.PutTiming("r1", 1, "seconds", 0.5), db.PutRun(later),
 		db.PutFits([]store.Fit{{Run: "r1", Site: "resid_post", Statistic: "top1", Head: -1, Family: "constant", R2: math.NaN(), Best: true}}),
+		db.PutSnapshots("r1", []store.SnapshotFile{{Step: 1, Site: "resid_post", File: "snapshots/é.safetensors", Tensor: "resid_post.0"}}),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -70,7 +72,7 @@ func text(values []any) string {
 
 func rowsOf(t *testing.T, db *store.DB, table store.Table) (rows []string) {
 	t.Helper()
-	if err := db.Scan(table, func(values []any) error { rows = append(rows, text(slices.Clone(values))); return nil }); err != nil {
+	if err := db.Scan(t.Context(), table, func(values []any) error { rows = append(rows, text(slices.Clone(values))); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return rows
@@ -202,7 +204,7 @@ func TestEveryTableReadsBackInEveryFormat(t *testing.T) {
 		}
 		dir := filepath.Join(t.TempDir(), "new", "folder")
 		for range 2 { // the second takes the place of the first
-			paths, err := Write(db, format, dir)
+			paths, err := Write(t.Context(), db, format, dir)
 			if err != nil || len(paths) != len(store.Tables) {
 				t.Fatalf("%s: %v, %v", format, paths, err)
 			}
@@ -221,7 +223,7 @@ func TestEveryTableReadsBackInEveryFormat(t *testing.T) {
 
 func TestTagsAndRecords(t *testing.T) {
 	dir := t.TempDir()
-	paths, err := Write(sample(t), "tensorboard", dir)
+	paths, err := Write(t.Context(), sample(t), "tensorboard", dir)
 	if err != nil || len(paths) != 2 {
 		t.Fatal(paths, err)
 	}
@@ -266,20 +268,30 @@ func TestTagsAndRecords(t *testing.T) {
 func TestWhatCannotBeWrittenLeavesNothing(t *testing.T) {
 	db := sample(t)
 	dir := t.TempDir()
-	if _, err := Write(db, "parket", filepath.Join(dir, "new")); err == nil || !strings.Contains(err.Error(), `did you mean "parquet"? (csv, jsonl, parquet, tensorboard)`) {
+	if _, err := Write(t.Context(), db, "parket", filepath.Join(dir, "new")); err == nil || !strings.Contains(err.Error(), `did you mean "parquet"? (csv, jsonl, parquet, tensorboard)`) {
 		t.Errorf("an unknown format gave %v", err)
 	}
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Write(db, "csv", filepath.Join(file, "in", "it")); err == nil || !strings.Contains(err.Error(), file) {
+	if _, err := Write(t.Context(), db, "csv", filepath.Join(file, "in", "it")); err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("a folder in a file gave %v", err)
+	}
+	if _, err := Write(t.Context(), db, "csv", file); err == nil || !strings.Contains(err.Error(), "out: "+file) {
+		t.Errorf("a file for a folder gave %v", err)
+	}
+	for _, format := range Formats() {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := Write(ctx, db, format, filepath.Join(dir, "c")); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: a cancelled export gave %v", format, err)
+		}
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Write(db, "csv", filepath.Join(dir, "a", "b")); err == nil {
+	if _, err := Write(t.Context(), db, "csv", filepath.Join(dir, "a", "b")); err == nil {
 		t.Error("a closed database was exported")
 	}
 	entries, err := os.ReadDir(dir)

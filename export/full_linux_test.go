@@ -21,7 +21,7 @@ func TestFullDiskLeavesNothing(t *testing.T) {
 	defer func() { _ = syscall.Unmount(dir, 0) }()
 	db := sample(t)
 	for _, format := range []string{"csv", "jsonl", "tensorboard"} { // Parquet packs the sample into less than that
-		_, err := Write(db, format, filepath.Join(dir, "out"))
+		_, err := Write(t.Context(), db, format, filepath.Join(dir, "out"))
 		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "disk is full") {
 			t.Errorf("%s: a full disk gave %v", format, err)
 		}

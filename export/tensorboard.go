@@ -1,6 +1,7 @@
 package export
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -22,7 +23,7 @@ const eventFile = "events.out.tfevents.0.outcrop"
 // writeEvents writes the measured numbers as TensorBoard's scalars, in float64, with the training step as the step.
 // A tag is site/statistic/layer/head/idx: what does not apply is left out at the end, and "-" before what does. The
 // wall time is 0: a result does not depend on the clock.
-func writeEvents(db *store.DB, s *stage) error {
+func writeEvents(ctx context.Context, db *store.DB, s *stage) error {
 	runs, err := db.Runs()
 	if err != nil {
 		return err
@@ -33,7 +34,7 @@ func writeEvents(db *store.DB, s *stage) error {
 			if err := e.version(); err != nil {
 				return err
 			}
-			return db.Scan(store.StatisticsOf(run.ID), e.row)
+			return db.Scan(ctx, store.StatisticsOf(run.ID), e.row)
 		})
 		if err != nil {
 			return err

@@ -66,13 +66,16 @@ var Tables = []Table{
 	Statistics,
 	{"fits", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer}, {"idx", Integer}, {"family", Text},
 		{"params", Text}, {"n", Integer}, {"r2", Real}, {"adj_r2", Real}, {"aic", Real}, {"aicc", Real}, {"bic", Real}, {"rmse", Real},
-		{"t_peak", Real}, {"f_peak", Real}, {"regime", Text}, {"message", Text}, {"best", Bool}},
+		{"t_peak", Real}, {"f_peak", Real}, {"regime", Text}, {"message", Text}, {"best", Bool}, {"weight", Real}, {"peak_seen", Bool},
+		{"rise_time", Real}, {"steady", Real}, {"condition", Real}, {"intervals", Text}, {"undetermined", Text}},
 		`SELECT r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family, t.params, t.n, t.r2, t.adj_r2, t.aic, t.aicc, t.bic, t.rmse,
-			t.t_peak, t.f_peak, t.regime, t.message, t.best
+			t.t_peak, t.f_peak, t.regime, t.message, t.best, t.weight, t.peak_seen, t.rise_time, t.steady, t.condition, t.intervals, t.undetermined
 		FROM fits t JOIN runs r ON r.id = t.run JOIN names a ON a.id = t.site JOIN names b ON b.id = t.statistic
 		ORDER BY r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family`, nil},
 	{"timings", []Column{{"run", Text}, {"name", Text}, {"step", Integer}, {"value", Real}},
 		"SELECT r.hash, t.name, t.step, t.value FROM timings t JOIN runs r ON r.id = t.run ORDER BY r.hash, t.name, t.step", nil},
+	{"snapshots", []Column{{"run", Text}, {"step", Integer}, {"layer", Integer}, {"site", Text}, {"sequence", Integer}, {"file", Text}, {"tensor", Text}},
+		"SELECT run, step, layer, site, sequence, file, tensor FROM snapshots ORDER BY run, step, site, layer, sequence", nil},
 	{"conflicts", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer}, {"idx", Integer},
 		{"step", Integer}, {"kept", Real}, {"other", Real}},
 		`SELECT run, site, statistic, layer, head, idx, step, kept, other FROM conflicts
@@ -82,15 +85,30 @@ var Tables = []Table{
 		ORDER BY run, git_commit, go_version, kernel_path, cpu`, nil},
 }
 
+// AtOnce has all that work reads come from one state of the database, whatever others write meanwhile. Until it returns
+// the handle is work's alone.
+func (db *DB) AtOnce(work func() error) error {
+	const doing = "reading one state"
+	if _, err := db.sql.Exec("BEGIN DEFERRED"); err != nil { // the state is that of the first read
+		return fault(doing, db.path, err)
+	}
+	err := work()
+	if _, ending := db.sql.Exec("ROLLBACK"); err == nil {
+		err = fault(doing, db.path, ending)
+	}
+	return err
+}
+
 // Scan calls row for every row of a table, with a value a column; the slice is used again for the next row. It holds
-// one row at a time, and sees the table as it was when it began, also while others write.
-func (db *DB) Scan(t Table, row func(values []any) error) error {
+// one row at a time, and sees the table as it was when it began, also while others write. It ends with ctx's error when
+// ctx is cancelled.
+func (db *DB) Scan(ctx context.Context, t Table, row func(values []any) error) error {
 	values, to := make([]any, len(t.Columns)), make([]any, len(t.Columns))
 	for i := range values {
 		to[i] = &values[i]
 	}
 	return db.read("reading table "+t.Name, t.query, t.args, func(rows *sql.Rows) error {
-		if err := rows.Scan(to...); err != nil {
+		if err := errors.Join(ctx.Err(), rows.Scan(to...)); err != nil {
 			return err
 		}
 		for i, c := range t.Columns {

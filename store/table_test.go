@@ -23,7 +23,7 @@ func TestScanGivesEveryTableItsColumns(t *testing.T) {
 			t.Errorf("%s has %d columns and its query %d", table.Name, len(table.Columns), len(columns))
 		}
 		n := 0
-		must(t, db.Scan(table, func(values []any) error {
+		must(t, db.Scan(t.Context(), table, func(values []any) error {
 			n++
 			for i, c := range table.Columns {
 				want := []any{int64(0), uint64(0), float64(0), "", false}[c.Kind]
@@ -104,4 +104,28 @@ func TestQueryReadsOnly(t *testing.T) {
 	if _, _, err := ask("SELECT count(*) FROM stats"); err != nil {
 		t.Error(err)
 	}
+}
+
+// What is read at once is one state, whatever others write meanwhile.
+func TestAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	writer := sample(t, path)
+	db, err := OpenReadOnly(path)
+	must(t, err)
+	count := func() (n int) {
+		must(t, db.Scan(t.Context(), Statistics, func([]any) error { n++; return nil }))
+		return n
+	}
+	must(t, db.AtOnce(func() error {
+		before := count()
+		must(t, writer.PutRows("r", 2, []Row{row("top1", 0, 1)}))
+		if after := count(); after != before {
+			t.Errorf("%d rows, then %d", before, after)
+		}
+		return nil
+	}))
+	if n := count(); n != 4 {
+		t.Errorf("%d rows after it, want the new one too: 4", n)
+	}
+	must(t, db.Close())
 }

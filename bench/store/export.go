@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,7 +22,7 @@ func exportFrom(path, format, dir string) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	_, err = export.Write(db, format, dir)
+	_, err = export.Write(context.Background(), db, format, dir)
 	return err
 }
 

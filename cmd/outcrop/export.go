@@ -17,7 +17,7 @@ func exportCommand(s *settings) *cobra.Command {
 			return usageError{fmt.Errorf("outcrop export wants --format (%s) and --out, a folder", strings.Join(export.Formats(), ", "))}
 		}
 		return s.reading(func(db *store.DB) error {
-			paths, err := export.Write(db, format, out)
+			paths, err := export.Write(cmd.Context(), db, format, out)
 			for _, path := range paths {
 				_, _ = fmt.Fprintln(cmd.OutOrStdout(), path)
 			}

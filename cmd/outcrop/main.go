@@ -79,6 +79,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitDone
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
+	case errors.Is(err, context.Canceled):
+		s.log.Warn("interrupted")
+		return exitInterrupted
 	}
 	code := exitFailed
 	var input *experiments.InputError

@@ -26,9 +26,11 @@ TABLES = {
     "statistics": "SELECT run, site, statistic, layer, head, idx, step, value FROM statistics"
     " ORDER BY run, site, statistic, layer, head, idx, step",
     "fits": "SELECT r.hash AS run, a.name AS site, b.name AS statistic, layer, head, idx, family, t.params, n, r2, adj_r2, aic,"
-    f" aicc, bic, rmse, t_peak, f_peak, regime, message, best FROM fits t {NAMES}"
+    f" aicc, bic, rmse, t_peak, f_peak, regime, message, best, weight, peak_seen, rise_time, steady,"
+    f" condition, intervals, undetermined FROM fits t {NAMES}"
     " ORDER BY r.hash, a.name, b.name, layer, head, idx, family",
     "timings": "SELECT r.hash AS run, name, t.step, value FROM timings t JOIN runs r ON r.id = t.run ORDER BY r.hash, name, t.step",
+    "snapshots": "SELECT run, step, layer, site, sequence, file, tensor FROM snapshots ORDER BY run, step, site, layer, sequence",
     "conflicts": "SELECT run, site, statistic, layer, head, idx, step, kept, other FROM conflicts"
     " ORDER BY run, site, statistic, layer, head, idx, step, other",
     "differences": "SELECT run, git_commit, go_version, kernel_path, cpu, differing FROM differences ORDER BY 1, 2, 3, 4, 5",
@@ -44,8 +46,9 @@ def stored(database, table):
         named = dict(zip(columns, row))
         if "seed" in named:
             named["seed"] %= 1 << 64
-        if "best" in named:
-            named["best"] = bool(named["best"])
+        for truth in ("best", "peak_seen"):
+            if truth in named:
+                named[truth] = bool(named[truth])
         rows.append(tuple(named.values()))
     return columns, rows
 
