@@ -51,7 +51,7 @@ func counted(steps int) string {
 	return fmt.Sprintf("%d steps", steps)
 }
 
-// States tells, without changing anything, what Execute would do with each run of a plan in that results folder.
+// States tells, training nothing, what Execute would do with each run of a plan in that results folder.
 func States(results string, plan []Planned) ([]State, error) {
 	states := make([]State, len(plan))
 	path := filepath.Join(results, "outcrop.db")
@@ -187,16 +187,6 @@ func (w wants) resumable(dir string, p Planned) (int, error) {
 
 // renew drops the checkpoints of a run that cannot go on from them.
 func renew(dir string, p Planned) error {
-	shard := filepath.Join(dir, shardFile)
-	if _, err := os.Stat(shard); err == nil {
-		db, err := store.Open(shard) // brings an older one up to date
-		if err == nil {
-			err = db.Close()
-		}
-		if err != nil {
-			return err
-		}
-	}
 	from, err := wants{}.resumable(dir, p)
 	if err != nil || from > 0 {
 		return err

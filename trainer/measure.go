@@ -34,7 +34,7 @@ func Measure(ctx context.Context, c Config, o Options, steps []int) error {
 		if err := t.gradient(step); err != nil {
 			return fmt.Errorf("trainer: step %d: %w", step, err)
 		}
-		rows, err := t.measure(c.Schedule.Rate(c.Optim.LR, step, c.Train.Steps))
+		rows, err := t.measure(step)
 		if err != nil {
 			return fmt.Errorf("trainer: step %d: measuring: %w", step, err)
 		}

@@ -29,6 +29,7 @@ func TestStatisticsReadKnownSites(t *testing.T) {
 // measured besides is there too, and the rows of the default set do not depend on what else is measured.
 func TestMeasureFromCheckpoints(t *testing.T) {
 	c, dir := small(), t.TempDir()
+	c.Schedule.Warmup, c.Schedule.WarmupTokens = 0, 20*c.Train.Batch*c.Arch.Context // the rate too is measured again
 	c.Checkpoint.Every, c.Checkpoint.Keep = 8, 4
 	_, plain := train(t, t.Context(), c, Options{Dir: dir})
 	c.Probe.Statistics = probes.Names()

@@ -18,13 +18,10 @@ import (
 
 // Snapshots is which activations are kept whole: |h| by token and channel, for the landscape of arXiv 2402.17762.
 type Snapshots struct {
-	// Steps at which they are taken; none takes none.
-	Steps []int `json:"steps"`
-	// Layers of which; none means all. -1 is what stands outside the blocks.
-	Layers []int  `json:"layers"`
-	Site   string `json:"site"`
-	// Sequences of the probe batch, the first ones.
-	Sequences int `json:"sequences"`
+	Steps     []int  `json:"steps" doc:"at which they are taken; none takes none"`
+	Layers    []int  `json:"layers" doc:"of which; none means all, -1 is what stands outside the blocks"`
+	Site      string `json:"site" doc:"of which activations"`
+	Sequences int    `json:"sequences" doc:"of the probe batch, the first ones"`
 }
 
 func (s Snapshots) validate(c Config) error {

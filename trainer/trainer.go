@@ -56,7 +56,6 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 	result := func(status Status) Result {
 		return Result{Status: status, Step: step, Params: t.size(), Loss: t.loss}
 	}
-	schedule := c.Schedule.InSteps(c.Train.Batch * c.Arch.Context)
 	started, since, busy := step, step, time.Duration(0)
 	for ; ; step++ {
 		last := step == c.Train.Steps
@@ -73,10 +72,9 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 			return result(Stopped), fmt.Errorf("trainer: step %d: %w", step, err)
 		}
 		busy += time.Since(clock)
-		rate := schedule.Rate(c.Optim.LR, step, c.Train.Steps)
 		diverged := notFinite(t.loss) || notFinite(t.gradNorm)
 		if last || diverged || c.Probe.Every.Value.At(step) {
-			rows, err := t.measure(rate)
+			rows, err := t.measure(step)
 			if err != nil {
 				return result(Stopped), fmt.Errorf("trainer: step %d: measuring: %w", step, err)
 			}
@@ -108,7 +106,7 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 			return result(Done), t.checkpoint(o.Dir, step)
 		}
 		clock = time.Now()
-		t.optimizer.Step(float32(rate))
+		t.optimizer.Step(float32(t.rate(step)))
 		busy += time.Since(clock)
 		if o.Progress != nil {
 			o.Progress(step+1, t.loss)
@@ -215,8 +213,8 @@ func (t *training) gradient(step int) error {
 	return nil
 }
 
-// measure returns the rows of the present parameters.
-func (t *training) measure(rate float64) ([]probes.Value, error) {
+// measure returns the rows of the present parameters, those after step updates.
+func (t *training) measure(step int) ([]probes.Value, error) {
 	rows, err := t.measuring.activations()
 	if err != nil {
 		return nil, err
@@ -230,11 +228,17 @@ func (t *training) measure(rate float64) ([]probes.Value, error) {
 	}
 	metric("loss", t.loss)
 	metric("grad_norm", t.gradNorm)
-	metric("lr", rate)
+	metric("lr", t.rate(step))
 	for _, m := range held {
 		metric(m.name, m.value)
 	}
 	return rows, nil
+}
+
+// rate is the learning rate of the update that leads from step to step+1.
+func (t *training) rate(step int) float64 {
+	c := t.config
+	return c.Schedule.InSteps(c.Train.Batch*c.Arch.Context).Rate(c.Optim.LR, step, c.Train.Steps)
 }
 
 func notFinite(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) }
