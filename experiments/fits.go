@@ -50,7 +50,7 @@ func Refit(results string, how Fitting) (err error) {
 	if err := how.Check(); err != nil {
 		return err
 	}
-	db, err := store.Open(filepath.Join(results, "outcrop.db"))
+	db, err := store.OpenExisting(filepath.Join(results, "outcrop.db"))
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func storeFits(db *store.DB, plan []Planned, how Fitting) error {
 			continue // too few points yet: a run that was stopped early has no fit
 		}
 		for rank, r := range fitted.Results {
-			fits = append(fits, stored(all[i], r, rank == 0))
+			fits = append(fits, StoredFit(all[i], r, rank == 0))
 		}
 	}
 	if err := db.PutFits(fits); err != nil {
@@ -110,7 +110,8 @@ func storeFits(db *store.DB, plan []Planned, how Fitting) error {
 	return nil
 }
 
-func stored(s store.Series, r fit.Result, best bool) store.Fit {
+// StoredFit is a fit of a series as the store keeps it. Of the series its place is taken, not its points.
+func StoredFit(s store.Series, r fit.Result, best bool) store.Fit {
 	intervals := make(map[string][2]float64, len(r.Intervals))
 	for name, i := range r.Intervals {
 		intervals[name] = [2]float64{i.Low, i.High}

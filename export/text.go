@@ -3,6 +3,7 @@ package export
 import (
 	"bufio"
 	"encoding/csv"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,8 +13,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// csvEncoder writes RFC 4180 with a header. A number has the shortest digits that read back as it; a missing one is
-// an empty field, an infinite one inf or -inf.
+// csvEncoder writes RFC 4180 with a header, and values as Field does.
 type csvEncoder struct {
 	to     *csv.Writer
 	fields []string
@@ -29,31 +29,33 @@ func newCSV(w io.Writer, t store.Table) (encoder, error) {
 
 func (e *csvEncoder) row(values []any) error {
 	for i, value := range values {
-		switch v := value.(type) {
-		case nil:
-			e.fields[i] = ""
-		case int64:
-			e.fields[i] = strconv.FormatInt(v, 10)
-		case uint64:
-			e.fields[i] = strconv.FormatUint(v, 10)
-		case float64:
-			switch {
-			case math.IsInf(v, 1):
-				e.fields[i] = "inf"
-			case math.IsInf(v, -1):
-				e.fields[i] = "-inf"
-			default:
-				e.fields[i] = strconv.FormatFloat(v, 'g', -1, 64)
-			}
-		case string:
-			e.fields[i] = v
-		case bool:
-			e.fields[i] = strconv.FormatBool(v)
-		default:
-			return fmt.Errorf("csv has no %T", value)
-		}
+		e.fields[i] = Field(value)
 	}
 	return e.to.Write(e.fields)
+}
+
+// Field is a value of a database as text: a number in the shortest digits that read back as it, inf and -inf, a missing
+// one empty, bytes in hex.
+func Field(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case float64:
+		switch {
+		case math.IsInf(v, 1):
+			return "inf"
+		case math.IsInf(v, -1):
+			return "-inf"
+		}
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	case string:
+		return v
+	case []byte:
+		return hex.EncodeToString(v)
+	}
+	return fmt.Sprint(value)
 }
 
 func (e *csvEncoder) close() error {

@@ -3,12 +3,16 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/mattn/go-sqlite3"
 )
 
 // ErrCorrupt is wrapped where a file is no database of Outcrop, or a damaged one.
 var ErrCorrupt = errors.New("not a sound outcrop database")
+
+// ErrMissing is wrapped where a database that was to be read is not there. It is an fs.ErrNotExist.
+var ErrMissing = fmt.Errorf("%w; there are no results there yet", fs.ErrNotExist)
 
 // ErrNewer is wrapped where a database was written by a newer Outcrop.
 var ErrNewer = errors.New("written by a newer outcrop")

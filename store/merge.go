@@ -18,8 +18,8 @@ type MergeResult struct {
 // Merge brings in what another database holds, in one transaction: all or nothing. Merging again adds nothing. The
 // shard may grow meanwhile, or have been left by a killed writer: what it had committed is taken; one that holds
 // nothing yet gives nothing. A run's status and step are taken unless ours is at a later step. Sweeps, fits and
-// snapshots are taken where there are none of the same key. A shard of an older schema stays as it is. A missing shard is an error that wraps fs.ErrNotExist, a damaged one
-// ErrCorrupt.
+// snapshots are taken where there are none of the same key. A shard of an older schema stays as it is. A missing shard
+// is ErrMissing, a damaged one ErrCorrupt.
 func (db *DB) Merge(shardPath string) (MergeResult, error) {
 	var none MergeResult
 	if _, err := os.Stat(shardPath); err != nil {

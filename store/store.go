@@ -11,7 +11,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -58,10 +57,18 @@ func Open(path string) (*DB, error) {
 	return db, nil
 }
 
+// OpenExisting is Open for a database that is there: a missing one is ErrMissing, and none is made.
+func OpenExisting(path string) (*DB, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fault("opening", path, missing(err))
+	}
+	return Open(path)
+}
+
 // OpenReadOnly opens an existing database for reading, also while others write into it. In a folder that cannot be
 // written it is read as it lies, provided that no writer left unmerged pages beside it. A database of an older schema
-// is brought up to date first, where it can be written. An empty file is ErrCorrupt; a missing one wraps
-// fs.ErrNotExist.
+// is brought up to date first, where it can be written. An empty file is ErrCorrupt; a missing one is
+// ErrMissing.
 func OpenReadOnly(path string) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fault("opening", path, missing(err))
@@ -209,7 +216,7 @@ func leftover(path string) bool {
 // missing says of a file's absence what makes it.
 func missing(err error) error {
 	if os.IsNotExist(err) {
-		return fmt.Errorf("%w; there are no results there yet", fs.ErrNotExist)
+		return ErrMissing
 	}
 	return err
 }

@@ -61,10 +61,7 @@ func dbCheck(s *settings) *cobra.Command {
 
 func dbVacuum(s *settings) *cobra.Command {
 	return &cobra.Command{Use: "vacuum", Short: "Rewrite the database without free space", Args: arguments(cobra.NoArgs), RunE: func(*cobra.Command, []string) (err error) {
-		if err := s.reading(func(*store.DB) error { return nil }); err != nil {
-			return err // Open would make a database that is missing
-		}
-		db, err := store.Open(s.database())
+		db, err := store.OpenExisting(s.database())
 		if err != nil {
 			return err
 		}
@@ -88,12 +85,9 @@ func dbBackup(s *settings) *cobra.Command {
 	}}
 }
 
-// reading opens the database for reading; one that is missing is a fault of the command line.
+// reading opens the database for reading.
 func (s *settings) reading(work func(db *store.DB) error) (err error) {
 	db, err := store.OpenReadOnly(s.database())
-	if errors.Is(err, fs.ErrNotExist) {
-		return usageError{err}
-	}
 	if err != nil {
 		return err
 	}

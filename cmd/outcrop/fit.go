@@ -145,11 +145,9 @@ func fitRows(db *store.DB, sweep string) ([]fitRow, error) {
 			return nil, err
 		}
 		for _, f := range fits {
-			rows = append(rows, fitRow{Arm: m.Member.Arm, Seed: m.Member.Seed, Run: m.Run.ID, Series: f.Site + "/" + f.Statistic, Layer: f.Layer,
-				Family: f.Family, Best: f.Best, Weight: number(f.Weight), Params: numbers(f.Params), Intervals: ends(f.Intervals),
-				Undetermined: append([]string{}, f.Undetermined...), N: f.N, R2: number(f.R2), AdjR2: number(f.AdjR2), RMSE: number(f.RMSE),
-				AIC: number(f.AIC), AICc: number(f.AICc), BIC: number(f.BIC), TPeak: number(f.TPeak), FPeak: number(f.FPeak), PeakSeen: f.PeakSeen,
-				RiseTime: number(f.RiseTime), Steady: number(f.Steady), Condition: number(f.Condition), Regime: f.Regime, Message: f.Message})
+			row := fitRowOf(f)
+			row.Arm, row.Seed, row.Run, row.Series = m.Member.Arm, m.Member.Seed, m.Run.ID, f.Site+"/"+f.Statistic
+			rows = append(rows, row)
 		}
 	}
 	return rows, nil
@@ -160,18 +158,21 @@ func columnRows(columns []plots.Column) []fitRow {
 	rows := []fitRow{}
 	for _, c := range columns {
 		for rank, r := range c.Fits {
-			intervals := map[string][2]float64{}
-			for name, i := range r.Intervals {
-				intervals[name] = [2]float64{i.Low, i.High}
-			}
-			rows = append(rows, fitRow{Series: c.Name, Layer: -1, Family: r.Family, Best: rank == 0, Weight: number(r.Weight), Params: numbers(r.Params),
-				Intervals: ends(intervals), Undetermined: append([]string{}, r.Undetermined...), N: r.N, R2: number(r.R2), AdjR2: number(r.AdjR2),
-				RMSE: number(r.RMSE), AIC: number(r.AIC), AICc: number(r.AICc), BIC: number(r.BIC), TPeak: number(r.TPeak), FPeak: number(r.FPeak),
-				PeakSeen: r.PeakSeen, RiseTime: number(r.RiseTime), Steady: number(r.Steady), Condition: number(r.Condition), Regime: r.Regime,
-				Message: r.Message})
+			row := fitRowOf(experiments.StoredFit(store.Series{Layer: -1}, r, rank == 0))
+			row.Series = c.Name
+			rows = append(rows, row)
 		}
 	}
 	return rows
+}
+
+// fitRowOf leaves open whose fit it is.
+func fitRowOf(f store.Fit) fitRow {
+	return fitRow{Layer: f.Layer, Family: f.Family, Best: f.Best, Weight: number(f.Weight), Params: numbers(f.Params),
+		Intervals: ends(f.Intervals), Undetermined: append([]string{}, f.Undetermined...), N: f.N, R2: number(f.R2), AdjR2: number(f.AdjR2),
+		RMSE: number(f.RMSE), AIC: number(f.AIC), AICc: number(f.AICc), BIC: number(f.BIC), TPeak: number(f.TPeak), FPeak: number(f.FPeak),
+		PeakSeen: f.PeakSeen, RiseTime: number(f.RiseTime), Steady: number(f.Steady), Condition: number(f.Condition), Regime: f.Regime,
+		Message: f.Message}
 }
 
 func numbers(params map[string]float64) map[string]number {

@@ -14,7 +14,7 @@ import (
 // undetermined stands for a number that the data do not determine, or that there is none of.
 const undetermined = "—"
 
-// series is what a fitted series is told apart by.
+// seriesKey is what a fitted series is told apart by.
 type seriesKey struct {
 	arm, run, series string
 	layer            int

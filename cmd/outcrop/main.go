@@ -87,6 +87,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var input *experiments.InputError
 	var usage usageError
 	if errors.As(err, &input) || errors.As(err, &usage) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNewer) ||
+		errors.Is(err, store.ErrMissing) ||
 		strings.HasPrefix(err.Error(), "unknown command") {
 		code = exitInput
 	}

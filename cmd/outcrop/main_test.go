@@ -103,3 +103,18 @@ func TestSettingsFile(t *testing.T) {
 		t.Errorf("a misspelt setting: exit %d, %q", code, stderr)
 	}
 }
+
+// A verb that reads says that there is nothing to read, and makes nothing.
+func TestMissingDatabase(t *testing.T) {
+	for _, verb := range [][]string{{"fit"}, {"plot"}, {"report"}, {"probe", "x"}, {"absorb", "x", "--out", "y"}, {"query", "SELECT 1"},
+		{"export", "--format", "csv", "--out", filepath.Join(t.TempDir(), "out")}, {"db", "check"}, {"db", "vacuum"}, {"db", "backup", "y"}} {
+		results := t.TempDir()
+		code, _, stderr := outcrop(t.Context(), append(verb, "--results", results)...)
+		if code != exitInput || !strings.Contains(stderr, filepath.Join(results, "outcrop.db")+": file does not exist; there are no results there yet") {
+			t.Errorf("%v: exit %d, %q", verb, code, stderr)
+		}
+		if left, err := os.ReadDir(results); err != nil || len(left) > 0 {
+			t.Errorf("%v left %v, %v", verb, left, err)
+		}
+	}
+}

@@ -74,22 +74,19 @@ func draw(db *store.DB, s *settings, sweep string, figures []string) ([]string, 
 
 // eachSweep opens the database for reading and calls f for the named sweep, or for every one.
 func eachSweep(s *settings, sweep string, f func(db *store.DB, sweep string) error) error {
-	db, err := store.OpenReadOnly(s.database())
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
-	if sweep != "" {
-		return f(db, sweep)
-	}
-	sweeps, err := db.Sweeps()
-	if err != nil {
-		return err
-	}
-	for _, each := range sweeps {
-		if err := f(db, each.Name); err != nil {
+	return s.reading(func(db *store.DB) error {
+		if sweep != "" {
+			return f(db, sweep)
+		}
+		sweeps, err := db.Sweeps()
+		if err != nil {
 			return err
 		}
-	}
-	return nil
+		for _, each := range sweeps {
+			if err := f(db, each.Name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -23,9 +21,6 @@ or the beginning of it. Without flags the run's own sites and statistics are mea
 			o.Results, o.Run, o.Threads = s.Results, args[0], s.Threads
 			o.Progress = func(step int, loss float64) { s.log.Info(fmt.Sprintf("measured step %d, loss %.4g", step, loss)) }
 			done, err := experiments.Probe(cmd.Context(), o)
-			if errors.Is(err, context.Canceled) {
-				return errInterrupted
-			}
 			if err != nil {
 				return err
 			}

@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/outcrop-lab/outcrop/export"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -52,25 +52,6 @@ func queryCommand(s *settings) *cobra.Command {
 	return cmd
 }
 
-// field is a value as text; what is missing is empty.
-func field(value any) string {
-	switch v := value.(type) {
-	case nil:
-		return ""
-	case float64:
-		switch {
-		case math.IsInf(v, 1):
-			return "inf"
-		case math.IsInf(v, -1):
-			return "-inf"
-		}
-		return strconv.FormatFloat(v, 'g', -1, 64)
-	case []byte:
-		return hex.EncodeToString(v)
-	}
-	return fmt.Sprint(value)
-}
-
 func tablePrinter(out io.Writer) printer {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(n int, text func(i int) string) error {
@@ -87,8 +68,10 @@ func tablePrinter(out io.Writer) printer {
 	}
 	return printer{
 		header: func(columns []string) error { return line(len(columns), func(i int) string { return columns[i] }) },
-		row:    func(values []any) error { return line(len(values), func(i int) string { return field(values[i]) }) },
-		close:  w.Flush,
+		row: func(values []any) error {
+			return line(len(values), func(i int) string { return export.Field(values[i]) })
+		},
+		close: w.Flush,
 	}
 }
 
@@ -99,7 +82,7 @@ func csvPrinter(out io.Writer) printer {
 		row: func(values []any) error {
 			record := make([]string, len(values))
 			for i, v := range values {
-				record[i] = field(v)
+				record[i] = export.Field(v)
 			}
 			return w.Write(record)
 		},
