@@ -100,7 +100,7 @@ func read(db *store.DB, sweep string) (content, error) {
 		return content{}, err
 	}
 	name := shellescape.Quote(sweep)
-	c.Commands = []string{"outcrop run " + name + ".yaml", "outcrop plot " + name, "outcrop report " + name}
+	c.Commands = []string{"outcrop run " + name + ".yaml", "outcrop plot --sweep " + name, "outcrop report --sweep " + name}
 	return c, nil
 }
 

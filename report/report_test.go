@@ -38,7 +38,7 @@ func TestWrite(t *testing.T) {
 		"<code>arch.gate.name: g1</code>", "<code>optim.lr: 0.01</code>", "nothing: it is the base",
 		"0.9800", "-31.5", "logarithmic increase", `<td class="n">640</td>`, // of plotstest's fits
 		"0123456789", "go1.26", "cpu portable", "Fixture CPU", "d19e57", "No determinism conflict",
-		"outcrop run fixture.yaml", "outcrop plot fixture", "outcrop report fixture",
+		"outcrop run fixture.yaml", "outcrop plot --sweep fixture", "outcrop report --sweep fixture",
 	} {
 		if !strings.Contains(html, part) {
 			t.Errorf("the page lacks %q", part)

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/outcrop-lab/outcrop/plots"
 )
 
 // Every verb stands in the table of docs/cli.md.
@@ -19,7 +22,58 @@ func TestReferenceShowsEveryVerb(t *testing.T) {
 			t.Errorf("docs/cli.md does not show the verb %s", name)
 		}
 	}
+	for _, figure := range plots.Names() {
+		if !strings.Contains(string(page), "`"+figure+"`") {
+			t.Errorf("docs/cli.md does not show the figure %s", figure)
+		}
+	}
 	if code, out, _ := outcrop(context.Background(), "completion", "bash"); code != exitDone || !strings.Contains(out, "__start_outcrop") {
 		t.Errorf("completion: exit %d", code)
+	}
+}
+
+// The commands with which a report says to do it again are commands.
+func TestReportSaysWhatToRun(t *testing.T) {
+	file := sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "20"))
+	t.Chdir(filepath.Dir(file)) // where tiny.yaml lies
+	if code, _, stderr := outcrop(t.Context(), "run", "tiny.yaml"); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	_, section, _ := strings.Cut(string(read(t, filepath.Join("results", "sweeps", "tiny", "report.html"))), `id="again"`)
+	_, list, _ := strings.Cut(section, "<pre>")
+	list, _, _ = strings.Cut(list, "</pre>")
+	said := 0
+	for words := range strings.Lines(strings.TrimSpace(list)) {
+		args := strings.Fields(words)
+		if len(args) < 2 || args[0] != "outcrop" {
+			t.Errorf("%q is no command", words)
+			continue
+		}
+		said++
+		if code, _, stderr := outcrop(t.Context(), args[1:]...); code != exitDone {
+			t.Errorf("%q: exit %d: %s", words, code, stderr)
+		}
+	}
+	if said != 3 {
+		t.Errorf("the report says %d commands, want 3: %q", said, list)
+	}
+}
+
+func TestUnknownFigureAndSweep(t *testing.T) {
+	results := t.TempDir()
+	if code, _, stderr := outcrop(t.Context(), "run", sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "20")), "--results", results); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"plot", "emergense"}, `did you mean "emergence"?`},
+		{[]string{"plot", "--sweep", "tny"}, `--sweep: unknown sweep "tny", did you mean "tiny"?`},
+		{[]string{"report", "--sweep", "tny"}, `--sweep: unknown sweep "tny", did you mean "tiny"?`},
+	} {
+		if code, _, stderr := outcrop(t.Context(), append(c.args, "--results", results)...); code != exitInput || !strings.Contains(stderr, c.want) {
+			t.Errorf("%v: exit %d, %q, want 2 and %q", c.args, code, stderr, c.want)
+		}
 	}
 }

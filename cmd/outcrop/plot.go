@@ -4,17 +4,24 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/plots"
 	"github.com/outcrop-lab/outcrop/report"
 	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/variant"
 )
 
 func plotCommand(s *settings) *cobra.Command {
 	sweep := ""
 	cmd := &cobra.Command{Use: "plot [FIGURE…]", Short: "Draw figures from the database alone", Args: cobra.ArbitraryArgs, ValidArgs: plots.Names(), RunE: func(cmd *cobra.Command, figures []string) error {
+		for _, figure := range figures {
+			if !slices.Contains(plots.Names(), figure) {
+				return usageError{variant.Unknown("figure", figure, plots.Names())}
+			}
+		}
 		return eachSweep(s, sweep, func(db *store.DB, sweep string) error {
 			written, err := draw(db, s, sweep, figures)
 			for _, path := range written {
@@ -75,15 +82,22 @@ func draw(db *store.DB, s *settings, sweep string, figures []string) ([]string, 
 // eachSweep opens the database for reading and calls f for the named sweep, or for every one.
 func eachSweep(s *settings, sweep string, f func(db *store.DB, sweep string) error) error {
 	return s.reading(func(db *store.DB) error {
-		if sweep != "" {
-			return f(db, sweep)
-		}
 		sweeps, err := db.Sweeps()
 		if err != nil {
 			return err
 		}
-		for _, each := range sweeps {
-			if err := f(db, each.Name); err != nil {
+		names := make([]string, len(sweeps))
+		for i, s := range sweeps {
+			names[i] = s.Name
+		}
+		if sweep != "" {
+			if !slices.Contains(names, sweep) {
+				return usageError{fmt.Errorf("--sweep: %w", variant.Unknown("sweep", sweep, names))}
+			}
+			names = []string{sweep}
+		}
+		for _, name := range names {
+			if err := f(db, name); err != nil {
 				return err
 			}
 		}
