@@ -229,3 +229,15 @@ func TestWeights(t *testing.T) {
 		t.Errorf("weights bring the curve nearer by a factor of %g", gain)
 	}
 }
+
+// A first step of next to nothing is a step like another: every family is fitted.
+func TestTinyStep(t *testing.T) {
+	p := Points{T: []float64{0, 1e-300, 1, 2, 3, 5, 8, 13, 21}, Y: []float64{1, 1, 2, 3, 4, 5, 6, 7, 7}}
+	results, err := All(p, Options{Loss: LossHuber})
+	if err != nil || len(results) != len(Families()) {
+		t.Fatalf("%d families of %d, %v", len(results), len(Families()), err)
+	}
+	if best := results[0]; best.R2 < 0.98 {
+		t.Errorf("the best, %s, has R² %g", best.Family, best.R2)
+	}
+}

@@ -13,7 +13,7 @@ type series struct {
 	scale         float64 // the largest t
 	low, span     float64 // y = low + span v
 	first, last   float64 // smallest and largest t
-	firstStep     float64 // smallest positive u
+	firstStep     float64 // smallest positive u, at least leastStep
 	constant      bool    // span is rounding
 }
 
@@ -103,13 +103,17 @@ func (s *series) normalise() {
 	for i := range s.t {
 		s.u[i] = s.t[i] / s.scale
 		if s.u[i] > 0 {
-			s.firstStep = min(s.firstStep, s.u[i])
+			s.firstStep = max(leastStep, min(s.firstStep, s.u[i]))
 		}
 		if s.span > 0 {
 			s.v[i] = (s.y[i] - s.low) / s.span
 		}
 	}
 }
+
+// leastStep is where the search for time constants begins at the earliest, as a share of the last t: no training has a
+// trillion steps, and a search over more decades than that would not meet the ones that matter.
+const leastStep = 1e-12
 
 // leastSigma is the share of the median sigma below which a sigma is not believed: a spread over a few sequences may
 // come out small by chance, and the point would outweigh all others.
