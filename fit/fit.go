@@ -171,7 +171,7 @@ func Params(name string) []string { return families[name].params }
 
 // Fit fits a family to a series. Points that are not finite are dropped, and Result.Message says so. It fails, wrapping
 // ErrPoints, when the lengths differ, when fewer finite points or distinct t are left than parameters plus one, when a t
-// or a sigma is negative, or when values exceed 1e100.
+// or a sigma is negative, or when values exceed 1e100, or all |y| but 0 lie below 1e-100.
 func Fit(name string, p Points, o Options) (Result, error) {
 	fam, ok := families[name]
 	if !ok {

@@ -106,6 +106,7 @@ func TestRefused(t *testing.T) {
 		{"lengths", Points{T: []float64{0, 1}, Y: []float64{1}}, Options{}, "2 values of t, 1 of y"},
 		{"one t", Points{T: make([]float64, 9), Y: make([]float64, 9)}, Options{}, "1 distinct t"},
 		{"negative t", Points{T: []float64{-1, 0, 1, 2, 3, 4, 5}, Y: make([]float64, 7)}, Options{}, "t is negative at point 0: -1"},
+		{"tiny values", Points{T: []float64{0, 1, 2, 3, 4, 5, 6}, Y: []float64{0, 1e-162, 0, 0, 0, 0, 0}}, Options{}, "the largest |y| is 1e-162"},
 		{"sigma", Points{T: []float64{0, 1}, Y: []float64{1, 2}, Sigma: []float64{1}}, Options{}, "2 values of y, 1 of sigma"},
 		{"negative sigma", Points{T: []float64{0, 1}, Y: []float64{1, 2}, Sigma: []float64{1, -1}}, Options{}, "sigma of point 1 is -1"},
 		{"loss", Points{}, Options{Loss: "hubert"}, `did you mean "huber"`},
@@ -232,12 +233,22 @@ func TestWeights(t *testing.T) {
 
 // A first step of next to nothing is a step like another: every family is fitted.
 func TestTinyStep(t *testing.T) {
-	p := Points{T: []float64{0, 1e-300, 1, 2, 3, 5, 8, 13, 21}, Y: []float64{1, 1, 2, 3, 4, 5, 6, 7, 7}}
+	p := Points{T: []float64{0, 1e-306, 1, 2, 3, 5, 8, 13, 21}, Y: []float64{1, 1, 2, 3, 4, 5, 6, 7, 7}}
 	results, err := All(p, Options{Loss: LossHuber})
 	if err != nil || len(results) != len(Families()) {
 		t.Fatalf("%d families of %d, %v", len(results), len(Families()), err)
 	}
 	if best := results[0]; best.R2 < 0.98 {
 		t.Errorf("the best, %s, has R² %g", best.Family, best.R2)
+	}
+}
+
+// A column of the Jacobian whose length has no inverse is a parameter that nothing depends on; scaled by it the column would
+// be no numbers, on which a singular value decomposition need not end.
+func TestSubnormalSensitivity(t *testing.T) {
+	s := series{u: []float64{0, .1, .2, .3, .5, .8, 1}, w: []float64{1, 1, 1, 1, 1, 1, 1}}
+	condition, moved := natural{1e-310, 1, 1, .5, 0}.sensitivity(s).condition()
+	if !math.IsInf(condition, 1) || len(moved) != 1 || moved[0] != "lambda" {
+		t.Errorf("condition %g by %v, want an infinite one by lambda", condition, moved)
 	}
 }

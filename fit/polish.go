@@ -147,7 +147,7 @@ func (p natural) sensitivity(s series) *sensitivity {
 	for k := range 5 {
 		col := jac.ColView(k).(*mat.VecDense)
 		n := mat.Norm(col, 2)
-		if n == 0 || bad(n) {
+		if bad(n) || bad(1/n) { // a subnormal length vanishes too
 			at.zero = emergenceNames[k]
 			return &at
 		}

@@ -75,7 +75,7 @@ func huber(s series, fam family, r *Result, remarks []string) (series, []string)
 	down := 0
 	for range rounds {
 		res = residuals(s, r.Params, fam.eval)
-		next := huberScale(res, math.Sqrt(max(dot(res, res)/n, s.rounding())))
+		next := s.huberScale(res, math.Sqrt(dot(res, res)/n))
 		if math.Abs(next-scale) <= 1e-7*next {
 			break
 		}
@@ -90,7 +90,7 @@ func huber(s series, fam family, r *Result, remarks []string) (series, []string)
 		r.Params, remarks = fam.fit(bounded)
 	}
 	res = residuals(s, r.Params, fam.eval)
-	scale = huberScale(res, scale)
+	scale = s.huberScale(res, scale)
 	deviance := 2*n*math.Log(scale) - n
 	for _, x := range res {
 		z := math.Abs(x / scale)
@@ -107,13 +107,17 @@ func huber(s series, fam family, r *Result, remarks []string) (series, []string)
 	return bounded, remarks
 }
 
-func huberScale(res []float64, scale float64) float64 {
+// huberScale solves for the scale from a first one. It is at least rounding's share: where most residuals are 0 it would fall
+// to nothing.
+func (s series) huberScale(res []float64, scale float64) float64 {
+	least := math.Sqrt(s.rounding())
+	scale = max(scale, least)
 	for range 100 {
 		var sum float64
 		for _, x := range res {
 			sum += min(x*x, huberBend*scale*math.Abs(x))
 		}
-		next := max(math.Sqrt(sum/float64(len(res))), math.SmallestNonzeroFloat64)
+		next := max(math.Sqrt(sum/float64(len(res))), least)
 		if math.Abs(next-scale) <= 1e-12*scale {
 			return next
 		}

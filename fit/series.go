@@ -63,6 +63,9 @@ func newSeries(p Points, o Options, need int) (series, []string, error) {
 	}
 	s.normalise()
 	s.weigh(sigma)
+	if largest := max(math.Abs(s.low), math.Abs(s.low+s.span)); largest > 0 && largest < 1/extreme {
+		return series{}, nil, fmt.Errorf("%w: the largest |y| is %g, whose square is no number: take another unit", ErrPoints, largest)
+	}
 	if s.scale < 1/extreme {
 		return series{}, nil, fmt.Errorf("%w: the largest t is %g", ErrPoints, s.scale)
 	}
@@ -97,7 +100,7 @@ func (s *series) normalise() {
 		low, high = min(low, s.y[i]), max(high, s.y[i])
 	}
 	s.scale, s.low, s.span = s.last, low, high-low
-	s.constant = s.span <= 1e-13*max(math.Abs(low), math.Abs(high)) || s.span < 1e-290
+	s.constant = s.span <= 1e-13*max(math.Abs(low), math.Abs(high))
 	s.u, s.v = make([]float64, len(s.t)), make([]float64, len(s.t))
 	s.firstStep = 1
 	for i := range s.t {
