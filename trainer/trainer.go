@@ -25,6 +25,7 @@ type training struct {
 	params    []optim.Param
 	optimizer optim.Optimizer
 	slices    []slice
+	backward  func(i int) // slice i's part of the batch: its loss and gradients
 	measuring measuring
 	batch     data.Batch
 	loss      float64 // of the last batch, before its update
@@ -35,6 +36,7 @@ type training struct {
 type slice struct {
 	device *compute.CPU
 	model  *archs.Model
+	err    error // of its last run
 }
 
 // Run trains to the end (Done), to the cancellation of ctx (Stopped, after writing a checkpoint), or until the loss or
@@ -157,6 +159,12 @@ func newTraining(c Config, o Options) (t *training, err error) {
 	}
 	t.optimizer = c.Optim.New(t.device, t.params)
 	t.team = compute.NewTeam(max(1, min(o.Threads, c.Train.Slices)))
+	t.backward = func(i int) {
+		s, rows := &t.slices[i], len(t.batch.Tokens)/len(t.slices)
+		s.device.UploadInts(s.model.Tokens, t.batch.Tokens[i*rows:(i+1)*rows])
+		s.device.UploadInts(s.model.Targets, t.batch.Targets[i*rows:(i+1)*rows])
+		s.err = s.model.Run()
+	}
 	return t, t.buildMeasuring()
 }
 
@@ -189,18 +197,11 @@ func (t *training) size() int {
 func (t *training) gradient(step int) error {
 	c := t.config
 	t.source.Batch(&t.batch, c.Seed, step, c.Train.Batch)
-	rows := len(t.batch.Tokens) / len(t.slices)
-	errs := make([]error, len(t.slices))
-	t.team.Run(len(t.slices), func(i int) {
-		s := t.slices[i]
-		s.device.UploadInts(s.model.Tokens, t.batch.Tokens[i*rows:(i+1)*rows])
-		s.device.UploadInts(s.model.Targets, t.batch.Targets[i*rows:(i+1)*rows])
-		errs[i] = s.model.Run()
-	})
+	t.team.Run(len(t.slices), t.backward)
 	t.loss = 0
 	for i, s := range t.slices {
-		if errs[i] != nil {
-			return errs[i]
+		if s.err != nil {
+			return s.err
 		}
 		t.loss += float64(s.model.Loss.Host()[0])
 		if i > 0 {

@@ -1,0 +1,57 @@
+// Command step times the trainer's own step: forward, backward, clipping and the optimizer, with nothing measured in
+// between. The README beside it holds its results.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+func main() {
+	var o options
+	flag.StringVar(&o.Size, "size", "a", "model and batch: a, b, c or d")
+	flag.IntVar(&o.Threads, "threads", 1, "OS threads")
+	flag.IntVar(&o.Slices, "slices", 0, "parts of the batch; 0 is as many as threads")
+	flag.StringVar(&o.Precision, "precision", "float32", "of all arithmetic")
+	flag.StringVar(&o.Optimizer, "optimizer", "adamw", "the optimizer")
+	flag.IntVar(&o.Steps, "steps", 0, "steps to time; 0 is about five seconds of them")
+	flag.StringVar(&o.Kernels, "kernels", "", "kernel path: avx512, avx2 or portable; none is the machine's best")
+	asJSON := flag.Bool("json", false, "print one JSON document")
+	flag.Parse()
+	if err := run(o, *asJSON, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "step:", err)
+		var input *variant.Error
+		if errors.As(err, &input) {
+			os.Exit(2)
+		}
+		os.Exit(1)
+	}
+}
+
+func run(o options, asJSON bool, out io.Writer) error {
+	r, err := time(o)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return json.NewEncoder(out).Encode(r)
+	}
+	_, err = fmt.Fprintf(out, "size %s, %d threads, %d slices, %s, %s, %s kernels: %.3f ms a step at the median of %d, %.3f at least,\n"+
+		"%.3f ms of processor time; %.3f GFLOP, %.1f GFLOP/s; %d bytes allocated and %d goroutines started a step; %d MiB at the peak\n",
+		r.Size, r.Threads, r.Slices, r.Precision, r.Optimizer, r.Kernels, r.Median, r.Steps, r.Least, r.Processor, r.GFLOP,
+		1e3*r.GFLOP/r.Median, r.Allocated, r.Goroutines, r.RSS)
+	return err
+}
+
+// median of x, which it sorts.
+func median(x []float64) float64 {
+	slices.Sort(x)
+	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
+}

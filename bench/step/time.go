@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"syscall"
+	clock "time"
+
+	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/probes"
+	"github.com/outcrop-lab/outcrop/trainer"
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// options are what is timed.
+type options struct {
+	Size, Precision, Optimizer, Kernels string
+	Threads, Slices, Steps              int
+}
+
+// result is what came, times in milliseconds.
+type result struct {
+	Size      string  `json:"size"`
+	Threads   int     `json:"threads"`
+	Slices    int     `json:"slices"`
+	Precision string  `json:"precision"`
+	Optimizer string  `json:"optimizer"`
+	Kernels   string  `json:"kernels"`
+	Steps     int     `json:"steps"`
+	Median    float64 `json:"ms_median"`
+	Least     float64 `json:"ms_min"`
+	// Processor is the median step's processor time, of all threads: other work on the machine shows less in it.
+	Processor float64 `json:"ms_processor"`
+	// GFLOP is 6 B T (12 L D^2 + D V) + 7 L T D B T, in units of 1e9, whatever is recomputed.
+	GFLOP float64 `json:"gflop"`
+	// Allocated and Goroutines are a steady step's: bytes of Go's heap, and goroutines at its end more than at the start.
+	Allocated  int64 `json:"alloc_bytes"`
+	Goroutines int   `json:"goroutines"`
+	// RSS is the process's peak resident memory, MiB.
+	RSS int64 `json:"rss_mb"`
+}
+
+// size is a model and its batch: pre-norm RMSNorm, a GELU MLP of four times the width, an untied head.
+type size struct{ layers, width, heads, context, batch, vocab int }
+
+var sizes = map[string]size{
+	"a": {2, 64, 2, 64, 16, 256},
+	"b": {4, 128, 4, 128, 16, 256},
+	"c": {6, 256, 8, 256, 8, 4096},
+	"d": {8, 512, 8, 256, 8, 8192},
+}
+
+func (s size) gflop() float64 {
+	l, d, t, b, v := float64(s.layers), float64(s.width), float64(s.context), float64(s.batch), float64(s.vocab)
+	return (6*b*t*(12*l*d*d+d*v) + 7*l*t*d*b*t) / 1e9
+}
+
+const warm = 3 // steps before the first that counts: the tape, and memory touched for the first time
+
+func config(o options) (trainer.Config, size, error) {
+	c := trainer.Default()
+	s, ok := sizes[o.Size]
+	if !ok {
+		return c, s, variant.Errorf("size", "%v", variant.Unknown("size", o.Size, []string{"a", "b", "c", "d"}))
+	}
+	c.Arch.Layers, c.Arch.Width, c.Arch.Heads, c.Arch.Context, c.Arch.Vocab = s.layers, s.width, s.heads, s.context, s.vocab
+	if err := c.Optim.Choose(o.Optimizer); err != nil {
+		return c, s, variant.Errorf("optimizer", "%v", err)
+	}
+	c.Train.Batch, c.Train.Slices, c.Train.Precision = s.batch, o.Slices, o.Precision
+	c.Train.Steps = warm + max(5, o.Steps)
+	if o.Steps == 0 {
+		c.Train.Steps = warm + max(10, min(2000, int(5*60/s.gflop())))
+	}
+	// Measured are the first and the last step alone, on as little as can be.
+	c.Probe.Statistics, c.Probe.Sequences, c.Probe.HeldOut = []string{"top1"}, 1, 1
+	return c, s, c.Probe.Every.Choose("steps")
+}
+
+// time trains, and takes the clock after every update.
+func time(o options) (result, error) {
+	if o.Slices == 0 {
+		o.Slices = o.Threads
+	}
+	c, s, err := config(o)
+	if err != nil {
+		return result{}, err
+	}
+	if every, ok := c.Probe.Every.Value.(*trainer.Every); ok {
+		every.N = c.Train.Steps
+	}
+	dir, err := os.MkdirTemp("", "outcrop-step")
+	if err != nil {
+		return result{}, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	r := result{Size: o.Size, Threads: o.Threads, Slices: o.Slices, Precision: o.Precision, Optimizer: o.Optimizer, GFLOP: s.gflop()}
+	var wall, busy []float64
+	var before, after runtime.MemStats
+	goroutines := 0
+	last, spent := clock.Now(), processor()
+	progress := func(step int, _ float64) {
+		now, used := clock.Now(), processor()
+		if step > warm {
+			wall, busy = append(wall, 1e3*now.Sub(last).Seconds()), append(busy, used-spent)
+		}
+		switch step {
+		case warm:
+			wall, busy = make([]float64, 0, c.Train.Steps), make([]float64, 0, c.Train.Steps)
+			goroutines = runtime.NumGoroutine()
+			runtime.ReadMemStats(&before)
+		case c.Train.Steps - 1:
+			runtime.ReadMemStats(&after)
+			goroutines = runtime.NumGoroutine() - goroutines
+		}
+		last, spent = clock.Now(), processor()
+	}
+	runtime.LockOSThread()
+	if _, err := trainer.Run(context.Background(), c, trainer.Options{Dir: dir, Threads: o.Threads, Kernels: o.Kernels, Recorder: nothing{}, Progress: progress}); err != nil {
+		return r, err
+	}
+	r.Kernels = kernels(o.Kernels)
+	r.Steps, r.Median, r.Processor = len(wall), median(wall), median(busy)
+	r.Least = wall[0]
+	r.Allocated = int64(after.TotalAlloc-before.TotalAlloc) / int64(c.Train.Steps-1-warm)
+	r.Goroutines = goroutines
+	r.RSS = peak()
+	return r, nil
+}
+
+// nothing records nothing.
+type nothing struct{}
+
+func (nothing) Record(int, []probes.Value) error  { return nil }
+func (nothing) Timing(int, string, float64) error { return nil }
+
+// processor is this process's processor time so far, milliseconds.
+func processor() float64 {
+	u := usage()
+	return 1e3*float64(u.Utime.Sec+u.Stime.Sec) + 1e-3*float64(u.Utime.Usec+u.Stime.Usec)
+}
+
+// peak is this process's largest resident memory so far, MiB.
+func peak() int64 {
+	u := usage()
+	return u.Maxrss >> 10 // Linux counts KiB
+}
+
+func usage() (u syscall.Rusage) {
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // the arguments are right
+	}
+	return u
+}
+
+func kernels(path string) string {
+	if path == "" {
+		return compute.Paths()[0]
+	}
+	return path
+}
