@@ -17,8 +17,8 @@ type MergeResult struct {
 
 // Merge brings in what another database holds, in one transaction: all or nothing. Merging again adds nothing. The
 // shard may grow meanwhile, or have been left by a killed writer: what it had committed is taken; one that holds
-// nothing yet gives nothing. A run's status and step are taken unless ours is at a later step. Sweeps, fits and
-// snapshots are taken where there are none of the same key. A shard of an older schema stays as it is. A missing shard
+// nothing yet gives nothing. A run's status and step are taken unless ours is at a later step. Sweeps, fits,
+// snapshots and events are taken where there are none of the same key. Leases stay where they are. A shard of an older schema stays as it is. A missing shard
 // is ErrMissing, a damaged one ErrCorrupt.
 func (db *DB) Merge(shardPath string) (MergeResult, error) {
 	var none MergeResult
@@ -155,6 +155,8 @@ var mergeSteps = []struct {
 		FROM shard.snapshot_files t
 			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
 			JOIN shard.names sa ON sa.id = t.site JOIN main.names a ON a.name = sa.name
+		WHERE true ON CONFLICT DO NOTHING`, nil)},
+	{4, brings(`INSERT INTO main.events (run, at, status, step, message) SELECT run, at, status, step, message FROM shard.events
 		WHERE true ON CONFLICT DO NOTHING`, nil)},
 }
 

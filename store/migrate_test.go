@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // past is a copy of the database that the release with that schema version wrote, through its own Put functions: a run
@@ -79,6 +80,10 @@ func TestEveryPastSchemaComesUpToDate(t *testing.T) {
 		}
 		must(t, db.PutRows("past", 101, []Row{row("top1", 0, 1)}))
 		must(t, db.PutSnapshots("past", []SnapshotFile{{Step: 100, Site: "resid_post", File: "snapshots/x", Tensor: "x"}}))
+		must(t, db.PutEvent(Event{Run: "past", At: time.Now(), Status: Done, Step: 100}))
+		if other, err := db.Claim("past", ThisProcess(), time.Minute); err != nil || other != nil {
+			t.Errorf("version %d: the run cannot be had: %+v, %v", v, other, err)
+		}
 		must(t, db.Check())
 	}
 }

@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 		if os.Getenv(childFrom) != "" {
 			work = func(path, _, _ string) error { return mergeAll(path, os.Getenv(childFrom)) }
 		}
+		if count := os.Getenv(childClaim); count != "" {
+			work = func(path, _, _ string) error { return claimAll(path, count) }
+		}
 		if err := work(path, os.Getenv(childRun), os.Getenv(childLast)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

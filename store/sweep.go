@@ -22,14 +22,11 @@ type Member struct {
 	Order      int
 }
 
-// MemberRun is a member and its run. A run that no shard has brought yet has an id, a seed and the status "planned".
+// MemberRun is a member and its run. A run that no shard has brought yet has an id, a seed and the status Planned.
 type MemberRun struct {
 	Member Member
 	Run    Run
 }
-
-// Planned is the status that RunsOf gives a run of which nothing is stored but its membership.
-const Planned = "planned"
 
 // PutSweep stores a sweep in place of one of the same name, with its arms and members. The runs need not be there.
 func (db *DB) PutSweep(s Sweep, members []Member) error {

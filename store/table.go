@@ -52,7 +52,7 @@ func statistics(where string, args ...any) Table {
 		ORDER BY r.hash, a.name, b.name, s.layer, s.head, s.idx, s.step`, args}
 }
 
-// Tables are all tables that leave the database.
+// Tables are all tables that leave the database. Leases and stops stay: they are of this machine, and of this hour.
 var Tables = []Table{
 	{"runs", []Column{{"run", Text}, {"config", Text}, {"data_digest", Text}, {"trainer_version", Integer}, {"seed", Unsigned}, {"device", Text},
 		{"precision", Text}, {"slices", Integer}, {"steps", Integer}, {"step", Integer}, {"status", Text}, {"error", Text}, {"params", Integer},
@@ -74,6 +74,8 @@ var Tables = []Table{
 		ORDER BY r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family`, nil},
 	{"timings", []Column{{"run", Text}, {"name", Text}, {"step", Integer}, {"value", Real}},
 		"SELECT r.hash, t.name, t.step, t.value FROM timings t JOIN runs r ON r.id = t.run ORDER BY r.hash, t.name, t.step", nil},
+	{"events", []Column{{"run", Text}, {"at", Integer}, {"status", Text}, {"step", Integer}, {"message", Text}},
+		"SELECT run, at, status, step, message FROM events ORDER BY run, at, status, step", nil},
 	{"snapshots", []Column{{"run", Text}, {"step", Integer}, {"layer", Integer}, {"site", Text}, {"sequence", Integer}, {"file", Text}, {"tensor", Text}},
 		"SELECT run, step, layer, site, sequence, file, tensor FROM snapshots ORDER BY run, step, site, layer, sequence", nil},
 	{"conflicts", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer}, {"idx", Integer},

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestScanGivesEveryTableItsColumns(t *testing.T) {
@@ -52,6 +53,7 @@ func sample(t *testing.T, path string) *DB {
 	must(t, db.PutRun(other))
 	must(t, db.PutTiming("r", 1, "seconds", 2))
 	must(t, db.PutFits([]Fit{{Run: "r", Site: "resid_post", Statistic: "top1", Layer: 0, Head: -1, Family: "constant", R2: math.NaN(), Best: true}}))
+	must(t, db.PutEvent(Event{Run: "r", At: time.UnixMicro(1), Status: Done, Step: 1, Message: "a, \"b\""}))
 	must(t, db.PutSnapshots("r", []SnapshotFile{{Step: 1, Layer: 0, Site: "resid_post", File: "snapshots/x.safetensors", Tensor: "resid_post.0"}}))
 	return db
 }

@@ -26,6 +26,9 @@ var invariants = []struct{ what, query string }{
 		JOIN stats s USING (run, site, statistic, layer, head, idx, step) WHERE s.value IS d.value`},
 	{"a snapshot has a step, a sequence or a layer out of range, or a path that leaves the run's folder", `SELECT run || ' at step ' || step || ': ' || file
 		FROM snapshots WHERE step < 0 OR sequence < 0 OR layer < -1 OR file = '' OR tensor = '' OR file LIKE '/%' OR '/' || file || '/' LIKE '%/../%'`},
+	{"a lease has no run or owner, or ends before it begins", `SELECT run || ' of ' || owner FROM leases WHERE run = '' OR owner = '' OR expires < since`},
+	{"an event is of no run or no known status, or at a step below 0", `SELECT run || ' ' || status || ' at step ' || step FROM events
+		WHERE run = '' OR step < 0 OR status NOT IN ('planned', 'leased', 'running', 'done', 'stopped', 'failed', 'diverged', 'lost')`},
 	{"a fit's parameters are not JSON", `SELECT r.hash || ' ' || f.family FROM fits f JOIN runs r ON r.id = f.run WHERE NOT json_valid(f.params)`},
 	{"a series has more than one best fit, or none", `SELECT r.hash || ' ' || a.name || '/' || b.name || ' of layer ' || f.layer FROM fits f
 		JOIN runs r ON r.id = f.run JOIN names a ON a.id = f.site JOIN names b ON b.id = f.statistic

@@ -28,6 +28,8 @@ func TestFaultsAreNamed(t *testing.T) {
 		{"INSERT INTO stats VALUES (1, -5, 1, 1, 0, -1, 0, 1)", "a step below 0: r at step -5"},
 		{"UPDATE disagreements SET value = (SELECT value FROM stats s WHERE s.layer = disagreements.layer AND s.statistic = disagreements.statistic)", "agrees"},
 		{"UPDATE snapshot_files SET file = 'a/../../b'", "leaves the run's folder: r at step 1: a/../../b"},
+		{"INSERT INTO leases VALUES ('r', 'me', 'here', 1, 5, 4)", "ends before it begins: r of me"},
+		{"INSERT INTO events VALUES ('r', 1, 'asleep', 1, '')", "no known status, or at a step below 0: r asleep at step 1"},
 		{"UPDATE fits SET params = ''", "parameters are not JSON: r constant"},
 		{"UPDATE fits SET best = 0", "best fit, or none: r resid_post/top1 of layer 0"},
 	} {

@@ -1,0 +1,42 @@
+package store
+
+import (
+	"database/sql"
+	"time"
+)
+
+// Event is a moment of a run's life, as its coordinator saw it. Message is "" where the status says all.
+type Event struct {
+	Run     string
+	At      time.Time // to the microsecond
+	Status  string
+	Step    int
+	Message string
+}
+
+// PutEvent stores an event; the run need not be there.
+func (db *DB) PutEvent(e Event) error {
+	return db.write("putting an event of run "+e.Run, func(tx *sql.Tx) error { return putEvent(tx, e) })
+}
+
+func putEvent(tx *sql.Tx, e Event) error {
+	_, err := tx.Exec("INSERT INTO events (run, at, status, step, message) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		e.Run, e.At.UnixMicro(), e.Status, e.Step, e.Message)
+	return err
+}
+
+// Events lists the events of a run, or of all where run is "", by run and moment.
+func (db *DB) Events(run string) (events []Event, err error) {
+	query := "SELECT run, at, status, step, message FROM events WHERE ?1 = '' OR run = ?1 ORDER BY run, at, status, step"
+	err = db.read("reading events", query, []any{run}, func(rows *sql.Rows) error {
+		var e Event
+		var at int64
+		if err := rows.Scan(&e.Run, &at, &e.Status, &e.Step, &e.Message); err != nil {
+			return err
+		}
+		e.At = time.UnixMicro(at)
+		events = append(events, e)
+		return nil
+	})
+	return events, err
+}

@@ -1,0 +1,173 @@
+package store
+
+import (
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Holder is a process that works on runs. Host tells machines, their restarts and the process numberings of containers
+// apart; Owner no other process ever has.
+type Holder struct {
+	Owner, Host string
+	PID         int
+}
+
+// ThisProcess is a holder of its own at each call.
+func ThisProcess() Holder { return Holder{Owner: rand.Text(), Host: host(), PID: os.Getpid()} }
+
+// Lease says who works on a run until when.
+type Lease struct {
+	Run string
+	Holder
+	Since, Expires time.Time
+}
+
+// Machine is the readable part of the host's name.
+func (h Holder) Machine() string {
+	name, _, _ := strings.Cut(h.Host, "/")
+	return name
+}
+
+// InForce tells whether the holder may still be at work: the lease has not run out, and where the holder is a process of
+// this machine, that is alive.
+func (l Lease) InForce(now time.Time) bool {
+	if now.After(l.Expires) {
+		return false
+	}
+	return l.Host != host() || !errors.Is(syscall.Kill(l.PID, 0), syscall.ESRCH)
+}
+
+// host is the machine's name, its present start and the numbering of processes that this one sees.
+func host() string {
+	name, _ := os.Hostname()
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	numbering, _ := os.Readlink("/proc/self/ns/pid")
+	return name + "/" + strings.TrimSpace(string(boot)) + "/" + numbering
+}
+
+// Claim takes a run for a holder, for so long, unless another's lease on it is in force: that one is then returned. Of
+// several processes that claim a run at once, one gets it. A run that was left running, its holder gone, is set Lost.
+func (db *DB) Claim(run string, by Holder, during time.Duration) (other *Lease, err error) {
+	err = db.write("claiming run "+run, func(tx *sql.Tx) error {
+		now := time.Now()
+		old, err := leaseOf(tx, run)
+		if err != nil {
+			return err
+		}
+		if old != nil && old.Owner != by.Owner && old.InForce(now) {
+			other = old
+			return nil
+		}
+		why := "it was left running, and nobody holds it"
+		if old != nil {
+			why = fmt.Sprintf("process %d on %s, which ran it, is gone", old.PID, old.Machine())
+		}
+		var step int
+		switch err := tx.QueryRow("UPDATE runs SET status = ? WHERE hash = ? AND status IN (?, ?) RETURNING step", Lost, run, Running, Leased).Scan(&step); err {
+		case sql.ErrNoRows:
+		case nil:
+			if err := putEvent(tx, Event{Run: run, At: now, Status: Lost, Step: step, Message: why}); err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+		_, err = tx.Exec(`INSERT INTO leases (run, owner, host, pid, since, expires) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET owner = excluded.owner, host = excluded.host, pid = excluded.pid, since = excluded.since, expires = excluded.expires`,
+			run, by.Owner, by.Host, by.PID, now.UnixMicro(), now.Add(during).UnixMicro())
+		return err
+	})
+	return other, err
+}
+
+// Renew has all leases of an owner last for so long from now, and returns the runs that it still holds: one whose lease
+// ran out may be another's by now.
+func (db *DB) Renew(owner string, during time.Duration) (held []string, err error) {
+	err = db.write("renewing leases", func(tx *sql.Tx) error {
+		rows, err := tx.Query("UPDATE leases SET expires = ? WHERE owner = ? RETURNING run", time.Now().Add(during).UnixMicro(), owner)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var run string
+			if err := rows.Scan(&run); err != nil {
+				return err
+			}
+			held = append(held, run)
+		}
+		return rows.Err()
+	})
+	return held, err
+}
+
+// Release gives a run back. One that the owner does not hold stays with who does.
+func (db *DB) Release(run, owner string) error {
+	return db.write("releasing run "+run, func(tx *sql.Tx) error {
+		_, err := tx.Exec("DELETE FROM leases WHERE run = ? AND owner = ?", run, owner)
+		return err
+	})
+}
+
+// Leases lists all leases by run, those that ran out and were not given back among them.
+func (db *DB) Leases() (map[string]*Lease, error) {
+	leases := map[string]*Lease{}
+	err := db.read("reading leases", "SELECT "+leaseColumns+" FROM leases", nil, func(rows *sql.Rows) error {
+		l, err := scanLease(rows)
+		if err == nil {
+			leases[l.Run] = l
+		}
+		return err
+	})
+	return leases, err
+}
+
+const leaseColumns = "run, owner, host, pid, since, expires"
+
+func leaseOf(tx *sql.Tx, run string) (*Lease, error) {
+	l, err := scanLease(tx.QueryRow("SELECT "+leaseColumns+" FROM leases WHERE run = ?", run))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return l, err
+}
+
+func scanLease(row interface{ Scan(to ...any) error }) (*Lease, error) {
+	var l Lease
+	var since, expires int64
+	if err := row.Scan(&l.Run, &l.Owner, &l.Host, &l.PID, &since, &expires); err != nil {
+		return nil, err
+	}
+	l.Since, l.Expires = time.UnixMicro(since), time.UnixMicro(expires)
+	return &l, nil
+}
+
+// RequestStop asks whoever works on these runs, or is about to, to stop them.
+func (db *DB) RequestStop(runs []string) error {
+	return db.write("asking for a stop", func(tx *sql.Tx) error {
+		for _, run := range runs {
+			if _, err := tx.Exec("INSERT INTO stops (run, at) VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at", run, time.Now().UnixMicro()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// StopsSince lists the runs that were asked to stop after that moment.
+func (db *DB) StopsSince(since time.Time) (map[string]bool, error) {
+	runs := map[string]bool{}
+	err := db.read("reading what shall stop", "SELECT run FROM stops WHERE at > ?", []any{since.UnixMicro()}, func(rows *sql.Rows) error {
+		var run string
+		err := rows.Scan(&run)
+		runs[run] = true
+		return err
+	})
+	return runs, err
+}

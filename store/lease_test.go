@@ -1,0 +1,211 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// childClaim makes a child claim run0, run1 … of the database, that many, and print those that it gets.
+const childClaim = "OUTCROP_STORE_TEST_CLAIM"
+
+func claimAll(path, count string) error {
+	db, err := Open(path)
+	if err != nil {
+		return err
+	}
+	me, runs := ThisProcess(), 0
+	if _, err := fmt.Sscan(count, &runs); err != nil {
+		return err
+	}
+	for i := range runs {
+		other, err := db.Claim(fmt.Sprint("run", i), me, time.Minute)
+		if err != nil {
+			return err
+		}
+		if other == nil {
+			fmt.Println("run", i)
+		}
+	}
+	_, _ = os.Stdin.Read(make([]byte, 1)) // held until the test closes it
+	return db.Close()
+}
+
+// Of eight processes that claim fifty runs at once each run goes to one; with them dead all can be had again.
+func TestEachRunIsClaimedByOneProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	db := open(t, path)
+	must(t, db.PutRun(run("run7"))) // running
+	const runs = 50
+	var children []*exec.Cmd
+	outputs := make([]bytes.Buffer, 8)
+	for i := range outputs {
+		c := child(path, "", 0)
+		c.Env = append(c.Env, childClaim+"="+fmt.Sprint(runs))
+		c.Stdout, c.Stderr = &outputs[i], os.Stderr
+		stdin, err := c.StdinPipe()
+		must(t, err)
+		t.Cleanup(func() { _ = stdin.Close() })
+		must(t, c.Start())
+		children = append(children, c)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for leases := 0; leases < runs; {
+		all, err := db.Leases()
+		must(t, err)
+		if leases = len(all); time.Now().After(deadline) {
+			t.Fatalf("%d leases after a minute", leases)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	me := ThisProcess()
+	other, err := db.Claim("run7", me, time.Minute)
+	must(t, err)
+	if other == nil || !slices.ContainsFunc(children, func(c *exec.Cmd) bool { return c.Process.Pid == other.PID }) {
+		t.Errorf("a run that a live process holds: %+v", other)
+	}
+	var all sync.WaitGroup
+	for _, c := range children {
+		must(t, c.Process.Kill())
+		all.Go(func() { _ = c.Wait() }) // it was killed
+	}
+	all.Wait()
+	got := ""
+	for i := range outputs {
+		got += outputs[i].String()
+	}
+	for i := range runs {
+		if n := strings.Count(got, fmt.Sprintf("run %d\n", i)); n != 1 {
+			t.Errorf("run %d was had %d times", i, n)
+		}
+	}
+	for i := range runs {
+		if other, err := db.Claim(fmt.Sprint("run", i), me, time.Minute); err != nil || other != nil {
+			t.Errorf("run %d of a dead process: %+v, %v", i, other, err)
+		}
+	}
+	if r, _, err := db.RunByID("run7"); err != nil || r.Status != Lost {
+		t.Errorf("the run left running is %q, %v", r.Status, err)
+	}
+	events, err := db.Events("run7")
+	must(t, err)
+	// It was running, held by nobody, when the first of the eight took it.
+	if len(events) != 1 || events[0].Status != Lost || events[0].Step != 7 || !strings.Contains(events[0].Message, "nobody holds it") {
+		t.Errorf("events %+v", events)
+	}
+	held, err := db.Renew(me.Owner, time.Minute)
+	must(t, err)
+	if len(held) != runs {
+		t.Errorf("%d leases renewed", len(held))
+	}
+	must(t, db.Check())
+}
+
+func TestLeasesRunOut(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "a.db"))
+	a, b := ThisProcess(), ThisProcess()
+	b.Host = "elsewhere/1/2"
+	must(t, db.PutRun(run("r")))
+	claim := func(by Holder, during time.Duration) *Lease {
+		t.Helper()
+		other, err := db.Claim("r", by, during)
+		must(t, err)
+		return other
+	}
+	if claim(b, time.Minute) != nil || claim(b, time.Minute) != nil {
+		t.Error("a free run, and one's own, cannot be had")
+	}
+	if other := claim(a, time.Minute); other == nil || other.Machine() != "elsewhere" || other.Owner != b.Owner {
+		t.Errorf("another's run: %+v", other)
+	}
+	must(t, db.SetStatus("r", Running, 9, ""))
+	must(t, second2(db.Renew(b.Owner, -time.Second)))
+	leases, err := db.Leases()
+	must(t, err)
+	for _, c := range []struct{ status, want string }{{Running, Lost}, {Planned, Planned}, {Done, Done}, {Stopped, Stopped}} {
+		if got := StateOf(c.status, leases["r"], time.Now()); got != c.want {
+			t.Errorf("%s, the lease run out, is %s, want %s", c.status, got, c.want)
+		}
+	}
+	if claim(a, time.Minute) != nil {
+		t.Error("a lease that ran out holds the run")
+	}
+	if held, err := db.Renew(b.Owner, time.Minute); err != nil || len(held) != 0 {
+		t.Errorf("the old holder has %q, %v", held, err)
+	}
+	must(t, db.Release("r", b.Owner)) // which is not its own any more
+	if leases, err = db.Leases(); err != nil || leases["r"] == nil || leases["r"].Owner != a.Owner {
+		t.Errorf("leases %v, %v", leases, err)
+	}
+	for _, c := range []struct{ status, want string }{{Running, Running}, {Planned, Leased}, {Lost, Leased}} {
+		if got := StateOf(c.status, leases["r"], time.Now()); got != c.want {
+			t.Errorf("%s, leased, is %s, want %s", c.status, got, c.want)
+		}
+	}
+	events, err := db.Events("r")
+	must(t, err)
+	if len(events) != 2 || !strings.Contains(events[1].Message, "on elsewhere") || events[1].Step != 9 {
+		t.Errorf("events %+v", events)
+	}
+	must(t, db.Release("r", a.Owner))
+	if leases, err = db.Leases(); err != nil || len(leases) != 0 {
+		t.Errorf("leases %v, %v", leases, err)
+	}
+	if got := StateOf(Running, nil, time.Now()); got != Lost {
+		t.Errorf("running and held by nobody is %s", got)
+	}
+}
+
+func second2(_ []string, err error) error { return err }
+
+func TestStops(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "a.db"))
+	before := time.Now()
+	must(t, db.RequestStop([]string{"a", "b"}))
+	between := time.Now()
+	time.Sleep(time.Millisecond) // a moment is told to the microsecond
+	must(t, db.RequestStop([]string{"b"}))
+	for _, c := range []struct {
+		since time.Time
+		want  map[string]bool
+	}{{before, map[string]bool{"a": true, "b": true}}, {between, map[string]bool{"b": true}}, {time.Now(), map[string]bool{}}} {
+		if got, err := db.StopsSince(c.since); err != nil || fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%v, %v, want %v", got, err, c.want)
+		}
+	}
+}
+
+// Events of another database come with its runs, once; leases stay where they are.
+func TestEventsMerge(t *testing.T) {
+	dir := t.TempDir()
+	shard, results := open(t, filepath.Join(dir, "shard.db")), open(t, filepath.Join(dir, "results.db"))
+	at := time.UnixMicro(1_700_000_000_000_001)
+	for i, status := range Statuses {
+		must(t, shard.PutEvent(Event{Run: "r", At: at.Add(time.Duration(i) * time.Second), Status: status, Step: i}))
+	}
+	_, err := shard.Claim("r", ThisProcess(), time.Minute)
+	must(t, err)
+	for range 2 {
+		must(t, second(results.Merge(shard.Path())))
+	}
+	events, err := results.Events("")
+	must(t, err)
+	if len(events) != len(Statuses) || !events[0].At.Equal(at) || events[7] != (Event{Run: "r", At: events[7].At, Status: Lost, Step: 7}) {
+		t.Errorf("events %+v", events)
+	}
+	if leases, err := results.Leases(); err != nil || len(leases) != 0 {
+		t.Errorf("leases %v, %v", leases, err)
+	}
+	faults, err := shard.Faults()
+	if err != nil || len(faults) != 0 {
+		t.Error(errors.Join(err, fmt.Errorf("%q", faults)))
+	}
+}

@@ -1,0 +1,30 @@
+package store
+
+import "time"
+
+// How a run stands. Stored are all but Leased; a run of which nothing is stored but its membership is Planned.
+const (
+	Planned  = "planned"
+	Leased   = "leased"  // a coordinator has taken it and its worker has said nothing yet
+	Running  = "running" // a worker trains it
+	Done     = "done"
+	Stopped  = "stopped" // it can go on
+	Failed   = "failed"
+	Diverged = "diverged" // a result, no error
+	Lost     = "lost"     // its coordinator is gone; it can go on
+)
+
+// Statuses lists them in the order of a run's life.
+var Statuses = []string{Planned, Leased, Running, Done, Stopped, Failed, Diverged, Lost}
+
+// StateOf is how a run stands at that moment, by its stored status and its lease, which is nil where there is none: one
+// that is running and that nobody holds is lost, one that is held and not running yet is leased.
+func StateOf(status string, lease *Lease, now time.Time) string {
+	switch held := lease != nil && lease.InForce(now); {
+	case held && status != Running:
+		return Leased
+	case !held && (status == Running || status == Leased):
+		return Lost
+	}
+	return status
+}
