@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parquet-go/parquet-go"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -51,6 +52,7 @@ func sample(t *testing.T) *store.DB {
 		db.PutRows("r1", 1, []store.Row{{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1, Value: 4}}),
 		db.PutTiming("r1", 1, "seconds", 0.5), db.PutRun(later),
 		db.PutFits([]store.Fit{{Run: "r1", Site: "resid_post", Statistic: "top1", Head: -1, Family: "constant", R2: math.NaN(), Best: true}}),
+		db.PutEvent(store.Event{Run: "r1", At: time.UnixMicro(1_700_000_000_000_001), Status: store.Failed, Step: 3, Message: "a, \"b\"\nc"}),
 		db.PutSnapshots("r1", []store.SnapshotFile{{Step: 1, Site: "resid_post", File: "snapshots/é.safetensors", Tensor: "resid_post.0"}}),
 	} {
 		if err != nil {
