@@ -194,6 +194,9 @@ func renew(dir string, p Planned) error {
 	return os.RemoveAll(filepath.Join(dir, "checkpoints"))
 }
 
+// errHeld is wrapped where another process works in a run's folder.
+var errHeld = errors.New("another process is training this run")
+
 // lock makes this process the only one that works in a run's folder, until it ends. It waits a while for a worker whose
 // coordinator was killed, which stops within a step.
 func lock(dir string) (*os.File, error) {
@@ -208,5 +211,5 @@ func lock(dir string) (*os.File, error) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	_ = f.Close()
-	return nil, fmt.Errorf("experiments: %s: another process is training this run: %w", dir, err)
+	return nil, fmt.Errorf("experiments: %s: %w: %w", dir, errHeld, err)
 }

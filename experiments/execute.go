@@ -1,30 +1,31 @@
 package experiments
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/outcrop-lab/outcrop/store"
-	"github.com/outcrop-lab/outcrop/trainer"
 )
 
 // Options are where and how to execute a sweep.
 type Options struct {
 	Results string // folder of outcrop.db and runs/
-	Jobs    int    // worker processes at once
-	Threads int    // of a worker
+	// Jobs is how many worker processes there are at once; 0 takes as many as cores and memory hold.
+	Jobs int
+	// Threads of a worker; 0 is one where there are runs enough for the cores, and else a share of them.
+	Threads int
+	// Retries is how often a run is begun again whose worker was killed, ran out of memory or could not read or write.
+	Retries int
 	Device  string
+	// Only keeps to the runs with these ids; nil takes all of the sweep.
+	Only []string
 	// Worker is the command that runs Work on a folder, in a process of its own. Its Work must be cancelled when its
 	// standard input closes, so that it never outlives the coordinator.
 	Worker func(dir string) *exec.Cmd
@@ -35,20 +36,18 @@ type Options struct {
 // Summary counts how the runs of a sweep stand after Execute.
 type Summary struct {
 	Done, Diverged, Stopped, Failed int
-	// Kept is how many of them were done before.
+	// Kept is how many of them were done before, or by another coordinator meanwhile.
 	Kept int
+	// Conflicts is how many rows came out otherwise than before under equal provenance.
+	Conflicts int
 	// Errors are the failed runs' messages, each with its run.
 	Errors []string
 }
 
-// Failed is the status of a run whose worker ended with an error; the others are trainer's.
-const Failed = "failed"
-
-const mergeEvery = 2 * time.Second
-
 // Execute checks the whole sweep, trains what is not done yet in worker processes, merges their shards into the results
-// database, and fits and stores the emergence curves. A failed worker fails its run and no other. When ctx is cancelled
-// the workers stop within a step, what was measured is merged, and the error is ctx's; the same call goes on.
+// database, and fits and stores the emergence curves. A worker that fails or is killed fails its run and no other. A run
+// that another coordinator has taken is waited for. A full disk makes it wait for room. When ctx is cancelled the workers
+// stop within a step, what was measured is merged, and the error is ctx's; the same call goes on.
 func Execute(ctx context.Context, s *Sweep, o Options) (sum Summary, err error) {
 	plan, err := s.Plan(o.Device)
 	if err != nil {
@@ -69,14 +68,18 @@ func Execute(ctx context.Context, s *Sweep, o Options) (sum Summary, err error) 
 	if err := storePlan(db, s, plan); err != nil {
 		return sum, err
 	}
-	c := &coordinator{Options: o, db: db}
-	if err := c.train(ctx, plan, &sum); err != nil {
-		return sum, err
+	if o.Only != nil {
+		plan = slices.DeleteFunc(plan, func(p Planned) bool { return !slices.Contains(o.Only, p.ID) })
 	}
-	if err := storeFits(db, plan, Fitting{}); err != nil {
-		return sum, err
+	c := &coordinator{Options: o, db: db, holder: store.ThisProcess(), began: time.Now(), active: map[string]*running{},
+		ended: make(chan outcome), known: wants{}, machine: thisMachine()}
+	if err := c.train(ctx, plan); err != nil {
+		return c.sum, err
 	}
-	return sum, ctx.Err()
+	if err := c.roomy(ctx, 0, func() error { return storeFits(db, plan, Fitting{}) }); err != nil {
+		return c.sum, err
+	}
+	return c.sum, ctx.Err()
 }
 
 // storePlan keeps the sweep, its arms and which run belongs to which.
@@ -99,200 +102,55 @@ func storePlan(db *store.DB, s *Sweep, plan []Planned) error {
 	return db.PutSweep(sweep, members)
 }
 
+// coordinator executes one plan. Its fields belong to the goroutine of train, but for those said otherwise.
 type coordinator struct {
 	Options
-	db    *store.DB
-	mutex sync.Mutex // guards the calls of Events
+	db      *store.DB // shared: it takes turns
+	holder  store.Holder
+	began   time.Time
+	renewed time.Time
+	known   wants
+	machine machine
+	waiting []job
+	active  map[string]*running
+	ended   chan outcome
+	sum     Summary
+	mutex   sync.Mutex // guards the calls of Events
 }
-
-func (c *coordinator) dir(run string) string { return filepath.Join(c.Results, "runs", run) }
 
 // job is a run that is to be trained, or only measured at those steps of its checkpoints.
 type job struct {
 	Planned
-	measure []int
+	measure  []int
+	attempts int       // how often its worker failed for a cause that may pass
+	after    time.Time // it is not begun before
+	told     string    // the owner of a lease on it that was told of
+}
+
+// running is a job with a worker.
+type running struct {
+	job
+	threads int
+	memory  int64
+	merged  int // rows below this step were merged by a tick
+	stop    context.CancelCauseFunc
+	started chan struct{} // closed when the worker has said something
 }
 
 // outcome is how a worker ended.
 type outcome struct {
-	run Planned
-	err error
-}
-
-func (c *coordinator) train(ctx context.Context, plan []Planned, sum *Summary) error {
-	var waiting []job
-	seen, known := map[string]bool{}, wants{}
-	for _, p := range plan {
-		if seen[p.ID] {
-			continue
-		}
-		seen[p.ID] = true
-		state, err := known.state(c.db, c.dir(p.ID), p)
-		if err != nil {
-			return err
-		}
-		if state.Settled != "" {
-			sum.Kept++
-			sum.count(state.Settled)
-			continue
-		}
-		waiting = append(waiting, job{p, state.Measure})
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ended, active := make(chan outcome), map[string]Planned{}
-	tick := time.NewTicker(mergeEvery)
-	defer tick.Stop()
-	for len(waiting) > 0 || len(active) > 0 {
-		for len(waiting) > 0 && len(active) < max(1, c.Jobs) && ctx.Err() == nil {
-			j := waiting[0]
-			waiting, active[j.ID] = waiting[1:], j.Planned
-			go func() { ended <- outcome{j.Planned, c.do(ctx, j)} }()
-		}
-		if len(active) == 0 {
-			break
-		}
-		select {
-		case <-tick.C:
-			for _, p := range active {
-				if err := c.merge(p); err != nil {
-					c.event(Event{Run: p.ID, Status: "merge: " + err.Error()})
-				}
-			}
-		case o := <-ended:
-			delete(active, o.run.ID)
-			if err := c.finish(o, sum); err != nil {
-				cancel()
-				for range active {
-					<-ended
-				}
-				return err
-			}
-		}
-	}
-	sum.Stopped += len(waiting)
-	return nil
-}
-
-// do measures a run from its checkpoints where that is enough, and trains it otherwise; also where the checkpoints turn
-// out damaged.
-func (c *coordinator) do(ctx context.Context, j job) error {
-	old, there, err := c.db.RunByID(j.ID)
-	if err != nil {
-		return err
-	}
-	if len(j.measure) > 0 {
-		err := remeasure(ctx, c.dir(j.ID), j.Planned, old, j.measure, c.Threads, nil)
-		if err == nil || ctx.Err() != nil {
-			return nil // what was measured is kept; the rest is lacking still
-		}
-		c.event(Event{Run: j.ID, Step: old.Step, Steps: old.Steps, Status: "trained again, for it cannot be measured: " + err.Error()})
-	}
-	if there {
-		if err := c.db.SetStatus(j.ID, store.Planned, 0, ""); err != nil {
-			return err
-		}
-	}
-	return c.work(ctx, j.Planned)
-}
-
-// work runs one worker process to its end.
-func (c *coordinator) work(ctx context.Context, p Planned) error {
-	if err := renew(c.dir(p.ID), p); err != nil {
-		return err
-	}
-	if err := assign(c.dir(p.ID), p, c.Threads); err != nil {
-		return err
-	}
-	cmd := c.Worker(c.dir(p.ID))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C reaches the coordinator alone
-	var complaint bytes.Buffer
-	cmd.Stderr = &complaint
-	life, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = life.Close() })
-	defer stop()
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		var e Event
-		if json.Unmarshal(lines.Bytes(), &e) == nil {
-			c.event(e)
-		}
-	}
-	if err := cmd.Wait(); err != nil {
-		if text := strings.TrimSpace(complaint.String()); text != "" {
-			return fmt.Errorf("%w: %s", err, text[max(0, len(text)-2000):])
-		}
-		return err
-	}
-	return nil
-}
-
-func (c *coordinator) event(e Event) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	if c.Events != nil {
-		c.Events(e)
-	}
-}
-
-// merge brings a run's shard into the results; one that is not there yet brings nothing.
-func (c *coordinator) merge(p Planned) error {
-	shard := filepath.Join(c.dir(p.ID), shardFile)
-	if _, err := os.Stat(shard); errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	_, err := c.db.Merge(shard)
-	return err
-}
-
-// finish merges what a worker left and settles its run's status.
-func (c *coordinator) finish(o outcome, sum *Summary) error {
-	merging := c.merge(o.run)
-	fault := errors.Join(o.err, merging)
-	run, there, err := c.db.RunByID(o.run.ID)
-	if err != nil {
-		return err
-	}
-	if fault == nil && there {
-		sum.count(run.Status)
-		c.event(Event{Run: o.run.ID, Step: run.Step, Steps: run.Steps, Status: run.Status})
-		return nil
-	}
-	if !there {
-		if run, err = storedRun(o.run); err != nil {
-			return err
-		}
-	}
-	if fault == nil {
-		fault = errors.New("the worker left no results")
-	}
-	run.Status, run.Error = Failed, fault.Error()
-	sum.count(run.Status)
-	sum.Errors = append(sum.Errors, fmt.Sprintf("%s (%s, seed %d): %v", o.run.ID[:12], o.run.Arm, o.run.Seed, fault))
-	c.event(Event{Run: o.run.ID, Step: run.Step, Steps: run.Steps, Status: run.Status})
-	if err := c.db.PutRun(run); err != nil {
-		return errors.Join(err, fault)
-	}
-	return nil
+	*running
+	err   error
+	asked error // why it was stopped; nil where nobody asked
 }
 
 func (s *Summary) count(status string) {
 	switch status {
-	case string(trainer.Done):
+	case store.Done:
 		s.Done++
-	case string(trainer.Diverged):
+	case store.Diverged:
 		s.Diverged++
-	case string(trainer.Stopped):
+	case store.Stopped:
 		s.Stopped++
 	default:
 		s.Failed++

@@ -59,6 +59,7 @@ type lab struct {
 	results string
 	mutex   sync.Mutex
 	workers []*exec.Cmd
+	retries int
 }
 
 func newLab(t *testing.T) *lab { return &lab{t: t, results: t.TempDir()} }
@@ -73,7 +74,7 @@ func (l *lab) execute(ctx context.Context, src string, events func(Event)) (Summ
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return Execute(ctx, s, Options{Results: l.results, Jobs: 2, Threads: 1, Events: events, Worker: func(dir string) *exec.Cmd {
+	return Execute(ctx, s, Options{Results: l.results, Jobs: 2, Threads: 1, Retries: l.retries, Events: events, Worker: func(dir string) *exec.Cmd {
 		cmd := exec.Command(self)
 		cmd.Env = append(os.Environ(), workerDir+"="+dir)
 		l.mutex.Lock()

@@ -22,8 +22,8 @@ type Planned struct {
 	DataDigest string
 	// Device is the kind, resolved: "cpu".
 	Device string
-	// Params is the number of parameters.
-	Params int
+	// Params is the number of parameters, Vocab that of tokens.
+	Params, Vocab int
 }
 
 // Plan opens the data of every run, once each, and gives the runs their ids. Device is a kind or "auto". Bad data is an
@@ -100,7 +100,7 @@ func planned(c trainer.Config, data source, device string) (Planned, error) {
 	if err != nil {
 		return Planned{}, variant.Within("arch", err)
 	}
-	p := Planned{Seed: c.Seed, Config: c, DataDigest: data.digest, Device: device}
+	p := Planned{Seed: c.Seed, Config: c, DataDigest: data.digest, Device: device, Vocab: arch.Vocab}
 	for _, param := range params {
 		n := 1
 		for _, size := range param.Shape {

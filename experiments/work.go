@@ -46,6 +46,10 @@ type Event struct {
 	Steps  int     `json:"steps"`
 	Loss   float64 `json:"loss"`
 	Status string  `json:"status"`
+	// Message says more than the status, where there is more to say.
+	Message string `json:"message,omitempty"`
+	// Cause is what a worker's failure comes from; for the coordinator alone.
+	Cause string `json:"cause,omitempty"`
 }
 
 // assign writes a run's config.yaml, by rename.
@@ -99,6 +103,11 @@ func decodeConfig(file string, src []byte) (trainer.Config, error) {
 // Work is the body of a worker process: it trains the run of a folder to the end, or until ctx is cancelled, writing into that
 // folder only, and says on out how it goes. A cancelled run is no error: its status is stopped.
 func Work(ctx context.Context, dir string, out io.Writer) (err error) {
+	defer func() {
+		if cause := causeOf(err); err != nil && cause != "" {
+			_ = json.NewEncoder(out).Encode(Event{Status: store.Failed, Cause: cause})
+		}
+	}()
 	p, threads, err := assigned(dir)
 	if err != nil {
 		return err
@@ -122,7 +131,7 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	run.Status = "running"
+	run.Status = store.Running
 	if err := db.PutRun(run); err != nil {
 		return err
 	}
@@ -132,7 +141,7 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Threads: threads, Recorder: &w, Progress: w.progress})
 	run.Step, run.Params, run.Status = result.Step, result.Params, string(result.Status)
 	if err != nil {
-		run.Status, run.Error = Failed, err.Error()
+		run.Status, run.Error = store.Failed, err.Error()
 	}
 	if indexing := indexSnapshots(db, dir, p.ID); err == nil {
 		err = indexing
@@ -206,7 +215,8 @@ type worker struct {
 	db   *store.DB
 	log  *json.Encoder
 	out  *json.Encoder
-	last time.Time
+	last time.Time // that it told of a step
+	kept time.Time // that it put the step into its shard
 }
 
 // Record implements trainer.Recorder.
@@ -223,11 +233,16 @@ func (w *worker) Timing(step int, name string, value float64) error {
 	return w.db.PutTiming(w.run.ID, step, name, value)
 }
 
-// progress tells of a step, at most five times a second.
+// progress tells of a step, at most five times a second, and keeps it in the shard as often as that is merged.
 func (w *worker) progress(step int, loss float64) {
-	if now := time.Now(); now.Sub(w.last) > time.Second/5 {
+	now := time.Now()
+	if now.Sub(w.last) > time.Second/5 {
 		w.last = now
-		w.say("running", step, loss)
+		w.say(store.Running, step, loss)
+	}
+	if now.Sub(w.kept) > mergeEvery {
+		w.kept = now
+		_ = w.db.SetStatus(w.run.ID, store.Running, step, "") // the last word is said at the end
 	}
 }
 

@@ -21,28 +21,42 @@ type MergeResult struct {
 // snapshots and events are taken where there are none of the same key. Leases stay where they are. A shard of an older schema stays as it is. A missing shard
 // is ErrMissing, a damaged one ErrCorrupt.
 func (db *DB) Merge(shardPath string) (MergeResult, error) {
+	result, _, err := db.MergeFrom(shardPath, 0)
+	return result, err
+}
+
+// MergeFrom is Merge that leaves out the measured rows of steps below from: what a shard that grows has brought before.
+// It returns the last step of the rows that it looked at too; 0 where there were none.
+func (db *DB) MergeFrom(shardPath string, from int) (result MergeResult, last int, err error) {
 	var none MergeResult
 	if _, err := os.Stat(shardPath); err != nil {
-		return none, fault("merging", shardPath, missing(err))
+		return none, 0, fault("merging", shardPath, missing(err))
 	}
 	ctx := context.Background()
 	conn, err := db.sql.Conn(ctx)
 	if err != nil {
-		return none, fault("merging into", db.path, err)
+		return none, 0, fault("merging into", db.path, err)
 	}
 	defer func() { _ = conn.Close() }()
 	if _, err := conn.ExecContext(ctx, "ATTACH ? AS shard", uri(shardPath)+"?mode=ro"); err != nil {
-		return none, fault("merging", shardPath, err)
+		return none, 0, fault("merging", shardPath, err)
 	}
-	result, err := mergeAttached(ctx, conn)
+	m := merging{from: from}
+	err = m.attached(ctx, conn)
 	if _, e := conn.ExecContext(ctx, "DETACH shard"); e != nil {
 		err = errors.Join(err, e)
 	}
 	if err != nil {
 		_ = conn.Close() // the check of the fault needs the one connection
-		return none, db.mergeFault(shardPath, err)
+		return none, 0, db.mergeFault(shardPath, err)
 	}
-	return result, nil
+	return m.MergeResult, m.last, nil
+}
+
+// merging is one merge: what it has brought, and from and to which step it looks.
+type merging struct {
+	MergeResult
+	from, last int
 }
 
 // mergeFault names the file of the two that is at fault.
@@ -58,13 +72,12 @@ func (db *DB) mergeFault(shardPath string, err error) error {
 	return fault("merging", shardPath, err)
 }
 
-func mergeAttached(ctx context.Context, conn *sql.Conn) (MergeResult, error) {
-	var result MergeResult
+func (m *merging) attached(ctx context.Context, conn *sql.Conn) error {
 	v, err := version(ctx, conn, "shard")
 	if err != nil || v == blank {
-		return result, err
+		return err
 	}
-	err = unparented(ctx, conn, func() error {
+	return unparented(ctx, conn, func() error {
 		tx, err := conn.BeginTx(ctx, nil)
 		if err != nil {
 			return err
@@ -74,13 +87,12 @@ func mergeAttached(ctx context.Context, conn *sql.Conn) (MergeResult, error) {
 			if v < step.since {
 				continue
 			}
-			if err := step.bring(tx, &result); err != nil {
+			if err := step.bring(tx, m); err != nil {
 				return err
 			}
 		}
 		return tx.Commit()
 	})
-	return result, err
 }
 
 // provenances pairs the shard's ids with ours.
@@ -93,7 +105,7 @@ const provenances = `provenance AS (
 // sweeps whose absence lets them in. A step reads what the shard's schema has since that version.
 var mergeSteps = []struct {
 	since int
-	bring func(tx *sql.Tx, result *MergeResult) error
+	bring func(tx *sql.Tx, m *merging) error
 }{
 	{1, brings(`INSERT INTO main.names (name) SELECT name FROM shard.names WHERE true ORDER BY name ON CONFLICT DO NOTHING`, nil)},
 	{1, brings(`INSERT INTO main.provenances (git_commit, go_version, kernel_path, cpu)
@@ -161,20 +173,20 @@ var mergeSteps = []struct {
 }
 
 // brings is a step of one statement; count says what the rows that it adds are.
-func brings(text string, count func(*MergeResult) *int) func(tx *sql.Tx, result *MergeResult) error {
-	return func(tx *sql.Tx, result *MergeResult) error {
+func brings(text string, count func(*MergeResult) *int) func(tx *sql.Tx, m *merging) error {
+	return func(tx *sql.Tx, m *merging) error {
 		done, err := tx.Exec(text)
 		if err != nil || count == nil {
 			return err
 		}
 		n, err := done.RowsAffected()
-		*count(result) += int(n)
+		*count(&m.MergeResult) += int(n)
 		return err
 	}
 }
 
 // disagreed brings the values that the shard had beside those that it kept; which chooses by their provenance.
-func disagreed(which string, count func(*MergeResult) *int) func(tx *sql.Tx, result *MergeResult) error {
+func disagreed(which string, count func(*MergeResult) *int) func(tx *sql.Tx, m *merging) error {
 	return brings(`WITH `+provenances+`
 		INSERT INTO main.disagreements (run, step, site, statistic, layer, head, idx, value, provenance)
 		SELECT r.id, t.step, a.id, b.id, t.layer, t.head, t.idx, t.value, p.new
@@ -191,70 +203,71 @@ func disagreed(which string, count func(*MergeResult) *int) func(tx *sql.Tx, res
 // group is all that a shard has of one statistic at one site of a run: its ids there, and ours.
 type group struct {
 	theirs, ours   [3]int64 // run, site, statistic
-	rows           int
+	rows, last     int
 	brought, first int64 // provenance of the shard's run and of ours
 }
 
-// mergeStats takes in the measured rows, a group at a time: so each group's rows come in the order of our key, and
+// mergeStats takes in the measured rows of the steps from m.from on, a group at a time: so each group's rows come in the order of our key, and
 // only the groups some of whose rows were there are compared.
-func mergeStats(tx *sql.Tx, result *MergeResult) error {
-	groups, err := groupsOf(tx)
+func mergeStats(tx *sql.Tx, m *merging) error {
+	groups, err := groupsOf(tx, m.from)
 	if err != nil {
 		return err
 	}
 	insert, err := tx.Prepare(`INSERT INTO main.stats (run, site, statistic, layer, head, idx, step, value)
-		SELECT ?1, ?2, ?3, layer, head, idx, step, value FROM shard.stats WHERE run = ?4 AND site = ?5 AND statistic = ?6
+		SELECT ?1, ?2, ?3, layer, head, idx, step, value FROM shard.stats WHERE run = ?4 AND site = ?5 AND statistic = ?6 AND step >= ?7
 		ON CONFLICT DO NOTHING`)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = insert.Close() }()
 	for _, g := range groups {
-		ids := []any{g.ours[0], g.ours[1], g.ours[2], g.theirs[0], g.theirs[1], g.theirs[2]}
+		ids := []any{g.ours[0], g.ours[1], g.ours[2], g.theirs[0], g.theirs[1], g.theirs[2], m.from}
 		inserted, err := affected(insert.Exec(ids...))
 		if err != nil {
 			return err
 		}
-		result.Rows += inserted
+		m.Rows += inserted
+		m.last = max(m.last, g.last)
 		if inserted == g.rows {
 			continue
 		}
 		differing, err := affected(tx.Exec(`
 			INSERT INTO main.disagreements (run, step, site, statistic, layer, head, idx, value, provenance)
-			SELECT s.run, s.step, s.site, s.statistic, s.layer, s.head, s.idx, t.value, ?7
+			SELECT s.run, s.step, s.site, s.statistic, s.layer, s.head, s.idx, t.value, ?8
 			FROM shard.stats t CROSS JOIN main.stats s ON s.run = ?1 AND s.site = ?2 AND s.statistic = ?3
 				AND s.layer = t.layer AND s.head = t.head AND s.idx = t.idx AND s.step = t.step
-			WHERE t.run = ?4 AND t.site = ?5 AND t.statistic = ?6 AND s.value IS NOT t.value ON CONFLICT DO NOTHING`,
+			WHERE t.run = ?4 AND t.site = ?5 AND t.statistic = ?6 AND t.step >= ?7 AND s.value IS NOT t.value ON CONFLICT DO NOTHING`,
 			append(ids, g.brought)...))
 		if err != nil {
 			return err
 		}
 		if g.brought == g.first {
-			result.Conflicts += differing
+			m.Conflicts += differing
 		} else {
-			result.Differences += differing
+			m.Differences += differing
 		}
 	}
 	return nil
 }
 
-// groupsOf lists the shard's groups in the order of our key.
-func groupsOf(tx *sql.Tx) (groups []group, err error) {
-	rows, err := tx.Query(`WITH ` + provenances + `
-		SELECT t.run, t.site, t.statistic, t.n, r.id, a.id, b.id, p.new, r.provenance
-		FROM (SELECT run, site, statistic, count(*) AS n FROM shard.stats GROUP BY run, site, statistic) t
+// groupsOf lists the shard's groups, as far as they have rows of steps from that one on, in the order of our key.
+func groupsOf(tx *sql.Tx, from int) (groups []group, err error) {
+	rows, err := tx.Query(`WITH `+provenances+`
+		SELECT t.run, t.site, t.statistic, t.n, t.last, r.id, a.id, b.id, p.new, r.provenance
+		FROM (SELECT run, site, statistic, count(*) AS n, max(step) AS last FROM shard.stats WHERE step >= ? GROUP BY run, site, statistic) t
 			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
 			JOIN provenance p ON p.old = sr.provenance
 			JOIN shard.names sa ON sa.id = t.site JOIN main.names a ON a.name = sa.name
 			JOIN shard.names sb ON sb.id = t.statistic JOIN main.names b ON b.name = sb.name
-		ORDER BY r.id, a.id, b.id`)
+		ORDER BY r.id, a.id, b.id`, from)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var g group
-		if err := rows.Scan(&g.theirs[0], &g.theirs[1], &g.theirs[2], &g.rows, &g.ours[0], &g.ours[1], &g.ours[2], &g.brought, &g.first); err != nil {
+		if err := rows.Scan(&g.theirs[0], &g.theirs[1], &g.theirs[2], &g.rows, &g.last, &g.ours[0], &g.ours[1], &g.ours[2], &g.brought, &g.first); err != nil {
 			return nil, err
 		}
 		groups = append(groups, g)

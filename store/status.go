@@ -2,7 +2,8 @@ package store
 
 import "time"
 
-// How a run stands. Stored are all but Leased; a run of which nothing is stored but its membership is Planned.
+// How a run stands, as it is stored; StateOf reads it together with the lease. A run of which nothing is stored but its
+// membership is Planned.
 const (
 	Planned  = "planned"
 	Leased   = "leased"  // a coordinator has taken it and its worker has said nothing yet
@@ -17,7 +18,7 @@ const (
 // Statuses lists them in the order of a run's life.
 var Statuses = []string{Planned, Leased, Running, Done, Stopped, Failed, Diverged, Lost}
 
-// StateOf is how a run stands at that moment, by its stored status and its lease, which is nil where there is none: one
+// StateOf is how a run stands at that moment, by its stored status and its lease, nil where there is none: one
 // that is running and that nobody holds is lost, one that is held and not running yet is leased.
 func StateOf(status string, lease *Lease, now time.Time) string {
 	switch held := lease != nil && lease.InForce(now); {
