@@ -28,6 +28,15 @@ func (db *DB) Merge(shardPath string) (MergeResult, error) {
 // MergeFrom is Merge that leaves out the measured rows of steps below from: what a shard that grows has brought before.
 // It returns the last step of the rows that it looked at too; 0 where there were none.
 func (db *DB) MergeFrom(shardPath string, from int) (result MergeResult, last int, err error) {
+	for _, mode := range readModes {
+		if result, last, err = db.mergeAs(shardPath, mode, from); err == nil || !unwritable(shardPath, err) {
+			break
+		}
+	}
+	return result, last, err
+}
+
+func (db *DB) mergeAs(shardPath, mode string, from int) (result MergeResult, last int, err error) {
 	var none MergeResult
 	if _, err := os.Stat(shardPath); err != nil {
 		return none, 0, fault("merging", shardPath, missing(err))
@@ -38,7 +47,7 @@ func (db *DB) MergeFrom(shardPath string, from int) (result MergeResult, last in
 		return none, 0, fault("merging into", db.path, err)
 	}
 	defer func() { _ = conn.Close() }()
-	if _, err := conn.ExecContext(ctx, "ATTACH ? AS shard", uri(shardPath)+"?mode=ro"); err != nil {
+	if _, err := conn.ExecContext(ctx, "ATTACH ? AS shard", uri(shardPath)+"?"+mode); err != nil {
 		return none, 0, fault("merging", shardPath, err)
 	}
 	m := merging{from: from}

@@ -73,9 +73,9 @@ func OpenReadOnly(path string) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fault("opening", path, missing(err))
 	}
-	db, err := openReading(path, "mode=ro")
-	if (hasCode(err, sqlite3.ErrCantOpen) || hasCode(err, sqlite3.ErrReadonly)) && !leftover(path) {
-		db, err = openReading(path, "mode=ro&immutable=1")
+	db, err := openReading(path, readModes[0])
+	if unwritable(path, err) {
+		db, err = openReading(path, readModes[1])
 	}
 	if errors.Is(err, errOlder) {
 		writing, opening := Open(path)

@@ -55,7 +55,7 @@ func examine(s *settings) []check {
 		{"system", runtime.GOOS + "/" + runtime.GOARCH},
 		{"processor", cpuid.CPU.BrandName},
 		{"cores", fmt.Sprint(runtime.NumCPU())},
-		{"jobs", fmt.Sprintf("%d at once, %s each", s.Jobs, threads(s.Threads))},
+		{"jobs", jobs(s)},
 		{"kernels", kernels()},
 		{"gpu", gpu},
 		{"results", folder(s.Results)},
@@ -74,11 +74,18 @@ func examine(s *settings) []check {
 	return checks
 }
 
-func threads(n int) string {
-	if n == 1 {
-		return "one thread"
+func jobs(s *settings) string {
+	at, each := "as many at once as cores and memory hold", "one thread each, and idle cores too where runs are few"
+	if s.Jobs > 0 {
+		at = fmt.Sprintf("%d at once", s.Jobs)
 	}
-	return fmt.Sprintf("%d threads", n)
+	switch {
+	case s.Threads == 1:
+		each = "one thread each"
+	case s.Threads > 1:
+		each = fmt.Sprintf("%d threads each", s.Threads)
+	}
+	return at + ", " + each
 }
 
 // kernels names the instruction sets that can be taken, and how many floats a vector of the best one holds.

@@ -29,7 +29,7 @@ const (
 
 // commands are the verbs, one file each.
 var commands = []func(*settings) *cobra.Command{
-	runCommand, planCommand, probeCommand, absorbCommand, fitCommand, plotCommand, reportCommand, variantsCommand, schemaCommand,
+	runCommand, resumeCommand, retryCommand, stopCommand, mergeCommand, planCommand, probeCommand, absorbCommand, fitCommand, plotCommand, reportCommand, variantsCommand, schemaCommand,
 	queryCommand, exportCommand, dbCommand,
 	doctorCommand, versionCommand, workerCommand,
 }

@@ -57,14 +57,16 @@ func runCommand(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return execute(cmd, s, sweep, args[0], asJSON)
+			return execute(cmd, s, sweep, args[0], nil, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }
 
-func execute(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name string, asJSON bool) error {
+// execute trains a sweep, or of its runs those with the ids of only, and writes what follows from it. name is what the verb
+// was called with.
+func execute(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name string, only []string, asJSON bool) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -75,7 +77,7 @@ func execute(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name str
 	}
 	show := newProgress(cmd.ErrOrStderr(), s, planned)
 	summary, err := experiments.Execute(cmd.Context(), sweep, experiments.Options{
-		Results: s.Results, Jobs: s.Jobs, Threads: s.Threads, Device: s.Device,
+		Results: s.Results, Jobs: s.Jobs, Threads: s.Threads, Retries: s.Retries, Device: s.Device, Only: only,
 		Worker: func(dir string) *exec.Cmd { return exec.Command(self, "worker", dir) },
 		Events: show.event,
 	})
@@ -116,8 +118,15 @@ func execute(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name str
 		return err
 	}
 	s.log.Info(fmt.Sprintf("%d done (%d of them before), %d diverged, %d failed", summary.Done, summary.Kept, summary.Diverged, summary.Failed))
+	if summary.Conflicts > 0 {
+		s.log.Warn(fmt.Sprintf("%d values came out otherwise than before under the same provenance: the runs are not deterministic; outcrop query \"SELECT * FROM conflicts\" lists them", summary.Conflicts))
+	}
 	if summary.Failed > 0 {
 		return fmt.Errorf("%d of the sweep's runs failed:\n%s", summary.Failed, strings.Join(summary.Errors, "\n"))
+	}
+	if summary.Stopped > 0 {
+		s.log.Warn(fmt.Sprintf("%d runs were stopped as somebody asked: go on with outcrop resume %s", summary.Stopped, sweep.Name))
+		return errInterrupted
 	}
 	return nil
 }
@@ -180,6 +189,10 @@ func (p *progress) bar(e experiments.Event) *pb.ProgressBar {
 }
 
 func (p *progress) event(e experiments.Event) {
+	if e.Run == "" || e.Status == "elsewhere" || e.Status == "retried" {
+		p.say(e)
+		return
+	}
 	if bar := p.bar(e); bar != nil {
 		bar.SetCurrent(int64(e.Step))
 		switch e.Status {
@@ -193,6 +206,15 @@ func (p *progress) event(e experiments.Event) {
 		p.log.Info(fmt.Sprintf("%s: %s, step %d of %d", p.names[e.Run], e.Status, e.Step, e.Steps),
 			"run", e.Run, "status", e.Status, "step", e.Step, "steps", e.Steps, "loss", e.Loss)
 	}
+}
+
+// say tells of the sweep as a whole, or of a run without a worker.
+func (p *progress) say(e experiments.Event) {
+	text := e.Status + ": " + e.Message
+	if name := p.names[e.Run]; name != "" {
+		text = name + ": " + text
+	}
+	p.log.Warn(text, "run", e.Run, "status", e.Status)
 }
 
 func (p *progress) close() {

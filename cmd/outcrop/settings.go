@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,8 +22,9 @@ import (
 // outcrop.yaml in the current folder, and defaults, in this order.
 type settings struct {
 	Results   string
-	Jobs      int
-	Threads   int
+	Jobs      int // 0: as many as the machine holds
+	Threads   int // 0: one where runs are enough for the cores, else a share of them
+	Retries   int
 	Device    string
 	LogFormat string
 
@@ -32,14 +32,15 @@ type settings struct {
 }
 
 var (
-	settingNames = []string{"device", "jobs", "log-format", "results", "threads"}
+	settingNames = []string{"device", "jobs", "log-format", "results", "retries", "threads"}
 	logFormats   = []string{"json", "text"}
 )
 
 func (s *settings) flags(f *pflag.FlagSet) {
 	f.String("results", "results", "folder of the database, the runs and the figures")
-	f.Int("jobs", 0, "runs at once; 0 for one a core")
-	f.Int("threads", 1, "threads a run, at most its train.slices")
+	f.String("jobs", "auto", "runs at once; auto for as many as cores and memory hold")
+	f.String("threads", "auto", "threads a run, at most its train.slices; auto for one, and for the cores that would be idle")
+	f.Int("retries", 2, "how often a run is begun again whose worker was killed, ran out of memory or could not read or write")
 	f.String("device", "auto", "device: auto or cpu")
 	f.String("log-format", "text", "messages on standard error: text, or json, an object a line")
 }
@@ -65,22 +66,21 @@ func (s *settings) load(f *pflag.FlagSet, stderr io.Writer) error {
 		}
 	}
 	read := setting{v, f}
-	jobs, err := read.count("jobs", 0)
-	if err != nil {
-		return err
+	for _, number := range []struct {
+		name string
+		to   *int
+	}{{"jobs", &s.Jobs}, {"threads", &s.Threads}, {"retries", &s.Retries}} {
+		n, err := read.count(number.name)
+		if err != nil {
+			return err
+		}
+		*number.to = n
 	}
-	threads, err := read.count("threads", 1)
-	if err != nil {
-		return err
-	}
-	s.Results, s.Jobs, s.Threads, s.Device, s.LogFormat = v.GetString("results"), jobs, threads, v.GetString("device"), v.GetString("log-format")
+	s.Results, s.Device, s.LogFormat = v.GetString("results"), v.GetString("device"), v.GetString("log-format")
 	if !slices.Contains(logFormats, s.LogFormat) {
 		return usageError{fmt.Errorf("%s: %w", read.place("log-format"), variant.Unknown("format", s.LogFormat, logFormats))}
 	}
 	s.log = newLog(s.LogFormat, stderr)
-	if s.Jobs == 0 {
-		s.Jobs = max(1, runtime.NumCPU()/s.Threads)
-	}
 	if strings.TrimSpace(s.Results) == "" {
 		return usageError{fmt.Errorf("%s: the folder has no name", read.place("results"))}
 	}
@@ -93,14 +93,22 @@ type setting struct {
 	flags  *pflag.FlagSet
 }
 
-// count is a whole number of at least that much.
-func (r setting) count(name string, least int) (int, error) {
+// count is a whole number; "auto" is 0.
+func (r setting) count(name string) (int, error) {
 	text := fmt.Sprint(r.layers.Get(name))
-	n, err := strconv.Atoi(text)
-	if err != nil || n < least {
-		return 0, usageError{fmt.Errorf("%s: wants a whole number of at least %d, got %q", r.place(name), least, text)}
+	automatic := r.flags.Lookup(name).DefValue == "auto"
+	if automatic && text == "auto" {
+		return 0, nil
 	}
-	return n, nil
+	n, err := strconv.Atoi(text)
+	if err == nil && n >= 0 {
+		return n, nil
+	}
+	wants := "a whole number"
+	if automatic {
+		wants = "auto or a whole number"
+	}
+	return 0, usageError{fmt.Errorf("%s: wants %s, got %q", r.place(name), wants, text)}
 }
 
 // place names the layer that a setting came from.

@@ -1,0 +1,218 @@
+package experiments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// Merged is what one folder brought that was not there: Rows are measured values, Copied runs' folders.
+type Merged struct {
+	From        string `json:"from"`
+	Runs        int    `json:"runs"`
+	Rows        int    `json:"rows"`
+	Timings     int    `json:"timings"`
+	Conflicts   int    `json:"conflicts"`
+	Differences int    `json:"differences"`
+	Copied      int    `json:"copied"`
+}
+
+// bundle is what one folder holds.
+type bundle struct {
+	from      string
+	databases []string
+	folders   map[string]string // from a run's id to its folder
+}
+
+// MergeFolders brings runs of other places into a results folder, which it makes if need be: each of dirs is a run's
+// folder, a folder of those, or a results folder, whose sweeps and fits come too. Rows that are there stay; what comes
+// otherwise is kept beside them. A run's folder that is not there is copied whole, by rename. Merging again changes
+// nothing. All is read and checked before anything is merged: a folder that holds nothing of this kind, a damaged
+// database, and one of a newer outcrop are an *InputError that names each.
+func MergeFolders(ctx context.Context, results string, dirs []string) ([]Merged, error) {
+	var bundles []bundle
+	var faults []Fault
+	for _, dir := range dirs {
+		b, err := inspect(ctx, results, dir)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			faults = append(faults, Fault{File: dir, Message: err.Error()})
+		}
+		bundles = append(bundles, b)
+	}
+	if len(faults) > 0 {
+		return nil, inputError(faults)
+	}
+	if err := os.MkdirAll(filepath.Join(results, "runs"), 0o777); err != nil {
+		return nil, fmt.Errorf("experiments: the results folder: %w", err)
+	}
+	db, err := store.Open(filepath.Join(results, "outcrop.db"))
+	if err != nil {
+		return nil, err
+	}
+	all := []Merged{}
+	for _, b := range bundles {
+		var m Merged
+		if m, err = b.mergeInto(ctx, db, results); err != nil {
+			break
+		}
+		all = append(all, m)
+	}
+	return all, errors.Join(err, db.Close())
+}
+
+// inspect finds and checks what a folder holds.
+func inspect(ctx context.Context, results, dir string) (bundle, error) {
+	b := bundle{from: dir, folders: map[string]string{}}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return b, err
+	}
+	if !info.IsDir() {
+		return b, errors.New("is a file: name the folder of a run, or of results")
+	}
+	if own, err := os.Stat(results); err == nil && os.SameFile(info, own) {
+		return b, errors.New("is the results folder itself")
+	}
+	whole := filepath.Join(dir, "outcrop.db")
+	if exists(whole) {
+		if _, err := store.Inspect(whole); err != nil {
+			return b, err
+		}
+		b.databases = append(b.databases, whole)
+	}
+	shards := []string{filepath.Join(dir, shardFile)}
+	for _, pattern := range []string{filepath.Join("*", shardFile), filepath.Join("runs", "*", shardFile)} {
+		names, err := fs.Glob(os.DirFS(dir), filepath.ToSlash(pattern))
+		if err != nil {
+			return b, err
+		}
+		for _, name := range names {
+			shards = append(shards, filepath.Join(dir, filepath.FromSlash(name)))
+		}
+	}
+	for _, shard := range shards {
+		if ctx.Err() != nil {
+			return b, ctx.Err()
+		}
+		if !exists(shard) {
+			continue
+		}
+		ids, err := store.Inspect(shard)
+		if err != nil {
+			return b, err
+		}
+		b.databases = append(b.databases, shard)
+		switch {
+		case len(ids) > 1:
+			return b, fmt.Errorf("%s holds %d runs, and the folder of a run holds one", shard, len(ids))
+		case len(ids) == 1 && safeName.MatchString(ids[0]): // it becomes a folder's name
+			b.folders[ids[0]] = filepath.Dir(shard)
+		}
+	}
+	if len(b.databases) == 0 {
+		return b, fmt.Errorf("holds neither %s nor outcrop.db nor folders of runs", shardFile)
+	}
+	return b, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func (b bundle) mergeInto(ctx context.Context, db *store.DB, results string) (Merged, error) {
+	m := Merged{From: b.from}
+	for _, path := range b.databases {
+		if ctx.Err() != nil {
+			return m, ctx.Err()
+		}
+		got, err := db.Merge(path)
+		if err != nil {
+			return m, err
+		}
+		m.Runs, m.Rows, m.Timings = m.Runs+got.Runs, m.Rows+got.Rows, m.Timings+got.Timings
+		m.Conflicts, m.Differences = m.Conflicts+got.Conflicts, m.Differences+got.Differences
+	}
+	for run, dir := range b.folders {
+		copied, err := copyRun(ctx, dir, filepath.Join(results, "runs", run))
+		if err != nil {
+			return m, fmt.Errorf("experiments: copying %s: %w", dir, err)
+		}
+		if copied {
+			m.Copied++
+		}
+	}
+	return m, nil
+}
+
+// copyRun copies a run's folder to where there is none, by renaming the finished copy; half-written files stay behind.
+func copyRun(ctx context.Context, from, to string) (copied bool, err error) {
+	if exists(to) {
+		return false, nil
+	}
+	outer, err := os.MkdirTemp(filepath.Dir(to), ".copy-")
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = os.RemoveAll(outer) }()
+	hidden := filepath.Join(outer, "run") // with the usual rights, which a temporary folder has not
+	err = filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		name, err := filepath.Rel(from, path)
+		target := filepath.Join(hidden, name)
+		switch {
+		case err != nil:
+			return err
+		case strings.HasSuffix(name, ".partial"):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case d.IsDir():
+			return os.MkdirAll(target, 0o777)
+		case name == shardFile:
+			return store.Copy(ctx, path, target)
+		case !d.Type().IsRegular() || name == "lock" || strings.HasPrefix(name, shardFile):
+			return nil
+		}
+		return copyFile(path, target)
+	})
+	if err != nil {
+		return false, err
+	}
+	if err := os.Rename(hidden, to); err != nil && !exists(to) { // a coordinator may have made it meanwhile
+		return false, err
+	}
+	return true, nil
+}
+
+func copyFile(from, to string) (err error) {
+	r, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	w, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := w.Close(); err == nil {
+			err = closing
+		}
+	}()
+	_, err = io.Copy(w, r)
+	return err
+}

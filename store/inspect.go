@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"os"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// Inspect reads the whole of a database of any schema so far, changing nothing, and lists the ids of its runs. A damaged
+// one, and one of another program, is ErrCorrupt, a missing one ErrMissing. One that holds nothing yet has none.
+func Inspect(path string) (runs []string, err error) {
+	db, v, err := connectReading(path)
+	if err != nil {
+		return nil, fault("reading", path, err)
+	}
+	defer func() { _ = db.sql.Close() }()
+	if v == blank {
+		return nil, nil
+	}
+	if err := db.Check(); err != nil {
+		return nil, err
+	}
+	err = db.read("reading runs", "SELECT hash FROM runs ORDER BY hash", nil, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		runs = append(runs, id)
+		return err
+	})
+	return runs, err
+}
+
+// Copy copies a database of any schema so far into a new file, also while others write.
+func Copy(ctx context.Context, from, to string) error {
+	db, _, err := connectReading(from)
+	if err != nil {
+		return fault("copying", from, err)
+	}
+	defer func() { _ = db.sql.Close() }()
+	return fault("copying into "+to, from, db.copyInto(ctx, to))
+}
+
+// The ways to read a database: as its writers leave it and, where its folder cannot be written, as it lies.
+var readModes = []string{"mode=ro", "mode=ro&immutable=1"}
+
+// connectReading opens a database of any schema so far and returns its version.
+func connectReading(path string) (db *DB, v int, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, 0, missing(err)
+	}
+	for _, mode := range readModes {
+		if db, err = connect(path, mode); err != nil {
+			return nil, 0, err
+		}
+		if v, err = db.version(); err == nil {
+			return db, v, nil
+		}
+		_ = db.sql.Close()
+		if !unwritable(path, err) {
+			break
+		}
+	}
+	return nil, 0, err
+}
+
+func (db *DB) version() (int, error) {
+	ctx := context.Background()
+	conn, err := db.sql.Conn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = conn.Close() }()
+	return version(ctx, conn, "main")
+}
+
+// unwritable tells whether reading failed for a folder that cannot be written, while the file is whole as it lies.
+func unwritable(path string, err error) bool {
+	return (hasCode(err, sqlite3.ErrCantOpen) || hasCode(err, sqlite3.ErrReadonly)) && !leftover(path)
+}
