@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"compute":         {},
 	"configs":         {},
 	"data":            {"rng", "variant"},
+	"derive":          {"store"},
 	"experiments":     {"archs", "compute", "configs", "fit", "probes", "store", "trainer", "variant"},
 	"export":          {"store", "variant"},
 	"fit":             {"rng", "variant"},

@@ -3,7 +3,7 @@
 //
 // A statistic is one file and one line of the registry. It sees one block at a time, through Layer, and declares which
 // sites it needs; sites that the model lacks (a gate, say) give no rows. What needs several layers or steps is derived
-// from stored rows: the derive_ files.
+// from stored rows: package derive.
 package probes
 
 import (

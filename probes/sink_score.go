@@ -1,7 +1,7 @@
 package probes
 
 // sinkScore is, for each head, c_0 = (1/T) sum over t of A[t,0], mean over sequences (arXiv 2510.06477). Query 0, which
-// sees nothing else, counts. Its mean over heads, then layers, is the F-Attn of arXiv 2505.06708 (FAttn).
+// sees nothing else, counts. Its mean over heads, then layers, is the F-Attn of arXiv 2505.06708 (derive.FAttn).
 var sinkScore = Statistic{Formula: "mean over sequences of (1/T) sum_t A[t,0]", Source: "2510.06477", Unit: "probability",
 	Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
 		return l.eachHead(func(h int) float64 { return l.columns(at, h)[0] })

@@ -6,6 +6,8 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 	"pgregory.net/rapid"
+
+	"github.com/outcrop-lab/outcrop/rng"
 )
 
 // The four bounds of arXiv 2510.06477 hold to rounding in float64, whatever X, for x_0 != 0 and min(T, C) >= 2.
@@ -100,6 +102,15 @@ func TestSpectralNorm(t *testing.T) {
 			t.Errorf("stable rank %v, want %v", got, c.stable)
 		}
 	}
+}
+
+func gaussian(n int) []float32 {
+	r := rng.New(3, "test").Rand()
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
 }
 
 func BenchmarkDefault(b *testing.B) {

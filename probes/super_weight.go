@@ -6,7 +6,7 @@ const downWeight = Weight + "mlp.down"
 // The candidate coordinates of a block's super weight (arXiv 2411.07191), one row a sequence: where the down
 // projection's output is largest in magnitude stands the row j, where its input is stands the column k of W [out, in],
 // since Y_ij is about X_ik W_jk. A block is a candidate only if both spike against the other blocks
-// (SuperWeights); whether coordinates stay from checkpoint to checkpoint is Stability's to say.
+// (derive.SuperWeights, which says too whether coordinates stay from checkpoint to checkpoint).
 var (
 	superWeightRow    = superWeight(MLPOut, "channel of max |down projection's output|", "row", func(m magnitude, width int) float64 { return float64(m.at % width) })
 	superWeightColumn = superWeight(DownIn, "channel of max |down projection's input|", "column", func(m magnitude, width int) float64 { return float64(m.at % width) })

@@ -1,7 +1,7 @@
 package probes
 
 // Where the largest |h| of each sequence stands (the first of several equal ones), and its value with its sign. Whether
-// the place stays from checkpoint to checkpoint is Stability's to say.
+// the place stays from checkpoint to checkpoint is derive.Stability's to say.
 var (
 	top1Channel  = ofSequence("channel of max |h|", "channel", func(m magnitude, width int) float64 { return float64(m.at % width) })
 	top1Position = ofSequence("position of max |h|", "position", func(m magnitude, width int) float64 { return float64(m.at / width) })

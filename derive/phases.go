@@ -1,4 +1,13 @@
-package probes
+package derive
+
+var phases = Quantity{Name: "phases", Formula: "mix, compress or refine, by matrix_entropy against the middle of its range over layers", Source: "after 2510.06477", Unit: "bits",
+	Needs: []Need{{residPost, "matrix_entropy"}}, Columns: []string{"step", "layer", "phase", "matrix_entropy"},
+	Compute: func(rows []Row) (table [][]any) {
+		for _, p := range Phases(rows) {
+			table = append(table, []any{p.Step, p.Layer, string(p.Phase), p.Entropy})
+		}
+		return table
+	}}
 
 // Phase is what a layer does to the representation (arXiv 2510.06477).
 type Phase string
@@ -17,6 +26,7 @@ const valley = 0.2
 type LayerPhase struct {
 	Step, Layer int
 	Phase       Phase
+	Entropy     float64 // bits
 }
 
 // Phases tells the phase of each layer from its matrix_entropy at resid_post, by a rule of ours: a layer compresses if
@@ -25,7 +35,7 @@ type LayerPhase struct {
 // largest there is no valley, and all layers mix. (The paper states shares of depth that it saw: mix 0-20 %,
 // compress 20-85 %, refine 85-100 %.)
 func Phases(rows []Row) []LayerPhase {
-	values := reduced(pick(rows, ResidPost, "matrix_entropy"), mean)
+	values := Layers(rows, residPost, "matrix_entropy")
 	var all []LayerPhase
 	for i := 0; i < len(values); {
 		j, low, high := i, values[i].Value, values[i].Value
@@ -46,7 +56,7 @@ func Phases(rows []Row) []LayerPhase {
 			case k >= first:
 				phase = Compress
 			}
-			all = append(all, LayerPhase{values[k].Step, values[k].Layer, phase})
+			all = append(all, LayerPhase{values[k].Step, values[k].Layer, phase, values[k].Value})
 		}
 		i = j
 	}

@@ -1,4 +1,4 @@
-package probes
+package derive
 
 import (
 	"cmp"
@@ -6,10 +6,32 @@ import (
 	"slices"
 )
 
-// Row is a stored value: what was measured after that many steps.
+// Sites that the quantities read.
+const (
+	residPost = "resid_post"
+	pattern   = "attn.pattern"
+	downIn    = "mlp.down_in"
+	mlpOut    = "mlp.out"
+)
+
+// Row is a stored value: what was measured after that many steps. Layer, Head and Idx are -1 where they do not apply.
 type Row struct {
-	Step int
-	Value
+	Step             int
+	Site, Statistic  string
+	Layer, Head, Idx int
+	Value            float64
+}
+
+// LayerValue is a number of a layer at a step.
+type LayerValue struct {
+	Step, Layer int
+	Value       float64
+}
+
+// StepValue is a number of a whole run at a step.
+type StepValue struct {
+	Step  int
+	Value float64
 }
 
 // pick keeps the rows of a statistic, at one site, or at all where site is "".
@@ -23,16 +45,21 @@ func pick(rows []Row, site, statistic string) []Row {
 	return kept
 }
 
+// Layers is the mean of each layer's rows of a statistic at a site, over heads and idx, by step, then layer.
+func Layers(rows []Row, site, statistic string) []LayerValue {
+	return reduced(pick(rows, site, statistic), mean)
+}
+
 // point is a layer at a step.
 type point struct{ step, layer int }
 
 func pointOf(r Row) point { return point{r.Step, r.Layer} }
 
-// reduced is a number for each step and layer, made from its rows by f; sorted by step, then layer.
+// reduced is a number for each step and layer, made from its rows by f; by step, then layer.
 func reduced(rows []Row, f func(values []float64) float64) []LayerValue {
 	grouped := map[point][]float64{}
 	for _, r := range rows {
-		grouped[pointOf(r)] = append(grouped[pointOf(r)], r.Value.Value)
+		grouped[pointOf(r)] = append(grouped[pointOf(r)], r.Value)
 	}
 	var out []LayerValue
 	for at, values := range grouped {
@@ -40,18 +67,6 @@ func reduced(rows []Row, f func(values []float64) float64) []LayerValue {
 	}
 	slices.SortFunc(out, func(a, b LayerValue) int { return cmp.Or(a.Step-b.Step, a.Layer-b.Layer) })
 	return out
-}
-
-// LayerValue is a number of a layer at a step.
-type LayerValue struct {
-	Step, Layer int
-	Value       float64
-}
-
-// StepValue is a number of a whole run at a step.
-type StepValue struct {
-	Step  int
-	Value float64
 }
 
 // overLayers is the mean over layers, by step.
@@ -85,18 +100,23 @@ func maximum(x []float64) float64 {
 	return most
 }
 
-// MAct is the mean over layers of the largest |h| (the M-Act of arXiv 2505.06708), by step, from the rows top1 of
-// resid_post: over all sequences of the probe batch.
-func MAct(rows []Row) []StepValue { return overLayers(reduced(pick(rows, ResidPost, "top1"), maximum)) }
-
-// FAttn is the attention to the first token, mean over all queries, heads, then layers (the F-Attn of
-// arXiv 2505.06708), by step, from the rows sink_score.
-func FAttn(rows []Row) []StepValue {
-	return overLayers(reduced(pick(rows, Pattern, "sink_score"), mean))
+// medianOf sorts x.
+func medianOf(x []float64) float64 {
+	slices.Sort(x)
+	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
 }
 
-// SinkRate is the sink rate of each layer, the mean of its heads' rows (arXiv 2510.06477), from the rows of
-// `sink_rate` or `sink_rate_gu`.
-func SinkRate(rows []Row, statistic string) []LayerValue {
-	return reduced(pick(rows, Pattern, statistic), mean)
+// stepRows and layerRows are tables of a number a row.
+func stepRows(values []StepValue) (table [][]any) {
+	for _, v := range values {
+		table = append(table, []any{v.Step, v.Value})
+	}
+	return table
+}
+
+func layerRows(values []LayerValue) (table [][]any) {
+	for _, v := range values {
+		table = append(table, []any{v.Step, v.Layer, v.Value})
+	}
+	return table
 }

@@ -1,0 +1,83 @@
+package derive
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+var bosEntropyCorrelation = Quantity{Name: "bos_entropy_correlation", Formula: "Pearson's r over layers of bos_norm_ratio and matrix_entropy, and of their changes from layer to layer",
+	Source: "2510.06477", Unit: "1", Needs: []Need{{residPost, "bos_norm_ratio"}, {residPost, "matrix_entropy"}}, Columns: correlationColumns,
+	Compute: func(rows []Row) [][]any { return correlationRows(BOSAgainstEntropy(rows)) }}
+
+var bosSinkCorrelation = Quantity{Name: "bos_sink_correlation", Formula: "Pearson's r over layers of bos_norm_ratio and the layer's sink rate, and of their changes from layer to layer",
+	Source: "2510.06477", Unit: "1", Needs: []Need{{residPost, "bos_norm_ratio"}, {pattern, "sink_rate"}}, Columns: correlationColumns,
+	Compute: func(rows []Row) [][]any { return correlationRows(BOSAgainstSinks(rows)) }}
+
+var correlationColumns = []string{"step", "levels", "changes", "layers"}
+
+func correlationRows(all []DepthCorrelation) (table [][]any) {
+	for _, c := range all {
+		table = append(table, []any{c.Step, c.Levels, c.Changes, c.Layers})
+	}
+	return table
+}
+
+// DepthCorrelation is the correlation over layers of two quantities, by step.
+type DepthCorrelation struct {
+	Step int
+	// Levels is Pearson's r of the values; Changes that of their differences from layer to layer, which is what
+	// arXiv 2510.06477 reports (BOS norm against entropy -.9 +- .18, against sink rate .58 +- .25).
+	Levels, Changes float64
+	Layers          int
+}
+
+// Correlate correlates two quantities over the layers of each step that both were measured at; the layers are those that
+// both have, in order. r is NaN where a quantity does not change, and of fewer than three points, of which two have an r
+// of 1 or -1 whatever they are: levels want three layers, changes four.
+func Correlate(a, b []LayerValue) []DepthCorrelation {
+	other := map[point]float64{}
+	for _, v := range b {
+		other[point{v.Step, v.Layer}] = v.Value
+	}
+	var all []DepthCorrelation
+	for i := 0; i < len(a); {
+		step := a[i].Step
+		var x, y []float64
+		for ; i < len(a) && a[i].Step == step; i++ {
+			if v, ok := other[point{step, a[i].Layer}]; ok {
+				x, y = append(x, a[i].Value), append(y, v)
+			}
+		}
+		if len(x) > 0 {
+			all = append(all, DepthCorrelation{step, pearson(x, y), pearson(differences(x), differences(y)), len(x)})
+		}
+	}
+	return all
+}
+
+// BOSAgainstEntropy correlates bos_norm_ratio with matrix_entropy, both of resid_post; BOSAgainstSinks with the sink rate
+// of arXiv 2510.06477.
+func BOSAgainstEntropy(rows []Row) []DepthCorrelation {
+	return Correlate(Layers(rows, residPost, "bos_norm_ratio"), Layers(rows, residPost, "matrix_entropy"))
+}
+
+// BOSAgainstSinks is told of at BOSAgainstEntropy.
+func BOSAgainstSinks(rows []Row) []DepthCorrelation {
+	return Correlate(Layers(rows, residPost, "bos_norm_ratio"), Layers(rows, pattern, "sink_rate"))
+}
+
+func pearson(x, y []float64) float64 {
+	if len(x) < 3 {
+		return math.NaN()
+	}
+	return stat.Correlation(x, y, nil)
+}
+
+func differences(x []float64) []float64 {
+	var d []float64
+	for i := 1; i < len(x); i++ {
+		d = append(d, x[i]-x[i-1])
+	}
+	return d
+}

@@ -1,0 +1,9 @@
+package derive
+
+var fAttn = Quantity{Name: "f_attn", Formula: "mean over layers, heads and queries t of A[t,0]", Source: "2505.06708", Unit: "probability",
+	Needs: []Need{{pattern, "sink_score"}}, Columns: []string{"step", "f_attn"},
+	Compute: func(rows []Row) [][]any { return stepRows(FAttn(rows)) }}
+
+// FAttn is the attention to the first token, mean over all queries, heads, then layers (the F-Attn of
+// arXiv 2505.06708), by step, from the rows sink_score.
+func FAttn(rows []Row) []StepValue { return overLayers(Layers(rows, pattern, "sink_score")) }

@@ -1,0 +1,92 @@
+package derive
+
+import (
+	"cmp"
+	"slices"
+)
+
+var channelStability = stabilityOf("channel_stability", "channel", "channel of the largest |h|", residPost, "top1_channel")
+
+var positionStability = stabilityOf("position_stability", "position", "position of the largest |h|", residPost, "top1_position")
+
+var sinkStability = stabilityOf("sink_stability", "position", "position of each head's sink", pattern, "sink_position")
+
+// stabilityOf says of each layer which place most sequences (or heads) have, which share has it, and which share has the
+// place of the measured step before, nil at the first.
+func stabilityOf(name, place, what, site, statistic string) Quantity {
+	return Quantity{Name: name, Formula: what + ": the commonest, the share that has it, and the share that has the one of the measured step before", Source: "own",
+		Unit: "share", Needs: []Need{{site, statistic}}, Columns: []string{"step", "layer", place, "agreeing", "kept"},
+		Compute: func(rows []Row) (table [][]any) {
+			kept := map[point]float64{}
+			for _, v := range Stability(rows, site, statistic) {
+				kept[point{v.Step, v.Layer}] = v.Value
+			}
+			for _, p := range Places(rows, site, statistic) {
+				row := []any{p.Step, p.Layer, p.Place, p.Agreeing, nil}
+				if v, ok := kept[point{p.Step, p.Layer}]; ok {
+					row[4] = v
+				}
+				table = append(table, row)
+			}
+			return table
+		}}
+}
+
+// LayerPlace is where most sequences, or heads, of a layer have something at a step.
+type LayerPlace struct {
+	Step, Layer, Place int
+	Agreeing           float64 // share of them
+}
+
+// Places tells the commonest place of each layer and step, of equally common ones the first; by step, then layer.
+func Places(rows []Row, site, statistic string) []LayerPlace {
+	votes := map[point]map[int]int{}
+	count := map[point]int{}
+	for _, r := range pick(rows, site, statistic) {
+		at := pointOf(r)
+		if votes[at] == nil {
+			votes[at] = map[int]int{}
+		}
+		votes[at][int(r.Value)]++
+		count[at]++
+	}
+	var all []LayerPlace
+	for at, of := range votes {
+		best, most := -1, 0
+		for place, n := range of {
+			if n > most || n == most && place < best {
+				best, most = place, n
+			}
+		}
+		all = append(all, LayerPlace{at.step, at.layer, best, float64(most) / float64(count[at])})
+	}
+	slices.SortFunc(all, func(a, b LayerPlace) int { return cmp.Or(a.Step-b.Step, a.Layer-b.Layer) })
+	return all
+}
+
+// Stability tells, for each layer and each step but the first, in which share of the sequences a place (a channel, a
+// position: one row a sequence or a head) is the one of the measured step before. Sequences are matched by idx, heads by
+// head; a row without one before it does not count.
+func Stability(rows []Row, site, statistic string) []LayerValue {
+	type series struct{ layer, head, idx int }
+	all := pick(rows, site, statistic)
+	slices.SortFunc(all, func(a, b Row) int { return a.Step - b.Step })
+	before := map[series]Row{}
+	same, count := map[point]int{}, map[point]int{}
+	for _, r := range all {
+		key := series{r.Layer, r.Head, r.Idx}
+		if old, ok := before[key]; ok {
+			count[pointOf(r)]++
+			if old.Value == r.Value {
+				same[pointOf(r)]++
+			}
+		}
+		before[key] = r
+	}
+	var out []LayerValue
+	for at, n := range count {
+		out = append(out, LayerValue{at.step, at.layer, float64(same[at]) / float64(n)})
+	}
+	slices.SortFunc(out, func(a, b LayerValue) int { return cmp.Or(a.Step-b.Step, a.Layer-b.Layer) })
+	return out
+}
