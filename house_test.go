@@ -21,7 +21,7 @@ var arrows = map[string][]string{
 	"bench/step":      {"compute", "probes", "trainer", "variant"},
 	"bench/store":     {"export", "store"},
 	"bench/variants":  {"archs", "compute", "optim", "rng", "variant"},
-	"cmd/outcrop":     {"compute", "configs", "experiments", "export", "fit", "plots", "report", "store", "trainer", "variant"},
+	"cmd/outcrop":     {"compute", "configs", "derive", "experiments", "export", "fit", "plots", "report", "store", "trainer", "variant"},
 	"compute":         {},
 	"configs":         {},
 	"data":            {"rng", "variant"},

@@ -80,7 +80,7 @@ func openRun(results, name string) (p Planned, run store.Run, err error) {
 	if err != nil {
 		return p, run, err
 	}
-	run, err = runNamed(db, name)
+	run, err = RunNamed(db, name)
 	if closing := db.Close(); err == nil {
 		err = closing
 	}
@@ -92,8 +92,8 @@ func openRun(results, name string) (p Planned, run store.Run, err error) {
 	return p, run, err
 }
 
-// runNamed finds the run whose id begins so.
-func runNamed(db *store.DB, name string) (store.Run, error) {
+// RunNamed finds the run whose id begins so; none, or more than one, is an *InputError.
+func RunNamed(db *store.DB, name string) (store.Run, error) {
 	runs, err := db.Runs()
 	if err != nil {
 		return store.Run{}, err

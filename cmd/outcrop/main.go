@@ -29,7 +29,10 @@ const (
 
 // commands are the verbs, one file each.
 var commands = []func(*settings) *cobra.Command{
-	runCommand, resumeCommand, retryCommand, stopCommand, mergeCommand, planCommand, probeCommand, absorbCommand, fitCommand, plotCommand, reportCommand, variantsCommand, schemaCommand,
+	runCommand, planCommand, resumeCommand, retryCommand, stopCommand, mergeCommand,
+	probeCommand, absorbCommand, fitCommand, deriveCommand,
+	plotCommand, reportCommand,
+	variantsCommand, schemaCommand,
 	queryCommand, exportCommand, dbCommand,
 	doctorCommand, versionCommand, workerCommand,
 }

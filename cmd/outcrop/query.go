@@ -107,27 +107,12 @@ func jsonPrinter(out io.Writer) printer {
 			return nil
 		},
 		row: func(values []any) error {
-			line := []byte(opening + "{")
-			opening = ",\n "
-			for i, v := range values {
-				if i > 0 {
-					line = append(line, ',')
-				}
-				switch x := v.(type) {
-				case float64:
-					if math.IsInf(x, 0) {
-						v = map[bool]string{true: "Infinity", false: "-Infinity"}[x > 0]
-					}
-				case []byte:
-					v = hex.EncodeToString(x)
-				}
-				text, err := json.Marshal(v)
-				if err != nil {
-					return err
-				}
-				line = append(append(append(line, keys[i]...), ':'), text...)
+			object, err := jsonObject(keys, values)
+			if err != nil {
+				return err
 			}
-			_, err := out.Write(append(line, '}'))
+			_, err = out.Write(append([]byte(opening), object...))
+			opening = ",\n "
 			return err
 		},
 		close: func() error {
@@ -139,4 +124,28 @@ func jsonPrinter(out io.Writer) printer {
 			return err
 		},
 	}
+}
+
+// jsonObject is an object whose keys, themselves JSON, stand in their order.
+func jsonObject(keys [][]byte, values []any) ([]byte, error) {
+	line := []byte("{")
+	for i, v := range values {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		switch x := v.(type) {
+		case float64:
+			if math.IsInf(x, 0) {
+				v = map[bool]string{true: "Infinity", false: "-Infinity"}[x > 0]
+			}
+		case []byte:
+			v = hex.EncodeToString(x)
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		line = append(append(append(line, keys[i]...), ':'), text...)
+	}
+	return append(line, '}'), nil
 }

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// What a run lacks is named with the command that measures it from its checkpoints, and after that command it is there.
+func TestDerive(t *testing.T) {
+	text := strings.ReplaceAll(tiny, "STEPS", "20")
+	text = strings.Replace(text, "arms: {a: {}, b: {arch: {norm: ssnorm}}}", "  checkpoint: {every: 10}\n", 1)
+	results := t.TempDir()
+	if code, _, stderr := outcrop(t.Context(), "run", sweepFile(t, text), "--results", results); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	derived := func(args ...string) (code int, tables map[string][]map[string]any, stderr string) {
+		code, out, stderr := outcrop(t.Context(), append(append([]string{"derive"}, args...), "--json", "--results", results)...)
+		var document struct {
+			Quantities []struct {
+				Quantity string
+				Rows     []map[string]any
+			}
+			Lacking []lackingRow
+		}
+		if code == exitDone {
+			if err := json.Unmarshal([]byte(out), &document); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tables = map[string][]map[string]any{}
+		for _, q := range document.Quantities {
+			tables[q.Quantity] = q.Rows
+		}
+		for _, l := range document.Lacking {
+			stderr += l.Message + "\n"
+		}
+		return code, tables, stderr
+	}
+	code, tables, lacking := derived("tiny")
+	if rows := tables["m_act"]; code != exitDone || len(rows) != 1 || rows[0]["step"] != 20. || rows[0]["seed"] != 0. || !(rows[0]["m_act"].(float64) > 0) {
+		t.Errorf("exit %d, m_act %v, want one row of step 20", code, rows)
+	}
+	if _, ok := tables["phases"]; ok || !strings.Contains(lacking, "phases needs matrix_entropy at resid_post") {
+		t.Errorf("phases without entropies: %v, %s", tables["phases"], lacking)
+	}
+	if _, every, _ := derived("tiny", "m_act", "--every-step"); len(every["m_act"]) != 7 { // 0 1 2 4 8 16 20
+		t.Errorf("%d rows of every step, want 7", len(every["m_act"]))
+	}
+	code, _, stderr := derived("tiny", "phases")
+	_, rest, _ := strings.Cut(stderr, "`outcrop ")
+	command, _, _ := strings.Cut(rest, "`")
+	if code != exitInput || command == "" {
+		t.Fatalf("exit %d, %s", code, stderr)
+	}
+	if code, _, stderr := outcrop(t.Context(), append(strings.Fields(command), "--results", results)...); code != exitDone {
+		t.Fatalf("%s: exit %d: %s", command, code, stderr)
+	}
+	run := strings.Fields(command)[1]
+	if code, tables, stderr := derived(run, "phases"); code != exitDone || len(tables["phases"]) != 2 || tables["phases"][0]["phase"] != "mix" {
+		t.Errorf("exit %d, %v %s, want two layers of step 20", code, tables, stderr)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"tiny", "phase"}, `unknown quantity "phase", did you mean "phases"?`},
+		{[]string{"tny"}, `did you mean "tiny"?`},
+		{nil, "outcrop derive --help"},
+	} {
+		if code, _, stderr := outcrop(t.Context(), append([]string{"derive", "--results", results}, c.args...)...); code != exitInput || !strings.Contains(stderr, c.want) {
+			t.Errorf("%v: exit %d, %q, want 2 and %q", c.args, code, stderr, c.want)
+		}
+	}
+	if code, out, stderr := outcrop(t.Context(), "derive", run, "--results", results); code != exitDone || !strings.Contains(out, "first_crossing: ") || !strings.Contains(stderr, "super_weights needs") {
+		t.Errorf("exit %d: %s %s", code, out, stderr)
+	}
+}
