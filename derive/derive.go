@@ -108,33 +108,36 @@ func (e *Lacking) Probe() string {
 	return command + " --statistics " + strings.Join(statistics, ",")
 }
 
-// Read reads the rows that a quantity needs of a run. Where a statistic has none, or step 0 that is wanted has
-// none, the error is a *Lacking.
+// Read reads the rows that a quantity needs of a run. Where a statistic has none, or step 0 that is wanted has none, the
+// error is a *Lacking.
 func Read(db *store.DB, run string, q Quantity) ([]Row, error) {
-	lacking := Lacking{Run: run, Quantity: q.Name}
-	var rows []Row
-	for _, need := range q.Needs {
+	rows, lacking, err := Rows(db, run, q.Needs...)
+	if err != nil {
+		return nil, err
+	}
+	if len(lacking) > 0 || q.Grows && !slices.ContainsFunc(rows, func(r Row) bool { return r.Step == 0 }) {
+		return nil, &Lacking{run, q.Name, lacking}
+	}
+	return rows, nil
+}
+
+// Rows reads statistics of a run, and tells which of them have no row.
+func Rows(db *store.DB, run string, needs ...Need) (rows []Row, lacking []Need, err error) {
+	for _, need := range needs {
 		series, err := db.Series(store.Select{Run: run, Site: need.Site, Statistic: need.Statistic})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		before := len(rows)
 		for _, s := range series {
 			for i, step := range s.Steps {
 				rows = append(rows, Row{step, s.Site, s.Statistic, s.Layer, s.Head, s.Idx, s.Values[i]})
 			}
 		}
-		if len(rows) == before {
-			lacking.Needs = append(lacking.Needs, need)
+		if len(series) == 0 {
+			lacking = append(lacking, need)
 		}
 	}
-	if len(lacking.Needs) > 0 {
-		return nil, &lacking
-	}
-	if q.Grows && !slices.ContainsFunc(rows, func(r Row) bool { return r.Step == 0 }) {
-		return nil, &lacking
-	}
-	return rows, nil
+	return rows, lacking, nil
 }
 
 func short(id string) string { return id[:min(12, len(id))] }

@@ -6,4 +6,4 @@ var fAttn = Quantity{Name: "f_attn", Formula: "mean over layers, heads and queri
 
 // FAttn is the attention to the first token, mean over all queries, heads, then layers (the F-Attn of
 // arXiv 2505.06708), by step, from the rows sink_score.
-func FAttn(rows []Row) []StepValue { return overLayers(Layers(rows, pattern, "sink_score")) }
+func FAttn(rows []Row) []StepValue { return OverLayers(Layers(rows, pattern, "sink_score")) }

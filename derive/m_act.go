@@ -6,4 +6,4 @@ var mAct = Quantity{Name: "m_act", Formula: "mean over layers of max over the pr
 
 // MAct is the mean over layers of the largest |h| (the M-Act of arXiv 2505.06708), by step, from the rows top1 of
 // resid_post: over all sequences of the probe batch.
-func MAct(rows []Row) []StepValue { return overLayers(reduced(pick(rows, residPost, "top1"), maximum)) }
+func MAct(rows []Row) []StepValue { return OverLayers(reduced(pick(rows, residPost, "top1"), maximum)) }

@@ -69,8 +69,8 @@ func reduced(rows []Row, f func(values []float64) float64) []LayerValue {
 	return out
 }
 
-// overLayers is the mean over layers, by step.
-func overLayers(values []LayerValue) []StepValue {
+// OverLayers is the mean over layers, by step.
+func OverLayers(values []LayerValue) []StepValue {
 	var out []StepValue
 	for i := 0; i < len(values); {
 		sum, n, step := 0.0, 0, values[i].Step

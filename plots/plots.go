@@ -1,4 +1,4 @@
-// Package plots draws figures from the store alone. A figure drawn twice from one database has the same bytes.
+// Package plots draws figures from the store alone, and from the snapshots that it says lie beside the runs. A figure drawn twice from one database has the same bytes.
 package plots
 
 import (
@@ -30,11 +30,14 @@ type Drawing struct {
 type figure func(db *store.DB, sweep string) (Drawing, string, error)
 
 var figures = map[string]figure{
+	"depth":     depth,
 	"emergence": emergence,
 	"families":  families,
 	"heatmap":   heatmap,
+	"landscape": landscape,
 	"loss":      loss,
 	"sinks":     sinks,
+	"stability": stability,
 }
 
 // dotsPerInch is the resolution of a PNG.

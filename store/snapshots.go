@@ -33,3 +33,15 @@ func (db *DB) PutSnapshots(run string, files []SnapshotFile) error {
 		return nil
 	})
 }
+
+// Snapshots lists where a run's snapshots are, by site, layer, step and sequence.
+func (db *DB) Snapshots(run string) (files []SnapshotFile, err error) {
+	query := "SELECT step, layer, site, sequence, file, tensor FROM snapshots WHERE run = ? ORDER BY site, layer, step, sequence"
+	err = db.read("reading the snapshots of run "+run, query, []any{run}, func(rows *sql.Rows) error {
+		var f SnapshotFile
+		err := rows.Scan(&f.Step, &f.Layer, &f.Site, &f.Sequence, &f.File, &f.Tensor)
+		files = append(files, f)
+		return err
+	})
+	return files, err
+}

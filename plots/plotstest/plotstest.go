@@ -4,9 +4,11 @@ package plotstest
 import (
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/safetensors"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -90,6 +92,7 @@ func fillRun(t testing.TB, db *store.DB, id string, arm, seed, layers int) {
 			t.Fatal(err)
 		}
 	}
+	fillSnapshots(t, db, id, arm)
 	var fits []store.Fit
 	for layer := range layers {
 		base := store.Fit{Run: id, Site: "resid_post", Statistic: "ratio_mean", Layer: layer, Head: -1, Idx: -1, N: len(Steps), TPeak: math.NaN(), FPeak: math.NaN()}
@@ -101,6 +104,34 @@ func fillRun(t testing.TB, db *store.DB, id string, arm, seed, layers int) {
 		fits = append(fits, planted, constant)
 	}
 	if err := db.PutFits(fits); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fillSnapshots keeps two landscapes of 64 positions and channels of block 0 beside the run: |h| is 1 to 2, but for channel
+// 11 of position 0, which at the last step is 60 over the arm's number from 1.
+func fillSnapshots(t testing.TB, db *store.DB, id string, arm int) {
+	t.Helper()
+	dir := filepath.Join(filepath.Dir(db.Path()), "runs", id, "snapshots")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	var files []store.SnapshotFile
+	for _, step := range []int{0, Steps[len(Steps)-1]} {
+		h := make([]float32, 64*64)
+		for i := range h {
+			h[i] = 1 + float32(i*2654435761%1000)/1000
+		}
+		if step > 0 {
+			h[11] = 60 / float32(arm+1)
+		}
+		name := fmt.Sprintf("step-%08d.resid_post.safetensors", step)
+		if err := safetensors.Write(filepath.Join(dir, name), []safetensors.Tensor{{Name: "resid_post.0", Shape: []int{1, 64, 64}, Data: h}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, store.SnapshotFile{Step: step, Site: "resid_post", File: "snapshots/" + name, Tensor: "resid_post.0"})
+	}
+	if err := db.PutSnapshots(id, files); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -123,7 +154,19 @@ func rowsAt(arm, seed, layers, step int) []store.Row {
 		clean := p["A"]*math.Exp(-p["lambda"]*x)*math.Log(x) + p["K"]
 		noise := .03 * math.Sin(float64(step*7+13*seed+5*layer+3*arm))
 		rows = append(rows, store.Row{Site: "resid_post", Statistic: "ratio_mean", Layer: layer, Head: -1, Idx: -1, Value: clean * (1 + noise)})
+		at := func(site, statistic string, head, idx int, v float64) {
+			rows = append(rows, store.Row{Site: site, Statistic: statistic, Layer: layer, Head: head, Idx: idx, Value: v})
+		}
+		at("resid_post", "bos_norm_ratio", -1, -1, 1+rise*8/float64(1+arm))
+		at("resid_post", "matrix_entropy", -1, -1, 5.5-rise*4/float64(1+arm+layer))
+		for sequence := range 2 {
+			at("resid_post", "top1", -1, sequence, 2+rise*58/float64(1+arm))
+			at("resid_post", "top1_position", -1, sequence, 0)
+			at("resid_post", "top1_channel", -1, sequence, math.Round(11+(1-rise)*float64(step%7)))
+		}
 		for head := range 2 {
+			at("attn.pattern", "sink_rate", head, -1, math.Round(rise*10/float64(1+head+arm))/10)
+			at("attn.pattern", "sink_score", head, -1, .06+rise*.7/float64(1+head+arm))
 			share := .06 + rise*.88/float64(1+head+arm)
 			rows = append(rows, store.Row{Site: "attn.pattern", Statistic: "first_token_attention", Layer: layer, Head: head, Idx: -1, Value: share})
 		}

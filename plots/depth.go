@@ -1,0 +1,122 @@
+package plots
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/outcrop-lab/outcrop/derive"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// depth shows what arXiv 2510.06477 sees over depth: where the BOS norm is large entropy is low and attention sinks, at
+// the last measured step.
+func depth(db *store.DB, sweep string) (Drawing, string, error) {
+	e, err := read(db, sweep)
+	if err != nil {
+		return Drawing{}, "", err
+	}
+	quantities := []struct {
+		need         derive.Need
+		title, label string
+	}{
+		{derive.Need{Site: "resid_post", Statistic: "bos_norm_ratio"}, "BOS norm", "norm of BOS over the others' (ratio)"},
+		{derive.Need{Site: "resid_post", Statistic: "matrix_entropy"}, "matrix entropy", "entropy of the spectrum (bits)"},
+		{derive.Need{Site: "attn.pattern", Statistic: "sink_rate"}, "sink rate", "sink rate, mean over heads (share)"},
+	}
+	pg := page{
+		title:    "Over depth, at the last step: " + e.name,
+		subtitle: "In each block's output and attention. Thin: each seed; bold: an arm's median.",
+		height:   140,
+	}
+	has := map[string]bool{}
+	var lacking []string
+	for k, q := range quantities {
+		curves := make([][]curve, len(e.arms))
+		for i, a := range e.arms {
+			if curves[i], err = e.overDepth(a, q.need); err != nil {
+				return Drawing{}, "", err
+			}
+		}
+		shown := drawnRuns(curves)
+		if len(shown) == 0 {
+			lacking = append(lacking, q.need.Statistic)
+			continue
+		}
+		p := panel(0, 1, 1, "block", q.label) // each quantity has a y axis of its own
+		var blocks, values extent
+		for _, cs := range curves {
+			for _, c := range cs {
+				blocks.add(c.steps...)
+				values.add(c.values...)
+			}
+		}
+		if k == 1 {
+			for _, n := range e.shapes(func(context, width int) int { return min(context, width) }) {
+				values.add(math.Log2(float64(n)))
+				p.Add(level(math.Log2(float64(n))))
+			}
+		}
+		scaleY(p, values.lo, values.hi)
+		if k == 2 {
+			p.Y.Min, p.Y.Max, p.Y.Tick.Marker = 0, 1, roundTicks{}
+		}
+		p.X.Min, p.X.Max, p.X.Tick.Marker = blocks.lo-.2, blocks.hi+.2, blockTicks(span(int(blocks.lo), int(blocks.hi)))
+		p.Add(grid{})
+		for i, a := range e.arms {
+			if len(curves[i]) == 0 {
+				continue
+			}
+			addCurves(p, i, a, curves[i])
+			if len(has) == 0 {
+				pg.legend = append(pg.legend, a.entry(a.name))
+			}
+		}
+		for run := range shown {
+			has[run] = true
+		}
+		pg.panels, pg.titles = append(pg.panels, p), append(pg.titles, q.title)
+	}
+	if len(pg.panels) == 0 {
+		return Drawing{}, "", e.nothing(quantities[0].need.Site, quantities[0].need.Statistic)
+	}
+	pg.cols = len(pg.panels)
+	caption := fmt.Sprintf("Block by block at the last step at which each was measured: the norm of BOS over the mean norm of the other tokens; the matrix entropy of a "+
+		"sequence's activations, whose largest value is dotted; the share of heads and sequences whose mean attention to BOS is at least .3 "+
+		"(arXiv 2510.06477); %s, thin, and their median, bold.", e.seeds(has))
+	if len(lacking) > 0 {
+		caption += fmt.Sprintf(" Not measured: %s.", strings.Join(lacking, ", "))
+	}
+	return pg.drawing(), caption + " " + e.provenance(has), nil
+}
+
+// overDepth is a curve a run whose steps are blocks: the mean over heads of a statistic at the last step that has it.
+func (e experiment) overDepth(a arm, need derive.Need) ([]curve, error) {
+	var all []curve
+	for _, r := range a.runs {
+		rows, _, err := derive.Rows(e.db, r.ID, need)
+		if err != nil {
+			return nil, err
+		}
+		values := derive.Layers(rows, need.Site, need.Statistic)
+		c := curve{run: r.ID}
+		for _, v := range values {
+			if v.Step == values[len(values)-1].Step && !math.IsNaN(v.Value) {
+				c.steps, c.values = append(c.steps, float64(v.Layer)), append(c.values, v.Value)
+			}
+		}
+		if len(c.steps) > 0 {
+			all = append(all, c)
+		}
+	}
+	return all, nil
+}
+
+// span lists the integers from lo to hi.
+func span(lo, hi int) []int {
+	var all []int
+	for i := lo; i <= hi; i++ {
+		all = append(all, i)
+	}
+	return all
+}

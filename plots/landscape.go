@@ -1,0 +1,179 @@
+package plots
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"path/filepath"
+	"slices"
+
+	"github.com/outcrop-lab/outcrop/safetensors"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// landscape shows |h| over token and channel, as arXiv 2402.17762 does: the outlier on its plain. Of each arm it takes the
+// first seed that has snapshots, its first and last step, and the block where the last one peaks highest over its median.
+func landscape(db *store.DB, sweep string) (Drawing, string, error) {
+	e, err := read(db, sweep)
+	if err != nil {
+		return Drawing{}, "", err
+	}
+	pg := page{
+		title: "The landscape of |h|: " + e.name,
+		subtitle: fmt.Sprintf("The activations of one probe sequence by position and channel, over their median; in colour what exceeds %d medians.\n"+
+			"Left: the first step kept; right: the last.", outlying),
+		height: 165,
+	}
+	has := map[string]bool{}
+	var scenes []*scene
+	for _, a := range e.arms {
+		found, run, err := e.scenes(a)
+		if err != nil {
+			return Drawing{}, "", err
+		}
+		for _, s := range found {
+			has[run] = true
+			scenes = append(scenes, s)
+			pg.titles = append(pg.titles, fmt.Sprintf("%s, %s of block %d, step %s", a.name, s.site, s.layer, grouped(s.step)))
+			pg.cols = max(pg.cols, len(found))
+		}
+	}
+	if len(scenes) == 0 {
+		return Drawing{}, "", fmt.Errorf("sweep %s: %w: none of its runs has a snapshot; say probe: {snapshots: {steps: [0, …]}} in the sweep and run it again",
+			e.name, ErrNothing)
+	}
+	top, reduced := 0.0, false
+	for _, s := range scenes {
+		top, reduced = max(top, s.peak/s.median), reduced || s.reduced
+	}
+	for _, s := range scenes {
+		s.top = top
+		p := panel(1, 1, 2, "", "")
+		p.HideAxes()
+		p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
+		p.Add(s)
+		pg.panels = append(pg.panels, p)
+	}
+	caption := fmt.Sprintf("|h| of the first probe sequence over its own median, one ridge a position (BOS in front), channels along it; the height has one scale in all panels. "+
+		"The block is the one where the last snapshot's largest |h| is highest over its median, of the arm's first seed with snapshots; "+
+		"colour marks what exceeds %d medians.", outlying)
+	if reduced {
+		caption += fmt.Sprintf(" Where there are more than %d positions or %d channels, each cell shows the largest of several.", mostRidges, mostChannels)
+	}
+	return pg.drawing(), caption + " " + e.provenance(has), nil
+}
+
+const (
+	outlying     = 10  // medians, from which a cell is coloured
+	mostRidges   = 96  // positions that are drawn one by one
+	mostChannels = 128 // channels that are
+)
+
+// scene is one sequence's |h| as a landscape, drawn into a panel without axes.
+type scene struct {
+	site          string
+	layer, step   int
+	style         armStyle
+	cells         [][]float64 // |h| by ridge, then channel
+	tokens, width int         // positions and channels, before cells were joined
+	median, peak  float64
+	position, at  int     // of the peak: its position and channel
+	top           float64 // of the scale, in medians
+	reduced       bool
+}
+
+// scenes are the first and the last snapshot of an arm's first run that has any, in the block where the last peaks highest.
+func (e experiment) scenes(a arm) ([]*scene, string, error) {
+	for _, r := range a.runs {
+		files, err := e.db.Snapshots(r.ID)
+		if err != nil {
+			return nil, "", err
+		}
+		files = slices.DeleteFunc(files, func(f store.SnapshotFile) bool { return f.Sequence != 0 || f.Site == sinkSite })
+		if len(files) == 0 {
+			continue
+		}
+		first, last := files[0].Step, files[0].Step
+		for _, f := range files {
+			first, last = min(first, f.Step), max(last, f.Step)
+		}
+		best, err := e.highest(r.ID, a.style, files, last)
+		if err != nil {
+			return nil, "", err
+		}
+		all := []*scene{best}
+		for _, f := range files {
+			if first < last && f.Step == first && f.Site == best.site && f.Layer == best.layer {
+				s, err := e.scene(r.ID, a.style, f)
+				if err != nil {
+					return nil, "", err
+				}
+				all = []*scene{s, best}
+			}
+		}
+		return all, r.ID, nil
+	}
+	return nil, "", nil
+}
+
+// highest is the scene of a step whose peak stands highest over its median.
+func (e experiment) highest(run string, style armStyle, files []store.SnapshotFile, step int) (best *scene, err error) {
+	for _, f := range files {
+		if f.Step != step {
+			continue
+		}
+		s, err := e.scene(run, style, f)
+		if err != nil {
+			return nil, err
+		}
+		if best == nil || s.peak*best.median > best.peak*s.median {
+			best = s
+		}
+	}
+	return best, nil
+}
+
+// scene reads a snapshot's first sequence, from the file that the store says lies in the run's folder.
+func (e experiment) scene(run string, style armStyle, f store.SnapshotFile) (*scene, error) {
+	path := filepath.Join(filepath.Dir(e.db.Path()), "runs", run, filepath.FromSlash(f.File))
+	tensors, _, err := safetensors.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: the snapshot of step %d is no longer at %s", ErrNothing, f.Step, path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(tensors, func(t safetensors.Tensor) bool { return t.Name == f.Tensor })
+	if i < 0 || len(tensors[i].Shape) < 3 {
+		return nil, fmt.Errorf("%s holds no snapshot %s of positions and channels", path, f.Tensor)
+	}
+	shape := tensors[i].Shape // [sequences, T, channels…]
+	data := tensors[i].Data[:len(tensors[i].Data)/shape[0]]
+	s := &scene{site: printable(f.Site), layer: f.Layer, step: f.Step, style: style, tokens: shape[1], width: len(data) / shape[1]}
+	if s.fill(data); math.IsNaN(s.peak) || math.IsInf(s.peak, 0) || s.median == 0 {
+		return nil, fmt.Errorf("%w: %s in %s is not finite, or has a median of 0 and so no plain to stand out from", ErrNothing, f.Tensor, path)
+	}
+	return s, nil
+}
+
+// fill joins cells where there are more than can be told apart, keeping the largest.
+func (s *scene) fill(data []float32) {
+	sorted := slices.Clone(data)
+	slices.Sort(sorted)
+	s.median = (float64(sorted[(len(sorted)-1)/2]) + float64(sorted[len(sorted)/2])) / 2
+	ridges, channels := min(s.tokens, mostRidges), min(s.width, mostChannels)
+	s.reduced = ridges < s.tokens || channels < s.width
+	s.cells = make([][]float64, ridges)
+	for i := range s.cells {
+		s.cells[i] = make([]float64, channels)
+	}
+	for i, v := range data {
+		t, c := i/s.width, i%s.width
+		cell := &s.cells[t*ridges/s.tokens][c*channels/s.width]
+		*cell = max(*cell, float64(v))
+		if float64(v) > s.peak || v != v { // NaN stays
+			s.peak, s.position, s.at = float64(v), t, c
+		}
+	}
+}
