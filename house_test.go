@@ -26,7 +26,7 @@ var arrows = map[string][]string{
 	"configs":         {},
 	"data":            {"rng", "variant"},
 	"derive":          {"store"},
-	"experiments":     {"archs", "compute", "configs", "fit", "probes", "store", "trainer", "variant"},
+	"experiments":     {"archs", "compute", "configs", "fit", "probes", "rng", "store", "trainer", "variant"},
 	"export":          {"store", "variant"},
 	"fit":             {"rng", "variant"},
 	"ops":             {"compute"},

@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/outcrop-lab/outcrop/trainer"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -20,6 +21,15 @@ type decoder struct {
 	prefix string // of dotted keys in messages, as "arms.gated."
 	faults []Fault
 	set    map[string]place // by the configuration's dotted key
+	usual  *trainer.Config  // the defaults, made once; no merge writes into them
+}
+
+func (d *decoder) defaults() *trainer.Config {
+	if d.usual == nil {
+		c := trainer.Default()
+		d.usual = &c
+	}
+	return d.usual
 }
 
 // place is where a key was set last, and what it is called in the file.
@@ -49,6 +59,7 @@ func (d *decoder) value(n *yaml.Node, v, standard reflect.Value, key string) {
 		d.fault(n, key, "aliases are not supported: say it again, or say it in base")
 	case isNull(n):
 		v.Set(standard)
+		unshare(v)
 	case isSlot(v):
 		d.slot(n, v, standard, key)
 	case v.Kind() == reflect.Struct:
@@ -89,16 +100,43 @@ func (d *decoder) slot(n *yaml.Node, v, standard reflect.Value, key string) {
 	if n.Kind != yaml.MappingNode {
 		return
 	}
-	if from := chooser(standard); from.Chosen() != slot.Chosen() {
-		// The defaults of the common keys stay; those of the parameters are the chosen variant's.
-		other := reflect.New(standard.Type()).Elem()
-		other.Set(standard)
-		if err := chooser(other).Choose(slot.Chosen()); err != nil {
-			panic(err) // it was chosen above, or by a default
-		}
-		standard = other
+	d.fields(n, fieldsOf(v), fieldsOf(standardOf(v, standard)), key, func(k string) bool { return k == "name" })
+}
+
+// standardOf is what a slot's keys are by default: the default's common keys, and the parameters of the variant chosen in v.
+func standardOf(v, standard reflect.Value) reflect.Value {
+	if !isSlot(v) || chooser(standard).Chosen() == chooser(v).Chosen() {
+		return standard
 	}
-	d.fields(n, fieldsOf(v), fieldsOf(standard), key, func(k string) bool { return k == "name" })
+	other := reflect.New(standard.Type()).Elem()
+	other.Set(standard)
+	if err := chooser(other).Choose(chooser(v).Chosen()); err != nil {
+		panic(err) // v holds it
+	}
+	return other
+}
+
+// assign merges a value onto the setting of a dotted key; at is the key's node.
+func (d *decoder) assign(c *trainer.Config, key string, at, n *yaml.Node) {
+	v, standard, path := reflect.ValueOf(c).Elem(), reflect.ValueOf(d.defaults()).Elem(), ""
+	for name := range strings.SplitSeq(key, ".") {
+		switch {
+		case v.Kind() != reflect.Struct:
+			d.fault(at, path, "is one value and has no key %q", name)
+			return
+		case name == "name" && isSlot(v):
+			continue
+		}
+		standard = standardOf(v, standard)
+		to := fieldsOf(v)
+		i := slices.IndexFunc(to, func(f field) bool { return f.name == name })
+		if i < 0 {
+			d.fault(at, path, "%v", variant.Unknown("key", name, namesOf(to)))
+			return
+		}
+		v, standard, path = to[i].value, fieldsOf(standard)[i].value, dotted(path, name)
+	}
+	d.value(n, v, standard, path)
 }
 
 // fields merges the pairs of a map onto fields of the same names.

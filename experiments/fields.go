@@ -132,6 +132,35 @@ func plainValue(v reflect.Value) any {
 	panic("experiments: no YAML for " + v.Type().String())
 }
 
+// clone is a configuration of its own: no slot of it shares its parameters with another.
+func clone(c trainer.Config) trainer.Config {
+	unshare(reflect.ValueOf(&c).Elem())
+	return c
+}
+
+// unshare gives every slot in v parameters of its own, of equal values. Lists are replaced whole, never written into.
+func unshare(v reflect.Value) {
+	if v.Kind() != reflect.Struct {
+		return
+	}
+	if isBareSlot(v) {
+		slot := chooser(v)
+		had := reflect.ValueOf(slot.Params()).Elem()
+		if err := slot.Choose(slot.Chosen()); err != nil {
+			panic(err) // v holds it
+		}
+		own := reflect.ValueOf(slot.Params()).Elem()
+		own.Set(had)
+		unshare(own)
+		return
+	}
+	for i := range v.NumField() {
+		if v.Type().Field(i).IsExported() {
+			unshare(v.Field(i))
+		}
+	}
+}
+
 // align chooses in standard every variant that is chosen in v, so that both have the same keys.
 func align(standard, v reflect.Value) {
 	if isSlot(v) && chooser(standard).Chosen() != chooser(v).Chosen() {

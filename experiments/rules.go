@@ -2,6 +2,7 @@ package experiments
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -14,10 +15,10 @@ import (
 // none of its maps.
 func (s *Sweep) expand(d *decoder, exclude, only *yaml.Node) {
 	for _, seed := range s.Seeds {
-		for i := range s.Arms {
-			c := s.Arms[i].Config
+		for _, a := range s.Arms {
+			c := a.Config
 			c.Seed = seed
-			s.runs = append(s.runs, run{&s.Arms[i], c})
+			s.runs = append(s.runs, run{a, c})
 		}
 	}
 	all := s.runs
@@ -45,26 +46,27 @@ func (s *Sweep) expand(d *decoder, exclude, only *yaml.Node) {
 }
 
 // rules tells of each run whether it matches one of a list of maps. A key that no run has, and a map that no run matches, are
-// faults: they are misspelt.
+// faults: they are misspelt. `arm` is the file's arm, with all its points, or the full name of one.
 func (d *decoder) rules(n *yaml.Node, key string, runs []run) []bool {
 	hit := make([]bool, len(runs))
 	if n.Kind != yaml.SequenceNode {
 		d.fault(n, key, "wants a list of maps such as {arm: gated, optim.lr: 1e-2}, got %s", describe(n))
 		return hit
 	}
-	flat := make([]map[string]Setting, len(runs))
-	known := []string{}
-	for i, r := range runs {
-		flat[i] = map[string]Setting{"arm": {Value: r.arm.Name}}
-		for _, s := range Settings(r.config) {
-			flat[i][s.Key] = s
+	known := map[string]bool{"arm": true}
+	had := make(map[*Arm]map[string]Setting, len(runs)) // by key, less the seed
+	for _, r := range runs {
+		if had[r.arm] != nil {
+			continue
 		}
-		for k := range flat[i] {
-			known = append(known, k)
+		settings := Settings(r.config)
+		flat := make(map[string]Setting, len(settings)+1)
+		for _, s := range settings {
+			flat[s.Key], known[s.Key] = s, true
 		}
+		flat["arm"] = Setting{Value: r.arm.Name, also: []string{r.arm.Of}}
+		had[r.arm] = flat
 	}
-	slices.Sort(known)
-	known = slices.Compact(known)
 	for _, rule := range n.Content {
 		if rule.Kind != yaml.MappingNode || len(rule.Content) == 0 {
 			d.fault(rule, key, "wants a map such as {arm: gated, optim.lr: 1e-2}, got %s", describe(rule))
@@ -73,17 +75,29 @@ func (d *decoder) rules(n *yaml.Node, key string, runs []run) []bool {
 		match := slices.Repeat([]bool{true}, len(runs))
 		before := len(d.faults)
 		d.pairs(rule, key, func(name string, k, value *yaml.Node) {
-			if !slices.Contains(known, name) {
+			if !known[name] {
 				message := fmt.Sprintf("no run has a key %q", name)
-				if near, ok := variant.Nearest(name, known); ok {
+				if near, ok := variant.Nearest(name, slices.Sorted(maps.Keys(known))); ok {
 					message += fmt.Sprintf(", did you mean %q?", near)
 				}
 				d.fault(k, key, "%s", message)
 				return
 			}
-			for i := range runs {
-				had, ok := flat[i][name]
-				match[i] = match[i] && ok && equals(value, had)
+			if value.Kind == yaml.MappingNode {
+				d.fault(value, key, "wants a value of %s, got a map: say each key of it dotted, as optim.lr", name)
+				return
+			}
+			equal := map[*Arm]bool{} // whether an arm's runs match; of the seed each by itself
+			for i, r := range runs {
+				is, told := equal[r.arm]
+				if name == "seed" {
+					is = equals(value, Setting{Value: r.config.Seed})
+				} else if !told {
+					s, ok := had[r.arm][name]
+					is = ok && equals(value, s)
+					equal[r.arm] = is
+				}
+				match[i] = match[i] && is
 			}
 		})
 		if len(d.faults) == before && !slices.Contains(match, true) {
@@ -98,8 +112,16 @@ func (d *decoder) rules(n *yaml.Node, key string, runs []run) []bool {
 
 // equals tells whether a node, read as what the setting is, is its value, or another name of it.
 func equals(n *yaml.Node, s Setting) bool {
-	if _, ok := s.Value.([]any); ok {
-		return false
+	if list, ok := s.Value.([]any); ok {
+		if n.Kind != yaml.SequenceNode || len(n.Content) != len(list) {
+			return false
+		}
+		for i, item := range n.Content {
+			if !equals(item, Setting{Value: list[i]}) {
+				return false
+			}
+		}
+		return true
 	}
 	got := reflect.New(reflect.TypeOf(s.Value)).Elem()
 	return scalar(n, got) == nil && (got.Interface() == s.Value || s.also != nil && slices.Contains(s.also, got.String()))

@@ -42,14 +42,14 @@ type Schema struct {
 // decoder's.
 func SweepSchema() *Schema {
 	config := trainer.Default()
-	keys := []any{"arm", "seed"}
+	keys := keyed{}
 	defs := map[string]*Schema{}
 	sections, extended := map[string]*Schema{}, map[string]*Schema{}
 	for _, f := range fieldsOf(reflect.ValueOf(&config).Elem()) {
 		if f.name == "seed" {
 			continue // the sweep's
 		}
-		defs[f.name] = schemaOf(f, f.name, &keys)
+		defs[f.name] = schemaOf(f, f.name, keys)
 		sections[f.name] = &Schema{Ref: "#/$defs/" + f.name}
 		extended[f.name] = sections[f.name]
 	}
@@ -59,9 +59,8 @@ func SweepSchema() *Schema {
 	defs["config"] = &Schema{Type: []string{"object", "null"}, Properties: sections, Additional: false}
 	defs["preset"] = &Schema{Type: []string{"object", "null"}, Properties: extended, Additional: false}
 	name := &Schema{Pattern: safeName.String()}
-	slices.SortFunc(keys, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
 	rules := &Schema{Type: []string{"array", "null"}, Items: &Schema{
-		Type: []string{"object"}, PropertyNames: &Schema{Enum: slices.Compact(keys)}, MinProperties: 1,
+		Type: []string{"object"}, PropertyNames: &Schema{Enum: keys.names("arm", "seed")}, MinProperties: 1,
 		Description: "a map from dotted keys to values, all of which must match",
 	}}
 	one, zero := 1, 0
@@ -73,6 +72,9 @@ func SweepSchema() *Schema {
 			"base":    {Ref: "#/$defs/config", Description: "the configuration that all arms start from"},
 			"arms": {Type: []string{"object", "null"}, PropertyNames: name, MinProperties: 1, Additional: &Schema{Ref: "#/$defs/preset"},
 				Description: "a map from an arm's name to what it changes"},
+			"grid":   keys.lists("a map from dotted keys, or maps of keys, to lists of values: every combination of them, in every arm"),
+			"zip":    keys.lists("as grid, but the lists are equally long and walked together"),
+			"random": keys.random(),
 			"seeds": {Description: "how many seeds, 0 … n-1, or a list of seeds", AnyOf: []*Schema{
 				{Type: []string{"integer", "null"}, Minimum: &one},
 				{Type: []string{"array"}, Items: &Schema{Type: []string{"integer"}, Minimum: &zero}, MinItems: 1},
@@ -86,20 +88,19 @@ func SweepSchema() *Schema {
 
 // schemaOf describes a field of the configuration, and adds the dotted keys of its settings. Null brings a default back, so it
 // is allowed everywhere.
-func schemaOf(f field, key string, keys *[]any) *Schema {
+func schemaOf(f field, key string, keys keyed) *Schema {
 	s := &Schema{Description: f.doc}
 	if isSlot(f.value) {
-		*keys = append(*keys, key)
 		return slotSchema(s, f.value, key, keys)
 	}
 	if f.value.Kind() == reflect.Struct {
+		keys[key] = nil
 		s.Type, s.Properties, s.Additional = []string{"object", "null"}, map[string]*Schema{}, false
 		for _, inner := range fieldsOf(f.value) {
 			s.Properties[inner.name] = schemaOf(inner, dotted(key, inner.name), keys)
 		}
 		return s
 	}
-	*keys = append(*keys, key)
 	kind := kindOf(f.value.Type())
 	s.Type, s.Default = []string{kind, "null"}, plainValue(f.value)
 	switch f.value.Kind() {
@@ -114,11 +115,12 @@ func schemaOf(f field, key string, keys *[]any) *Schema {
 			s.Enum = append(s.Enum, text)
 		}
 	}
+	keys[key] = &Schema{Type: s.Type, Minimum: s.Minimum, Items: s.Items, Enum: s.Enum}
 	return s
 }
 
 // slotSchema is a name, or a map that may hold the common keys and, where it says its name, that variant's parameters.
-func slotSchema(s *Schema, v reflect.Value, key string, keys *[]any) *Schema {
+func slotSchema(s *Schema, v reflect.Value, key string, keys keyed) *Schema {
 	slot := chooser(v)
 	standard := slot.Chosen()
 	s.Default = standard
@@ -152,6 +154,63 @@ func slotSchema(s *Schema, v reflect.Value, key string, keys *[]any) *Schema {
 	described := strings.Join(lines, "\n")
 	all.Properties["name"] = &Schema{Enum: names, Description: described}
 	s.AnyOf = []*Schema{{Enum: append(slices.Clone(names), nil), Description: described}, all}
+	keys[key] = &Schema{AnyOf: []*Schema{{Enum: append(slices.Clone(names), nil)}, {Type: []string{"object"}}}}
+	return s
+}
+
+// keyed holds a schema of a value under each dotted key of the configuration; nil where a key is a map of others alone.
+type keyed map[string]*Schema
+
+// names are the keys that have values, and others.
+func (k keyed) names(others ...string) (names []any) {
+	for key, value := range k {
+		if value != nil {
+			others = append(others, key)
+		}
+	}
+	slices.Sort(others)
+	for _, name := range others {
+		names = append(names, name)
+	}
+	return names
+}
+
+// lists is the schema of grid and of zip. What stands in a map of keys is the decoder's to check.
+func (k keyed) lists(described string) *Schema {
+	s := &Schema{Type: []string{"object", "null"}, Description: described, Properties: map[string]*Schema{}, Additional: false, MinProperties: 1}
+	deeper := &Schema{Type: []string{"object"}}
+	for key, value := range k {
+		s.Properties[key] = deeper
+		if value != nil {
+			s.Properties[key] = &Schema{AnyOf: []*Schema{{Type: []string{"array"}, Items: value, MinItems: 1}, deeper}}
+		}
+	}
+	return s
+}
+
+// random is the schema of random.
+func (k keyed) random() *Schema {
+	one, zero, number := 1, 0, &Schema{Type: []string{"number"}}
+	s := &Schema{Type: []string{"object", "null"}, Description: "seeded draws of keys, each from its distribution, in every arm", Required: []string{"count"}, Additional: false,
+		Properties: map[string]*Schema{
+			"count": {Type: []string{"integer"}, Minimum: &one, Description: "how many draws"},
+			"seed":  {Type: []string{"integer"}, Minimum: &zero, Default: 0, Description: "of the draws; a key's do not depend on the other keys"},
+		}}
+	for key, value := range k {
+		if value == nil || value.AnyOf != nil { // a map of keys, or a slot, which has keys too
+			s.Properties[key] = &Schema{Type: []string{"object"}}
+			continue
+		}
+		from := &Schema{Type: []string{"object"}, Properties: map[string]*Schema{}, Additional: false, MinProperties: 1}
+		for name, d := range distributions {
+			bounds := &Schema{Type: []string{"array"}, Items: number, MinItems: 2, Description: d.formula}
+			if d.at == nil {
+				bounds.Items, bounds.MinItems = value, 1
+			}
+			from.Properties[name] = bounds
+		}
+		s.Properties[key] = from
+	}
 	return s
 }
 

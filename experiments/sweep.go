@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -17,25 +18,32 @@ import (
 type Sweep struct {
 	Name string
 	File string
-	// Source is the text of the file.
+	// Source is the text of the file, with a comment line for each --set.
 	Source string
 	// Base is the configuration that all arms start from.
-	Base  trainer.Config
-	Arms  []Arm // in the order of the file
+	Base trainer.Config
+	// Arms are in the order of the file: each arm with every point of grid, zip and random.
+	Arms  []*Arm
 	Seeds []uint64
 
-	runs []run // seed by seed, in each the arms in order, less what exclude and only leave out
+	runs    []run // seed by seed, in each the arms in order, less what exclude and only leave out
+	unnamed bool  // the file has no arms
+	usual   map[string]any
 }
 
-// Arm is one line of comparison: base, and what the arm says differently.
+// Arm is one line of comparison: base, and what the arm and its point say differently.
 type Arm struct {
-	Name   string
+	Name string // "gated", and of a point "gated optim.lr=0.01"
+	// Of is the file's arm that this is a point of; Name where there are no points.
+	Of     string
 	Config trainer.Config
 	// Differs lists the keys that differ from base, resolved, in the order of the configuration.
 	Differs []Setting
 
 	node *yaml.Node
-	set  map[string]place
+	// set is where each key was set last; above tells the rest where an arm is a point of another.
+	set, above map[string]place
+	own        map[string]*yaml.Node // the settings that the file's arm itself says
 }
 
 type run struct {
@@ -44,12 +52,13 @@ type run struct {
 }
 
 var (
-	topKeys  = []string{"name", "extends", "base", "arms", "seeds", "exclude", "only"}
+	topKeys  = []string{"name", "extends", "base", "arms", "grid", "zip", "random", "seeds", "exclude", "only"}
 	safeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 )
 
-// Load reads and checks a sweep file. An error in it is an *InputError.
-func Load(path string) (*Sweep, error) {
+// Load reads and checks a sweep file. sets are KEY=VALUE of the command line: each is set in every run, after all that the
+// file says. An error in either is an *InputError.
+func Load(path string, sets ...string) (*Sweep, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
 		message := err.Error()
@@ -58,12 +67,12 @@ func Load(path string) (*Sweep, error) {
 		}
 		return nil, inputError([]Fault{{File: path, Message: message}})
 	}
-	return LoadBytes(path, src)
+	return LoadBytes(path, src, sets...)
 }
 
-// LoadBytes decodes a sweep; file is its name in messages. Each arm is resolved and checked, but no data is opened:
-// Plan does that.
-func LoadBytes(file string, src []byte) (*Sweep, error) {
+// LoadBytes decodes a sweep; file is its name in messages. Each run is resolved and checked, but no data is opened: Plan
+// does that.
+func LoadBytes(file string, src []byte, sets ...string) (*Sweep, error) {
 	root, err := parse(file, src)
 	if err != nil {
 		return nil, err
@@ -80,6 +89,8 @@ func LoadBytes(file string, src []byte) (*Sweep, error) {
 			parts[name] = value
 		}
 	})
+	over, faults := overrides(sets, parts)
+	d.faults = append(d.faults, faults...)
 	s.name(d, root, parts["name"])
 	if n := parts["seeds"]; n != nil {
 		s.Seeds = seeds(d, n)
@@ -90,23 +101,102 @@ func LoadBytes(file string, src []byte) (*Sweep, error) {
 	if len(d.faults) > 0 {
 		return nil, inputError(d.faults) // faults of the arms would only follow from these
 	}
+	var arms []*Arm
 	if n := parts["arms"]; n == nil {
-		s.arm(d, "baseline", root, nil, parts, baseSet)
+		s.unnamed = true
+		arms = append(arms, s.arm(d, "baseline", root, nil, baseSet))
 	} else if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
 		d.prefix = ""
 		d.fault(n, "arms", "wants a map from an arm's name to what it changes, got %s", describe(n))
 	} else {
 		d.prefix = ""
-		d.pairs(n, "arms", func(name string, k, value *yaml.Node) { s.arm(d, name, k, value, parts, baseSet) })
+		d.pairs(n, "arms", func(name string, k, value *yaml.Node) { arms = append(arms, s.arm(d, name, k, value, baseSet)) })
+	}
+	axes, lists := d.axes(parts)
+	if len(d.faults) == 0 {
+		d.unlike(lists, arms, over)
+	}
+	if len(d.faults) == 0 {
+		s.points(d, arms, axes, over)
 	}
 	d.prefix, d.set = "", nil
 	if len(d.faults) == 0 {
 		s.expand(d, parts["exclude"], parts["only"])
 	}
+	if len(d.faults) == 0 {
+		d.faults = s.validate()
+	}
 	if len(d.faults) > 0 {
 		return nil, inputError(d.faults)
 	}
+	if len(axes) > 0 {
+		s.dropEmpty()
+	}
+	for _, text := range sets {
+		s.Source = strings.TrimSuffix(s.Source, "\n") + "\n# --set " + text + "\n"
+	}
 	return s, nil
+}
+
+// points makes the runs' configurations: every point of every arm, which differ from base as it is under over.
+func (s *Sweep) points(d *decoder, arms []*Arm, axes []axis, over []override) {
+	total := len(arms) * len(s.Seeds)
+	for _, a := range axes {
+		if total *= len(a); total > maxRuns {
+			d.prefix = ""
+			d.fault(a[0].keys[0].at, a[0].keys[0].section, "the sweep comes to more than %d runs", maxRuns)
+			return
+		}
+	}
+	if len(over) > 0 {
+		ghost, others := clone(s.Base), &decoder{origin: d.origin}
+		for _, o := range over {
+			others.override(&ghost, o) // what base does not have, an arm may; the arms tell the faults
+		}
+		if len(others.faults) == 0 {
+			s.Base = ghost
+		}
+	}
+	s.usual = map[string]any{}
+	for _, setting := range Settings(s.Base) {
+		s.usual[setting.Key] = setting.Value
+	}
+	for _, arm := range arms {
+		s.product(d, arm, axes, over)
+	}
+	named := map[string]*Arm{}
+	for _, a := range s.Arms {
+		if twin := named[a.Name]; twin != nil && len(d.faults) == 0 {
+			d.prefix = ""
+			d.fault(a.node, "arms", "two runs would bear the name %q: an arm or a value needs another", a.Name)
+		}
+		named[a.Name] = a
+	}
+}
+
+// validate checks the configuration of every arm that has a run.
+func (s *Sweep) validate() (faults []Fault) {
+	var last *Arm
+	checked := make(map[*Arm]bool, len(s.Arms))
+	for _, r := range s.runs {
+		if r.arm == last || checked[r.arm] {
+			continue
+		}
+		last, checked[r.arm] = r.arm, true
+		if err := r.arm.Config.Validate(); err != nil {
+			faults = append(faults, r.arm.locate(s.File, err))
+		}
+	}
+	return faults
+}
+
+// dropEmpty leaves out the points without a run.
+func (s *Sweep) dropEmpty() {
+	has := make(map[*Arm]bool, len(s.Arms))
+	for _, r := range s.runs {
+		has[r.arm] = true
+	}
+	s.Arms = slices.DeleteFunc(s.Arms, func(a *Arm) bool { return !has[a] })
 }
 
 func (s *Sweep) name(d *decoder, root, n *yaml.Node) {
@@ -181,25 +271,21 @@ func (d *decoder) onto(c *trainer.Config, prefix string, n *yaml.Node) {
 			n = without(n, "extends")
 		}
 	}
-	standard := trainer.Default()
-	d.merge(n, c, &standard)
+	d.merge(n, c, d.defaults())
 }
 
-// arm resolves and checks one arm. n is nil or null for an arm that changes nothing.
-func (s *Sweep) arm(d *decoder, name string, k, n *yaml.Node, parts map[string]*yaml.Node, baseSet map[string]place) {
+// arm resolves one arm. n is nil or null for an arm that changes nothing.
+func (s *Sweep) arm(d *decoder, name string, k, n *yaml.Node, baseSet map[string]place) *Arm {
+	a := &Arm{Name: name, Of: name, node: k, set: map[string]place{}, own: map[string]*yaml.Node{}, Config: clone(s.Base)}
 	d.prefix = ""
 	if !safeName.MatchString(name) {
 		d.fault(k, "arms", "an arm's name wants letters, digits, dots, dashes and underscores, got %q", name)
-		return
+		return a
 	}
 	if n != nil && n.Kind != yaml.MappingNode && !isNull(n) {
 		d.fault(n, "arms."+name, "wants a map, got %s", describe(n))
-		return
+		return a
 	}
-	before := len(d.faults)
-	a := &Arm{Name: name, node: k, set: map[string]place{}}
-	d.set = map[string]place{} // base was read without a fault, once
-	a.Config = base(d, parts)
 	d.set = a.set
 	d.onto(&a.Config, "arms."+name+".", n)
 	for key, at := range baseSet {
@@ -207,15 +293,12 @@ func (s *Sweep) arm(d *decoder, name string, k, n *yaml.Node, parts map[string]*
 			a.set[key] = at
 		}
 	}
-	if len(d.faults) > before {
-		return
+	if n != nil && n.Kind == yaml.MappingNode {
+		for _, leaf := range leaves("", without(n, "extends")) {
+			a.own[leaf.key] = leaf.at
+		}
 	}
-	if err := a.Config.Validate(); err != nil {
-		d.faults = append(d.faults, a.locate(s.File, err))
-		return
-	}
-	a.Differs = differs(s.Base, a.Config)
-	s.Arms = append(s.Arms, *a)
+	return a
 }
 
 // locate turns a fault of a resolved configuration into one at the node that set its key: the arm's, else base's, else that
@@ -223,20 +306,23 @@ func (s *Sweep) arm(d *decoder, name string, k, n *yaml.Node, parts map[string]*
 func (a *Arm) locate(file string, err error) Fault {
 	at := new(variant.Error)
 	if !errors.As(err, &at) {
-		return Fault{File: file, Line: a.node.Line, Column: a.node.Column, Key: "arms." + a.Name, Message: err.Error()}
+		return Fault{File: file, Line: a.node.Line, Column: a.node.Column, Key: "arms." + a.Of, Message: err.Error()}
 	}
 	for key := at.Key; key != ""; key = parent(key) {
 		where, ok := a.set[key]
+		if !ok {
+			where, ok = a.above[key]
+		}
 		if !ok {
 			continue
 		}
 		f := Fault{File: where.file, Line: where.node.Line, Column: where.node.Column, Key: where.key, Message: at.Message, Extended: where.via}
 		if name := key+".name" == at.Key && where.node.Kind == yaml.ScalarNode; key != at.Key && !name { // a slot said by its name alone
-			f.Key, f.Message = "arms."+a.Name, at.Key+" "+at.Message
+			f.Key, f.Message = "arms."+a.Of, at.Key+" "+at.Message
 		}
 		return f
 	}
-	return Fault{File: file, Line: a.node.Line, Column: a.node.Column, Key: "arms." + a.Name, Message: at.Key + " " + at.Message}
+	return Fault{File: file, Line: a.node.Line, Column: a.node.Column, Key: "arms." + a.Of, Message: at.Key + " " + at.Message}
 }
 
 func parent(key string) string {
@@ -248,16 +334,11 @@ func parent(key string) string {
 	return ""
 }
 
-// differs lists the settings of c that base lacks or has otherwise.
-func differs(base, c trainer.Config) []Setting {
-	had := map[string]any{}
-	for _, s := range Settings(base) {
-		had[s.Key] = s.Value
-	}
-	var out []Setting
-	for _, s := range Settings(c) {
-		if v, ok := had[s.Key]; !ok || !reflect.DeepEqual(v, s.Value) {
-			out = append(out, s)
+// differs lists the settings of c that usual, by key, lacks or has otherwise.
+func differs(usual map[string]any, c trainer.Config) (out []Setting) {
+	for _, one := range Settings(c) {
+		if v, ok := usual[one.Key]; !ok || !reflect.DeepEqual(v, one.Value) {
+			out = append(out, one)
 		}
 	}
 	return out

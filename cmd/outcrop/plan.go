@@ -26,9 +26,9 @@ type plannedRow struct {
 }
 
 func planCommand(s *settings) *cobra.Command {
-	asJSON := false
+	asJSON, sets := false, []string(nil)
 	cmd := &cobra.Command{Use: "plan FILE|NAME", Short: "Check a sweep and list its runs and what is left to do, training nothing", Args: arguments(cobra.ExactArgs(1)), RunE: func(cmd *cobra.Command, args []string) error {
-		sweep, err := loadSweep(args[0])
+		sweep, err := loadSweep(args[0], sets...)
 		if err != nil {
 			return err
 		}
@@ -56,6 +56,7 @@ func planCommand(s *settings) *cobra.Command {
 		return w.Flush()
 	}}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	setFlag(cmd, &sets)
 	return cmd
 }
 
@@ -67,13 +68,18 @@ func differs(settings []experiments.Setting) string {
 	return strings.Join(parts, ", ")
 }
 
-// loadSweep reads a sweep file, or the embedded sweep of that name.
-func loadSweep(name string) (*experiments.Sweep, error) {
+// setFlag is --set of a verb that loads a sweep.
+func setFlag(cmd *cobra.Command, sets *[]string) {
+	cmd.Flags().StringArrayVar(sets, "set", nil, "KEY=VALUE in every run, after all that the file says, as optim.lr=3e-4; may come often")
+}
+
+// loadSweep reads a sweep file, or the embedded sweep of that name, under --set.
+func loadSweep(name string, sets ...string) (*experiments.Sweep, error) {
 	if src, ok := configs.Sweep(name); ok {
-		return experiments.LoadBytes(name+".yaml", src)
+		return experiments.LoadBytes(name+".yaml", src, sets...)
 	}
 	if _, err := os.Stat(name); err != nil && !strings.ContainsAny(name, "./\\") {
 		return nil, usageError{variant.Unknown("sweep", name, configs.Sweeps())}
 	}
-	return experiments.Load(name)
+	return experiments.Load(name, sets...)
 }

@@ -47,13 +47,13 @@ type runDocument struct {
 }
 
 func runCommand(s *settings) *cobra.Command {
-	asJSON := false
+	asJSON, sets := false, []string(nil)
 	cmd := &cobra.Command{
 		Use:   "run FILE|NAME",
 		Short: "Train a sweep, fit its curves, draw its figures and write its report",
 		Args:  arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			sweep, err := loadSweep(args[0])
+			sweep, err := loadSweep(args[0], sets...)
 			if err != nil {
 				return err
 			}
@@ -61,6 +61,7 @@ func runCommand(s *settings) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	setFlag(cmd, &sets)
 	return cmd
 }
 
@@ -148,7 +149,15 @@ func results(db *store.DB, s *settings, sweep string) (runDocument, error) {
 // commandLine is this call again, as a shell takes it.
 func commandLine(cmd *cobra.Command, name string) string {
 	words := []string{cmd.CommandPath(), shellescape.Quote(name)}
-	cmd.Flags().Visit(func(f *pflag.Flag) { words = append(words, "--"+f.Name+"="+shellescape.Quote(f.Value.String())) })
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		for _, value := range values {
+			words = append(words, "--"+f.Name+"="+shellescape.Quote(value))
+		}
+	})
 	return strings.Join(words, " ")
 }
 
