@@ -1,0 +1,230 @@
+package predict
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Arch is a resolved configuration as the predictor sees it: which numbers it has, and what it chooses. Seed, probe and
+// checkpoint are left out: they are no part of what is foretold.
+type Arch struct {
+	// Numbers has one value for each of numberKeys.
+	Numbers map[string]float64
+	// Choices has every other setting. A slot's name stands under the slot's key, "arch.norm", its parameters under
+	// "arch.norm(rmsnorm).eps", so that equal words of two variants are two settings.
+	Choices map[string]string
+}
+
+// numberKeys are the settings that enter as numbers; the others are names among known ones.
+var numberKeys = []string{"arch.layers", "arch.width", "arch.heads", "arch.context", "arch.mlp.multiple", "optim.lr", "optim.weight_decay"}
+
+// ParseArch reads a run's resolved configuration, as the store keeps it (JSON).
+func ParseArch(config string) (Arch, error) {
+	var tree map[string]any
+	if err := json.Unmarshal([]byte(config), &tree); err != nil {
+		return Arch{}, fmt.Errorf("predict: reading a configuration: %w", err)
+	}
+	for _, key := range []string{"seed", "probe", "checkpoint"} {
+		delete(tree, key)
+	}
+	a := Arch{Numbers: map[string]float64{}, Choices: map[string]string{}}
+	if err := a.add(tree, "", ""); err != nil {
+		return Arch{}, fmt.Errorf("predict: reading a configuration: %w", err)
+	}
+	for _, key := range numberKeys {
+		if _, ok := a.Numbers[key]; !ok {
+			return Arch{}, fmt.Errorf("predict: reading a configuration: it has no %s", key)
+		}
+	}
+	return a, nil
+}
+
+// add takes up a map of settings; plain is its dotted key, chosen the same with the slots' names in it.
+func (a Arch) add(tree map[string]any, plain, chosen string) error {
+	if name, ok := tree["name"].(string); ok {
+		a.Choices[chosen] = name
+		chosen += "(" + name + ")"
+	}
+	for key, value := range tree {
+		if key == "name" {
+			continue
+		}
+		p, c := join(plain, key), join(chosen, key)
+		if inner, ok := value.(map[string]any); ok {
+			if err := a.add(inner, p, c); err != nil {
+				return err
+			}
+			continue
+		}
+		if slices.Contains(numberKeys, p) {
+			number, ok := value.(float64)
+			if !ok {
+				return fmt.Errorf("%s is no number: %v", p, value)
+			}
+			a.Numbers[p] = number
+			continue
+		}
+		text, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		a.Choices[c] = strings.Trim(string(text), `"`)
+	}
+	return nil
+}
+
+func join(key, name string) string {
+	if key == "" {
+		return name
+	}
+	return key + "." + name
+}
+
+// same tells whether two architectures agree in every setting.
+func (a Arch) same(b Arch) bool {
+	return maps.Equal(a.Numbers, b.Numbers) && maps.Equal(a.Choices, b.Choices)
+}
+
+// Layers is how many blocks it has.
+func (a Arch) Layers() int { return int(a.Numbers["arch.layers"]) }
+
+// Outside is a setting that no training architecture has, or a number beyond all of theirs.
+type Outside struct {
+	Key     string `json:"key"`
+	Value   string `json:"value"`
+	Trained string `json:"trained"` // what was trained: "2 to 8", "none, g1, g2"
+}
+
+// OutsideError says that an architecture lies outside what the predictor was trained on.
+type OutsideError struct{ All []Outside }
+
+func (e *OutsideError) Error() string {
+	parts := make([]string, len(e.All))
+	for i, o := range e.All {
+		parts[i] = fmt.Sprintf("%s: %s (trained: %s)", o.Key, o.Value, o.Trained)
+	}
+	return "predict: outside what the predictor was trained on: " + strings.Join(parts, "; ")
+}
+
+// domain is what a set of architectures spans.
+type domain struct {
+	low, high map[string]float64  // of each of numberKeys
+	seen      map[string][]string // of every choice's key, the values, the most frequent first
+}
+
+func domainOf(all []Arch) domain {
+	d := domain{low: map[string]float64{}, high: map[string]float64{}, seen: map[string][]string{}}
+	counts := map[string]map[string]int{}
+	for i, a := range all {
+		for key, v := range a.Numbers {
+			if i == 0 {
+				d.low[key], d.high[key] = v, v
+			}
+			d.low[key], d.high[key] = min(d.low[key], v), max(d.high[key], v)
+		}
+		for key, v := range a.Choices {
+			if counts[key] == nil {
+				counts[key] = map[string]int{}
+			}
+			counts[key][v]++
+		}
+	}
+	for key, values := range counts {
+		names := slices.Sorted(maps.Keys(values))
+		slices.SortStableFunc(names, func(x, y string) int { return values[y] - values[x] })
+		d.seen[key] = names
+	}
+	return d
+}
+
+// outside lists what of a lies beyond, by key. A parameter of a variant that was never trained is not listed beside the
+// variant itself.
+func (d domain) outside(a Arch) []Outside {
+	var all []Outside
+	for _, key := range numberKeys {
+		if v := a.Numbers[key]; v < d.low[key] || v > d.high[key] {
+			all = append(all, Outside{key, number(v), number(d.low[key]) + " to " + number(d.high[key])})
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(a.Choices)) {
+		seen, known := d.seen[key]
+		if slot, _, parameter := strings.Cut(key, "("); !known && parameter && !slices.Contains(d.seen[slot], a.Choices[slot]) {
+			continue
+		}
+		if !slices.Contains(seen, a.Choices[key]) {
+			trained := strings.Join(slices.Sorted(slices.Values(seen)), ", ")
+			if !known {
+				trained = "without it"
+			}
+			all = append(all, Outside{key, a.Choices[key], trained})
+		}
+	}
+	return all
+}
+
+func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+
+// Feature is one number that foretells. Features of one group say the same thing in several ways.
+type Feature struct{ Name, Group string }
+
+// A column is a feature and how it is computed, for layer l of L counted from 1.
+type column struct {
+	Feature
+	of func(a Arch, l float64) float64
+}
+
+// columns lists the features over a domain: those of arXiv 2508.03616 (Appendix; the layer counted from 1, so that the last
+// one's relative depth is 1), then context, learning rate and weight decay, then each choice in which the architectures
+// differ, one-hot without its most frequent value.
+func (d domain) columns() []column {
+	n := func(a Arch, key string) float64 { return a.Numbers[key] }
+	depth := func(power float64) func(a Arch, l float64) float64 {
+		return func(a Arch, l float64) float64 { return math.Pow(l/n(a, "arch.layers"), power) }
+	}
+	ratio := func(over, under string) func(a Arch, l float64) float64 {
+		return func(a Arch, _ float64) float64 { return n(a, over) / n(a, under) }
+	}
+	all := []column{
+		{Feature{"p", "depth"}, depth(1)},
+		{Feature{"p^2", "depth"}, depth(2)},
+		{Feature{"p^3", "depth"}, depth(3)},
+		{Feature{"sqrt p", "depth"}, depth(.5)},
+		{Feature{"l L", "depth"}, func(a Arch, l float64) float64 { return l * n(a, "arch.layers") }},
+		{Feature{"H/d", "heads"}, ratio("arch.heads", "arch.width")},
+		{Feature{"H/L", "heads"}, ratio("arch.heads", "arch.layers")},
+		{Feature{"d_ff/d", "mlp width"}, func(a Arch, _ float64) float64 { return n(a, "arch.mlp.multiple") }},
+		{Feature{"d/L", "width"}, ratio("arch.width", "arch.layers")},
+		{Feature{"ln d", "width"}, func(a Arch, _ float64) float64 { return math.Log(n(a, "arch.width")) }},
+		{Feature{"ln T", "context"}, func(a Arch, _ float64) float64 { return math.Log(n(a, "arch.context")) }},
+		{Feature{"ln lr", "lr"}, func(a Arch, _ float64) float64 { return math.Log(n(a, "optim.lr")) }},
+		{Feature{"weight decay", "weight decay"}, func(a Arch, _ float64) float64 { return n(a, "optim.weight_decay") }},
+	}
+	for _, key := range slices.Sorted(maps.Keys(d.seen)) {
+		if slot, _, parameter := strings.Cut(key, "("); len(d.seen[key]) < 2 && (!parameter || len(d.seen[slot]) < 2) {
+			continue
+		}
+		for _, value := range d.seen[key][1:] {
+			all = append(all, column{Feature{key + "=" + value, key}, func(a Arch, _ float64) float64 {
+				if a.Choices[key] == value {
+					return 1
+				}
+				return 0
+			}})
+		}
+	}
+	return all
+}
+
+// features computes the columns for layer l, counted from 0.
+func features(columns []column, a Arch, l int) []float64 {
+	x := make([]float64, len(columns))
+	for i, c := range columns {
+		x[i] = c.of(a, float64(l+1))
+	}
+	return x
+}

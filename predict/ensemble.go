@@ -1,0 +1,83 @@
+package predict
+
+import "github.com/outcrop-lab/outcrop/rng"
+
+// Forest is a random forest (Breiman 2001): trees of full depth, each on a bootstrap sample of the rows, a share of the
+// features tried at each node; their mean.
+type Forest struct {
+	Trees int
+	Share float64 // of the features, at least one
+}
+
+type mean []tree
+
+// Predict implements Model.
+func (m mean) Predict(x []float64) float64 {
+	var sum float64
+	for _, t := range m {
+		sum += t.Predict(x)
+	}
+	return sum / float64(len(m))
+}
+
+// Fit implements Learner.
+func (l Forest) Fit(x [][]float64, y []float64, random rng.Stream) Model {
+	data := group(x)
+	forest := make(mean, l.Trees)
+	rows := make([]int32, len(y))
+	for i := range forest {
+		r := random.Named("forest").At(i).Rand()
+		for k := range rows {
+			rows[k] = int32(r.IntN(len(y)))
+		}
+		g := grower{data: data, y: y, features: max(1, int(l.Share*float64(len(data.values)))), random: r}
+		forest[i] = g.grow(rows)
+	}
+	return forest
+}
+
+// Boosting is gradient boosting of squares (Friedman 2001): shallow trees one after another, each fitted to what is left
+// and added in part.
+type Boosting struct {
+	Rounds, Depth int
+	Rate          float64
+}
+
+type boosted struct {
+	start, rate float64
+	trees       []tree
+}
+
+// Predict implements Model.
+func (m boosted) Predict(x []float64) float64 {
+	y := m.start
+	for _, t := range m.trees {
+		y += m.rate * t.Predict(x)
+	}
+	return y
+}
+
+// Fit implements Learner. It draws nothing.
+func (l Boosting) Fit(x [][]float64, y []float64, _ rng.Stream) Model {
+	data := group(x)
+	m := boosted{rate: l.Rate, trees: make([]tree, l.Rounds)}
+	for _, v := range y {
+		m.start += v / float64(len(y))
+	}
+	left := make([]float64, len(y))
+	for r := range y {
+		left[r] = y[r] - m.start
+	}
+	rows := make([]int32, len(y))
+	for i := range m.trees {
+		for r := range rows {
+			rows[r] = int32(r)
+		}
+		g := grower{data: data, y: left, depth: l.Depth}
+		m.trees[i] = g.grow(rows)
+		for r := range left {
+			left[r] -= l.Rate * m.trees[i].Predict(x[r])
+		}
+	}
+	return m
+}

@@ -1,0 +1,168 @@
+package predict
+
+import (
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/outcrop-lab/outcrop/rng"
+)
+
+// Model is what was learned.
+type Model interface {
+	Predict(x []float64) float64
+}
+
+// Learner learns y from the rows of x. The result depends on its arguments alone.
+type Learner interface {
+	Fit(x [][]float64, y []float64, random rng.Stream) Model
+}
+
+// candidates are the learners that cross-validation chooses among: those of arXiv 2508.03616, each with a few settings.
+// Targets have mean 0 and variance 1 when a learner sees them.
+var candidates = []struct {
+	Name string
+	Learner
+}{
+	{"ridge, alpha 1", Ridge{1}},
+	{"ridge, alpha 10", Ridge{10}},
+	{"ridge, alpha 100", Ridge{100}},
+	{"lasso, alpha .003", Lasso{.003}},
+	{"lasso, alpha .01", Lasso{.01}},
+	{"lasso, alpha .03", Lasso{.03}},
+	{"forest, every feature", Forest{Trees: 200, Share: 1}},
+	{"forest, a third of the features", Forest{Trees: 200, Share: 1. / 3}},
+	{"boosting, depth 2", Boosting{Rounds: 200, Depth: 2, Rate: .1}},
+	{"boosting, depth 4", Boosting{Rounds: 200, Depth: 4, Rate: .05}},
+}
+
+// learnerNamed returns a candidate.
+func learnerNamed(name string) (Learner, bool) {
+	for _, c := range candidates {
+		if c.Name == name {
+			return c.Learner, true
+		}
+	}
+	return nil, false
+}
+
+// sample is the rows that one target is learned from.
+type sample struct {
+	x      [][]float64
+	y      []float64 // transformed
+	groups []int     // of each row its architecture
+}
+
+func (s sample) only(keep func(row int) bool) sample {
+	var out sample
+	for r := range s.y {
+		if keep(r) {
+			out.x, out.y, out.groups = append(out.x, s.x[r]), append(out.y, s.y[r]), append(out.groups, s.groups[r])
+		}
+	}
+	return out
+}
+
+// scaled is a model of a standardised target.
+type scaled struct {
+	Model
+	mean, scale float64
+}
+
+// Predict implements Model.
+func (m scaled) Predict(x []float64) float64 { return m.mean + m.scale*m.Model.Predict(x) }
+
+// learn fits a learner to a sample with its target brought to mean 0 and variance 1.
+func learn(l Learner, s sample, random rng.Stream) Model {
+	n := float64(len(s.y))
+	m := scaled{scale: 1}
+	var squares float64
+	for _, v := range s.y {
+		m.mean += v / n
+	}
+	for _, v := range s.y {
+		squares += (v - m.mean) * (v - m.mean) / n
+	}
+	if squares > 0 {
+		m.scale = math.Sqrt(squares)
+	}
+	y := make([]float64, len(s.y))
+	for r, v := range s.y {
+		y[r] = (v - m.mean) / m.scale
+	}
+	m.Model = l.Fit(s.x, y, random)
+	return m
+}
+
+// held predicts every row from a model that has not seen the rows of its fold. A row whose fold holds all of them is NaN.
+func (s sample) held(l Learner, fold []int, random rng.Stream) []float64 {
+	out := make([]float64, len(s.y))
+	parallel(slices.Max(fold)+1, func(f int) {
+		predict := func([]float64) float64 { return math.NaN() }
+		if train := s.only(func(r int) bool { return fold[r] != f }); len(train.y) > 0 {
+			predict = learn(l, train, random).Predict
+		}
+		for r := range out {
+			if fold[r] == f {
+				out[r] = predict(s.x[r])
+			}
+		}
+	})
+	return out
+}
+
+// folds deals groups to n folds at random, whole groups only; with n at least the number of groups each has its own.
+func (s sample) folds(n int, random rng.Stream) []int {
+	distinct := slices.Compact(slices.Sorted(slices.Values(s.groups)))
+	order := random.Named("folds").Rand().Perm(len(distinct))
+	fold := make([]int, len(s.y))
+	for r, g := range s.groups {
+		at, _ := slices.BinarySearch(distinct, g)
+		fold[r] = order[at] % n
+	}
+	return fold
+}
+
+// r2 is 1 less the squared error over that of the mean of y.
+func r2(y, predicted []float64) float64 {
+	var mean, sse, sst float64
+	for _, v := range y {
+		mean += v / float64(len(y))
+	}
+	for r, v := range y {
+		sse += (v - predicted[r]) * (v - predicted[r])
+		sst += (v - mean) * (v - mean)
+	}
+	return 1 - sse/sst
+}
+
+// choose returns the candidate with the best R² in cross-validation over five folds of whole architectures, and the R² of
+// each.
+func (s sample) choose(random rng.Stream) (best string, scores []float64) {
+	fold := s.folds(5, random)
+	scores = make([]float64, len(candidates))
+	at := 0
+	for i, c := range candidates {
+		scores[i] = r2(s.y, s.held(c.Learner, fold, random))
+		if scores[i] > scores[at] {
+			at = i
+		}
+	}
+	return candidates[at].Name, scores
+}
+
+// parallel calls work for each index on all processors.
+func parallel(n int, work func(i int)) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				work(int(i))
+			}
+		})
+	}
+	workers.Wait()
+}

@@ -1,0 +1,219 @@
+package predict
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/outcrop-lab/outcrop/fit"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// Table is what a predictor learns from: architectures, and the emergence curves fitted to the layers of their runs.
+type Table struct {
+	Archs []Trained
+	Rows  []Row
+}
+
+// Trained is an architecture of the table. Config is its resolved configuration without what Arch leaves out, JSON.
+type Trained struct {
+	Name, Config string
+	Arch
+}
+
+// Row is the emergence curve fitted to one layer of one run: the statistic ratio_mean at the block's output.
+type Row struct {
+	Arm   int // index of Table.Archs
+	Seed  uint64
+	Run   string // the first twelve characters of its id
+	Layer int    // counted from 0
+	// Params are the five of the curve, and beta = lambda gamma.
+	Params       map[string]float64
+	Undetermined []string // of Params, those that the series leaves open
+	Regime       string
+	R2           float64
+	Last         int // step of the last point
+}
+
+// paramNames are the keys of Row.Params.
+var paramNames = append(fit.Params("emergence"), "beta")
+
+// The series that is foretold.
+const (
+	site      = "resid_post"
+	statistic = "ratio_mean"
+)
+
+// Collect reads a sweep's table from a results database. Runs that are not done, and series without a fit, do not enter;
+// left says how many of the members they are.
+func Collect(db *store.DB, sweep string) (t Table, left int, err error) {
+	runs, err := db.RunsOf(sweep)
+	if err != nil {
+		return Table{}, 0, err
+	}
+	if len(runs) == 0 {
+		return Table{}, 0, fmt.Errorf("predict: the database holds no sweep %s", sweep)
+	}
+	for _, m := range runs {
+		if m.Run.Status != "done" {
+			left++
+			continue
+		}
+		arm := slices.IndexFunc(t.Archs, func(a Trained) bool { return a.Name == m.Member.Arm })
+		if arm < 0 {
+			a, err := trained(m.Member.Arm, m.Run.Config)
+			if err != nil {
+				return Table{}, 0, err
+			}
+			arm, t.Archs = len(t.Archs), append(t.Archs, a)
+		}
+		fits, err := db.Fits(store.Select{Run: m.Run.ID, Site: site, Statistic: statistic})
+		if err != nil {
+			return Table{}, 0, err
+		}
+		for _, f := range fits {
+			if f.Family == "emergence" {
+				t.Rows = append(t.Rows, rowOf(f, arm, m.Run))
+			}
+		}
+	}
+	return t, left, nil
+}
+
+// trained keeps of a configuration what the predictor sees of it.
+func trained(name, config string) (Trained, error) {
+	a, err := ParseArch(config)
+	if err != nil {
+		return Trained{}, err
+	}
+	var tree map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(config), &tree); err != nil {
+		return Trained{}, err
+	}
+	for _, key := range []string{"seed", "probe", "checkpoint"} {
+		delete(tree, key)
+	}
+	text, err := json.Marshal(tree)
+	return Trained{name, string(text), a}, err
+}
+
+func rowOf(f store.Fit, arm int, run store.Run) Row {
+	r := Row{Arm: arm, Seed: run.Seed, Run: fmt.Sprintf("%.12s", run.ID), Layer: f.Layer, Params: map[string]float64{},
+		Undetermined: slices.Clone(f.Undetermined), Regime: f.Regime, R2: f.R2, Last: run.Steps}
+	for _, name := range fit.Params("emergence") {
+		r.Params[name] = f.Params[name]
+	}
+	r.Params["beta"] = f.Params["lambda"] * f.Params["gamma"]
+	if i, ok := f.Intervals["beta"]; !ok || math.IsInf(i[0], 0) || math.IsInf(i[1], 0) {
+		r.Undetermined = append(r.Undetermined, "beta")
+	}
+	return r
+}
+
+var (
+	archHeader = []string{"arm", "config"}
+	fitHeader  = append(append([]string{"arm", "seed", "run", "layer"}, paramNames...), "undetermined", "regime", "r2", "last")
+)
+
+// Write writes the architectures and the fits as CSV.
+func (t Table) Write(archs, fits io.Writer) error {
+	a, f := csv.NewWriter(archs), csv.NewWriter(fits)
+	_ = a.Write(archHeader) // the error stays until Error is asked
+	_ = f.Write(fitHeader)
+	for _, x := range t.Archs {
+		_ = a.Write([]string{x.Name, x.Config})
+	}
+	for _, r := range t.Rows {
+		line := []string{t.Archs[r.Arm].Name, strconv.FormatUint(r.Seed, 10), r.Run, strconv.Itoa(r.Layer)}
+		for _, name := range paramNames {
+			line = append(line, number(r.Params[name]))
+		}
+		_ = f.Write(append(line, strings.Join(r.Undetermined, " "), r.Regime, number(r.R2), strconv.Itoa(r.Last)))
+	}
+	a.Flush()
+	f.Flush()
+	return errors.Join(a.Error(), f.Error())
+}
+
+// Read reads what Write wrote.
+func Read(archs, fits io.Reader) (Table, error) {
+	var t Table
+	index := map[string]int{}
+	err := eachLine(archs, archHeader, func(line []string) error {
+		a, err := trained(line[0], line[1])
+		if _, twice := index[line[0]]; twice && err == nil {
+			err = fmt.Errorf("architecture %s comes twice", line[0])
+		}
+		index[line[0]] = len(t.Archs)
+		t.Archs = append(t.Archs, a)
+		return err
+	})
+	if err != nil {
+		return Table{}, fmt.Errorf("predict: reading the architectures: %w", err)
+	}
+	err = eachLine(fits, fitHeader, func(line []string) error {
+		arm, ok := index[line[0]]
+		if !ok {
+			return fmt.Errorf("a fit of the architecture %s, which is not among them", line[0])
+		}
+		r := Row{Arm: arm, Run: line[2], Params: map[string]float64{}}
+		var failed error
+		parse := func(text string) float64 {
+			x, err := strconv.ParseFloat(text, 64)
+			failed = errors.Join(failed, err)
+			return x
+		}
+		whole := func(text string) int {
+			n, err := strconv.Atoi(text)
+			failed = errors.Join(failed, err)
+			return n
+		}
+		r.Seed, r.Layer = uint64(whole(line[1])), whole(line[3])
+		for i, name := range paramNames {
+			r.Params[name] = parse(line[4+i])
+		}
+		rest := line[4+len(paramNames):]
+		r.Undetermined, r.Regime, r.R2, r.Last = strings.Fields(rest[0]), rest[1], parse(rest[2]), whole(rest[3])
+		t.Rows = append(t.Rows, r)
+		return failed
+	})
+	if err != nil {
+		return Table{}, fmt.Errorf("predict: reading the fits: %w", err)
+	}
+	return t, nil
+}
+
+func eachLine(from io.Reader, header []string, f func(line []string) error) error {
+	r := csv.NewReader(from)
+	first, err := r.Read()
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(first, header) {
+		return fmt.Errorf("the header is %q, wants %q", first, header)
+	}
+	for {
+		line, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := f(line); err != nil {
+			at, _ := r.FieldPos(0)
+			return fmt.Errorf("line %d: %w", at, err)
+		}
+	}
+}
+
+// evaluate is the row's curve at a step, at least 1: no largest value is smaller than the median.
+func (r Row) evaluate(step float64) float64 {
+	return max(1, fit.Eval(fit.Result{Family: "emergence", Params: r.Params}, step))
+}

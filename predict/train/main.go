@@ -1,0 +1,95 @@
+// Command train writes the predictor: the table of a trained sweep's fits as CSV, what is learned from it, and its model
+// card, into the package's folder. `make predictor` trains the sweep first.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/outcrop-lab/outcrop/predict"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+func main() {
+	results := flag.String("results", "results", "folder of the database in which the sweep was trained")
+	sweep := flag.String("sweep", "predictor", "the sweep")
+	dir := flag.String("dir", "predict", "folder of the package, into which the predictor is written")
+	flag.Parse()
+	if err := train(*results, *sweep, *dir); err != nil {
+		fmt.Fprintln(os.Stderr, "train:", err)
+		os.Exit(1)
+	}
+}
+
+func train(results, sweep, dir string) (err error) {
+	db, err := store.OpenExisting(filepath.Join(results, "outcrop.db"))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := db.Close(); err == nil {
+			err = closing
+		}
+	}()
+	table, left, err := predict.Collect(db, sweep)
+	if err != nil {
+		return err
+	}
+	p, err := predict.Train(table, func(target string) { fmt.Fprintln(os.Stderr, target) })
+	if err != nil {
+		return err
+	}
+	p.Card.Created, p.Card.Sweep, p.Card.LeftOut = time.Now().UTC().Format(time.DateOnly), sweep, left
+	if p.Card.Commit, p.Card.Machine, err = provenance(db, sweep); err != nil {
+		return err
+	}
+	var archs, fits, text bytes.Buffer
+	if err := table.Write(&archs, &fits); err != nil {
+		return err
+	}
+	card, err := json.MarshalIndent(p.Card, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := p.Card.Print(&text); err != nil {
+		return err
+	}
+	for _, file := range []struct {
+		path    string
+		content []byte
+	}{{"testdata/architectures.csv", archs.Bytes()}, {"testdata/fits.csv", fits.Bytes()}, {"card.json", append(card, '\n')}, {"card.md", text.Bytes()}} {
+		path := filepath.Join(dir, file.path)
+		if err := os.WriteFile(path+".new", file.content, 0o644); err != nil {
+			return err
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// provenance is the commits and the processors of a sweep's runs.
+func provenance(db *store.DB, sweep string) (commit, machine string, err error) {
+	runs, err := db.RunsOf(sweep)
+	if err != nil {
+		return "", "", err
+	}
+	var commits, machines []string
+	for _, m := range runs {
+		if m.Run.Status == store.Planned {
+			continue
+		}
+		commits = append(commits, fmt.Sprintf("%.12s", m.Run.Commit))
+		machines = append(machines, strings.TrimSpace(m.Run.CPU)+" ("+m.Run.KernelPath+")")
+	}
+	unique := func(names []string) string { return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), ", ") }
+	return unique(commits), unique(machines), nil
+}

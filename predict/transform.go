@@ -1,0 +1,100 @@
+package predict
+
+import "math"
+
+// Transform brings a target to a scale on which a model learns it.
+type Transform struct {
+	Name   string  `json:"name"`             // log1p, yeo-johnson or log
+	Lambda float64 `json:"lambda,omitempty"` // of Yeo and Johnson
+}
+
+// To is the transformed value. log takes values above 0, log1p above -1.
+func (t Transform) To(x float64) float64 {
+	switch t.Name {
+	case "log":
+		return math.Log(x)
+	case "log1p":
+		return math.Log1p(x)
+	}
+	return yeoJohnson(x, t.Lambda)
+}
+
+// From is its inverse. A value that no x has gives the nearest one that is.
+func (t Transform) From(y float64) float64 {
+	switch t.Name {
+	case "log":
+		return math.Exp(y)
+	case "log1p":
+		return math.Expm1(y)
+	}
+	lambda := t.Lambda
+	if y < 0 {
+		lambda, y = 2-lambda, -y
+		return -yeoJohnsonInverse(y, lambda)
+	}
+	return yeoJohnsonInverse(y, lambda)
+}
+
+// yeoJohnson is the power transform of Yeo and Johnson (2000): ((1+x)^lambda - 1)/lambda for x >= 0, and for negative x the
+// same of -x with 2 - lambda, negated.
+func yeoJohnson(x, lambda float64) float64 {
+	sign := 1.0
+	if x < 0 {
+		sign, x, lambda = -1, -x, 2-lambda
+	}
+	if math.Abs(lambda) < 1e-9 {
+		return sign * math.Log1p(x)
+	}
+	return sign * math.Expm1(lambda*math.Log1p(x)) / lambda
+}
+
+func yeoJohnsonInverse(y, lambda float64) float64 {
+	if math.Abs(lambda) < 1e-9 {
+		return math.Expm1(y)
+	}
+	inside := lambda * y
+	if inside <= -1 { // at or beyond the transform's limit, -1/lambda
+		return math.Inf(1)
+	}
+	return math.Expm1(math.Log1p(inside) / lambda)
+}
+
+// bestYeoJohnson is the lambda of the largest likelihood of a Gaussian, -n/2 ln var + (lambda-1) sum sign(x) ln(1+|x|),
+// within -3 to 5, by golden section. Where all values are alike it is 1.
+func bestYeoJohnson(values []float64) float64 {
+	var jacobian float64
+	for _, x := range values {
+		jacobian += math.Copysign(math.Log1p(math.Abs(x)), x)
+	}
+	n := float64(len(values))
+	likelihood := func(lambda float64) float64 {
+		var mean, squares float64
+		for _, x := range values {
+			mean += yeoJohnson(x, lambda) / n
+		}
+		for _, x := range values {
+			d := yeoJohnson(x, lambda) - mean
+			squares += d * d / n
+		}
+		return -n/2*math.Log(squares) + (lambda-1)*jacobian
+	}
+	if math.IsInf(likelihood(1), 1) {
+		return 1
+	}
+	const golden = 0.6180339887498949
+	low, high := -3.0, 5.0
+	a, b := high-golden*(high-low), low+golden*(high-low)
+	fa, fb := likelihood(a), likelihood(b)
+	for high-low > 1e-6 {
+		if fa > fb {
+			high, b, fb = b, a, fa
+			a = high - golden*(high-low)
+			fa = likelihood(a)
+		} else {
+			low, a, fa = a, b, fb
+			b = low + golden*(high-low)
+			fb = likelihood(b)
+		}
+	}
+	return (low + high) / 2
+}
