@@ -53,7 +53,7 @@ func Absorb(o AbsorbOptions) (done Absorbed, err error) {
 		return done, err
 	}
 	done = Absorbed{Run: p.ID, Out: o.Out, Bound: trainer.AbsorbBound}
-	done.Absorbed, err = trainer.Absorb(p.Config, trainer.Options{Dir: dir}, o.Out)
+	done.Absorbed, err = trainer.Absorb(p.Config, trainer.Options{Dir: dir, Run: p.ID}, o.Out)
 	at := new(variant.Error)
 	if errors.As(err, &at) {
 		return done, inputError([]Fault{{File: "run " + p.ID[:12], Key: at.Key, Message: at.Message}})

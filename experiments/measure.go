@@ -137,7 +137,7 @@ func remeasure(ctx context.Context, dir string, p Planned, old store.Run, steps 
 	if err := db.PutRun(run); err != nil {
 		return err
 	}
-	err = trainer.Measure(ctx, p.Config, trainer.Options{Dir: dir, Threads: threads, Recorder: &worker{run: run, db: db}, Progress: progress}, steps)
+	err = trainer.Measure(ctx, p.Config, trainer.Options{Dir: dir, Run: p.ID, Threads: threads, Recorder: &worker{run: run, db: db}, Progress: progress}, steps)
 	if indexing := indexSnapshots(db, dir, p.ID); err == nil {
 		err = indexing
 	}

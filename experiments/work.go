@@ -138,7 +138,7 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 	w := worker{run: run, db: db, log: json.NewEncoder(log), out: json.NewEncoder(out)}
 	w.say("started", 0, 0)
 	w.note("started", 0, 0)
-	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Threads: threads, Recorder: &w, Progress: w.progress})
+	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Run: p.ID, Threads: threads, Recorder: &w, Progress: w.progress, Refused: w.refused})
 	run.Step, run.Params, run.Status = result.Step, result.Params, string(result.Status)
 	if err != nil {
 		run.Status, run.Error = store.Failed, err.Error()
@@ -248,6 +248,13 @@ func (w *worker) progress(step int, loss float64) {
 
 func (w *worker) say(status string, step int, loss float64) {
 	_ = w.out.Encode(Event{Run: w.run.ID, Step: step, Steps: w.run.Steps, Loss: plainOrZero(loss), Status: status})
+}
+
+// refused tells of a checkpoint that was passed over, in the log and to the coordinator.
+func (w *worker) refused(r trainer.Refusal, from int) {
+	text := fmt.Sprintf("refused the %v; going on from step %d", r, from)
+	w.say(text, from, 0)
+	w.note(text, from, 0)
 }
 
 // note writes into the run's log. How the run ended the coordinator tells, once its rows are merged.

@@ -36,7 +36,7 @@ func Absorb(c Config, o Options, file string) (done Absorbed, err error) {
 		return done, fmt.Errorf("trainer: %w", err)
 	}
 	defer t.close()
-	if done.Step, err = t.restore(o.Dir); err != nil {
+	if done.Step, _, err = t.restore(o.Dir); err != nil {
 		return done, fmt.Errorf("trainer: %w", err)
 	}
 	arch, weights, err := archs.Absorb(t.config.Arch, t.device, t.weights)

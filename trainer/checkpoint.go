@@ -23,38 +23,61 @@ const (
 	stateFile     = "state.json"
 )
 
+// What a folder below checkpoints/ is called that is not a checkpoint: one half-written or half-removed, which the next
+// start clears away, and one that was refused, which is left for its owner to look at.
+const (
+	partialSuffix = ".partial"
+	refusedSuffix = ".refused"
+)
+
 // state is what a checkpoint holds beside its tensors. No generator state is needed: randomness is a function of
 // seed and step.
 type state struct {
 	Version int               `json:"trainer_version"`
+	Run     string            `json:"run,omitempty"` // its id, Options.Run
 	Seed    uint64            `json:"seed"`
 	Step    int               `json:"step"`
 	Updates int               `json:"optimizer_updates"`
 	SHA256  map[string]string `json:"sha256"` // by file name
+	// Own is the SHA-256 of this file without this key. Checkpoints from before it lack it.
+	Own string `json:"state_sha256,omitempty"`
 }
 
-// checkpoint writes the state after `step` updates into dir/checkpoints, by renaming a finished folder, and removes
-// all but the newest Checkpoint.Keep.
+// checkpoint writes the state after `step` updates into dir/checkpoints, by renaming a finished folder, and removes what
+// need not be kept: all but the newest Checkpoint.Keep and those whose step is a multiple of Checkpoint.KeepEvery.
 func (t *training) checkpoint(dir string, step int) error {
 	root := filepath.Join(dir, "checkpoints")
-	if err := t.writeCheckpoint(root, step); err != nil {
-		return fmt.Errorf("trainer: writing the checkpoint of step %d: %w", step, err)
+	if step != t.restored { // that one is there
+		if err := t.writeCheckpoint(root, step); err != nil {
+			return fmt.Errorf("trainer: writing the checkpoint of step %d: %w", step, err)
+		}
 	}
-	names, err := checkpoints(root)
+	steps, err := checkpoints(root)
 	if err != nil {
 		return fmt.Errorf("trainer: %w", err)
 	}
-	for _, old := range names[min(len(names), t.config.Checkpoint.Keep):] {
-		if err := os.RemoveAll(filepath.Join(root, old)); err != nil {
+	for _, old := range t.config.Checkpoint.superseded(steps) {
+		// By way of the other name, so that no half-removed folder passes for a checkpoint.
+		path := filepath.Join(root, checkpointName(old))
+		if err := os.Rename(path, path+partialSuffix); err != nil {
+			return fmt.Errorf("trainer: removing an old checkpoint: %w", err)
+		}
+		if err := os.RemoveAll(path + partialSuffix); err != nil {
 			return fmt.Errorf("trainer: removing an old checkpoint: %w", err)
 		}
 	}
 	return nil
 }
 
+// superseded lists which of the checkpoints at those steps, ascending, need not be kept.
+func (c Checkpoint) superseded(steps []int) []int {
+	older := slices.Clone(steps[:max(0, len(steps)-c.Keep)])
+	return slices.DeleteFunc(older, func(step int) bool { return c.KeepEvery > 0 && step%c.KeepEvery == 0 })
+}
+
 func (t *training) writeCheckpoint(root string, step int) error {
 	final := filepath.Join(root, checkpointName(step))
-	partial := final + ".partial"
+	partial := final + partialSuffix
 	if err := os.RemoveAll(partial); err != nil {
 		return err
 	}
@@ -62,7 +85,7 @@ func (t *training) writeCheckpoint(root string, step int) error {
 		return err
 	}
 	optimizer := t.optimizer.State()
-	s := state{Version: Version, Seed: t.config.Seed, Step: step, Updates: *optimizer.Count, SHA256: map[string]string{}}
+	s := state{Version: Version, Run: t.run, Seed: t.config.Seed, Step: step, Updates: *optimizer.Count, SHA256: map[string]string{}}
 	var model, moments []safetensors.Tensor
 	for _, p := range t.params {
 		data := make([]float32, p.Value.Len())
@@ -85,104 +108,61 @@ func (t *training) writeCheckpoint(root string, step int) error {
 		}
 		s.SHA256[name] = sum
 	}
-	text, err := json.MarshalIndent(s, "", "  ")
+	if err := s.seal(); err != nil {
+		return err
+	}
+	text, err := s.text()
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(partial, stateFile), append(text, '\n'), 0o666); err != nil {
+	if err := writeSynced(filepath.Join(partial, stateFile), text); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(final); err != nil {
+	if err := syncFolder(partial); err != nil {
 		return err
 	}
-	return os.Rename(partial, final)
+	if err := os.Rename(partial, final); err != nil {
+		return err
+	}
+	return syncFolder(root)
+}
+
+// text is the file that holds the state.
+func (s state) text() ([]byte, error) {
+	text, err := json.MarshalIndent(s, "", "  ")
+	return append(text, '\n'), err
+}
+
+// seal sets the state's own sum.
+func (s *state) seal() error {
+	s.Own = ""
+	text, err := s.text()
+	s.Own = sum(text)
+	return err
 }
 
 func checkpointName(step int) string { return fmt.Sprintf("step-%08d", step) }
 
-// restore loads the newest checkpoint that is whole and belongs to this run, and returns its step; 0 where there is
-// none. A damaged one is passed over for the one before it; when none of them is sound, the errors are returned.
-func (t *training) restore(dir string) (int, error) {
-	root := filepath.Join(dir, "checkpoints")
-	names, err := checkpoints(root)
-	if err != nil {
-		return 0, err
-	}
-	var faults []error
-	for _, name := range names {
-		step, err := t.readCheckpoint(filepath.Join(root, name))
-		if err == nil {
-			return step, nil
-		}
-		faults = append(faults, fmt.Errorf("checkpoint %s: %w", filepath.Join(root, name), err))
-	}
-	if len(faults) > 0 {
-		return 0, fmt.Errorf("no sound checkpoint; remove them to train from the start: %w", errors.Join(faults...))
-	}
-	return 0, nil
-}
-
-func (t *training) readCheckpoint(dir string) (int, error) {
-	text, err := os.ReadFile(filepath.Join(dir, stateFile))
-	if err != nil {
-		return 0, err
-	}
-	var s state
-	if err := json.Unmarshal(text, &s); err != nil {
-		return 0, fmt.Errorf("%s: %w", stateFile, err)
-	}
-	if s.Version != Version || s.Seed != t.config.Seed {
-		return 0, fmt.Errorf("made by trainer version %d with seed %d; this run has version %d, seed %d", s.Version, s.Seed, Version, t.config.Seed)
-	}
-	loaded := map[string][]safetensors.Tensor{}
-	for _, name := range []string{modelFile, optimizerFile} {
-		path := filepath.Join(dir, name)
-		sum, err := digest(path)
-		if err != nil {
-			return 0, err
-		}
-		if sum != s.SHA256[name] {
-			return 0, fmt.Errorf("%s is damaged: its SHA-256 is not the one in %s", name, stateFile)
-		}
-		if loaded[name], _, err = safetensors.Read(path); err != nil {
-			return 0, err
-		}
-	}
-	optimizer := t.optimizer.State()
-	if len(loaded[modelFile]) != len(t.params) || len(loaded[optimizerFile]) != len(optimizer.Names) {
-		return 0, errors.New("holds other tensors than this model and optimizer")
-	}
-	for i, p := range t.params {
-		if x := loaded[modelFile][i]; x.Name != p.Name || !slices.Equal(x.Shape, p.Shape) {
-			return 0, fmt.Errorf("holds %s %v where the model has %s %v", x.Name, x.Shape, p.Name, p.Shape)
-		}
-	}
-	for i, name := range optimizer.Names {
-		if x := loaded[optimizerFile][i]; x.Name != name || len(x.Data) != optimizer.Buffers[i].Len() {
-			return 0, fmt.Errorf("holds the optimizer's %s (%d) where %s (%d) is wanted", x.Name, len(x.Data), name, optimizer.Buffers[i].Len())
-		}
-	}
-	for i, p := range t.params {
-		t.device.Upload(p.Value, loaded[modelFile][i].Data)
-	}
-	for i, b := range optimizer.Buffers {
-		t.device.Upload(b, loaded[optimizerFile][i].Data)
-	}
-	*optimizer.Count = s.Updates
-	return s.Step, nil
-}
-
 // Newest is the step of the newest checkpoint in a run's folder, sound or not; 0 where there is none.
 func Newest(dir string) (int, error) {
-	names, err := checkpoints(filepath.Join(dir, "checkpoints"))
-	if err != nil || len(names) == 0 {
+	steps, err := Kept(dir)
+	if err != nil || len(steps) == 0 {
 		return 0, err
 	}
-	return strconv.Atoi(strings.TrimPrefix(names[0], "step-"))
+	return steps[len(steps)-1], nil
 }
 
-// checkpoints lists the finished checkpoints below root, the newest first.
-func checkpoints(root string) ([]string, error) {
+// Kept lists the steps of the checkpoints in a run's folder, sound or not, ascending.
+func Kept(dir string) ([]int, error) {
+	steps, err := checkpoints(filepath.Join(dir, "checkpoints"))
+	if err != nil {
+		return nil, fmt.Errorf("trainer: %w", err)
+	}
+	return steps, nil
+}
+
+// checkpoints lists the steps of the finished checkpoints below root, ascending.
+func checkpoints(root string) ([]int, error) {
 	entries, err := os.ReadDir(root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -190,15 +170,29 @@ func checkpoints(root string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var names []string
+	var steps []int
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "step-") && !strings.HasSuffix(e.Name(), ".partial") {
-			names = append(names, e.Name())
+		step, err := strconv.Atoi(strings.TrimPrefix(e.Name(), "step-"))
+		if err == nil && e.Name() == checkpointName(step) {
+			steps = append(steps, step)
 		}
 	}
-	slices.Sort(names)
-	slices.Reverse(names)
-	return names, nil
+	slices.Sort(steps)
+	return steps, nil
+}
+
+// removePartials removes what a killed process left half-written below root, or half-removed.
+func removePartials(root string) error {
+	left, err := filepath.Glob(filepath.Join(root, "step-*"+partialSuffix))
+	if err != nil {
+		return err
+	}
+	for _, path := range left {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func digest(path string) (string, error) {
@@ -206,6 +200,31 @@ func digest(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:]), nil
+	return sum(content), nil
+}
+
+func sum(content []byte) string {
+	s := sha256.Sum256(content)
+	return hex.EncodeToString(s[:])
+}
+
+// writeSynced writes a file that lies on the disk when it returns, so that a rename that follows never shows less.
+func writeSynced(path string, text []byte) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(text); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// syncFolder brings the names in a folder to the disk.
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

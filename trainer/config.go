@@ -45,10 +45,11 @@ type Probe struct {
 	HeldOut    int                 `json:"heldout" doc:"held-out sequences over which losses and risks are averaged"`
 }
 
-// Checkpoint is how often the run's state is kept, and how many of the newest stay.
+// Checkpoint is how often the run's state is kept, how many of the newest stay, and which stay for ever.
 type Checkpoint struct {
-	Every int `json:"every" doc:"steps between two checkpoints; 0 keeps the last only"`
-	Keep  int `json:"keep" doc:"how many of the newest stay"`
+	Every     int `json:"every" doc:"steps between two checkpoints; 0 keeps the last only"`
+	Keep      int `json:"keep" doc:"how many of the newest stay"`
+	KeepEvery int `json:"keep_every" doc:"those at its multiples stay for ever, a multiple of every; 0 for none"`
 }
 
 // Default is the configuration that an empty sweep file means.
@@ -102,6 +103,8 @@ func (c Config) Validate() error {
 		return variant.Errorf("checkpoint.every", "must not be negative, is %d", c.Checkpoint.Every)
 	case c.Checkpoint.Keep < 1:
 		return variant.Errorf("checkpoint.keep", "must be at least 1, is %d", c.Checkpoint.Keep)
+	case c.Checkpoint.KeepEvery < 0 || c.Checkpoint.KeepEvery > 0 && (c.Checkpoint.Every == 0 || c.Checkpoint.KeepEvery%c.Checkpoint.Every != 0):
+		return variant.Errorf("checkpoint.keep_every", "must be a multiple of checkpoint.every (%d), or 0, is %d", c.Checkpoint.Every, c.Checkpoint.KeepEvery)
 	}
 	return c.validateProbe()
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/compute"
@@ -28,7 +26,7 @@ func Measure(ctx context.Context, c Config, o Options, steps []int) error {
 			return ctx.Err()
 		}
 		dir := filepath.Join(o.Dir, "checkpoints", checkpointName(step))
-		if _, err := t.readCheckpoint(dir); err != nil {
+		if err := t.readCheckpoint(dir, step); err != nil {
 			return fmt.Errorf("trainer: checkpoint %s: %w", dir, err)
 		}
 		if err := t.gradient(step); err != nil {
@@ -51,24 +49,6 @@ func Measure(ctx context.Context, c Config, o Options, steps []int) error {
 		}
 	}
 	return nil
-}
-
-// Kept lists the steps of the checkpoints in a run's folder, sound or not, ascending.
-func Kept(dir string) ([]int, error) {
-	names, err := checkpoints(filepath.Join(dir, "checkpoints"))
-	if err != nil {
-		return nil, err
-	}
-	var steps []int
-	for _, name := range names {
-		step, err := strconv.Atoi(strings.TrimPrefix(name, "step-"))
-		if err != nil {
-			return nil, fmt.Errorf("trainer: %s: %w", dir, err)
-		}
-		steps = append(steps, step)
-	}
-	slices.Sort(steps)
-	return steps, nil
 }
 
 // Pairs lists the statistics of which a run has rows at every measured step, each with its site: those that are wanted, less

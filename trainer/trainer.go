@@ -18,6 +18,8 @@ import (
 // training is one run in memory: the parameters, a graph per slice over them, and what measures them.
 type training struct {
 	config    Config
+	run       string // its id
+	restored  int    // step of the checkpoint that was loaded, -1 for none
 	source    data.Source
 	device    *compute.CPU // of the parameters and the optimizer
 	team      *compute.Team
@@ -51,7 +53,7 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 		return Result{}, fmt.Errorf("trainer: %w", err)
 	}
 	defer t.close()
-	step, err := t.restore(o.Dir)
+	step, err := t.resume(o)
 	if err != nil {
 		return Result{}, fmt.Errorf("trainer: %w", err)
 	}
@@ -120,7 +122,7 @@ func newTraining(c Config, o Options) (t *training, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	t = &training{config: c}
+	t = &training{config: c, run: o.Run, restored: -1}
 	defer func() {
 		if err != nil {
 			t.close()

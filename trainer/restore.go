@@ -1,0 +1,160 @@
+package trainer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/outcrop-lab/outcrop/safetensors"
+)
+
+// Refusal is a checkpoint that was passed over: a damaged one, one of another run or of another trainer version.
+type Refusal struct {
+	Step int
+	Path string // of its folder
+	Err  error
+}
+
+func (r Refusal) Error() string { return fmt.Sprintf("checkpoint %s: %v", r.Path, r.Err) }
+
+// Unwrap is the reason.
+func (r Refusal) Unwrap() error { return r.Err }
+
+// restore loads the newest checkpoint that is whole and belongs to this run, and returns its step; 0 where there is
+// none. One that does not is passed over for the one before it; when none of them is sound, the errors are returned.
+func (t *training) restore(dir string) (step int, refused []Refusal, err error) {
+	root := filepath.Join(dir, "checkpoints")
+	steps, err := checkpoints(root)
+	if err != nil {
+		return 0, nil, err
+	}
+	var faults []error
+	for _, step := range slices.Backward(steps) {
+		path := filepath.Join(root, checkpointName(step))
+		err := t.readCheckpoint(path, step)
+		if err == nil {
+			return step, refused, nil
+		}
+		refused = append(refused, Refusal{step, path, err})
+		faults = append(faults, refused[len(refused)-1])
+	}
+	if len(faults) > 0 {
+		return 0, refused, fmt.Errorf("no sound checkpoint; remove them to train from the start: %w", errors.Join(faults...))
+	}
+	return 0, nil, nil
+}
+
+// resume restores the newest sound checkpoint and makes the folder ready to go on from it: what is half-written goes,
+// and what was refused is set aside, so that it never passes for one of this run's newest.
+func (t *training) resume(o Options) (int, error) {
+	root := filepath.Join(o.Dir, "checkpoints")
+	if err := removePartials(root); err != nil {
+		return 0, err
+	}
+	step, refused, err := t.restore(o.Dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range refused {
+		aside := r.Path + refusedSuffix
+		if err := os.RemoveAll(aside); err != nil {
+			return 0, err
+		}
+		if err := os.Rename(r.Path, aside); err != nil {
+			return 0, err
+		}
+		if o.Refused != nil {
+			o.Refused(r, step)
+		}
+	}
+	return step, nil
+}
+
+// readCheckpoint loads the checkpoint in dir, which must be this run's of that step; where it is not, nothing of it is
+// loaded.
+func (t *training) readCheckpoint(dir string, step int) error {
+	text, err := os.ReadFile(filepath.Join(dir, stateFile))
+	if err != nil {
+		return err
+	}
+	s, err := readState(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", stateFile, err)
+	}
+	switch {
+	case s.Version != Version || s.Seed != t.config.Seed:
+		return fmt.Errorf("made by trainer version %d with seed %d; this run has version %d, seed %d", s.Version, s.Seed, Version, t.config.Seed)
+	case s.Run != "" && t.run != "" && s.Run != t.run:
+		return fmt.Errorf("belongs to run %s; this is run %s", s.Run, t.run)
+	case s.Step != step:
+		return fmt.Errorf("is of step %d, under the name of step %d", s.Step, step)
+	}
+	loaded := map[string][]safetensors.Tensor{}
+	for _, name := range []string{modelFile, optimizerFile} {
+		path := filepath.Join(dir, name)
+		sum, err := digest(path)
+		if err != nil {
+			return err
+		}
+		if sum != s.SHA256[name] {
+			return fmt.Errorf("%s is damaged: its SHA-256 is not the one in %s", name, stateFile)
+		}
+		if loaded[name], _, err = safetensors.Read(path); err != nil {
+			return err
+		}
+	}
+	optimizer := t.optimizer.State()
+	if len(loaded[modelFile]) != len(t.params) || len(loaded[optimizerFile]) != len(optimizer.Names) {
+		return errors.New("holds other tensors than this model and optimizer")
+	}
+	for i, p := range t.params {
+		if x := loaded[modelFile][i]; x.Name != p.Name || !slices.Equal(x.Shape, p.Shape) {
+			return fmt.Errorf("holds %s %v where the model has %s %v", x.Name, x.Shape, p.Name, p.Shape)
+		}
+	}
+	for i, name := range optimizer.Names {
+		if x := loaded[optimizerFile][i]; x.Name != name || len(x.Data) != optimizer.Buffers[i].Len() {
+			return fmt.Errorf("holds the optimizer's %s (%d) where %s (%d) is wanted", x.Name, len(x.Data), name, optimizer.Buffers[i].Len())
+		}
+	}
+	for i, p := range t.params {
+		t.device.Upload(p.Value, loaded[modelFile][i].Data)
+	}
+	for i, b := range optimizer.Buffers {
+		t.device.Upload(b, loaded[optimizerFile][i].Data)
+	}
+	*optimizer.Count, t.restored = s.Updates, s.Step
+	return nil
+}
+
+// readState decodes state.json. A state with a sum of its own is taken to the byte.
+func readState(text []byte) (s state, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return s, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return s, errors.New("is damaged: something stands behind the state")
+	}
+	if s.Step < 0 || s.Updates < 0 {
+		return s, errors.New("is damaged: step " + strconv.Itoa(s.Step) + " after " + strconv.Itoa(s.Updates) + " updates")
+	}
+	if s.Own == "" {
+		return s, nil
+	}
+	want := s
+	if err := want.seal(); err != nil {
+		return s, err
+	}
+	if sealed, err := want.text(); err != nil || want.Own != s.Own || !bytes.Equal(sealed, text) {
+		return s, errors.New("is damaged: its SHA-256 is not the one that it bears")
+	}
+	return s, nil
+}
