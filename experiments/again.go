@@ -161,8 +161,8 @@ func (w wants) lacking(db *store.DB, dir string, p Planned, last int, ended bool
 	return steps, nil
 }
 
-// resumable is the step of the newest checkpoint in a run's folder, if the run can go on from it: what is wanted of the
-// steps before it was measured. 0 where it cannot.
+// resumable is the step of the newest checkpoint in a run's folder from which the run can go on: what is wanted of the
+// steps before it was measured. 0 where there is none.
 func (w wants) resumable(dir string, p Planned) (int, error) {
 	kept, err := trainer.Kept(dir)
 	if err != nil || len(kept) == 0 {
@@ -177,21 +177,42 @@ func (w wants) resumable(dir string, p Planned) (int, error) {
 		return 0, err
 	}
 	defer func() { _ = db.Close() }()
-	newest := kept[len(kept)-1]
+	newest := min(kept[len(kept)-1], p.Config.Train.Steps)
 	lacking, err := w.lacking(db, dir, p, newest-1, false)
-	if err != nil || len(lacking) > 0 {
+	if err != nil {
 		return 0, err
 	}
-	return newest, nil
+	if len(lacking) > 0 {
+		newest = lacking[0]
+	}
+	from := 0
+	for _, step := range kept {
+		if step <= newest {
+			from = step
+		}
+	}
+	return from, nil
 }
 
-// renew drops the checkpoints of a run that cannot go on from them.
+// renew drops the checkpoints of a run that it cannot go on from. Those that are not sound stay: the trainer refuses them by
+// name.
 func renew(dir string, p Planned) error {
 	from, err := wants{}.resumable(dir, p)
-	if err != nil || from > 0 {
+	if err != nil {
 		return err
 	}
-	return os.RemoveAll(filepath.Join(dir, "checkpoints"))
+	kept, err := trainer.Kept(dir)
+	if err != nil {
+		return err
+	}
+	for _, step := range kept {
+		if step > from && trainer.Sound(dir, p.ID, p.Seed, step) == nil {
+			if err := trainer.Drop(dir, step); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // errHeld is wrapped where another process works in a run's folder.

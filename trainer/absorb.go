@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -36,9 +37,18 @@ func Absorb(c Config, o Options, file string) (done Absorbed, err error) {
 		return done, fmt.Errorf("trainer: %w", err)
 	}
 	defer t.close()
-	if done.Step, _, err = t.restore(o.Dir); err != nil {
+	step, refused, err := t.restore(o.Dir)
+	if err != nil {
 		return done, fmt.Errorf("trainer: %w", err)
 	}
+	if t.restored < 0 {
+		faults := []error{fmt.Errorf("trainer: no sound checkpoint in %s", o.Dir)}
+		for _, r := range refused {
+			faults = append(faults, r)
+		}
+		return done, errors.Join(faults...)
+	}
+	done.Step = step
 	arch, weights, err := archs.Absorb(t.config.Arch, t.device, t.weights)
 	if err != nil {
 		return done, fmt.Errorf("trainer: %w", err)

@@ -57,14 +57,26 @@ func (t *training) checkpoint(dir string, step int) error {
 		return fmt.Errorf("trainer: %w", err)
 	}
 	for _, old := range t.config.Checkpoint.superseded(steps) {
-		// By way of the other name, so that no half-removed folder passes for a checkpoint.
-		path := filepath.Join(root, checkpointName(old))
-		if err := os.Rename(path, path+partialSuffix); err != nil {
-			return fmt.Errorf("trainer: removing an old checkpoint: %w", err)
+		if err := Drop(dir, old); err != nil {
+			return err
 		}
-		if err := os.RemoveAll(path + partialSuffix); err != nil {
-			return fmt.Errorf("trainer: removing an old checkpoint: %w", err)
-		}
+	}
+	return nil
+}
+
+// Drop removes the checkpoint of a step from a run's folder, by way of another name, so that no half-removed folder passes
+// for a checkpoint.
+func Drop(dir string, step int) error {
+	path := filepath.Join(dir, "checkpoints", checkpointName(step))
+	err := os.RemoveAll(path + partialSuffix)
+	if err == nil {
+		err = os.Rename(path, path+partialSuffix)
+	}
+	if err == nil {
+		err = os.RemoveAll(path + partialSuffix)
+	}
+	if err != nil {
+		return fmt.Errorf("trainer: removing the checkpoint of step %d: %w", step, err)
 	}
 	return nil
 }
@@ -142,15 +154,6 @@ func (s *state) seal() error {
 }
 
 func checkpointName(step int) string { return fmt.Sprintf("step-%08d", step) }
-
-// Newest is the step of the newest checkpoint in a run's folder, sound or not; 0 where there is none.
-func Newest(dir string) (int, error) {
-	steps, err := Kept(dir)
-	if err != nil || len(steps) == 0 {
-		return 0, err
-	}
-	return steps[len(steps)-1], nil
-}
 
 // Kept lists the steps of the checkpoints in a run's folder, sound or not, ascending.
 func Kept(dir string) ([]int, error) {

@@ -26,15 +26,14 @@ func (r Refusal) Error() string { return fmt.Sprintf("checkpoint %s: %v", r.Path
 // Unwrap is the reason.
 func (r Refusal) Unwrap() error { return r.Err }
 
-// restore loads the newest checkpoint that is whole and belongs to this run, and returns its step; 0 where there is
-// none. One that does not is passed over for the one before it; when none of them is sound, the errors are returned.
+// restore loads the newest checkpoint that is whole and belongs to this run, and returns its step. One that does not is
+// passed over for the one before it; 0, and nothing loaded, where there is none.
 func (t *training) restore(dir string) (step int, refused []Refusal, err error) {
 	root := filepath.Join(dir, "checkpoints")
 	steps, err := checkpoints(root)
 	if err != nil {
 		return 0, nil, err
 	}
-	var faults []error
 	for _, step := range slices.Backward(steps) {
 		path := filepath.Join(root, checkpointName(step))
 		err := t.readCheckpoint(path, step)
@@ -42,19 +41,14 @@ func (t *training) restore(dir string) (step int, refused []Refusal, err error) 
 			return step, refused, nil
 		}
 		refused = append(refused, Refusal{step, path, err})
-		faults = append(faults, refused[len(refused)-1])
 	}
-	if len(faults) > 0 {
-		return 0, refused, fmt.Errorf("no sound checkpoint; remove them to train from the start: %w", errors.Join(faults...))
-	}
-	return 0, nil, nil
+	return 0, refused, nil
 }
 
 // resume restores the newest sound checkpoint and makes the folder ready to go on from it: what is half-written goes,
 // and what was refused is set aside, so that it never passes for one of this run's newest.
 func (t *training) resume(o Options) (int, error) {
-	root := filepath.Join(o.Dir, "checkpoints")
-	if err := removePartials(root); err != nil {
+	if err := removePartials(filepath.Join(o.Dir, "checkpoints")); err != nil {
 		return 0, err
 	}
 	step, refused, err := t.restore(o.Dir)
@@ -76,36 +70,52 @@ func (t *training) resume(o Options) (int, error) {
 	return step, nil
 }
 
+// Sound checks, without a model, that the checkpoint of a step in a run's folder is whole and the run's own, of this
+// trainer version and seed. run is its id, "" for any.
+func Sound(dir, run string, seed uint64, step int) error {
+	_, err := readSound(filepath.Join(dir, "checkpoints", checkpointName(step)), run, seed, step)
+	return err
+}
+
+// readSound reads the state of a checkpoint that is whole and belongs to that run and step.
+func readSound(dir, run string, seed uint64, step int) (s state, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, stateFile))
+	if err != nil {
+		return s, err
+	}
+	if s, err = readState(text); err != nil {
+		return s, fmt.Errorf("%s: %w", stateFile, err)
+	}
+	switch {
+	case s.Version != Version || s.Seed != seed:
+		return s, fmt.Errorf("made by trainer version %d with seed %d; this run has version %d, seed %d", s.Version, s.Seed, Version, seed)
+	case s.Run != "" && run != "" && s.Run != run:
+		return s, fmt.Errorf("belongs to run %s; this is run %s", s.Run, run)
+	case s.Step != step:
+		return s, fmt.Errorf("is of step %d, under the name of step %d", s.Step, step)
+	}
+	for _, name := range []string{modelFile, optimizerFile} {
+		sum, err := digest(filepath.Join(dir, name))
+		if err != nil {
+			return s, err
+		}
+		if sum != s.SHA256[name] {
+			return s, fmt.Errorf("%s is damaged: its SHA-256 is not the one in %s", name, stateFile)
+		}
+	}
+	return s, nil
+}
+
 // readCheckpoint loads the checkpoint in dir, which must be this run's of that step; where it is not, nothing of it is
 // loaded.
 func (t *training) readCheckpoint(dir string, step int) error {
-	text, err := os.ReadFile(filepath.Join(dir, stateFile))
+	s, err := readSound(dir, t.run, t.config.Seed, step)
 	if err != nil {
 		return err
 	}
-	s, err := readState(text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", stateFile, err)
-	}
-	switch {
-	case s.Version != Version || s.Seed != t.config.Seed:
-		return fmt.Errorf("made by trainer version %d with seed %d; this run has version %d, seed %d", s.Version, s.Seed, Version, t.config.Seed)
-	case s.Run != "" && t.run != "" && s.Run != t.run:
-		return fmt.Errorf("belongs to run %s; this is run %s", s.Run, t.run)
-	case s.Step != step:
-		return fmt.Errorf("is of step %d, under the name of step %d", s.Step, step)
-	}
 	loaded := map[string][]safetensors.Tensor{}
 	for _, name := range []string{modelFile, optimizerFile} {
-		path := filepath.Join(dir, name)
-		sum, err := digest(path)
-		if err != nil {
-			return err
-		}
-		if sum != s.SHA256[name] {
-			return fmt.Errorf("%s is damaged: its SHA-256 is not the one in %s", name, stateFile)
-		}
-		if loaded[name], _, err = safetensors.Read(path); err != nil {
+		if loaded[name], _, err = safetensors.Read(filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}

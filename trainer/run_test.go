@@ -9,7 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"testing"
 
 	"github.com/outcrop-lab/outcrop/probes"
@@ -186,9 +186,16 @@ func TestDamagedCheckpointIsPassedOver(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := Run(t.Context(), c, Options{Dir: dir, Recorder: got})
-	if err == nil || !strings.Contains(err.Error(), "no sound checkpoint") || !strings.Contains(err.Error(), "step-00000016") {
-		t.Errorf("error %v, want one that names the damaged checkpoints", err)
+	var refused []string
+	result, again := train(t, t.Context(), c, Options{Dir: dir, Refused: func(r Refusal, from int) {
+		refused = append(refused, fmt.Sprint(r.Step, " for ", from))
+	}})
+	if want := []string{"24 for 0", "16 for 0", "8 for 0"}; result.Status != Done || !slices.Equal(refused, want) {
+		t.Errorf("%+v, refused %q, want all three", result, refused)
+	}
+	equalRows(t, want, again)
+	if !bytes.Equal(final, checkpointBytes(t, dir, 24)) {
+		t.Error("weights differ after starting again")
 	}
 }
 

@@ -43,7 +43,8 @@ type slice struct {
 
 // Run trains to the end (Done), to the cancellation of ctx (Stopped, after writing a checkpoint), or until the loss or
 // the gradient is no longer finite (Diverged, a result and no error). It goes on from the newest sound checkpoint in
-// o.Dir; a run that was killed and resumed ends with the same bits as one left alone.
+// o.Dir, or starts where there is none; a run that was killed and resumed ends with the same bits as one left alone. A
+// checkpoint that is damaged, or another run's, is renamed, told of, and passed over.
 //
 // At a measured step k every row is taken with the parameters after k updates; `loss` and `grad_norm` are those of
 // batch k, `lr` the rate of the update that follows.
