@@ -131,13 +131,14 @@ func addSnapshots(dir, file string, taken []Snapshot) error {
 		return err
 	}
 	path := filepath.Join(dir, "snapshots", snapshotIndex)
-	if err := os.WriteFile(path+".partial", append(text, '\n'), 0o666); err != nil {
+	if err := writeSynced(path+partialSuffix, append(text, '\n')); err != nil {
 		return err
 	}
-	return os.Rename(path+".partial", path)
+	return os.Rename(path+partialSuffix, path)
 }
 
-// ReadSnapshots lists the snapshots in a run's folder, by step; none where there are none.
+// ReadSnapshots lists the snapshots in a run's folder, by step; none where there are none. An entry whose file is not there
+// with as many bytes is left out: it is to be taken again.
 func ReadSnapshots(dir string) ([]Snapshot, error) {
 	path := filepath.Join(dir, "snapshots", snapshotIndex)
 	text, err := os.ReadFile(path)
@@ -147,9 +148,34 @@ func ReadSnapshots(dir string) ([]Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	all, err := parseSnapshots(text)
+	if err != nil {
+		return nil, fmt.Errorf("trainer: %s: %w; remove it to take the snapshots again", path, err)
+	}
+	return slices.DeleteFunc(all, func(s Snapshot) bool {
+		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(s.File)))
+		return err != nil || info.Size() != s.Bytes
+	}), nil
+}
+
+// parseSnapshots decodes an index, each entry of which must be one that snapshot could have written.
+func parseSnapshots(text []byte) ([]Snapshot, error) {
 	var all []Snapshot
 	if err := json.Unmarshal(text, &all); err != nil {
-		return nil, fmt.Errorf("trainer: %s: %w", path, err)
+		return nil, err
+	}
+	for i, s := range all {
+		left := s.Bytes / 4 // values that the file can hold
+		for _, n := range s.Shape {
+			if n < 1 || int64(n) > left {
+				left = 0
+				break
+			}
+			left /= int64(n)
+		}
+		if len(s.Shape) == 0 || left < 1 || s.Step < 0 || !slices.Contains(archs.Sites(), s.Site) || s.File != "snapshots/"+snapshotFile(s.Step, s.Site) {
+			return nil, fmt.Errorf("entry %d is damaged: %q of shape %v in %d bytes", i, s.File, s.Shape, s.Bytes)
+		}
 	}
 	return all, nil
 }
