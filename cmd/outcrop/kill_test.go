@@ -1,0 +1,425 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// kills is a sweep whose runs take a second or two, with a checkpoint, and so a moment to fall into, every 20 steps.
+const kills = `name: kills
+base:
+  arch: {layers: 2, width: 32, heads: 2, context: 16}
+  optim: {lr: 1e-2}
+  train: {steps: 240, batch: 8}
+  probe: {every: {name: steps, n: 10}, sequences: 2, heldout: 4, snapshots: {steps: [100, 240]}}
+  checkpoint: {every: 20, keep: 2, keep_every: 60}
+arms:
+`
+
+// choices lists the variants of a slot as a sweep file says them: each by its name, and once more with each of its
+// parameters at another value where that is a word or a truth value.
+func choices(slot string) (all []string) {
+	config := trainer.Default()
+	for _, v := range variant.List(&config) {
+		if v.Slot != slot {
+			continue
+		}
+		all = append(all, "name: "+v.Name)
+		for _, p := range v.Params {
+			values := p.Enum
+			if _, ok := p.Default.(bool); ok {
+				values = []string{"false", "true"}
+			}
+			for _, value := range values {
+				if value != fmt.Sprint(p.Default) {
+					all = append(all, fmt.Sprintf("name: %s, %s: %s", v.Name, p.Name, value))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// names are the choices without the other values.
+func named(choices []string) []string {
+	return slices.DeleteFunc(slices.Clone(choices), func(c string) bool { return strings.Contains(c, ",") })
+}
+
+// afterSteps are the rules, at settings at which each acts within the run.
+func afterSteps() (all []string) {
+	for _, rule := range choices("optim.after_step") {
+		if strings.HasPrefix(rule, "name: tvr") {
+			rule += ", every: 7, threshold: 1"
+		}
+		all = append(all, rule)
+	}
+	return all
+}
+
+// groups are ways of treating kinds of parameters apart: not at all, and with the embeddings frozen.
+var groups = []string{"", ", groups: {embedding: {lr_factor: 0, weight_decay_factor: 0}, vector: {lr_factor: 0.5, weight_decay_factor: 1}}"}
+
+func arm(name, optimizer, rule, group, schedule string) string {
+	return fmt.Sprintf("  %s: {optim: {%s, after_step: {%s}%s}, schedule: {%s, warmup: 30}}\n", name, optimizer, rule, group, schedule)
+}
+
+// A run that is killed again and again, at random moments and in the midst of writing a checkpoint, of writing rows and
+// of a merge, ends with the files and rows of one left alone, to the byte: 20 kills over all optimizers and schedules.
+func TestTwentyKills(t *testing.T) {
+	optimizers, schedules, rules := named(choices("optim")), named(choices("schedule")), afterSteps()
+	text := kills
+	for i := range max(len(optimizers), len(schedules)) {
+		text += arm("a"+strconv.Itoa(i), optimizers[i%len(optimizers)], rules[i%len(rules)], groups[i/2%len(groups)], schedules[i%len(schedules)])
+	}
+	killing(t, text, 4, 20)
+}
+
+// killing trains a sweep and, beside it, each of its runs in a folder that starts with nothing but the run's
+// config.yaml, by workers of which at least n are killed; then the folders must hold the same.
+func killing(t *testing.T, text string, n, least int) {
+	t.Helper()
+	whole := t.TempDir()
+	if code, _, stderr := outcrop(t.Context(), "run", sweepFile(t, text), "--results", whole); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	runs, err := os.ReadDir(filepath.Join(whole, "runs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done, halves, torn atomic.Int64
+	t.Run("runs", func(t *testing.T) {
+		for i, run := range runs {
+			t.Run(run.Name()[:12], func(t *testing.T) {
+				t.Parallel()
+				v := &victim{t: t, want: filepath.Join(whole, "runs", run.Name()), random: rand.New(rand.NewPCG(16, uint64(i)))}
+				for v.kills < n {
+					v.live(moments[(i+v.kills)%len(moments)])
+				}
+				for v.live(nil); v.alive; v.live(nil) {
+				}
+				done.Add(int64(v.kills))
+				halves.Add(int64(v.halves))
+				torn.Add(int64(v.torn))
+			})
+		}
+	})
+	t.Logf("%d kills of %d runs, %d of them with a checkpoint half-written, %d with a transaction half-written", done.Load(), len(runs), halves.Load(), torn.Load())
+	if done.Load() < int64(least) {
+		t.Errorf("%d kills, want %d", done.Load(), least)
+	}
+	if halves.Load() == 0 {
+		t.Error("no kill fell into the writing of a checkpoint")
+	}
+}
+
+// victim is one run that workers are killed in.
+type victim struct {
+	t      *testing.T
+	want   string // folder of the run that was left alone
+	dir    string
+	random *rand.Rand
+	alive  bool
+	// kills that took effect; those of them that left a checkpoint half-written, and a transaction.
+	kills, halves, torn int
+}
+
+// moment is when to kill: at an event in the run's folder, after so many of its kind, or after a time.
+type moment struct {
+	name   string
+	folder string // in the run's, "" for the time alone
+	mask   uint32
+	file   string // what the event's file ends in
+	most   int    // events to let pass at most
+	within time.Duration
+	merge  bool // while the shard is being merged
+}
+
+var moments = []*moment{
+	{name: "at any time", within: time.Second},
+	{name: "at a checkpoint", folder: "checkpoints", mask: unix.IN_CREATE, file: ".partial", most: 4, within: 2 * time.Millisecond},
+	{name: "at a row", mask: unix.IN_MODIFY, file: "run.db-wal", most: 60, within: 50 * time.Microsecond},
+	{name: "at a checkpoint's end", folder: "checkpoints", mask: unix.IN_MOVED_TO, file: "0", most: 4, within: 2 * time.Millisecond},
+	{name: "in a merge", merge: true, within: time.Second},
+}
+
+// live runs a worker in the run's folder to its end, or to that moment. A run that ends is compared with the one left
+// alone, and starts anew.
+func (v *victim) live(m *moment) {
+	v.t.Helper()
+	if !v.alive {
+		v.dir = filepath.Join(v.t.TempDir(), filepath.Base(v.want))
+		if err := os.MkdirAll(filepath.Join(v.dir, "checkpoints"), 0o777); err != nil {
+			v.t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(v.dir, "config.yaml"), read(v.t, filepath.Join(v.want, "config.yaml")), 0o666); err != nil {
+			v.t.Fatal(err)
+		}
+		v.alive = true
+	}
+	worker := exec.Command(os.Args[0], "worker", v.dir)
+	var complaint bytes.Buffer
+	worker.Stderr = &complaint
+	life, err := worker.StdinPipe() // open as long as the worker is to live
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer func() { _ = life.Close() }()
+	watch := func(<-chan struct{}) {}
+	if m != nil && m.folder+m.file != "" {
+		watch = v.watch(filepath.Join(v.dir, m.folder), m.mask, m.file, v.random.IntN(m.most))
+	}
+	ended, killing, merging := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	if err := worker.Start(); err != nil {
+		v.t.Fatal(err)
+	}
+	go func() {
+		defer close(killing)
+		if m == nil {
+			return
+		}
+		wait := time.Duration(v.random.Int64N(int64(m.within)))
+		watch(ended)
+		if m.folder+m.file == "" || wait > time.Millisecond {
+			select {
+			case <-ended:
+			case <-time.After(wait):
+			}
+		} else {
+			for from := time.Now(); time.Since(from) < wait; { // shorter than a sleep can be
+			}
+		}
+		_ = worker.Process.Kill()
+	}()
+	go func() {
+		defer close(merging)
+		v.merge(ended, m != nil && m.merge)
+	}()
+	err = worker.Wait()
+	close(ended)
+	<-killing
+	<-merging
+	switch status, _ := worker.ProcessState.Sys().(syscall.WaitStatus); {
+	case err == nil:
+		v.compare()
+		v.alive = false
+	case status.Signaled() && status.Signal() == syscall.SIGKILL && m != nil:
+		v.kills++
+		if left, _ := filepath.Glob(filepath.Join(v.dir, "checkpoints", "*.partial")); len(left) > 0 {
+			v.halves++
+		}
+		if half(v.t, filepath.Join(v.dir, "run.db-wal")) {
+			v.torn++
+		}
+	default:
+		v.t.Fatalf("the worker ended by itself: %v: %s", err, complaint.String())
+	}
+}
+
+// merge brings the growing shard into a database beside it: every few ms, or once where the kill falls elsewhere.
+func (v *victim) merge(ended <-chan struct{}, often bool) {
+	shard := filepath.Join(v.dir, "run.db")
+	for {
+		select {
+		case <-ended:
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+		if _, err := os.Stat(shard); err != nil {
+			continue
+		}
+		db, err := store.Open(filepath.Join(v.dir, "merged.db"))
+		if err == nil {
+			_, err = db.Merge(shard)
+			if closing := db.Close(); err == nil {
+				err = closing
+			}
+		}
+		if err != nil {
+			v.t.Errorf("merging while it is written: %v", err)
+		}
+		if !often {
+			return
+		}
+	}
+}
+
+// watch returns a function that waits for an event in a folder, after letting some pass, or for the end.
+func (v *victim) watch(folder string, mask uint32, file string, pass int) func(ended <-chan struct{}) {
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if _, err := unix.InotifyAddWatch(fd, folder, mask); err != nil {
+		v.t.Fatal(err)
+	}
+	return func(ended <-chan struct{}) {
+		defer func() { _ = unix.Close(fd) }()
+		events := make([]byte, 64<<10)
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+			}
+			if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 20); n < 1 || err != nil {
+				continue
+			}
+			n, err := unix.Read(fd, events)
+			if err != nil {
+				continue
+			}
+			for at := 0; at+unix.SizeofInotifyEvent <= n; {
+				length := int(binary.NativeEndian.Uint32(events[at+int(unsafe.Offsetof(unix.InotifyEvent{}.Len)):]))
+				name := string(bytes.TrimRight(events[at+unix.SizeofInotifyEvent:at+unix.SizeofInotifyEvent+length], "\x00"))
+				if at += unix.SizeofInotifyEvent + length; !strings.HasSuffix(name, file) {
+					continue
+				}
+				if pass--; pass < 0 {
+					return
+				}
+			}
+		}
+	}
+}
+
+// half tells whether a write-ahead log ends in frames that no commit follows (sqlite.org/fileformat2.html#walformat: a
+// header of 32 bytes, whose salts at 16 the frames of its time bear at 8; a frame is 24 bytes and a page, and has the
+// database's size at 4 if it commits).
+func half(t *testing.T, path string) bool {
+	t.Helper()
+	log, err := os.ReadFile(path)
+	if err != nil || len(log) < 32 {
+		return false
+	}
+	page := int(binary.BigEndian.Uint32(log[8:]))
+	open := false
+	for at := 32; at+24 <= len(log) && bytes.Equal(log[at+8:at+16], log[16:24]); at += 24 + page {
+		open = binary.BigEndian.Uint32(log[at+4:]) == 0
+	}
+	return open
+}
+
+// compare holds the ended run against the one that was left alone.
+func (v *victim) compare() {
+	v.t.Helper()
+	for _, folder := range []string{"checkpoints", "snapshots"} {
+		got, want := tree(v.t, filepath.Join(v.dir, folder)), tree(v.t, filepath.Join(v.want, folder))
+		if len(want) == 0 || len(got) != len(want) {
+			v.t.Errorf("after %d kills %d files in %s, want %d", v.kills, len(got), folder, len(want))
+		}
+		for name, content := range want {
+			if !bytes.Equal(got[name], content) {
+				v.t.Errorf("after %d kills %s/%s differs", v.kills, folder, name)
+			}
+		}
+	}
+	final := filepath.Join(v.dir, "checkpoints", "step-00000240")
+	for _, name := range []string{"model.safetensors", "optimizer.safetensors"} {
+		read(v.t, filepath.Join(final, name))
+	}
+	want := measured(v.t, filepath.Join(v.want, "run.db"), false)
+	shard := filepath.Join(v.dir, "run.db")
+	sameText(v.t, measured(v.t, shard, true), want)
+	db, err := store.Open(filepath.Join(v.dir, "merged.db"))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := db.Merge(shard); err != nil {
+			v.t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		v.t.Fatal(err)
+	}
+	sameText(v.t, measured(v.t, db.Path(), true), want)
+}
+
+// tree is what lies below a folder, by path.
+func tree(t *testing.T, root string) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		files[name] = read(t, path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// measured is every row of a database, a line each, with the bits of its value, and how its runs ended. sound has it
+// checked for damage and conflicts too.
+func measured(t *testing.T, path string, sound bool) (lines []string) {
+	t.Helper()
+	db, err := store.OpenReadOnly(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	runs, err := db.Runs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range runs {
+		lines = append(lines, fmt.Sprint(r.ID, r.Status, r.Step, r.Params, r.Error))
+	}
+	series, err := db.Series(store.Select{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range series {
+		for i, step := range s.Steps {
+			lines = append(lines, fmt.Sprintf("%s %s %s %d %d %d at %d: %x", s.Run, s.Site, s.Statistic, s.Layer, s.Head, s.Idx, step, math.Float64bits(s.Values[i])))
+		}
+	}
+	if !sound {
+		return lines
+	}
+	if err := db.Check(); err != nil {
+		t.Error(err)
+	}
+	if conflicts, err := db.Conflicts(); err != nil || len(conflicts) > 0 {
+		t.Errorf("%d conflicts, %v", len(conflicts), err)
+	}
+	return lines
+}
+
+func sameText(t *testing.T, got, want []string) {
+	t.Helper()
+	if len(got) != len(want) || len(want) < 1000 {
+		t.Errorf("%d rows, want %d, at least a thousand", len(got), len(want))
+		return
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Fatalf("row %d is %s, want %s", i, got[i], want[i])
+		}
+	}
+}
