@@ -2,7 +2,9 @@
 GO ?= go
 export CGO_ENABLED = 1
 
-.PHONY: help build quickstart test test-long test-readers bench-variants lint clean
+FUZZTIME ?= 60s
+
+.PHONY: help build quickstart test test-long test-readers fuzz bench-variants lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -18,8 +20,12 @@ quickstart: build ## train, fit, draw and report the embedded sweep
 test: ## the tests
 	$(GO) test -timeout 20m ./...
 
-test-long: ## the sweep `emergence`, eight seeds held against their paper: ten minutes
-	$(GO) test -tags long -timeout 60m -count 1 -v -run TestEmergence ./cmd/outcrop
+test-long: ## the sweep `emergence` against its paper, and kills of every optimizer x schedule x rule: twenty minutes
+	$(GO) test -tags long -timeout 60m -count 1 -v -run 'TestEmergence|TestKillsOfEveryCombination' ./cmd/outcrop
+
+fuzz: ## every fuzz target for FUZZTIME (60s), two at a time
+	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's|/[^/]*_test.go:func | |' | sort | \
+		xargs -P 2 -n 2 sh -c '$(GO) test -run "^$$1$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -parallel 1 $$0 || exit 255'
 
 test-readers: ## exports read back by DuckDB and TensorBoard, which it installs into bin/readers
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo "test-readers needs Python's venv: apt-get install python3-venv"; exit 1; }

@@ -26,13 +26,20 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// kills is a sweep whose runs take a second or two, with a checkpoint, and so a moment to fall into, every 20 steps.
+// kills is a sweep whose runs take a second or two, with a checkpoint every 20 steps and some 400 rows every 10, so that
+// there is something to be killed in.
 const kills = `name: kills
 base:
   arch: {layers: 2, width: 32, heads: 2, context: 16}
   optim: {lr: 1e-2}
   train: {steps: 240, batch: 8}
-  probe: {every: {name: steps, n: 10}, sequences: 2, heldout: 4, snapshots: {steps: [100, 240]}}
+  probe:
+    every: {name: steps, n: 10}
+    statistics: [top1, ratio_mean, kurtosis, first_token_attention, channel_max]
+    sites: [resid_post, mlp.down_in]
+    snapshots: {steps: [100, 240]}
+    sequences: 2
+    heldout: 4
   checkpoint: {every: 20, keep: 2, keep_every: 60}
 arms:
 `
@@ -147,9 +154,10 @@ type victim struct {
 // moment is when to kill: at an event in the run's folder, after so many of its kind, or after a time.
 type moment struct {
 	name   string
-	folder string // in the run's, "" for the time alone
+	folder string // in the run's, of a file's event
 	mask   uint32
-	file   string // what the event's file ends in
+	file   string // what the file's name ends in
+	grows  string // a file that grows
 	most   int    // events to let pass at most
 	within time.Duration
 	merge  bool // while the shard is being merged
@@ -158,7 +166,7 @@ type moment struct {
 var moments = []*moment{
 	{name: "at any time", within: time.Second},
 	{name: "at a checkpoint", folder: "checkpoints", mask: unix.IN_CREATE, file: ".partial", most: 4, within: 2 * time.Millisecond},
-	{name: "at a row", mask: unix.IN_MODIFY, file: "run.db-wal", most: 60, within: 50 * time.Microsecond},
+	{name: "at a row", grows: "run.db-wal", most: 300, within: 1},
 	{name: "at a checkpoint's end", folder: "checkpoints", mask: unix.IN_MOVED_TO, file: "0", most: 4, within: 2 * time.Millisecond},
 	{name: "in a merge", merge: true, within: time.Second},
 }
@@ -186,8 +194,12 @@ func (v *victim) live(m *moment) {
 	}
 	defer func() { _ = life.Close() }()
 	watch := func(<-chan struct{}) {}
-	if m != nil && m.folder+m.file != "" {
+	switch {
+	case m == nil:
+	case m.folder != "":
 		watch = v.watch(filepath.Join(v.dir, m.folder), m.mask, m.file, v.random.IntN(m.most))
+	case m.grows != "":
+		watch = growth(filepath.Join(v.dir, m.grows), v.random.IntN(m.most))
 	}
 	ended, killing, merging := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	if err := worker.Start(); err != nil {
@@ -200,13 +212,10 @@ func (v *victim) live(m *moment) {
 		}
 		wait := time.Duration(v.random.Int64N(int64(m.within)))
 		watch(ended)
-		if m.folder+m.file == "" || wait > time.Millisecond {
+		if wait > 0 {
 			select {
 			case <-ended:
 			case <-time.After(wait):
-			}
-		} else {
-			for from := time.Now(); time.Since(from) < wait; { // shorter than a sleep can be
 			}
 		}
 		_ = worker.Process.Kill()
@@ -299,6 +308,28 @@ func (v *victim) watch(folder string, mask uint32, file string, pass int) func(e
 					return
 				}
 			}
+		}
+	}
+}
+
+// growth returns a function that waits until a file grows, after letting it grow some times, or for the end. It looks
+// without a pause: a transaction's pages follow each other within microseconds.
+func growth(path string, pass int) func(ended <-chan struct{}) {
+	return func(ended <-chan struct{}) {
+		for size := int64(0); ; {
+			select {
+			case <-ended:
+				return
+			default:
+			}
+			info, err := os.Stat(path)
+			if err != nil || info.Size() <= size {
+				continue
+			}
+			if size = info.Size(); pass == 0 {
+				return
+			}
+			pass--
 		}
 	}
 }
