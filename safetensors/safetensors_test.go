@@ -94,21 +94,3 @@ func TestScalarWithoutShape(t *testing.T) {
 		t.Errorf("the format wants a list of dimensions: %s", raw)
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte("\x10\x00\x00\x00\x00\x00\x00\x00{}              "))
-	f.Add([]byte("\x40\x00\x00\x00\x00\x00\x00\x00{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}          \x00\x00\x80\x3f"))
-	f.Fuzz(func(t *testing.T, content []byte) {
-		tensors, _, err := parse(content)
-		if err != nil {
-			return
-		}
-		total := 0
-		for _, x := range tensors {
-			total += 4 * len(x.Data)
-		}
-		if total > len(content) {
-			t.Errorf("%d bytes of data out of %d", total, len(content))
-		}
-	})
-}
