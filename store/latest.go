@@ -1,0 +1,54 @@
+package store
+
+import (
+	"database/sql"
+	"strings"
+)
+
+// Last is the value of a statistic at the last step at which a run measured it. Value may be NaN.
+type Last struct {
+	Run, Statistic string
+	Step           int
+	Value          float64
+}
+
+// LastMetrics lists, by run and name, where the metrics of each run (its site `run`: loss, grad_norm, lr …) stand; of all
+// runs where run is "", of all metrics where none is named.
+func (db *DB) LastMetrics(run string, metrics ...string) (all []Last, err error) {
+	where, args := Select{Run: run, Site: "run"}.where()
+	if len(metrics) > 0 {
+		where += " AND b.name IN (?" + strings.Repeat(", ?", len(metrics)-1) + ")"
+		for _, name := range metrics {
+			args = append(args, name)
+		}
+	}
+	// Two searches of the primary key for each run and name, however many rows there are.
+	query := `SELECT r.hash, b.name, t.step, t.value FROM names a CROSS JOIN runs r CROSS JOIN names b CROSS JOIN stats t
+		ON t.run = r.id AND t.site = a.id AND t.statistic = b.id AND t.layer = -1 AND t.head = -1 AND t.idx = -1
+			AND t.step = (SELECT max(step) FROM stats WHERE run = r.id AND site = a.id AND statistic = b.id
+				AND layer = -1 AND head = -1 AND idx = -1)` + where + " ORDER BY r.hash, b.name"
+	err = db.read("reading the last metrics", query, args, scanLast(&all))
+	return all, err
+}
+
+// LastTimings lists the newest clock value of that name of each run, by run; of all runs where run is "".
+func (db *DB) LastTimings(run, name string) (all []Last, err error) {
+	query := `SELECT r.hash, t.name, t.step, t.value FROM runs r CROSS JOIN timings t
+		ON t.run = r.id AND t.name = ?2 AND t.step = (SELECT max(step) FROM timings WHERE run = r.id AND name = ?2)
+		WHERE ?1 = '' OR r.hash = ?1 ORDER BY r.hash`
+	err = db.read("reading the last timings", query, []any{run, name}, scanLast(&all))
+	return all, err
+}
+
+func scanLast(to *[]Last) func(rows *sql.Rows) error {
+	return func(rows *sql.Rows) error {
+		var l Last
+		var value sql.NullFloat64
+		if err := rows.Scan(&l.Run, &l.Statistic, &l.Step, &value); err != nil {
+			return err
+		}
+		l.Value = orNaN(value)
+		*to = append(*to, l)
+		return nil
+	}
+}

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// queryer is a database or a transaction.
+type queryer interface {
+	Query(query string, args ...any) (*sql.Rows, error)
+}
+
+// Removal names what goes: runs by their id, sweeps by their name.
+type Removal struct {
+	Runs, Sweeps []string
+}
+
+// Count is how many rows of the database a removal takes, those of runs and sweeps themselves included.
+func (db *DB) Count(r Removal) (rows int, err error) {
+	rows, err = r.each(db.sql, "SELECT count(*) FROM", func(query, arg string) (int, error) {
+		n := 0
+		err := db.sql.QueryRow(query, arg).Scan(&n)
+		return n, err
+	})
+	return rows, fault("counting what would be removed", db.path, err)
+}
+
+// Remove deletes runs with all that was measured of them, and sweeps with their arms, in one transaction; it returns how many
+// rows went. A sweep that stays keeps what it says of a removed run, which is planned again. What is not there takes none.
+func (db *DB) Remove(r Removal) (rows int, err error) {
+	err = db.write("removing runs and sweeps", func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(context.Background(), "PRAGMA defer_foreign_keys = on"); err != nil { // rows refer to each other
+			return err
+		}
+		rows, err = r.each(tx, "DELETE FROM", func(query, arg string) (int, error) { return affected(tx.Exec(query, arg)) })
+		return err
+	})
+	return rows, err
+}
+
+// each calls do with a statement for every table that holds rows of a run or a sweep: those with a column `run`, which is a
+// number of runs where it is an integer and a hash where it is a text, or a column `sweep`. The tables runs and sweeps come last.
+func (r Removal) each(from queryer, verb string, do func(query, arg string) (int, error)) (rows int, err error) {
+	ofRun, err := tablesWith(from, "run", map[string]string{
+		"INTEGER": "run = (SELECT id FROM runs WHERE hash = ?)", "TEXT": "run = ?"})
+	if err != nil {
+		return 0, err
+	}
+	ofSweep, err := tablesWith(from, "sweep", map[string]string{"TEXT": "sweep = ?"})
+	if err != nil {
+		return 0, err
+	}
+	for _, part := range []struct {
+		tables []string
+		names  []string
+	}{{append(ofRun, "runs WHERE hash = ?"), r.Runs}, {append(ofSweep, "sweeps WHERE name = ?"), r.Sweeps}} {
+		for _, name := range part.names {
+			for _, table := range part.tables {
+				n, err := do(verb+" "+table, name)
+				if err != nil {
+					return 0, err
+				}
+				rows += n
+			}
+		}
+	}
+	return rows, nil
+}
+
+// tablesWith lists the tables that have a column, each with the condition that the column's type asks for. Who is a member of
+// a sweep is the sweep's to say.
+func tablesWith(from queryer, column string, conditions map[string]string) (tables []string, err error) {
+	rows, err := from.Query(`SELECT m.name, p.type FROM sqlite_schema m, pragma_table_info(m.name) p
+		WHERE m.type = 'table' AND p.name = ?1 AND NOT (m.name = 'members' AND ?1 = 'run') ORDER BY m.name DESC`, column)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var table, kind string
+		if err := rows.Scan(&table, &kind); err != nil {
+			return nil, err
+		}
+		condition, known := conditions[kind]
+		if !known {
+			return nil, fmt.Errorf("table %s has a column %s of type %s", table, column, kind)
+		}
+		tables = append(tables, table+" WHERE "+condition)
+	}
+	return tables, rows.Err()
+}
