@@ -13,7 +13,7 @@ import (
 // AbsorbOptions say whose projections are folded into embedding and head, and where the model goes.
 type AbsorbOptions struct {
 	Results string
-	// Run is the run's id, or the beginning of it that no other run has.
+	// Run names the run, as Find takes it.
 	Run string
 	// Out is the safetensors file to write.
 	Out string

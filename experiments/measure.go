@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/outcrop-lab/outcrop/store"
@@ -16,7 +15,7 @@ import (
 // ProbeOptions say which run is measured again, and what of it.
 type ProbeOptions struct {
 	Results string
-	// Run is the run's id, or the beginning of it that no other run has.
+	// Run names the run, as Find takes it.
 	Run string
 	// Sites and Statistics are those of the configuration's `probe`; none keeps the run's own.
 	Sites, Statistics []string
@@ -74,38 +73,25 @@ func Probe(ctx context.Context, o ProbeOptions) (done Probed, err error) {
 	return Probed{run.ID, steps, merged.Rows, merged.Conflicts, merged.Differences}, err
 }
 
-// openRun finds the run of a results folder whose id begins so, and its configuration.
+// openRun finds the run of a results folder that a name stands for, and its configuration.
 func openRun(results, name string) (p Planned, run store.Run, err error) {
 	db, err := store.OpenReadOnly(filepath.Join(results, "outcrop.db"))
 	if err != nil {
 		return p, run, err
 	}
-	run, err = RunNamed(db, name)
+	found, err := FindRun(db, name)
 	if closing := db.Close(); err == nil {
 		err = closing
 	}
 	if err != nil {
 		return p, run, err
 	}
+	if run = found.Run; run.Config == "" {
+		return p, run, badName("run %s is planned, not trained yet", short(run.ID))
+	}
 	p = Planned{ID: run.ID, DataDigest: run.DataDigest, Device: run.Device, Seed: run.Seed, Params: run.Params}
-	p.Config, err = decodeConfig(run.ID, []byte(`{"config":`+run.Config+`}`))
+	p.Config, err = ConfigOf(run)
 	return p, run, err
-}
-
-// RunNamed finds the run whose id begins so; none, or more than one, is an *InputError.
-func RunNamed(db *store.DB, name string) (store.Run, error) {
-	runs, err := db.Runs()
-	if err != nil {
-		return store.Run{}, err
-	}
-	found := slices.DeleteFunc(slices.Clone(runs), func(r store.Run) bool { return name == "" || !strings.HasPrefix(r.ID, name) })
-	switch {
-	case len(found) == 1:
-		return found[0], nil
-	case len(found) > 1:
-		return store.Run{}, inputError([]Fault{{File: "run", Message: fmt.Sprintf("%d runs begin with %q: say more of the id", len(found), name)}})
-	}
-	return store.Run{}, inputError([]Fault{{File: "run", Message: fmt.Sprintf("none of the %d runs in %s begins with %q", len(runs), db.Path(), name)}})
 }
 
 // flagFault turns a fault of probe.sites or probe.statistics into one of the flag that set it.

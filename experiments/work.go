@@ -132,6 +132,9 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 		return err
 	}
 	run.Status = store.Running
+	if err := introduce(dir, p, run, threads); err != nil {
+		return err
+	}
 	if err := db.PutRun(run); err != nil {
 		return err
 	}
