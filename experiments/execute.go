@@ -65,6 +65,9 @@ func Execute(ctx context.Context, s *Sweep, o Options) (sum Summary, err error) 
 			err = closing
 		}
 	}()
+	if err := settleRemovals(db, o.Results); err != nil {
+		return sum, err
+	}
 	if err := storePlan(db, s, plan); err != nil {
 		return sum, err
 	}

@@ -139,8 +139,8 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 		return err
 	}
 	w := worker{run: run, db: db, log: json.NewEncoder(log), out: json.NewEncoder(out)}
-	w.say("started", 0, 0)
-	w.note("started", 0, 0)
+	w.say(started, 0, 0)
+	w.note(started, 0, 0)
 	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Run: p.ID, Threads: threads, Recorder: &w, Progress: w.progress, Refused: w.refused})
 	run.Step, run.Params, run.Status = result.Step, result.Params, string(result.Status)
 	if err != nil {
@@ -219,7 +219,7 @@ type worker struct {
 	log  *json.Encoder
 	out  *json.Encoder
 	last time.Time // that it told of a step
-	kept time.Time // that it put the step into its shard
+	kept time.Time // that it put the step into its shard and its log
 }
 
 // Record implements trainer.Recorder.
@@ -236,7 +236,7 @@ func (w *worker) Timing(step int, name string, value float64) error {
 	return w.db.PutTiming(w.run.ID, step, name, value)
 }
 
-// progress tells of a step, at most five times a second, and keeps it in the shard as often as that is merged.
+// progress tells of a step, at most five times a second, and keeps it in the log and, as often as that is merged, in the shard.
 func (w *worker) progress(step int, loss float64) {
 	now := time.Now()
 	if now.Sub(w.last) > time.Second/5 {
@@ -245,6 +245,7 @@ func (w *worker) progress(step int, loss float64) {
 	}
 	if now.Sub(w.kept) > mergeEvery {
 		w.kept = now
+		w.note(store.Running, step, loss)
 		_ = w.db.SetStatus(w.run.ID, store.Running, step, "") // the last word is said at the end
 	}
 }
@@ -262,7 +263,7 @@ func (w *worker) refused(r trainer.Refusal, from int) {
 
 // note writes into the run's log. How the run ended the coordinator tells, once its rows are merged.
 func (w *worker) note(status string, step int, loss float64) {
-	_ = w.log.Encode(map[string]any{"time": time.Now().UTC().Format(time.RFC3339), "status": status, "step": step, "loss": plainOrZero(loss)})
+	_ = w.log.Encode(map[string]any{"time": time.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00"), "status": status, "step": step, "loss": plainOrZero(loss)})
 }
 
 // plainOrZero keeps NaN and infinities out of JSON.

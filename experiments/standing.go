@@ -1,0 +1,228 @@
+package experiments
+
+import (
+	"math"
+	"path/filepath"
+	"time"
+
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// Standing is how one run stands.
+type Standing struct {
+	Run   string
+	Sweep string // "" for a run of no sweep
+	Arm   string
+	Seed  uint64
+	State string
+	Error string
+	Step  int
+	Steps int // 0 where only the plan is stored
+	// Loss is the newest training loss in nats per token, Rate is in steps a second; NaN where not known.
+	Loss, Rate float64
+	// Left is in seconds, of a run that trains; NaN where not known.
+	Left   float64
+	params int
+}
+
+// SweepStanding is how a sweep stands: its runs in the order of its arms.
+type SweepStanding struct {
+	Sweep string
+	Runs  []Standing
+	// States counts the runs, each once, by their state.
+	States map[string]int
+	// Left is in seconds: what is left of all runs, weighed by their parameters, at the pace of those that train. NaN while
+	// nothing trains. Progress is the share of the work that is done.
+	Left, Progress float64
+}
+
+// Settled tells whether a state is one that only the user changes.
+func Settled(state string) bool {
+	return state == string(trainer.Done) || state == string(trainer.Diverged) || state == Failed
+}
+
+// Standings tells how every sweep stands, or one, by one state of the database and by the folders of the runs that may be
+// training. Runs of no sweep come last, under the name "".
+func Standings(db *store.DB, results, sweep string) (all []SweepStanding, err error) {
+	err = db.AtOnce(func() error {
+		all, err = standings(db, results, sweep)
+		return err
+	})
+	return all, err
+}
+
+func standings(db *store.DB, results, sweep string) (all []SweepStanding, err error) {
+	losses, err := lastOf(db.LastMetrics("", "loss"))
+	if err != nil {
+		return nil, err
+	}
+	rates, err := lastOf(db.LastTimings("", "tokens_per_second"))
+	if err != nil {
+		return nil, err
+	}
+	sweeps, err := db.Sweeps()
+	if err != nil {
+		return nil, err
+	}
+	member := map[string]bool{}
+	for _, s := range sweeps {
+		runs, err := db.RunsOf(s.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range runs {
+			member[r.Run.ID] = true
+		}
+		if sweep != "" && s.Name != sweep {
+			continue
+		}
+		standing, err := standingOf(results, s.Name, runs, losses, rates)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, standing)
+	}
+	if sweep != "" {
+		return all, nil
+	}
+	runs, err := db.Runs()
+	if err != nil {
+		return nil, err
+	}
+	var alone []store.MemberRun
+	for _, r := range runs {
+		if !member[r.ID] {
+			alone = append(alone, store.MemberRun{Member: store.Member{Seed: r.Seed, Run: r.ID}, Run: r})
+		}
+	}
+	if alone == nil {
+		return all, nil
+	}
+	standing, err := standingOf(results, "", alone, losses, rates)
+	return append(all, standing), err
+}
+
+func lastOf(all []store.Last, err error) (map[string]store.Last, error) {
+	byRun := map[string]store.Last{}
+	for _, l := range all {
+		byRun[l.Run] = l
+	}
+	return byRun, err
+}
+
+func standingOf(results, sweep string, runs []store.MemberRun, losses, rates map[string]store.Last) (SweepStanding, error) {
+	s := SweepStanding{Sweep: sweep, Runs: []Standing{}, States: map[string]int{}}
+	counted := map[string]bool{}
+	for _, m := range runs {
+		r, err := runStanding(results, m, losses, rates)
+		if err != nil {
+			return s, err
+		}
+		s.Runs = append(s.Runs, r)
+		if !counted[r.Run] { // two arms may share one
+			counted[r.Run] = true
+			s.States[r.State]++
+		}
+	}
+	s.Left, s.Progress = left(s.Runs)
+	return s, nil
+}
+
+func runStanding(results string, m store.MemberRun, losses, rates map[string]store.Last) (Standing, error) {
+	r := m.Run
+	s := Standing{Run: r.ID, Sweep: m.Member.Sweep, Arm: m.Member.Arm, Seed: m.Member.Seed, State: r.Status, Error: r.Error, Step: r.Step, Steps: r.Steps,
+		Loss: math.NaN(), Rate: math.NaN(), Left: math.NaN(), params: r.Params}
+	if l, ok := losses[r.ID]; ok {
+		s.Loss, s.Step = l.Value, max(s.Step, l.Step)
+	}
+	if l, ok := rates[r.ID]; ok {
+		if c, err := ConfigOf(r); err == nil {
+			s.Rate = l.Value / float64(c.Train.Batch*c.Arch.Context)
+		}
+	}
+	if Settled(r.Status) {
+		return s, nil
+	}
+	live, err := ReadLive(filepath.Join(results, "runs", r.ID))
+	if err != nil {
+		return s, err
+	}
+	if s.State = live.State(r.Status); s.State != Running {
+		return s, nil
+	}
+	if live.Last.Status == Running { // of a run that is trained again the database has later steps
+		s.Step, s.Loss = live.Last.Step, live.Last.Loss
+	}
+	if !math.IsNaN(live.Rate) {
+		s.Rate = live.Rate
+	}
+	if s.Rate > 0 && s.Steps > 0 {
+		s.Left = float64(s.Steps-s.Step) / s.Rate
+		if live.Last.Status == Running {
+			s.Left = max(0, s.Left-time.Since(live.Last.Time).Seconds())
+		}
+	}
+	return s, nil
+}
+
+// left estimates what a sweep still takes, in seconds, and the share of its work that is done. Work is steps times
+// parameters; a run of which the one or the other is not stored yet counts with the mean of the others.
+func left(runs []Standing) (seconds, progress float64) {
+	var each []Standing
+	var steps, params mean
+	seen := map[string]bool{}
+	for _, r := range runs {
+		if !seen[r.Run] {
+			seen[r.Run] = true
+			each = append(each, r)
+			steps.add(r.Steps)
+			params.add(r.params)
+		}
+	}
+	var total, done, pace float64
+	for _, r := range each {
+		size, all := params.or(r.params), steps.or(r.Steps)
+		total += all * size
+		switch {
+		case Settled(r.State):
+			done += all * size
+		default:
+			done += float64(r.Step) * size
+			if r.State == Running && r.Rate > 0 {
+				pace += r.Rate * size
+			}
+		}
+	}
+	if total > 0 {
+		progress = done / total
+	}
+	if pace == 0 {
+		return math.NaN(), progress
+	}
+	return max(0, total-done) / pace, progress
+}
+
+// mean is that of the positive values it was given.
+type mean struct {
+	sum float64
+	n   int
+}
+
+func (m *mean) add(x int) {
+	if x > 0 {
+		m.sum += float64(x)
+		m.n++
+	}
+}
+
+// or is x, or the mean where x is not known; 1 where nothing is.
+func (m *mean) or(x int) float64 {
+	switch {
+	case x > 0:
+		return float64(x)
+	case m.n == 0:
+		return 1
+	}
+	return m.sum / float64(m.n)
+}
