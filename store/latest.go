@@ -40,6 +40,19 @@ func (db *DB) LastTimings(run, name string) (all []Last, err error) {
 	return all, err
 }
 
+// Measured lists what was measured of a run, as SITE/STATISTIC.
+func (db *DB) Measured(run string) (names []string, err error) {
+	query := `SELECT a.name || '/' || b.name FROM runs r CROSS JOIN names a CROSS JOIN names b
+		WHERE r.hash = ? AND EXISTS (SELECT 1 FROM stats WHERE run = r.id AND site = a.id AND statistic = b.id) ORDER BY a.name, b.name`
+	err = db.read("reading what was measured", query, []any{run}, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		names = append(names, name)
+		return err
+	})
+	return names, err
+}
+
 func scanLast(to *[]Last) func(rows *sql.Rows) error {
 	return func(rows *sql.Rows) error {
 		var l Last

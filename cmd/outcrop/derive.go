@@ -60,11 +60,11 @@ The quantities are
 			}
 			var document derivedDocument
 			if err := s.reading(func(db *store.DB) error {
-				runs, err := membersOf(db, args[0])
+				target, err := experiments.Find(db, args[0])
 				if err != nil {
 					return err
 				}
-				document, err = derived(db, runs, quantities, everyStep)
+				document, err = derived(db, target.Runs, quantities, everyStep)
 				return err
 			}); err != nil {
 				return err
@@ -110,27 +110,6 @@ func chosen(names []string) ([]derive.Quantity, error) {
 		quantities = append(quantities, q)
 	}
 	return quantities, nil
-}
-
-// membersOf are the runs of the sweep of that name, or the one run whose id begins so.
-func membersOf(db *store.DB, name string) ([]store.MemberRun, error) {
-	sweeps, err := db.Sweeps()
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, sweep := range sweeps {
-		names = append(names, sweep.Name)
-	}
-	if slices.Contains(names, name) {
-		return db.RunsOf(name)
-	}
-	run, err := experiments.RunNamed(db, name)
-	var input *experiments.InputError
-	if errors.As(err, &input) {
-		return nil, usageError{fmt.Errorf("%w; and %w", err, variant.Unknown("sweep", name, names))}
-	}
-	return []store.MemberRun{{Member: store.Member{Seed: run.Seed}, Run: run}}, err
 }
 
 // derived computes the quantities of the runs; those of which no run has rows are only among Lacking.

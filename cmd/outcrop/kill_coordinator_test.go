@@ -71,7 +71,7 @@ func TestKilledCoordinator(t *testing.T) {
 	}
 	path := func(results string) string { return filepath.Join(results, "outcrop.db") }
 	sameText(t, measured(t, path(parts), true), measured(t, path(whole), true))
-	if got, want := fitted(t, path(parts)), fitted(t, path(whole)); got != want || want == "" {
+	if got, want := fitsOf(t, path(parts)), fitsOf(t, path(whole)); got != want || want == "" {
 		t.Errorf("fits\n%s\nwant\n%s", got, want)
 	}
 	figure := filepath.Join("sweeps", "kills", "figures", "emergence.svg")
@@ -80,7 +80,7 @@ func TestKilledCoordinator(t *testing.T) {
 	}
 }
 
-func fitted(t *testing.T, path string) string {
+func fitsOf(t *testing.T, path string) string {
 	t.Helper()
 	db, err := store.OpenReadOnly(path)
 	if err != nil {

@@ -7,20 +7,23 @@ import (
 	"log/slog"
 )
 
-// newLog writes messages as plain lines, or as JSON objects with their fields. Every message is a sentence that can
-// stand without its fields.
-func newLog(format string, out io.Writer) *slog.Logger {
+// newLog writes messages of at least that level as plain lines, or as JSON objects with their fields. Every message is a
+// sentence that can stand without its fields.
+func newLog(format string, level slog.Level, out io.Writer) *slog.Logger {
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(out, nil))
+		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(plain{out})
+	return slog.New(plain{level, out})
 }
 
 // plain prints the message alone; an error bears the program's name.
-type plain struct{ out io.Writer }
+type plain struct {
+	level slog.Level
+	out   io.Writer
+}
 
 // Enabled implements slog.Handler.
-func (plain) Enabled(context.Context, slog.Level) bool { return true }
+func (p plain) Enabled(_ context.Context, level slog.Level) bool { return level >= p.level }
 
 // Handle implements slog.Handler.
 func (p plain) Handle(_ context.Context, r slog.Record) error {

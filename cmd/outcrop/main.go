@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -29,7 +30,8 @@ const (
 
 // commands are the verbs, one file each.
 var commands = []func(*settings) *cobra.Command{
-	runCommand, planCommand, resumeCommand, retryCommand, stopCommand, mergeCommand,
+	runCommand, planCommand, statusCommand, resumeCommand, retryCommand, stopCommand, mergeCommand,
+	showCommand, compareCommand, logsCommand, rmCommand,
 	probeCommand, absorbCommand, fitCommand, deriveCommand,
 	plotCommand, reportCommand,
 	variantsCommand, schemaCommand,
@@ -58,7 +60,7 @@ type usageError struct{ error }
 
 // Run executes one command line and returns its exit code: 0 all done, 1 something failed, 2 bad input, 130 interrupted.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	s := &settings{log: newLog("text", stderr)}
+	s := &settings{log: newLog("text", slog.LevelInfo, stderr)}
 	root := &cobra.Command{
 		Use:           "outcrop",
 		Short:         "Watch massive activations emerge: train, measure, fit and draw sweeps of small transformers",

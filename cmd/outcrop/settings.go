@@ -27,12 +27,15 @@ type settings struct {
 	Retries   int
 	Device    string
 	LogFormat string
+	Notify    string
+	Quiet     bool
+	Verbose   bool
 
 	log *slog.Logger // messages and progress, on standard error
 }
 
 var (
-	settingNames = []string{"device", "jobs", "log-format", "results", "retries", "threads"}
+	settingNames = []string{"device", "jobs", "log-format", "notify", "quiet", "results", "retries", "threads", "verbose"}
 	logFormats   = []string{"json", "text"}
 )
 
@@ -42,7 +45,10 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.String("threads", "auto", "threads a run, at most its train.slices; auto for one, and for the cores that would be idle")
 	f.Int("retries", 2, "how often a run is begun again whose worker was killed, ran out of memory or could not read or write")
 	f.String("device", "auto", "device: auto or cpu")
-	f.String("log-format", "text", "messages on standard error: text, or json, an object a line")
+	f.String("log-format", "text", "messages and events on standard error: text, or json, an object a line")
+	f.String("notify", "", "shell command to run when a sweep has ended; OUTCROP_SWEEP, OUTCROP_STATUS … tell it how")
+	f.BoolP("quiet", "q", false, "warnings and errors alone on standard error")
+	f.BoolP("verbose", "v", false, "also say where settings come from, what is written, and how long each part takes")
 }
 
 // load reads the settings. A wrong one is a fault of the command line that names its place.
@@ -80,7 +86,24 @@ func (s *settings) load(f *pflag.FlagSet, stderr io.Writer) error {
 	if !slices.Contains(logFormats, s.LogFormat) {
 		return usageError{fmt.Errorf("%s: %w", read.place("log-format"), variant.Unknown("format", s.LogFormat, logFormats))}
 	}
-	s.log = newLog(s.LogFormat, stderr)
+	var err error
+	if s.Quiet, err = read.truth("quiet"); err != nil {
+		return err
+	}
+	if s.Verbose, err = read.truth("verbose"); err != nil {
+		return err
+	}
+	if said := f.Changed("quiet"); said != f.Changed("verbose") { // a flag comes before the other layers
+		s.Quiet, s.Verbose = s.Quiet && said, s.Verbose && !said
+	}
+	if s.Quiet && s.Verbose {
+		return usageError{fmt.Errorf("%s and %s exclude each other: name one", read.place("quiet"), read.place("verbose"))}
+	}
+	s.Notify = v.GetString("notify")
+	s.log = newLog(s.LogFormat, s.level(), stderr)
+	for _, name := range settingNames {
+		s.log.Debug(fmt.Sprintf("setting %s: %v (%s)", name, v.Get(name), read.origin(name)))
+	}
 	if strings.TrimSpace(s.Results) == "" {
 		return usageError{fmt.Errorf("%s: the folder has no name", read.place("results"))}
 	}
@@ -111,16 +134,44 @@ func (r setting) count(name string) (int, error) {
 	return 0, usageError{fmt.Errorf("%s: wants %s, got %q", r.place(name), wants, text)}
 }
 
-// place names the layer that a setting came from.
+// truth is true or false.
+func (r setting) truth(name string) (bool, error) {
+	text := fmt.Sprint(r.layers.Get(name))
+	b, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, usageError{fmt.Errorf("%s: wants true or false, got %q", r.place(name), text)}
+	}
+	return b, nil
+}
+
+// place names the layer that a setting came from, which is not the default.
 func (r setting) place(name string) string {
 	if r.flags.Changed(name) {
 		return "--" + name
 	}
 	variable := "OUTCROP_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-	if _, set := os.LookupEnv(variable); set {
+	if os.Getenv(variable) != "" {
 		return variable
 	}
 	return "outcrop.yaml: " + name
+}
+
+// origin is place, or "default".
+func (r setting) origin(name string) string {
+	if place := r.place(name); !strings.HasPrefix(place, "outcrop.yaml") || r.layers.InConfig(name) {
+		return place
+	}
+	return "default"
+}
+
+func (s *settings) level() slog.Level {
+	switch {
+	case s.Quiet:
+		return slog.LevelWarn
+	case s.Verbose:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 func (s *settings) database() string { return filepath.Join(s.Results, "outcrop.db") }

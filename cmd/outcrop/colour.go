@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"time"
+
+	"github.com/fatih/color"
+	"golang.org/x/term"
+
+	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// stateColours are those of runs' states; a state that is not among them has the terminal's own colour.
+var stateColours = map[string]color.Attribute{
+	string(trainer.Done):     color.FgGreen,
+	string(trainer.Diverged): color.FgMagenta,
+	string(trainer.Stopped):  color.FgYellow,
+	experiments.Failed:       color.FgRed,
+	experiments.Lost:         color.FgRed,
+	experiments.Running:      color.FgCyan,
+	store.Planned:            plainColour,
+}
+
+// plainColour is the terminal's own (ECMA-48, SGR 39).
+const plainColour color.Attribute = 39
+
+// painter colours texts, or leaves them as they are. In a column of a table either all cells are painted or none: the
+// sequences of all colours are of one length, so that the column stays straight.
+type painter bool
+
+// painterFor colours on a terminal that shows colours, unless NO_COLOR (no-color.org) is set.
+func painterFor(out io.Writer) painter {
+	return painter(isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
+}
+
+func (p painter) state(state string) string {
+	attribute, known := stateColours[state]
+	if !known {
+		attribute = plainColour
+	}
+	return p.paint(state, attribute)
+}
+
+func (p painter) paint(text string, attribute color.Attribute) string {
+	if !p {
+		return text
+	}
+	c := color.New(attribute)
+	c.EnableColor()
+	return c.Sprint(text)
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// lasting writes seconds as a person says them: 42s, 3m20s, 2h05m, 3d04h.
+func lasting(seconds float64) string {
+	if math.IsNaN(seconds) || math.IsInf(seconds, 0) {
+		return undetermined
+	}
+	d := time.Duration(seconds * float64(time.Second)).Round(time.Second)
+	h, m, s := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
+	switch {
+	case h >= 24:
+		return fmt.Sprintf("%dd%02dh", h/24, h%24)
+	case h > 0:
+		return fmt.Sprintf("%dh%02dm", h, m)
+	case m > 0:
+		return fmt.Sprintf("%dm%02ds", m, s)
+	}
+	return fmt.Sprintf("%ds", s)
+}
+
+// sized writes bytes in the unit that a person says.
+func sized(bytes int64) string {
+	size := float64(bytes)
+	for _, unit := range []string{"B", "kB", "MB", "GB"} {
+		if size < 1000 {
+			if unit == "B" {
+				return fmt.Sprintf("%d B", bytes)
+			}
+			return fmt.Sprintf("%.3g %s", size, unit)
+		}
+		size /= 1000
+	}
+	return fmt.Sprintf("%.3g TB", size)
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// columnRow is one column of a comparison.
+type columnRow struct {
+	Name  string   `json:"name"`
+	Runs  []string `json:"runs"`
+	Seeds []uint64 `json:"seeds"`
+}
+
+// keyRow is a key in which the columns differ; null where a column has no such key.
+type keyRow struct {
+	Key    string         `json:"key"`
+	Values map[string]any `json:"values"` // by column
+}
+
+// aggregateRow is a metric over the seeds of a column, or a column less the first one.
+type aggregateRow struct {
+	Column   string    `json:"column"`
+	Metric   string    `json:"metric"`
+	Layer    int       `json:"layer"`
+	Steps    [2]int    `json:"steps"`
+	Values   []number  `json:"values"`
+	N        int       `json:"n"`
+	Mean     number    `json:"mean"`
+	Median   number    `json:"median"`
+	Interval [2]number `json:"interval"`
+}
+
+// compareDocument is what compare --json prints.
+type compareDocument struct {
+	Columns     []columnRow    `json:"columns"`
+	Keys        []keyRow       `json:"keys"`
+	Metrics     []aggregateRow `json:"metrics"`
+	Differences []aggregateRow `json:"differences"`
+	Notes       []string       `json:"notes"`
+}
+
+func compareCommand(s *settings) *cobra.Command {
+	asJSON, o := false, experiments.CompareOptions{Step: -1}
+	cmd := &cobra.Command{Use: "compare RUN|SWEEP…", Short: "Say in which keys runs or arms differ, and what came out",
+		Long: `Say in which keys runs or arms differ, and what came out. A name is a run's id, the beginning of it, SWEEP/ARM/SEED, SWEEP/ARM
+or SWEEP, each arm of which is a column. Metrics are those of the last step, of several seeds over the runs that are done:
+the mean, its 95 % interval by Student's t, and of how many. One seed has no interval. Columns that share seeds are also
+compared with the first one seed by seed, since arms of one seed share their batches: the interval of that difference is the
+one to look at.`,
+		Args: arguments(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("step") && o.Step < 0 {
+				return usageError{fmt.Errorf("--step: wants a step of at least 0, got %d", o.Step)}
+			}
+			o.Names = args
+			return s.reading(func(db *store.DB) error {
+				c, err := experiments.Compare(db, o)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(compareDocumentOf(c))
+				}
+				return printComparison(cmd.OutOrStdout(), c)
+			})
+		}}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	cmd.Flags().StringSliceVar(&o.Metrics, "metrics", nil, "what is compared, as heldout_loss,resid_post/ratio_mean; the run's own metrics unless said")
+	cmd.Flags().IntVar(&o.Step, "step", o.Step, "the step to compare at; each run's last unless said")
+	return cmd
+}
+
+func compareDocumentOf(c experiments.Comparison) compareDocument {
+	d := compareDocument{Columns: []columnRow{}, Keys: []keyRow{}, Metrics: aggregateRows(c.Metrics), Differences: aggregateRows(c.Differences),
+		Notes: append([]string{}, c.Notes...)}
+	for _, column := range c.Columns {
+		row := columnRow{Name: column.Name}
+		for _, r := range column.Runs {
+			row.Runs, row.Seeds = append(row.Runs, r.ID), append(row.Seeds, r.Seed)
+		}
+		d.Columns = append(d.Columns, row)
+	}
+	for i, key := range c.Differing {
+		row := keyRow{key, map[string]any{}}
+		for j, v := range c.Values[i] {
+			row.Values[c.Columns[j].Name] = v
+		}
+		d.Keys = append(d.Keys, row)
+	}
+	return d
+}
+
+func aggregateRows(all []experiments.Aggregate) []aggregateRow {
+	rows := []aggregateRow{}
+	for _, a := range all {
+		row := aggregateRow{Column: a.Column, Metric: a.Metric, Layer: a.Layer, Steps: a.Steps, Values: []number{}, N: a.N, Mean: number(a.Mean),
+			Median: number(a.Median), Interval: [2]number{number(a.Interval.Low), number(a.Interval.High)}}
+		for _, v := range a.Values {
+			row.Values = append(row.Values, number(v))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func printComparison(out io.Writer, c experiments.Comparison) error {
+	var names []string
+	for _, column := range c.Columns {
+		names = append(names, column.Name)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if len(c.Differing) == 0 {
+		_, _ = fmt.Fprintln(out, "no key differs but the seed")
+	} else {
+		_, _ = fmt.Fprintf(w, "key\t%s\n", strings.Join(names, "\t"))
+		for i, key := range c.Differing {
+			_, _ = fmt.Fprint(w, key)
+			for _, v := range c.Values[i] {
+				text := undetermined
+				if v != nil {
+					text = fmt.Sprint(v)
+				}
+				_, _ = fmt.Fprintf(w, "\t%s", text)
+			}
+			_, _ = fmt.Fprintln(w)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintln(out, "\nmean over the seeds [its 95 % interval by Student's t] number of seeds; of one seed there is no interval")
+	if err := printAggregates(out, names, c.Metrics); err != nil {
+		return err
+	}
+	if len(c.Differences) > 0 {
+		_, _ = fmt.Fprintf(out, "\nless %s, seed by seed\n", names[0])
+		if err := printAggregates(out, names[1:], c.Differences); err != nil {
+			return err
+		}
+	}
+	for _, note := range c.Notes {
+		_, _ = fmt.Fprintln(out, note)
+	}
+	return nil
+}
+
+// printAggregates prints a line a metric and layer, a column each.
+func printAggregates(out io.Writer, names []string, all []experiments.Aggregate) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(w, "metric\tstep\t%s\n", strings.Join(names, "\t"))
+	for len(all) > 0 {
+		of := slices.IndexFunc(all, func(a experiments.Aggregate) bool { return a.Metric != all[0].Metric || a.Layer != all[0].Layer })
+		if of < 0 {
+			of = len(all)
+		}
+		label := all[0].Metric
+		if all[0].Layer >= 0 {
+			label = fmt.Sprintf("%s, layer %d", label, all[0].Layer)
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s", label, stepsOf(all[:of]))
+		for _, name := range names {
+			text := undetermined
+			for _, a := range all[:of] {
+				if a.Column == name {
+					text = aggregateText(a)
+				}
+			}
+			_, _ = fmt.Fprintf(w, "\t%s", text)
+		}
+		_, _ = fmt.Fprintln(w)
+		all = all[of:]
+	}
+	return w.Flush()
+}
+
+// stepsOf is the step of some aggregates, or the first and the last.
+func stepsOf(all []experiments.Aggregate) string {
+	first, last := -1, -1
+	for _, a := range all {
+		if a.Steps[0] >= 0 && (first < 0 || a.Steps[0] < first) {
+			first = a.Steps[0]
+		}
+		last = max(last, a.Steps[1])
+	}
+	switch {
+	case first < 0:
+		return undetermined
+	case first == last:
+		return fmt.Sprint(first)
+	}
+	return fmt.Sprintf("%d to %d", first, last)
+}
+
+func aggregateText(a experiments.Aggregate) string {
+	switch {
+	case a.N == 0:
+		return undetermined
+	case a.N == 1:
+		return fmt.Sprintf("%.5g 1", a.Mean)
+	}
+	return fmt.Sprintf("%.5g [%.5g, %.5g] %d", a.Mean, a.Interval.Low, a.Interval.High, a.N)
+}

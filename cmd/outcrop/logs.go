@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// followEvery is how often a log is looked at for new lines.
+const followEvery = 200 * time.Millisecond
+
+func logsCommand(s *settings) *cobra.Command {
+	asJSON, follow := false, false
+	cmd := &cobra.Command{Use: "logs RUN", Short: "Print the log of a run",
+		Long: `Print the log of a run: when its worker started, how far it was every two seconds, how it ended. RUN is a run's id, the
+beginning of it, or SWEEP/ARM/SEED. --follow waits for new lines until no process works on the run.`,
+		Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var id string
+			if err := s.reading(func(db *store.DB) error {
+				found, err := experiments.FindRun(db, args[0])
+				id = found.Run.ID
+				return err
+			}); err != nil {
+				return err
+			}
+			line := func(out io.Writer, text string) { _, _ = fmt.Fprintln(out, readable(text)) }
+			if asJSON {
+				line = func(out io.Writer, text string) { _, _ = fmt.Fprintln(out, text) }
+			}
+			err := printLog(cmd.Context(), filepath.Join(s.Results, "runs", id), follow, func(text string) { line(cmd.OutOrStdout(), text) })
+			if errors.Is(err, fs.ErrNotExist) {
+				return usageError{fmt.Errorf("run %.12s has no log: it was not trained yet", id)}
+			}
+			return err
+		}}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the lines as they are, a JSON object each")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "wait for new lines until no process works on the run")
+	return cmd
+}
+
+// printLog gives each whole line of a run's log to print; a last one without an end is left until it has one.
+func printLog(ctx context.Context, dir string, follow bool, print func(line string)) error {
+	f, err := os.Open(filepath.Join(dir, "log.jsonl"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	lines, rest := bufio.NewReader(f), ""
+	for {
+		live, err := experiments.ReadLive(dir) // before reading: what it wrote last is read too
+		if err != nil {
+			return err
+		}
+		for {
+			part, err := lines.ReadString('\n')
+			rest += part
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			print(strings.TrimSuffix(rest, "\n"))
+			rest = ""
+		}
+		if !follow || !live.Held {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(followEvery):
+		}
+	}
+}
+
+// readable writes a line of a log for a person; what is no JSON object stays as it is.
+func readable(line string) string {
+	var fields map[string]any
+	if json.Unmarshal([]byte(line), &fields) != nil {
+		return line
+	}
+	var note experiments.Note
+	if json.Unmarshal([]byte(line), &note) != nil || note.Status == "" {
+		return line
+	}
+	text := fmt.Sprintf("%s  %-8s  step %d", note.Time.Local().Format("2006-01-02 15:04:05"), note.Status, note.Step)
+	if note.Loss != 0 {
+		text += fmt.Sprintf("  loss %.4f", note.Loss)
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		switch name {
+		case "time", "status", "step", "loss":
+		default:
+			text += fmt.Sprintf("  %s %v", name, fields[name])
+		}
+	}
+	return text
+}

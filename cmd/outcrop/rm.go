@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outcrop-lab/outcrop/experiments"
+)
+
+// removalDocument is what rm --json prints.
+type removalDocument struct {
+	experiments.Removal
+	Removed bool `json:"removed"`
+}
+
+func rmCommand(s *settings) *cobra.Command {
+	asJSON, yes, dry := false, false, false
+	cmd := &cobra.Command{Use: "rm RUN|SWEEP…", Short: "Remove runs or sweeps: their folders and every row of the database",
+		Long: `Remove runs, arms or sweeps: their folders, and every row that the database has of them. A name is a run's id, the beginning
+of it, SWEEP/ARM/SEED, SWEEP/ARM or SWEEP. A sweep goes with its runs, but for those that another sweep has too; a run that is
+named goes, and the sweeps that want it plan it again. A run that a process works on is refused. What goes is printed, and
+asked about unless --yes is said. Killed at any moment, it has happened or it has not.`,
+		Args: arguments(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := experiments.PlanRemoval(s.Results, args)
+			if err != nil {
+				return err
+			}
+			if !asJSON {
+				printRemoval(cmd.OutOrStdout(), r)
+			}
+			removed := false
+			if !dry && len(r.Runs)+len(r.Sweeps) > 0 {
+				if !yes {
+					if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr()); err != nil {
+						return err
+					}
+				}
+				if err := experiments.Remove(s.Results, r); err != nil {
+					return err
+				}
+				removed = true
+				s.log.Info("removed; `outcrop db vacuum` gives the room in the database back")
+			}
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(removalDocument{r, removed})
+			}
+			return nil
+		}}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVarP(&dry, "dry-run", "n", false, "print what would go, and remove nothing")
+	return cmd
+}
+
+func printRemoval(out io.Writer, r experiments.Removal) {
+	for _, sweep := range r.Sweeps {
+		_, _ = fmt.Fprintf(out, "sweep %s, %s of report and figures\n", sweep.Sweep, sized(sweep.Bytes))
+	}
+	for _, run := range r.Runs {
+		_, _ = fmt.Fprintf(out, "run   %.12s (%s, seed %d), %s\n", run.Run, run.Arm, run.Seed, sized(run.Bytes))
+	}
+	for _, kept := range r.Kept {
+		_, _ = fmt.Fprintf(out, "stays %.12s, which sweep %s has too\n", kept.Run, kept.Sweep)
+	}
+	_, _ = fmt.Fprintf(out, "in all %s and %s, %s and %s of the database\n", counted(len(r.Sweeps), "sweep"), counted(len(r.Runs), "run"), sized(r.Bytes), counted(r.Rows, "row"))
+}
+
+// confirm asks; anything but yes is refused.
+func confirm(in io.Reader, ask io.Writer) error {
+	_, _ = fmt.Fprint(ask, "Remove them? [y/N] ")
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	case "":
+		return usageError{errors.New("nothing removed: answer y, or say --yes")}
+	}
+	return errors.New("nothing removed")
+}

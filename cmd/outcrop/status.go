@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// statusRow is one run, as printed.
+type statusRow struct {
+	Run         string `json:"run"`
+	Arm         string `json:"arm"`
+	Seed        uint64 `json:"seed"`
+	Status      string `json:"status"`
+	Step        int    `json:"step"`
+	Steps       int    `json:"steps"`
+	Loss        number `json:"loss"`
+	Rate        number `json:"steps_per_second"`
+	SecondsLeft number `json:"seconds_left"`
+	Error       string `json:"error"`
+}
+
+// statusDocument is what status --json prints of each sweep. The sweep "" holds the runs of none.
+type statusDocument struct {
+	Sweep       string         `json:"sweep"`
+	Runs        []statusRow    `json:"runs"`
+	States      map[string]int `json:"states"`
+	Progress    number         `json:"progress"`
+	SecondsLeft number         `json:"seconds_left"`
+}
+
+func statusCommand(s *settings) *cobra.Command {
+	asJSON, watch, every := false, false, 2*time.Second
+	cmd := &cobra.Command{Use: "status [SWEEP]", Short: "Say how the runs of each sweep stand, also while they train",
+		Long: `Say how the runs of each sweep stand: state, step, loss, steps a second, and what is left. The database is read, and of
+runs that train the end of their own log, which is fresher. States: planned, leased, running, done, stopped (can go on),
+failed, diverged, and lost (it was running and no process works on it any more).
+
+With --watch a terminal shows it anew until q or Ctrl-C; elsewhere the table is printed again and again until nothing is
+left to do. Both ends are exit code 0.`,
+		Args: arguments(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if watch && asJSON {
+				return usageError{fmt.Errorf("--watch and --json exclude each other: name one")}
+			}
+			if every < 100*time.Millisecond {
+				return usageError{fmt.Errorf("--every: wants at least 100ms, got %v", every)}
+			}
+			return s.reading(func(db *store.DB) error {
+				sweep := ""
+				if len(args) == 1 {
+					stored, err := sweepNamed(db, args[0])
+					if err != nil {
+						return err
+					}
+					sweep = stored.Name
+				}
+				read := func() ([]experiments.SweepStanding, error) { return experiments.Standings(db, s.Results, sweep) }
+				if watch {
+					return watchStatus(cmd.Context(), cmd.OutOrStdout(), read, every)
+				}
+				all, err := read()
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(statusDocuments(all))
+				}
+				return printStatus(cmd.OutOrStdout(), painterFor(cmd.OutOrStdout()), all, nil)
+			})
+		}}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show it anew until q or Ctrl-C")
+	cmd.Flags().DurationVar(&every, "every", every, "with --watch: how often")
+	return cmd
+}
+
+func statusDocuments(all []experiments.SweepStanding) []statusDocument {
+	documents := make([]statusDocument, len(all))
+	for i, s := range all {
+		documents[i] = statusDocument{Sweep: s.Sweep, Runs: []statusRow{}, States: s.States, Progress: number(s.Progress), SecondsLeft: number(s.Left)}
+		for _, r := range s.Runs {
+			documents[i].Runs = append(documents[i].Runs, statusRow{Run: r.Run, Arm: r.Arm, Seed: r.Seed, Status: r.State, Step: r.Step, Steps: r.Steps,
+				Loss: number(r.Loss), Rate: number(r.Rate), SecondsLeft: number(r.Left), Error: r.Error})
+		}
+	}
+	return documents
+}
+
+// printStatus prints a table a sweep, without the runs that hide has left out.
+func printStatus(out io.Writer, paint painter, all []experiments.SweepStanding, hide func(experiments.Standing) bool) error {
+	for i, s := range all {
+		if i > 0 {
+			_, _ = fmt.Fprintln(out)
+		}
+		_, _ = fmt.Fprintln(out, heading(paint, s))
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		_, _ = fmt.Fprintf(w, "run\tarm\tseed\t%s\tstep\tloss\tsteps/s\tleft\n", paint.paint("state", plainColour))
+		hidden := 0
+		for _, r := range s.Runs {
+			if hide != nil && hide(r) {
+				hidden++
+				continue
+			}
+			step := fmt.Sprintf("%d/%d", r.Step, r.Steps)
+			if r.Steps == 0 {
+				step = undetermined
+			}
+			_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", r.Run, r.Arm, r.Seed, paint.state(r.State), step, show("%.4f", number(r.Loss)),
+				show("%.3g", number(r.Rate)), lasting(r.Left))
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		if hidden > 0 {
+			_, _ = fmt.Fprintf(out, "and %d more\n", hidden)
+		}
+		for _, r := range s.Runs {
+			if r.Error != "" && r.State == experiments.Failed {
+				first, _, _ := strings.Cut(r.Error, "\n")
+				_, _ = fmt.Fprintf(out, "%.12s failed: %s\n", r.Run, first)
+			}
+		}
+	}
+	return nil
+}
+
+// stateOrder is that in which states are counted; others come after.
+var stateOrder = []string{string(trainer.Done), string(trainer.Diverged), experiments.Running, "leased", store.Planned, string(trainer.Stopped), experiments.Failed, experiments.Lost}
+
+// heading is the sweep in one line.
+func heading(paint painter, s experiments.SweepStanding) string {
+	runs, states := 0, []string{}
+	for state, n := range s.States {
+		runs += n
+		states = append(states, state)
+	}
+	slices.SortFunc(states, func(a, b string) int {
+		at := func(state string) int {
+			if i := slices.Index(stateOrder, state); i >= 0 {
+				return i
+			}
+			return len(stateOrder)
+		}
+		if at(a) != at(b) {
+			return at(a) - at(b)
+		}
+		return strings.Compare(a, b)
+	})
+	for i, state := range states {
+		states[i] = fmt.Sprintf("%d %s", s.States[state], paint.state(state))
+	}
+	name := "sweep " + s.Sweep
+	if s.Sweep == "" {
+		name = "runs of no sweep"
+	}
+	line := fmt.Sprintf("%s: %s, %s", name, counted(runs, "run"), strings.Join(states, ", "))
+	if lasting(s.Left) != undetermined {
+		line += fmt.Sprintf("; %.0f %% of the work done, %s left", 100*s.Progress, lasting(s.Left))
+	}
+	return line
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// fitted prints the status in at most that many lines: where it is too long, runs that are settled are left out, then those
+// that wait, then the rest is cut.
+func fitted(paint painter, all []experiments.SweepStanding, height int) (string, error) {
+	ended := func(r experiments.Standing) bool {
+		return experiments.Settled(r.State) && r.State != experiments.Failed
+	}
+	var text string
+	for _, hide := range []func(experiments.Standing) bool{nil, ended,
+		func(r experiments.Standing) bool { return ended(r) || r.State == store.Planned }} {
+		var out bytes.Buffer
+		if err := printStatus(&out, paint, all, hide); err != nil {
+			return "", err
+		}
+		if text = out.String(); strings.Count(text, "\n") <= height {
+			return text, nil
+		}
+	}
+	lines := strings.SplitAfter(text, "\n")
+	return strings.Join(lines[:max(0, height-1)], "") + "…\n", nil
+}
