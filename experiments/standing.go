@@ -22,8 +22,9 @@ type Standing struct {
 	// Loss is the newest training loss in nats per token, Rate is in steps a second; NaN where not known.
 	Loss, Rate float64
 	// Left is in seconds, of a run that trains; NaN where not known.
-	Left   float64
-	params int
+	Left float64
+	// Params is the number of parameters; 0 where not known yet.
+	Params int
 }
 
 // SweepStanding is how a sweep stands: its runs in the order of its arms.
@@ -125,14 +126,14 @@ func standingOf(results, sweep string, runs []store.MemberRun, losses, rates map
 			s.States[r.State]++
 		}
 	}
-	s.Left, s.Progress = left(s.Runs)
+	s.Left, s.Progress = Left(s.Runs)
 	return s, nil
 }
 
 func runStanding(results string, m store.MemberRun, losses, rates map[string]store.Last) (Standing, error) {
 	r := m.Run
 	s := Standing{Run: r.ID, Sweep: m.Member.Sweep, Arm: m.Member.Arm, Seed: m.Member.Seed, State: r.Status, Error: r.Error, Step: r.Step, Steps: r.Steps,
-		Loss: math.NaN(), Rate: math.NaN(), Left: math.NaN(), params: r.Params}
+		Loss: math.NaN(), Rate: math.NaN(), Left: math.NaN(), Params: r.Params}
 	if l, ok := losses[r.ID]; ok {
 		s.Loss, s.Step = l.Value, max(s.Step, l.Step)
 	}
@@ -166,9 +167,9 @@ func runStanding(results string, m store.MemberRun, losses, rates map[string]sto
 	return s, nil
 }
 
-// left estimates what a sweep still takes, in seconds, and the share of its work that is done. Work is steps times
+// Left estimates what a sweep still takes, in seconds, and the share of its work that is done. Work is steps times
 // parameters; a run of which the one or the other is not stored yet counts with the mean of the others.
-func left(runs []Standing) (seconds, progress float64) {
+func Left(runs []Standing) (seconds, progress float64) {
 	var each []Standing
 	var steps, params mean
 	seen := map[string]bool{}
@@ -177,12 +178,12 @@ func left(runs []Standing) (seconds, progress float64) {
 			seen[r.Run] = true
 			each = append(each, r)
 			steps.add(r.Steps)
-			params.add(r.params)
+			params.add(r.Params)
 		}
 	}
 	var total, done, pace float64
 	for _, r := range each {
-		size, all := params.or(r.params), steps.or(r.Steps)
+		size, all := params.or(r.Params), steps.or(r.Steps)
 		total += all * size
 		switch {
 		case Settled(r.State):

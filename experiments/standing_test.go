@@ -67,16 +67,16 @@ func TestLiveState(t *testing.T) {
 // steps a second, so the 100 steps of the planned one, which counts as the mean of 1500, take 75 s after its own 25.
 func TestLeft(t *testing.T) {
 	runs := []Standing{
-		{Run: "a", State: "done", Step: 100, Steps: 100, params: 2000},
-		{Run: "b", State: "running", Step: 50, Steps: 100, Rate: 2, params: 1000},
-		{Run: "b", State: "running", Step: 50, Steps: 100, Rate: 2, params: 1000}, // of another arm
+		{Run: "a", State: "done", Step: 100, Steps: 100, Params: 2000},
+		{Run: "b", State: "running", Step: 50, Steps: 100, Rate: 2, Params: 1000},
+		{Run: "b", State: "running", Step: 50, Steps: 100, Rate: 2, Params: 1000}, // of another arm
 		{Run: "c", State: "planned"},
 	}
-	seconds, progress := left(runs)
+	seconds, progress := Left(runs)
 	if want := 250e3 / 450e3; math.Abs(seconds-100) > 1e-9 || math.Abs(progress-want) > 1e-12 {
 		t.Errorf("%v s and %v, want 100 s and %v", seconds, progress, want)
 	}
-	if seconds, _ = left(runs[:1]); !math.IsNaN(seconds) {
+	if seconds, _ = Left(runs[:1]); !math.IsNaN(seconds) {
 		t.Errorf("%v s while nothing trains", seconds)
 	}
 }

@@ -138,7 +138,7 @@ func printComparison(out io.Writer, c experiments.Comparison) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintln(out, "\nmean over the seeds [its 95 % interval by Student's t] number of seeds; of one seed there is no interval")
+	_, _ = fmt.Fprintln(out, "\nmean over n seeds [its 95 % interval by Student's t]; of one seed there is no interval")
 	if err := printAggregates(out, names, c.Metrics); err != nil {
 		return err
 	}
@@ -206,7 +206,7 @@ func aggregateText(a experiments.Aggregate) string {
 	case a.N == 0:
 		return undetermined
 	case a.N == 1:
-		return fmt.Sprintf("%.5g 1", a.Mean)
+		return fmt.Sprintf("%.5g n=1", a.Mean)
 	}
-	return fmt.Sprintf("%.5g [%.5g, %.5g] %d", a.Mean, a.Interval.Low, a.Interval.High, a.N)
+	return fmt.Sprintf("%.5g [%.5g, %.5g] n=%d", a.Mean, a.Interval.Low, a.Interval.High, a.N)
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,15 +12,12 @@ import (
 	"time"
 
 	"al.essio.dev/pkg/shellescape"
-	"github.com/cheggaaa/pb/v3"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/report"
 	"github.com/outcrop-lab/outcrop/store"
-	"github.com/outcrop-lab/outcrop/trainer"
 )
 
 // runRow is one run of a sweep after its execution, as printed.
@@ -65,49 +60,63 @@ func runCommand(s *settings) *cobra.Command {
 	return cmd
 }
 
-// execute trains a sweep, or of its runs those with the ids of only, and writes what follows from it. name is what the verb
-// was called with.
+// execute trains a sweep, or of its runs those with the ids of only, writes what follows from it, and tells whom --notify
+// names. name is what the verb was called with.
 func execute(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name string, only []string, asJSON bool) error {
+	summary, err := train(cmd, s, sweep, name, only, asJSON)
+	s.notify(sweep.Name, summary, err, cmd.ErrOrStderr())
+	return err
+}
+
+func train(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name string, only []string, asJSON bool) (summary experiments.Summary, err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		return summary, err
 	}
+	clock := time.Now()
 	planned, err := sweep.Plan(s.Device)
 	if err != nil {
-		return err
+		return summary, err
 	}
-	show := newProgress(cmd.ErrOrStderr(), s, planned)
-	summary, err := experiments.Execute(cmd.Context(), sweep, experiments.Options{
+	s.took(&clock, "planned "+counted(len(planned), "run"))
+	show := newProgress(cmd.ErrOrStderr(), s, sweep.Name, planned)
+	summary, err = experiments.Execute(cmd.Context(), sweep, experiments.Options{
 		Results: s.Results, Jobs: s.Jobs, Threads: s.Threads, Retries: s.Retries, Device: s.Device, Only: only,
-		Worker: func(dir string) *exec.Cmd { return exec.Command(self, "worker", dir) },
+		Worker: func(dir string) *exec.Cmd {
+			worker := exec.Command(self, "worker", dir)
+			worker.Env = append(os.Environ(), experiments.CommandVariable+"="+commandLine(cmd, name))
+			return worker
+		},
 		Events: show.event,
 	})
 	show.close()
 	if errors.Is(err, context.Canceled) {
 		s.log.Warn("interrupted: what was measured is kept; go on with: " + commandLine(cmd, name))
-		return errInterrupted
+		return summary, errInterrupted
 	}
 	if err != nil {
-		return err
+		return summary, err
 	}
+	s.took(&clock, "trained and fitted")
 	db, err := store.OpenReadOnly(s.database())
 	if err != nil {
-		return err
+		return summary, err
 	}
 	defer func() { _ = db.Close() }()
 	document, err := results(db, s, sweep.Name)
 	if err != nil {
-		return err
+		return summary, err
 	}
 	if summary.Done+summary.Diverged > 0 {
 		if document.Figures, err = draw(db, s, sweep.Name, nil); err != nil {
-			return err
+			return summary, err
 		}
 		document.Report = s.reportPath(sweep.Name)
 		if err := report.Write(db, sweep.Name, document.Report); err != nil {
-			return err
+			return summary, err
 		}
 	}
+	s.took(&clock, "drew "+counted(len(document.Figures), "figure")+" and wrote the report")
 	out := cmd.OutOrStdout()
 	if asJSON {
 		err = json.NewEncoder(out).Encode(document)
@@ -116,20 +125,16 @@ func execute(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name str
 		_, _ = fmt.Fprintf(out, "\nreport    %s\nfigures   %s\ndatabase  %s\n", document.Report, s.figuresDir(sweep.Name)+string(filepath.Separator), document.Database)
 	}
 	if err != nil {
-		return err
+		return summary, err
 	}
 	s.log.Info(fmt.Sprintf("%d done (%d of them before), %d diverged, %d failed", summary.Done, summary.Kept, summary.Diverged, summary.Failed))
 	if summary.Conflicts > 0 {
 		s.log.Warn(fmt.Sprintf("%d values came out otherwise than before under the same provenance: the runs are not deterministic; outcrop query \"SELECT * FROM conflicts\" lists them", summary.Conflicts))
 	}
 	if summary.Failed > 0 {
-		return fmt.Errorf("%d of the sweep's runs failed:\n%s", summary.Failed, strings.Join(summary.Errors, "\n"))
+		return summary, fmt.Errorf("%d of the sweep's runs failed:\n%s", summary.Failed, strings.Join(summary.Errors, "\n"))
 	}
-	if summary.Stopped > 0 {
-		s.log.Warn(fmt.Sprintf("%d runs were stopped as somebody asked: go on with outcrop resume %s", summary.Stopped, sweep.Name))
-		return errInterrupted
-	}
-	return nil
+	return summary, nil
 }
 
 // results lists a sweep's runs and fits.
@@ -159,75 +164,4 @@ func commandLine(cmd *cobra.Command, name string) string {
 		}
 	})
 	return strings.Join(words, " ")
-}
-
-// progress shows how runs go: a bar each on a terminal, plain lines otherwise.
-type progress struct {
-	log   *slog.Logger
-	names map[string]string
-	bars  map[string]*pb.ProgressBar
-	pool  *pb.Pool
-	last  map[string]time.Time
-}
-
-func newProgress(out io.Writer, s *settings, planned []experiments.Planned) *progress {
-	p := &progress{log: s.log, names: map[string]string{}, bars: map[string]*pb.ProgressBar{}, last: map[string]time.Time{}}
-	for _, r := range planned {
-		if _, twice := p.names[r.ID]; !twice {
-			p.names[r.ID] = fmt.Sprintf("%s, seed %d", r.Arm, r.Seed)
-		}
-	}
-	if f, ok := out.(*os.File); ok && s.LogFormat == "text" && term.IsTerminal(int(f.Fd())) {
-		if p.pool = pb.NewPool(); p.pool.Start() != nil {
-			p.pool = nil
-		}
-	}
-	return p
-}
-
-// bar is a run's bar, which appears when the run starts, so that its ETA counts from there; nil without a terminal.
-func (p *progress) bar(e experiments.Event) *pb.ProgressBar {
-	if p.pool == nil || p.bars[e.Run] != nil {
-		return p.bars[e.Run]
-	}
-	bar := pb.ProgressBarTemplate(`{{string . "name"}} {{counters . }} {{bar . }} {{percent . }} {{rtime . "ETA %s" "%.0sdone" ""}}`).New(e.Steps)
-	bar.Set("name", fmt.Sprintf("%-28.28s", p.names[e.Run]))
-	p.bars[e.Run] = bar
-	p.pool.Add(bar)
-	return bar
-}
-
-func (p *progress) event(e experiments.Event) {
-	if e.Run == "" || e.Status == "elsewhere" || e.Status == "retried" {
-		p.say(e)
-		return
-	}
-	if bar := p.bar(e); bar != nil {
-		bar.SetCurrent(int64(e.Step))
-		switch e.Status {
-		case string(trainer.Done), string(trainer.Diverged), string(trainer.Stopped), experiments.Failed:
-			bar.Finish()
-		}
-		return
-	}
-	if now := time.Now(); e.Status != "running" || now.Sub(p.last[e.Run]) > 10*time.Second {
-		p.last[e.Run] = now
-		p.log.Info(fmt.Sprintf("%s: %s, step %d of %d", p.names[e.Run], e.Status, e.Step, e.Steps),
-			"run", e.Run, "status", e.Status, "step", e.Step, "steps", e.Steps, "loss", e.Loss)
-	}
-}
-
-// say tells of the sweep as a whole, or of a run without a worker.
-func (p *progress) say(e experiments.Event) {
-	text := e.Status + ": " + e.Message
-	if name := p.names[e.Run]; name != "" {
-		text = name + ": " + text
-	}
-	p.log.Warn(text, "run", e.Run, "status", e.Status)
-}
-
-func (p *progress) close() {
-	if p.pool != nil {
-		_ = p.pool.Stop()
-	}
 }

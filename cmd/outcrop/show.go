@@ -257,8 +257,11 @@ func printRun(out io.Writer, r runShown) error {
 	}
 	line("conflicts", "%d", r.Conflicts)
 	line("folder", "%s, %s", r.Folder, sized(r.Bytes))
-	for _, f := range slices.Concat(r.Files, r.Checkpoints) {
+	for _, f := range r.Files {
 		line("", "%s, %s", f.File, sized(f.Bytes))
+	}
+	for _, c := range r.Checkpoints {
+		line("", "checkpoints/%s, %s", c.File, sized(c.Bytes))
 	}
 	for i, m := range r.Metrics {
 		name := ""

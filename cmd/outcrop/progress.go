@@ -1,0 +1,231 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"os"
+	"time"
+
+	"github.com/cheggaaa/pb/v3"
+	"golang.org/x/term"
+
+	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// progress shows how the runs of a sweep go, each and all together: bars on a terminal, messages elsewhere.
+type progress struct {
+	log    *slog.Logger
+	sweep  string
+	every  time.Duration // between two messages of a run that goes on
+	runs   []experiments.Standing
+	at     map[string]int // index in runs, by id
+	begun  map[string]mark
+	told   map[string]time.Time
+	pool   *pb.Pool
+	bars   map[string]*pb.ProgressBar
+	all    *pb.ProgressBar
+	clean  bool     // bars go when their runs end: they are too many for the terminal
+	notice []string // what cannot be said while bars are drawn
+}
+
+// mark is where a run stood at a time.
+type mark struct {
+	step int
+	time time.Time
+}
+
+// barName is how much of a run's name a bar shows.
+const barName = "%-28.28s"
+
+func newProgress(out io.Writer, s *settings, sweep string, planned []experiments.Planned) *progress {
+	p := &progress{log: s.log, sweep: sweep, every: 10 * time.Second, at: map[string]int{}, begun: map[string]mark{}, told: map[string]time.Time{},
+		bars: map[string]*pb.ProgressBar{}}
+	if s.LogFormat == "json" {
+		p.every = time.Second
+	}
+	before := settledBefore(s)
+	for _, r := range planned {
+		if _, twice := p.at[r.ID]; twice {
+			continue
+		}
+		p.at[r.ID] = len(p.runs)
+		state := store.Planned
+		if settled, done := before[r.ID]; done {
+			state = settled
+		}
+		p.runs = append(p.runs, experiments.Standing{Run: r.ID, Sweep: sweep, Arm: r.Arm, Seed: r.Seed, State: state, Steps: r.Config.Train.Steps, Params: r.Params,
+			Loss: math.NaN(), Rate: math.NaN(), Left: math.NaN()})
+	}
+	if s.LogFormat == "text" && !s.Quiet && isTerminal(out) {
+		p.draw(out.(*os.File))
+	}
+	return p
+}
+
+// settledBefore are the runs that ended before, whose work is not to be counted; none where the database does not say.
+func settledBefore(s *settings) map[string]string {
+	settled := map[string]string{}
+	_ = s.reading(func(db *store.DB) error {
+		runs, err := db.Runs()
+		for _, r := range runs {
+			if r.Status == string(trainer.Done) || r.Status == string(trainer.Diverged) {
+				settled[r.ID] = r.Status
+			}
+		}
+		return err
+	})
+	return settled
+}
+
+// draw begins with the sweep's own bar; a run's appears when the run starts. Where a terminal cannot be had there are messages.
+func (p *progress) draw(out *os.File) {
+	pool := pb.NewPool()
+	pool.Output = out
+	if pool.Start() != nil {
+		return
+	}
+	_, rows, err := term.GetSize(int(out.Fd()))
+	p.clean = err != nil || len(p.runs)+2 > rows
+	p.pool = pool
+	p.all = p.newBar("sweep "+p.sweep, 10000, `{{string . "name"}} {{string . "runs"}} {{bar . }} {{percent . }} {{string . "left"}}`)
+	p.showAll()
+}
+
+func (p *progress) newBar(name string, total int, template string) *pb.ProgressBar {
+	bar := pb.ProgressBarTemplate(template).New(total)
+	bar.Set("name", fmt.Sprintf(barName, name)).Set(pb.CleanOnFinish, p.clean)
+	p.pool.Add(bar)
+	return bar
+}
+
+// ended tells whether a status is one at which a worker ends.
+func ended(status string) bool {
+	return experiments.Settled(status) || status == string(trainer.Stopped)
+}
+
+func (p *progress) event(e experiments.Event) {
+	i, known := p.at[e.Run]
+	if !known {
+		p.say(e)
+		return
+	}
+	r, now := &p.runs[i], time.Now()
+	switch {
+	case e.Status == experiments.Running:
+		r.State, r.Step, r.Loss = e.Status, e.Step, e.Loss
+		if first, begun := p.begun[e.Run]; !begun || e.Step < first.step {
+			p.begun[e.Run] = mark{e.Step, now}
+		} else if took := now.Sub(first.time).Seconds(); took > 0 && e.Step > first.step {
+			r.Rate = float64(e.Step-first.step) / took
+			r.Left = float64(r.Steps-r.Step) / r.Rate
+		}
+	case ended(e.Status):
+		r.State, r.Step, r.Left = e.Status, e.Step, math.NaN()
+		delete(p.begun, e.Run)
+	}
+	if p.pool != nil {
+		p.show(r, e)
+		return
+	}
+	if e.Status != experiments.Running || now.Sub(p.told[e.Run]) > p.every {
+		p.told[e.Run] = now
+		p.tell(r, e)
+	}
+}
+
+// say tells of the sweep as a whole: that the disk is full, say.
+func (p *progress) say(e experiments.Event) {
+	text := e.Status + ": " + e.Message
+	if p.pool != nil {
+		p.all.Set("left", e.Status)
+		p.notice = append(p.notice, text)
+		return
+	}
+	p.log.Warn(text, "event", "sweep", "sweep", p.sweep, "status", e.Status)
+}
+
+// show draws what an event changes.
+func (p *progress) show(r *experiments.Standing, e experiments.Event) {
+	bar := p.bars[e.Run]
+	if bar == nil {
+		bar = p.newBar(fmt.Sprintf("%s, seed %d", r.Arm, r.Seed), r.Steps, `{{string . "name"}} {{counters . }} {{bar . }} {{percent . }} {{string . "left"}}`)
+		p.bars[e.Run] = bar
+	}
+	bar.SetCurrent(int64(e.Step))
+	switch {
+	case ended(e.Status):
+		bar.Set("left", e.Status)
+		bar.Finish()
+	case e.Status == experiments.Running:
+		bar.Set("left", lasting(r.Left)+" left")
+		if bar.IsFinished() { // it is tried again
+			bar.Start()
+		}
+	default:
+		bar.Set("left", e.Status)
+		if len(e.Status) > 20 { // a sentence, which has no room there
+			bar.Set("left", "")
+			p.notice = append(p.notice, fmt.Sprintf("%s, seed %d: %s", r.Arm, r.Seed, e.Status))
+		}
+	}
+	if e.Message != "" {
+		p.notice = append(p.notice, fmt.Sprintf("%s, seed %d: %s: %s", r.Arm, r.Seed, e.Status, e.Message))
+	}
+	p.showAll()
+}
+
+func (p *progress) showAll() {
+	left, done := experiments.Left(p.runs)
+	p.all.SetCurrent(int64(10000 * done))
+	p.all.Set("runs", fmt.Sprintf("%d of %s", p.over(), counted(len(p.runs), "run")))
+	p.all.Set("left", lasting(left)+" left")
+}
+
+// over counts the runs that ended.
+func (p *progress) over() (n int) {
+	for _, r := range p.runs {
+		if experiments.Settled(r.State) {
+			n++
+		}
+	}
+	return n
+}
+
+// tell says how a run goes, and the sweep as a whole.
+func (p *progress) tell(r *experiments.Standing, e experiments.Event) {
+	status := e.Status
+	text := fmt.Sprintf("%s, seed %d: %s, step %d of %d", r.Arm, r.Seed, status, r.Step, r.Steps)
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	if r.Left > 0 {
+		text += fmt.Sprintf(", %s left", lasting(r.Left))
+	}
+	p.log.Info(text, "event", "run", "sweep", p.sweep, "run", r.Run, "arm", r.Arm, "seed", r.Seed, "status", status, "step", r.Step, "steps", r.Steps,
+		"loss", number(r.Loss), "steps_per_second", number(r.Rate), "seconds_left", number(r.Left))
+	if !ended(status) && p.every > time.Second { // for a program each step of the sweep, for a person each run that ended
+		return
+	}
+	left, done := experiments.Left(p.runs)
+	text = fmt.Sprintf("sweep %s: %d of %s ended, %.0f %% of the work done", p.sweep, p.over(), counted(len(p.runs), "run"), 100*done)
+	if left > 0 {
+		text += fmt.Sprintf(", %s left", lasting(left))
+	}
+	p.log.Info(text, "event", "sweep", "sweep", p.sweep, "ended", p.over(), "runs", len(p.runs), "progress", number(done), "seconds_left", number(left))
+}
+
+func (p *progress) close() {
+	if p.pool == nil {
+		return
+	}
+	p.showAll()
+	p.all.Set("left", "")
+	_ = p.pool.Stop()
+	for _, line := range p.notice {
+		p.log.Warn(line)
+	}
+}
