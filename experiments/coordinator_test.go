@@ -1,0 +1,323 @@
+package experiments
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// coordinatorOf makes the test binary a coordinator in that results folder, of the sweep that it reads from standard
+// input; it prints its Summary.
+const coordinatorOf = "OUTCROP_TEST_COORDINATOR"
+
+func coordinate(results string) error {
+	src, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return err
+	}
+	s, err := LoadBytes("tiny.yaml", src)
+	if err != nil {
+		return err
+	}
+	sum, err := Execute(context.Background(), s, Options{Results: results, Jobs: 2, Threads: 1, Worker: func(dir string) *exec.Cmd {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), workerDir+"="+dir)
+		return cmd
+	}})
+	return errors.Join(err, json.NewEncoder(os.Stdout).Encode(sum))
+}
+
+// process is Execute in a process of its own.
+type process struct {
+	*exec.Cmd
+	out, err bytes.Buffer
+}
+
+func (l *lab) coordinator(src string) *process {
+	l.t.Helper()
+	p := &process{Cmd: exec.Command(os.Args[0])}
+	p.Env = append(os.Environ(), coordinatorOf+"="+l.results)
+	p.Stdin, p.Stdout, p.Stderr = strings.NewReader(src), &p.out, &p.err
+	if err := p.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { _ = p.Process.Kill() })
+	return p
+}
+
+func (p *process) summary(t *testing.T) (sum Summary) {
+	t.Helper()
+	if err := p.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, p.err.String())
+	}
+	if err := json.Unmarshal(p.out.Bytes(), &sum); err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+// history is how often each run had each status, by its events.
+func (l *lab) history() map[string]map[string]int {
+	l.t.Helper()
+	db, err := store.OpenReadOnly(filepath.Join(l.results, "outcrop.db"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	events, err := db.Events("")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	counts := map[string]map[string]int{}
+	for _, e := range events {
+		if counts[e.Run] == nil {
+			counts[e.Run] = map[string]int{}
+		}
+		counts[e.Run][e.Status]++
+	}
+	if leases, err := db.Leases(); err != nil || len(leases) > 0 {
+		l.t.Errorf("leases are left: %v, %v", leases, err)
+	}
+	return counts
+}
+
+// Two coordinators, each a process, on one sweep: each run is trained once, and both end with all of them done. So do two
+// whose sweeps share runs.
+func TestTwoCoordinators(t *testing.T) {
+	one := fmt.Sprintf(tiny, 150, 25, 4)
+	other := strings.Replace(strings.Replace(one, "name: tiny", "name: other", 1), "seeds: 4", "seeds: [2, 3, 4]", 1)
+	alone := newLab(t)
+	if _, err := alone.execute(t.Context(), one, nil); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := alone.rows()
+	for _, c := range []struct {
+		name        string
+		first, last string
+		runs        int // together
+		done        [2]int
+	}{{"one sweep", one, one, 8, [2]int{8, 8}}, {"sweeps that share runs", one, other, 10, [2]int{8, 6}}} {
+		l := newLab(t)
+		a, b := l.coordinator(c.first), l.coordinator(c.last)
+		sums := [2]Summary{a.summary(t), b.summary(t)}
+		for i, sum := range sums {
+			if sum.Done != c.done[i] || sum.Failed+sum.Stopped+sum.Diverged != 0 {
+				t.Errorf("%s: coordinator %d: %+v, want %d done", c.name, i, sum, c.done[i])
+			}
+		}
+		shared := c.done[0] + c.done[1] - c.runs
+		if kept := sums[0].Kept + sums[1].Kept; kept != shared {
+			t.Errorf("%s: %d runs were done by the other, want %d", c.name, kept, shared)
+		}
+		counts := l.history()
+		if len(counts) != c.runs {
+			t.Errorf("%s: %d runs have a history, want %d", c.name, len(counts), c.runs)
+		}
+		for run, n := range counts {
+			if n[store.Running] != 1 || n[store.Done] != 1 {
+				t.Errorf("%s: run %.12s: %v, want it trained once", c.name, run, n)
+			}
+		}
+		got, _ := l.rows()
+		got = slices.DeleteFunc(got, func(s store.Series) bool {
+			return !slices.ContainsFunc(want, func(w store.Series) bool { return w.Run == s.Run })
+		})
+		sameRows(t, want, got)
+	}
+}
+
+// A coordinator that is killed leaves its runs lost: the next one takes them over at once, from their checkpoints, to the
+// bits of a sweep that was left alone.
+func TestKilledCoordinator(t *testing.T) {
+	src := fmt.Sprintf(tiny, 400, 20, 1)
+	alone := newLab(t)
+	if _, err := alone.execute(t.Context(), src, nil); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := alone.rows()
+	l := newLab(t)
+	p := l.coordinator(src)
+	plan := planOf(t, src)
+	deadline := time.Now().Add(time.Minute)
+	for {
+		found, _ := filepath.Glob(filepath.Join(l.results, "runs", "*", "checkpoints", "step-*", "state.json"))
+		if len(found) > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no checkpoint after a minute")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if err := p.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.Wait() // it was killed
+	db, err := store.OpenReadOnly(filepath.Join(l.results, "outcrop.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leases, err := db.Leases()
+	if err != nil || len(leases) == 0 {
+		t.Fatalf("leases %v, %v", leases, err)
+	}
+	for _, lease := range leases {
+		if got := store.StateOf(store.Running, lease, time.Now()); got != store.Lost {
+			t.Errorf("run %.12s is %s", lease.Run, got)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	states := strings.Join(l.states(src), ", ")
+	sum, err := l.execute(t.Context(), src, nil)
+	if err != nil || sum.Done != len(plan) {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	if !strings.Contains(states, "go on from step") {
+		t.Errorf("states %s after the kill", states)
+	}
+	got, _ := l.rows()
+	sameRows(t, want, got)
+	l.history()
+}
+
+// A worker that is killed again and again is begun again as often as is said, each time from its checkpoint, and no other
+// run is touched. What is bad is not tried again.
+func TestRetries(t *testing.T) {
+	src := fmt.Sprintf(tiny, 300, 20, 1)
+	alone := newLab(t)
+	if _, err := alone.execute(t.Context(), src, nil); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := alone.rows()
+	victim := planOf(t, src)[0].ID
+	for _, c := range []struct{ kills, retries int }{{2, 2}, {2, 1}} {
+		l := newLab(t)
+		l.retries = c.retries
+		killed := map[int]bool{}
+		var told []string
+		sum, err := l.execute(t.Context(), src, func(e Event) {
+			if e.Status == "retried" {
+				told = append(told, e.Message)
+			}
+			if e.Run != victim || e.Status != store.Running || len(killed) >= c.kills {
+				return
+			}
+			l.mutex.Lock()
+			defer l.mutex.Unlock()
+			for _, cmd := range l.workers {
+				if strings.HasSuffix(cmd.Env[len(cmd.Env)-1], victim) && cmd.Process != nil && cmd.ProcessState == nil && !killed[cmd.Process.Pid] {
+					killed[cmd.Process.Pid] = true
+					if err := syscall.Kill(cmd.Process.Pid, syscall.SIGKILL); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+		if err != nil || len(told) != min(c.kills, c.retries) || !strings.Contains(told[0], "SIGKILL") || !strings.Contains(told[0], fmt.Sprintf("attempt 1 of %d", c.retries+1)) {
+			t.Fatalf("%d kills, %d retries: %+v, %v, told %q", c.kills, c.retries, sum, err, told)
+		}
+		counts := l.history()
+		if n := counts[victim]; n[store.Running] != min(c.kills, c.retries)+1 {
+			t.Errorf("history %v", n)
+		}
+		if c.kills > c.retries {
+			if sum.Failed != 1 || sum.Done != 1 || !strings.Contains(sum.Errors[0], "fewer --jobs") {
+				t.Errorf("%+v, want one failed with what helps", sum)
+			}
+			continue
+		}
+		if sum.Done != 2 || sum.Failed != 0 {
+			t.Errorf("%+v, want both done", sum)
+		}
+		got, _ := l.rows()
+		sameRows(t, want, got)
+	}
+
+	l := newLab(t)
+	l.retries = 3
+	if err := os.MkdirAll(filepath.Join(l.results, "runs", victim, logFile), 0o777); err != nil { // no file can be there
+		t.Fatal(err)
+	}
+	if sum, err := l.execute(t.Context(), src, nil); err != nil || sum.Failed != 1 || l.started() != 2 {
+		t.Errorf("%+v, %v, %d workers, want 2", sum, err, l.started())
+	}
+}
+
+func TestRequestedStop(t *testing.T) {
+	src := fmt.Sprintf(tiny, 2000, 500, 3) // six runs, two at once
+	l := newLab(t)
+	plan := planOf(t, src)
+	var once sync.Once
+	sum, err := l.execute(t.Context(), src, func(e Event) {
+		if e.Status != store.Running || e.Step == 0 {
+			return
+		}
+		once.Do(func() {
+			db, err := store.OpenExisting(filepath.Join(l.results, "outcrop.db"))
+			if err == nil {
+				err = errors.Join(db.RequestStop([]string{plan[0].ID, plan[1].ID, plan[2].ID, plan[3].ID, plan[4].ID}), db.Close())
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	if err != nil || sum.Stopped != 5 || sum.Done != 1 || l.started() != 3 {
+		t.Fatalf("%+v, %v, %d workers: want 5 stopped, 3 of them before they began", sum, err, l.started())
+	}
+	if got := l.states(src); !strings.HasPrefix(got[0], "go on from step") || got[5] != store.Done {
+		t.Errorf("states %q", got)
+	}
+	_, status := l.rows()
+	if !strings.Contains(status[0], store.Stopped) {
+		t.Errorf("status %q", status)
+	}
+	l.history()
+}
+
+func TestCausesOfFailure(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{&os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, causeFull},
+		{fmt.Errorf("a: %w", syscall.EDQUOT), causeFull},
+		{fmt.Errorf("a: %w", errHeld), causeTransient},
+		{&os.PathError{Err: syscall.EIO}, causeTransient},
+		{inputError([]Fault{{File: "x"}}), causeInput},
+		{errors.New("another"), ""},
+	} {
+		if got := causeOf(c.err); got != c.want {
+			t.Errorf("%v comes from %q, want %q", c.err, got, c.want)
+		}
+	}
+	segv := exec.Command("sh", "-c", "kill -SEGV $$").Run()
+	err := workerError(segv, "", "words", false)
+	var f *failure
+	if !errors.As(err, &f) || f.cause != causeTransient || !strings.Contains(err.Error(), "SIGSEGV") || !strings.Contains(err.Error(), "words") {
+		t.Errorf("of a signal: %v", err)
+	}
+	exit := exec.Command("sh", "-c", "exit 2").Run()
+	if err := workerError(exit, "", "panic: compute: 64 MiB of memory: cannot allocate memory", false); !errors.As(err, &f) || f.cause != causeTransient || !strings.Contains(err.Error(), "fewer --jobs") {
+		t.Errorf("of memory: %v", err)
+	}
+	if err := workerError(exit, causeInput, "", false); !errors.As(err, &f) || f.cause != causeInput {
+		t.Errorf("of bad input: %v", err)
+	}
+}
