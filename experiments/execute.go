@@ -68,14 +68,14 @@ func Execute(ctx context.Context, s *Sweep, o Options) (sum Summary, err error) 
 	if err := settleRemovals(db, o.Results); err != nil {
 		return sum, err
 	}
-	if err := storePlan(db, s, plan); err != nil {
+	c := &coordinator{Options: o, db: db, holder: store.ThisProcess(), began: time.Now(), active: map[string]*running{},
+		ended: make(chan outcome), known: wants{}, machine: thisMachine()}
+	if err := c.roomy(ctx, 0, func() error { return storePlan(db, s, plan) }); err != nil {
 		return sum, err
 	}
 	if o.Only != nil {
 		plan = slices.DeleteFunc(plan, func(p Planned) bool { return !slices.Contains(o.Only, p.ID) })
 	}
-	c := &coordinator{Options: o, db: db, holder: store.ThisProcess(), began: time.Now(), active: map[string]*running{},
-		ended: make(chan outcome), known: wants{}, machine: thisMachine()}
 	if err := c.train(ctx, plan); err != nil {
 		return c.sum, err
 	}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,7 +24,36 @@ func TestMain(m *testing.M) {
 // process is outcrop running in a process of its own.
 type process struct {
 	*exec.Cmd
-	out, err bytes.Buffer
+	out, err text
+}
+
+// text is what a process has written so far.
+type text struct {
+	mutex   sync.Mutex
+	written bytes.Buffer
+}
+
+func (w *text) Write(b []byte) (int, error) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.written.Write(b)
+}
+
+func (w *text) String() string {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.written.String()
+}
+
+// says waits until the process has written that on standard error.
+func (p *process) says(t *testing.T, words string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(p.err.String(), words); {
+		if time.Now().After(deadline) {
+			t.Fatalf("%q is not said after a minute: %s", words, p.err.String())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func start(t *testing.T, args ...string) *process {
@@ -173,8 +203,8 @@ func disk(t *testing.T, size string) string {
 	return dir
 }
 
-// A disk that fills fails the run with its cause; with room again the same command goes on to the figure of a sweep that
-// was left alone.
+// A disk that fills has the run pause and say so, Ctrl-C or not; with room again it goes on by itself, to the figure of a
+// sweep that was left alone.
 func TestFullDisk(t *testing.T) {
 	file := sweepFile(t, `name: tiny
 base:
@@ -187,15 +217,19 @@ base:
 	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", whole); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	code, _, stderr := outcrop(t.Context(), "run", file, "--results", results)
-	if code != exitFailed || !strings.Contains(stderr, "no space left on device") || !strings.Contains(stderr, "exit status 1") {
-		t.Errorf("full disk: exit %d, %q", code, stderr)
+	p := start(t, "run", file, "--results", results)
+	p.says(t, "paused: the disk is full; nothing is lost: free")
+	p.interrupt(t)
+	if code := p.exit(t); code != exitInterrupted || !strings.Contains(p.err.String(), "no space left on device") {
+		t.Errorf("Ctrl-C while paused: exit %d, %q", code, p.err.String())
 	}
+	p = start(t, "run", file, "--results", results)
+	p.says(t, "paused: ")
 	if err := syscall.Mount("tmpfs", results, "tmpfs", syscall.MS_REMOUNT, "size=100m"); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr = outcrop(t.Context(), "run", file, "--results", results); code != exitDone {
-		t.Fatalf("with room again: exit %d: %s", code, stderr)
+	if code := p.exit(t); code != exitDone || !strings.Contains(p.err.String(), "resumed: there is room again") {
+		t.Fatalf("with room again: exit %d: %s", code, p.err.String())
 	}
 	figure := filepath.Join("sweeps", "tiny", "figures", "emergence.svg")
 	if !bytes.Equal(read(t, filepath.Join(whole, figure)), read(t, filepath.Join(results, figure))) {

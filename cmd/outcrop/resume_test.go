@@ -1,0 +1,102 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// What another process trains is stopped from here, at a checkpoint, and goes on without its file to the rows of a sweep
+// that was left alone.
+func TestStopAndResume(t *testing.T) {
+	file := sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "4000"))
+	whole, results := t.TempDir(), t.TempDir()
+	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", whole); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	p := start(t, "run", file, "--results", results, "--jobs", "1")
+	p.says(t, "a, seed 0: started")
+	code, out, stderr := outcrop(t.Context(), "stop", "tiny", "--results", results, "--json")
+	var stopped []stoppedRow
+	if err := json.Unmarshal([]byte(out), &stopped); err != nil || code != exitDone {
+		t.Fatalf("exit %d, %v: %s %s", code, err, out, stderr)
+	}
+	// One of two had begun.
+	if len(stopped) != 1 || stopped[0].Status != store.Stopped || stopped[0].Step >= 4000 || stopped[0].PID != p.Process.Pid {
+		t.Errorf("stopped %+v", stopped)
+	}
+	if code := p.exit(t); code != exitInterrupted || !strings.Contains(p.err.String(), "outcrop resume tiny") {
+		t.Errorf("exit %d: %s", code, p.err.String())
+	}
+	if code, _, stderr := outcrop(t.Context(), "stop", "tiny", "--results", results); code != exitDone || !strings.Contains(stderr, "nobody trains tiny") {
+		t.Errorf("with nobody at work: exit %d: %s", code, stderr)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	// retry takes what was stopped and leaves what never began.
+	if code, _, stderr := outcrop(t.Context(), "retry", "--failed", "tiny", "--results", results); code != exitDone || !strings.Contains(stderr, "nothing to do") {
+		t.Errorf("retry --failed: exit %d: %s", code, stderr)
+	}
+	if code, _, stderr := outcrop(t.Context(), "retry", "tiny", "--results", results); code != exitDone || !strings.Contains(stderr, "1 done (0 of them before)") {
+		t.Errorf("retry: exit %d: %s", code, stderr)
+	}
+	if code, _, stderr := outcrop(t.Context(), "resume", "tiny", "--results", results); code != exitDone || !strings.Contains(stderr, "2 done (1 of them before)") {
+		t.Errorf("resume: exit %d: %s", code, stderr)
+	}
+	sameStatistics(t, whole, results)
+	if code, _, stderr := outcrop(t.Context(), "resume", "tny", "--results", results); code != exitInput || !strings.Contains(stderr, `did you mean "tiny"`) {
+		t.Errorf("an unknown sweep: exit %d: %s", code, stderr)
+	}
+	if code, _, stderr := outcrop(t.Context(), "stop", "zz", "--results", results); code != exitInput || !strings.Contains(stderr, `none of 2 runs begins so`) {
+		t.Errorf("an unknown run: exit %d: %s", code, stderr)
+	}
+}
+
+// statistics are all rows as CSV, in the order of their key.
+func statistics(t *testing.T, results string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	if code, _, stderr := outcrop(t.Context(), "export", "--format", "csv", "--out", dir, "--results", results); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	return read(t, filepath.Join(dir, "statistics.csv"))
+}
+
+func sameStatistics(t *testing.T, a, b string) {
+	t.Helper()
+	if x, y := statistics(t, a), statistics(t, b); len(x) < 1000 || string(x) != string(y) {
+		t.Errorf("the rows differ: %d and %d bytes", len(x), len(y))
+	}
+}
+
+// Of a sweep whose extended file changed the runs are others: it is not gone on with under its name.
+func TestResumeRefusesAChangedSweep(t *testing.T) {
+	file := sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "20"))
+	results := t.TempDir()
+	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", results); code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	db, err := store.Open(filepath.Join(results, "outcrop.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sweep, members, err := db.Sweep("tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sweep.Source = strings.Replace(sweep.Source, "steps: 20", "steps: 21", 1)
+	if err := db.PutSweep(sweep, members); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := outcrop(t.Context(), "resume", "tiny", "--results", results); code != exitInput || !strings.Contains(stderr, "come out otherwise") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
