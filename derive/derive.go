@@ -75,6 +75,15 @@ func (e *Lacking) Error() string {
 	if len(e.Needs) == 0 {
 		return fmt.Sprintf("run %s: %s compares with step 0, of which there are no rows: name it in the sweep's probe.every", short(e.Run), e.Quantity)
 	}
+	return fmt.Sprintf("run %s: %s needs %s: `%s` measures that at the kept checkpoints; named in the sweep's probe.sites and probe.statistics, it is measured at every probed step",
+		short(e.Run), e.Quantity, e.What(), e.Probe())
+}
+
+// What lists the statistics that are lacking, and where.
+func (e *Lacking) What() string {
+	if len(e.Needs) == 0 {
+		return "step 0"
+	}
 	var what []string
 	for _, n := range e.Needs {
 		site := n.Site
@@ -83,19 +92,20 @@ func (e *Lacking) Error() string {
 		}
 		what = append(what, n.Statistic+" at "+site)
 	}
-	return fmt.Sprintf("run %s: %s needs %s: `%s` measures that at the kept checkpoints; named in the sweep's probe.sites and probe.statistics, it is measured at every probed step",
-		short(e.Run), e.Quantity, strings.Join(what, ", "), e.Probe())
+	return strings.Join(what, ", ")
 }
 
-// Probe is the command that measures what is lacking, from the run's kept checkpoints.
+// Probe is the command that measures what is lacking, from the run's kept checkpoints; "" where that is step 0.
 func (e *Lacking) Probe() string {
+	if len(e.Needs) == 0 {
+		return ""
+	}
 	var sites, statistics []string
 	for _, n := range e.Needs {
 		switch n.Site {
-		case pattern: // its statistics take no other site
 		case "":
 			sites = append(sites, Operators...)
-		default:
+		case residPost: // the statistics of other sites take no choice
 			sites = append(sites, n.Site)
 		}
 		statistics = append(statistics, n.Statistic)

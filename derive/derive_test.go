@@ -45,9 +45,9 @@ var want = map[string][2][]any{
 	"phases":                  {{0, 0, "mix", 7.}, {8, 3, "refine", 7.}},
 	"bos_entropy_correlation": {{0, math.NaN(), math.NaN(), 4}, {8, -1., -1., 4}},
 	"bos_sink_correlation":    {{0, math.NaN(), math.NaN(), 4}, {8, 1., 1., 4}},
-	"channel_stability":       {{0, 0, 1, .5, nil}, {8, 3, 1, .5, 1.}},
-	"position_stability":      {{0, 0, 0, 1., nil}, {8, 3, 0, 1., 1.}},
-	"sink_stability":          {{0, 0, 0, .5, nil}, {8, 3, 0, .5, 1.}},
+	"channel_stability":       {{0, 0, 1, .5, nil, 0}, {8, 3, 1, .5, 1., 0}},
+	"position_stability":      {{0, 0, 0, 1., nil, 0}, {8, 3, 0, 1., 1., 0}},
+	"sink_stability":          {{0, 0, 0, .5, nil, 0}, {8, 3, 0, .5, 1., 0}},
 	// over the median of 1 1 6 7, which is 3.5
 	"super_weights": {{0, 0, 2, 3, .5, 1., 1., false, 1., 0}, {8, 3, 2, 3, .5, 1 / 3.5, 1 / 3.5, false, 1., 0}},
 }
@@ -61,6 +61,8 @@ func TestRegistry(t *testing.T) {
 		for _, need := range q.Needs {
 			if s, ok := probes.Lookup(need.Statistic); !ok || need.Site != "" && s.Needs[0] != need.Site {
 				t.Errorf("%s needs %v, which is no statistic at its site", q.Name, need)
+			} else if chosen := need.Site == "" || need.Site == residPost; chosen != (s.Of == probes.Tokens) {
+				t.Errorf("%s needs %v: whether its site can be named is not as Probe has it", q.Name, need)
 			}
 		}
 		got := q.Compute(known())

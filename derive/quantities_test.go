@@ -98,6 +98,21 @@ func TestStability(t *testing.T) {
 	}
 }
 
+// Two of three sequences have 7 at steps 1 and 2, all 4 at step 3; of two equally common places the first counts.
+func TestPlaces(t *testing.T) {
+	var rows []Row
+	for step, places := range map[int][3]float64{1: {7, 7, 2}, 2: {7, 4, 7}, 3: {4, 4, 4}} {
+		for sequence, place := range places {
+			rows = append(rows, row(step, residPost, "top1_position", 0, -1, sequence, place))
+		}
+	}
+	rows = append(rows, row(3, residPost, "top1_position", 1, -1, 0, 9), row(3, residPost, "top1_position", 1, -1, 1, 8))
+	want := []LayerPlace{{1, 0, 7, 2. / 3, 1}, {2, 0, 7, 2. / 3, 1}, {3, 0, 4, 1, 3}, {3, 1, 8, .5, 3}}
+	if got := Places(rows, residPost, "top1_position"); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // Three layers peak at 2, 2 and 40 in, 1, 1 and 50 out: the last spikes by 20 and 50. Two of its three sequences agree on
 // column 7, from step 5 to 6; at step 7 all have column 6.
 func TestSuperWeights(t *testing.T) {

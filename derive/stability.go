@@ -11,18 +11,18 @@ var positionStability = stabilityOf("position_stability", "position", "position 
 
 var sinkStability = stabilityOf("sink_stability", "position", "position of each head's sink", pattern, "sink_position")
 
-// stabilityOf says of each layer which place most sequences (or heads) have, which share has it, and which share has the
-// place of the measured step before, nil at the first.
+// stabilityOf says of each layer which place most sequences (or heads) have, which share has it, which share has its own
+// place of the measured step before, nil at the first, and since when the commonest place has been this one.
 func stabilityOf(name, place, what, site, statistic string) Quantity {
-	return Quantity{Name: name, Formula: what + ": the commonest, the share that has it, and the share that has the one of the measured step before", Source: "own",
-		Unit: "share", Needs: []Need{{site, statistic}}, Columns: []string{"step", "layer", place, "agreeing", "kept"},
+	return Quantity{Name: name, Formula: what + ": the commonest, the share that has it, the share that has kept its own since the measured step before, and since when it is the commonest", Source: "own",
+		Unit: "share", Needs: []Need{{site, statistic}}, Columns: []string{"step", "layer", place, "agreeing", "kept", "since"},
 		Compute: func(rows []Row) (table [][]any) {
 			kept := map[point]float64{}
 			for _, v := range Stability(rows, site, statistic) {
 				kept[point{v.Step, v.Layer}] = v.Value
 			}
 			for _, p := range Places(rows, site, statistic) {
-				row := []any{p.Step, p.Layer, p.Place, p.Agreeing, nil}
+				row := []any{p.Step, p.Layer, p.Place, p.Agreeing, nil, p.Since}
 				if v, ok := kept[point{p.Step, p.Layer}]; ok {
 					row[4] = v
 				}
@@ -36,6 +36,8 @@ func stabilityOf(name, place, what, site, statistic string) Quantity {
 type LayerPlace struct {
 	Step, Layer, Place int
 	Agreeing           float64 // share of them
+	// Since is the first of the measured steps without a gap at which the layer's commonest place was this one.
+	Since int
 }
 
 // Places tells the commonest place of each layer and step, of equally common ones the first; by step, then layer.
@@ -58,9 +60,16 @@ func Places(rows []Row, site, statistic string) []LayerPlace {
 				best, most = place, n
 			}
 		}
-		all = append(all, LayerPlace{at.step, at.layer, best, float64(most) / float64(count[at])})
+		all = append(all, LayerPlace{at.step, at.layer, best, float64(most) / float64(count[at]), at.step})
 	}
 	slices.SortFunc(all, func(a, b LayerPlace) int { return cmp.Or(a.Step-b.Step, a.Layer-b.Layer) })
+	before := map[int]LayerPlace{} // by layer
+	for i, p := range all {
+		if old, ok := before[p.Layer]; ok && old.Place == p.Place {
+			all[i].Since = old.Since
+		}
+		before[p.Layer] = all[i]
+	}
 	return all
 }
 

@@ -21,7 +21,7 @@ func landscape(db *store.DB, sweep string) (Drawing, string, error) {
 	}
 	pg := page{
 		title: "The landscape of |h|: " + e.name,
-		subtitle: fmt.Sprintf("The activations of one probe sequence by position and channel, over their median; in colour what exceeds %d medians.\n"+
+		subtitle: fmt.Sprintf("The activations of one probe sequence by position and channel; height in medians of |h|, in colour what exceeds %d. Ringed: the largest.\n"+
 			"Left: the first step kept; right: the last.", outlying),
 		height: 165,
 	}

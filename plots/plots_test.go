@@ -23,7 +23,7 @@ var labels = map[string][]string{
 	"emergence": {"training step (updates)", "top-1 / median of |h| (ratio)", "block 0", "block 1", "(fit R² 0.95 to 0.98)", "Gaussian activations (5.64)", ">0<", ">1,000<"},
 	"families":  {"training step (updates)", "top-1 / median of |h| (ratio)", "baseline, block 1: emergence", "constant", "measured"},
 	"heatmap":   {"training step (updates)", "block", "top-1 / median of |h|", "gated"},
-	"landscape": {"baseline, resid_post of block 0, step 1,200", "step 0", "channel, 0 to 63", "position, 0 to 63", "60 = 40 medians, channel 11, position 0"}, // median 1.5 of 1 to 2
+	"landscape": {"baseline, resid_post of block 0, step 1,200", "step 0", "channel, 0 to 63", "position, 0 to 63", "largest: 60 = 40 medians, channel 11, position 0"}, // median 1.5 of 1 to 2
 	"loss":      {"training step (updates)", "held-out loss (nats/token)", "backcopy risk (nats/token)", "excess over the floor (nats/token)"},
 	"sinks":     {"training step (updates)", "attention to the first token (share)", "uniform attention (0.059)", ">0.0<", ">1.0<"}, // .0594 at T=64, arXiv 2410.13835's start
 	"stability": {"training step (updates)", "same place as before (share)", "channel of the largest |h|", "position of the largest |h|"},

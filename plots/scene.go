@@ -28,16 +28,15 @@ func (g ground) at(channel, position, height float64) vg.Point {
 // Plot implements plot.Plotter. Ridges are painted from the back, each hiding what stands behind it.
 func (s *scene) Plot(c draw.Canvas, _ *plot.Plot) {
 	size := c.Size()
-	g := ground{vg.Point{X: c.Min.X + 24, Y: c.Min.Y + 14}, size.X*.72 - 24, vg.Point{X: size.X*.28 - 14, Y: size.Y * .3}, size.Y*.7 - 26}
+	g := ground{vg.Point{X: c.Min.X + 24, Y: c.Min.Y + 14}, size.X*.72 - 24, vg.Point{X: size.X*.28 - 14, Y: size.Y * .3}, size.Y*.7 - 30}
 	s.axes(c, g)
 	for ridge := len(s.cells) - 1; ridge >= 0; ridge-- {
 		s.ridge(c, g, ridge)
 	}
 	tip := g.at(share(s.at, s.width), share(s.position, s.tokens), s.peak/s.median/s.top)
-	label := aligned(lettering(textSize-1, ink), draw.XLeft, draw.YBottom)
-	text := fmt.Sprintf("%s = %s medians, channel %d, position %d", short(s.peak), short(s.peak/s.median), s.at, s.position)
-	tip.X = min(tip.X, c.Max.X-label.Width(text))
-	c.FillText(label, vg.Point{X: tip.X, Y: tip.Y + 2}, text)
+	c.DrawGlyph(draw.GlyphStyle{Color: s.style.color, Radius: 3, Shape: draw.RingGlyph{}}, tip)
+	text := fmt.Sprintf("largest: %s = %s medians, channel %d, position %d", short(s.peak), short(s.peak/s.median), s.at, s.position)
+	c.FillText(aligned(lettering(textSize-1, s.style.color), draw.XCenter, draw.YTop), vg.Point{X: (c.Min.X + c.Max.X) / 2, Y: c.Max.Y}, text)
 }
 
 // share is where i of n stands from the first, 0, to the last, 1.

@@ -23,7 +23,8 @@ type content struct {
 	Figures               []figure
 	Fits                  []fitRow
 	Metrics               []metricRow
-	Risks                 bool // whether some run has them
+	Derived, Underived    []derivedTable // with rows, and without
+	Risks                 bool           // whether some run has them
 	Runs                  []runRow
 	Conflicts             []conflictRow
 	Differences           []differenceRow
@@ -94,6 +95,9 @@ func read(db *store.DB, sweep string) (content, error) {
 		return content{}, err
 	}
 	if err := c.readMetrics(db, members); err != nil {
+		return content{}, err
+	}
+	if err := c.readDerived(db, members); err != nil {
 		return content{}, err
 	}
 	if err := c.readDisagreements(db, in); err != nil {

@@ -38,6 +38,10 @@ func TestWrite(t *testing.T) {
 		"<code>arch.gate.name: g1</code>", "<code>optim.lr: 0.01</code>", "nothing: it is the base",
 		"0.9800", "-31.5", "logarithmic increase", `<td class="n">640</td>`, // of plotstest's fits
 		"0123456789", "go1.26", "cpu portable", "Fixture CPU", "d19e57", "No determinism conflict",
+		// Of plotstest's rows: M-Act 2 to 60 at the last step; the planted curve of block 1 exceeds 10 at step 64, that of block 0
+		// at 128; the baseline's entropies end at 1.5 and 3.5 bits.
+		"<h3>M-Act</h3>", `<td class="n">1200</td><td class="n">60</td>`, "step 64: block 1, resid_post (10.81)",
+		`<h3>Phases of depth</h3>`, "compress 0, refine 1", `<th scope="row">Super weights</th>`, "outcrop probe 01005eed0000 --statistics super_weight_row,super_weight_column",
 		"outcrop run fixture.yaml", "outcrop plot --sweep fixture", "outcrop report --sweep fixture",
 	} {
 		if !strings.Contains(html, part) {
@@ -78,7 +82,7 @@ func TestPlannedOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	html := written(t, db, "planned")
-	for _, part := range []string{"1 arm, 1 run, 1 planned.", "emergence: not drawn.", "No fits are stored yet."} {
+	for _, part := range []string{"1 arm, 1 run, 1 planned.", "emergence: not drawn.", "No fits are stored yet.", "Nothing is measured yet."} {
 		if !strings.Contains(html, part) {
 			t.Errorf("the page lacks %q", part)
 		}
