@@ -229,7 +229,7 @@ func TestTagsAndRecords(t *testing.T) {
 	if err != nil || len(paths) != 2 {
 		t.Fatal(paths, err)
 	}
-	content, err := os.ReadFile(filepath.Join(dir, "r1", eventFile))
+	content, err := os.ReadFile(filepath.Join(dir, "s", "a", "seed-1", eventFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestTagsAndRecords(t *testing.T) {
 		}
 		content = content[16+n:]
 	}
-	if want := 1 + 3005 + 2; records != want {
+	if want := 1 + 3005 + 2 + 1; records != want { // the last a timing
 		t.Errorf("%d records, want %d", records, want)
 	}
 	for want, values := range map[string][]any{
@@ -264,6 +264,41 @@ func TestTagsAndRecords(t *testing.T) {
 	crc := uint32(0x8a9136aa)
 	if want := (crc>>15 | crc<<17) + 0xa282ead8; masked(make([]byte, 32)) != want {
 		t.Errorf("the masked checksum is %x, want %x", masked(make([]byte, 32)), want)
+	}
+}
+
+// A run has a folder in each of its sweeps, whatever their names hold; runs that would share one add their ids.
+func TestRunFolders(t *testing.T) {
+	db := sample(t)
+	for _, id := range []string{"r3", "r4"} {
+		if err := db.PutRun(store.Run{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	arms := []store.Arm{{Name: "../../etc"}, {Name: "", Order: 1}}
+	members := []store.Member{{Sweep: "S", Arm: "../../etc", Seed: 0, Run: "r1"}, {Sweep: "S", Arm: "../../etc", Seed: 0, Run: "r3"},
+		{Sweep: "S", Arm: "", Seed: 1, Run: "r3"}, {Sweep: "S", Arm: "", Seed: 2, Run: "planned"}}
+	long := strings.Repeat("頂", 60) // 180 bytes
+	for _, err := range []error{
+		db.PutSweep(store.Sweep{Name: "S", Arms: arms}, members),
+		db.PutSweep(store.Sweep{Name: long, Arms: []store.Arm{{Name: "x:y\x00"}}}, []store.Member{{Sweep: long, Arm: "x:y\x00", Run: "r1"}}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	runs, err := db.Runs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := runFolders(db, runs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []folder{{"S/_._.._etc/seed-0-r1", "r1"}, {"S/_._.._etc/seed-0-r3", "r3"}, {"S/_/seed-1", "r3"}, {"r2", "r2"}, {"r4", "r4"},
+		{"s/a/seed-1", "r1"}, {strings.Repeat("頂", 33) + "/x_y_/seed-0", "r1"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 

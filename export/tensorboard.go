@@ -20,28 +20,35 @@ import (
 // each export, so that a later one takes the place of an earlier.
 const eventFile = "events.out.tfevents.0.outcrop"
 
-// writeEvents writes the measured numbers as TensorBoard's scalars, in float64, with the training step as the step.
-// A tag is site/statistic/layer/head/idx: what does not apply is left out at the end, and "-" before what does. The
-// wall time is 0: a result does not depend on the clock.
+// writeEvents writes the measured numbers and the clock values as TensorBoard's scalars, in float64, with the training step
+// as the step. A tag is site/statistic/layer/head/idx, or timings/name: what does not apply is left out at the end, and "-"
+// before what does. The wall time of every event is 0: rows have no clock, and a result does not depend on it.
 func writeEvents(ctx context.Context, db *store.DB, s *stage) error {
 	runs, err := db.Runs()
 	if err != nil {
 		return err
 	}
-	for _, run := range runs {
-		err := s.write(filepath.Join(run.ID, eventFile), func(w io.Writer) error {
+	if len(runs) == 0 {
+		return errors.New("the database holds no run")
+	}
+	folders, err := runFolders(db, runs)
+	if err != nil {
+		return err
+	}
+	for _, f := range folders {
+		err := s.write(filepath.Join(f.path, eventFile), func(w io.Writer) error {
 			e := events{to: w}
 			if err := e.version(); err != nil {
 				return err
 			}
-			return db.Scan(ctx, store.StatisticsOf(run.ID), e.row)
+			if err := db.Scan(ctx, store.StatisticsOf(f.run), e.row); err != nil {
+				return err
+			}
+			return e.timings(db, f.run)
 		})
 		if err != nil {
 			return err
 		}
-	}
-	if len(runs) == 0 {
-		return errors.New("the database holds no run")
 	}
 	return nil
 }
@@ -63,10 +70,29 @@ func (e *events) version() error {
 
 // row writes a row of the table of statistics.
 func (e *events) row(values []any) error {
-	name, step, x := tag(values), values[6].(int64), math.NaN()
+	x := math.NaN()
 	if v, ok := values[7].(float64); ok {
 		x = v
 	}
+	return e.scalar(tag(values), values[6].(int64), x)
+}
+
+// timings writes a run's clock values.
+func (e *events) timings(db *store.DB, run string) error {
+	all, err := db.Timings(run)
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		if err := e.scalar("timings/"+t.Name, int64(t.Step), t.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scalar writes a value; those of one tag follow each other.
+func (e *events) scalar(name string, step int64, x float64) error {
 	packed := protowire.AppendFixed64(nil, math.Float64bits(x))
 	tensor := protowire.AppendTag(nil, 1, protowire.VarintType) // TensorProto.dtype
 	tensor = protowire.AppendVarint(tensor, 2)                  // DT_DOUBLE

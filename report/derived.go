@@ -33,7 +33,7 @@ type derivedRow struct {
 }
 
 // Long tells whether a table is folded.
-func (t derivedTable) Long() bool { return len(t.Rows) > 24 }
+func (t derivedTable) Long() bool { return len(t.Rows) > 12 }
 
 // section is a table of a quantity: rows makes a run's lines of what was read.
 type section struct {

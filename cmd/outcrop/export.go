@@ -25,6 +25,6 @@ func exportCommand(s *settings) *cobra.Command {
 		})
 	}}
 	cmd.Flags().StringVar(&format, "format", "", strings.Join(export.Formats(), ", "))
-	cmd.Flags().StringVar(&out, "out", "", "folder of the files: one a table, or one event file a run")
+	cmd.Flags().StringVar(&out, "out", "", "folder of the files: one a table, or one event file a run, in SWEEP/ARM/seed-N")
 	return cmd
 }

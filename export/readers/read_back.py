@@ -101,7 +101,9 @@ def main(database_path, folder):
 
     events = 0
     for (run,) in database.execute("SELECT hash FROM runs"):
-        accumulator = EventAccumulator(str(folder / "tensorboard" / run), size_guidance={"tensors": 0})
+        member = database.execute("SELECT sweep, arm, seed FROM members WHERE run = ?", [run]).fetchone()
+        place = Path(run) if member is None else Path(member[0]) / member[1] / f"seed-{member[2]}"
+        accumulator = EventAccumulator(str(folder / "tensorboard" / place), size_guidance={"tensors": 0})
         accumulator.Reload()
         want = {}
         query = "SELECT site, statistic, layer, head, idx, step, value FROM statistics WHERE run = ? ORDER BY step"
@@ -110,6 +112,10 @@ def main(database_path, folder):
             while places and places[-1] == "-":
                 places.pop()
             want.setdefault("/".join([site, statistic, *places]), []).append((step, value))
+        for name, step, value in database.execute(
+            "SELECT name, t.step, value FROM timings t JOIN runs r ON r.id = t.run WHERE hash = ? ORDER BY t.step", [run]
+        ):
+            want.setdefault(f"timings/{name}", []).append((step, value))
         tags = accumulator.Tags()["tensors"]
         if sorted(tags) != sorted(want):
             sys.exit(f"tensorboard: run {run} has tags {sorted(tags)}, want {sorted(want)}")
