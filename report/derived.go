@@ -99,6 +99,7 @@ func placeColumns(place string) []column {
 func (c *content) readDerived(db *store.DB, members []store.MemberRun) error {
 	for _, s := range sections {
 		q, _ := derive.Lookup(s.quantity)
+		measured := false
 		t := derivedTable{Title: s.title, Caption: s.caption, Columns: s.columns, Of: len(members)}
 		for _, m := range members {
 			if m.Run.Status == store.Planned {
@@ -115,13 +116,17 @@ func (c *content) readDerived(db *store.DB, members []store.MemberRun) error {
 			if err != nil {
 				return err
 			}
+			measured = true
 			for _, cells := range s.rows(rows) {
 				t.Rows = append(t.Rows, derivedRow{m.Member.Arm, m.Member.Seed, cells})
 			}
 		}
 		if len(t.Rows) > 0 {
 			c.Derived = append(c.Derived, t)
-		} else if t.Lacking > 0 {
+		} else if t.Lacking > 0 || measured {
+			if t.Lacking == 0 {
+				t.What = "three blocks, over which both quantities change"
+			}
 			c.Underived = append(c.Underived, t)
 		}
 	}
@@ -176,7 +181,11 @@ func phases(rows []derive.Row) [][]string {
 			words = append(words, fmt.Sprintf("%s %s", p.Phase, blocks(from.Layer, p.Layer)))
 		}
 	}
-	return [][]string{{strconv.Itoa(last), strings.Join(words, ", "), fixed(low.Entropy, 3), strconv.Itoa(low.Layer), fixed(high.Entropy, 3), strconv.Itoa(high.Layer)}}
+	phrase := strings.Join(words, ", ")
+	if !strings.Contains(phrase, string(derive.Compress)) {
+		phrase = "no valley: " + phrase
+	}
+	return [][]string{{strconv.Itoa(last), phrase, fixed(low.Entropy, 3), strconv.Itoa(low.Layer), fixed(high.Entropy, 3), strconv.Itoa(high.Layer)}}
 }
 
 func blocks(from, to int) string {
@@ -186,8 +195,12 @@ func blocks(from, to int) string {
 	return fmt.Sprintf("%d–%d", from, to)
 }
 
+// correlation has no line where there are too few blocks for any r.
 func correlation(all []derive.DepthCorrelation) [][]string {
 	c := all[len(all)-1]
+	if math.IsNaN(c.Levels) && math.IsNaN(c.Changes) {
+		return nil
+	}
 	return [][]string{{strconv.Itoa(c.Step), strconv.Itoa(c.Layers), fixed(c.Levels, 2), fixed(c.Changes, 2)}}
 }
 
