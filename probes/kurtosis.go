@@ -15,6 +15,9 @@ var kurtosisNormalised = beyond(ofToken("(E[(x-mu)^4]/sigma^4 - 3)/(C-3)", func(
 // kurtosisLength1 is kurtosis of the tokens of the probe batch, each alone in its sequence.
 var kurtosisLength1 = length1(kurtosis)
 
+// kurtosisNormalisedLength1 is the same of kurtosisNormalised.
+var kurtosisNormalisedLength1 = length1(kurtosisNormalised)
+
 // kurtosisUncentred is the formula of the script released with arXiv 2506.19697: max(0, mean(x^4)/s^4 - 3), the fourth
 // moment about zero and s the unbiased standard deviation, here over full contexts. A one-hot token has C-3; under an
 // offset of all channels it has no bound.

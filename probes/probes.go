@@ -76,6 +76,7 @@ var statistics = map[string]Statistic{
 	"kurtosis":                    kurtosis,
 	"kurtosis_normalised":         kurtosisNormalised,
 	"kurtosis_length1":            kurtosisLength1,
+	"kurtosis_normalised_length1": kurtosisNormalisedLength1,
 	"kurtosis_uncentred":          kurtosisUncentred,
 	"kurtosis_uncentred_length1":  kurtosisUncentredLength1,
 	"channel_outliers":            channelOutliers,

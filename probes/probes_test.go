@@ -47,9 +47,30 @@ func get(t *testing.T, rows []Value, name string, head, idx int) float64 {
 	return rows[i].Value
 }
 
+// lone is two tokens that stand alone: the first two of one().
+func lone() *Layer {
+	return &Layer{Index: 5, B: 2, T: 1, D: 4, H: 2, Sites: []Site{{Name: ResidPost, Shape: []int{2, 1, 4}, Data: []float32{0, -12, 0, 0, 3, 0, -4, 0}}}}
+}
+
+// The excess kurtoses of the tokens of one(): of a one-hot token C-5+1/(C-1), of the others n sum d^4/(sum d^2)^2 - 3 with
+// d = 3.25, .25, -3.75, .25 and -.25, .75, -3.25, 2.75.
+const (
+	kurtosis1 = -2. / 3
+	kurtosis2 = 4*309.328125/(24.75*24.75) - 3
+	kurtosis3 = 4*169.078125/(18.75*18.75) - 3
+)
+
+// elsewhere names the statistics whose known value is in a test of its own.
+var elsewhere = []string{
+	"matrix_entropy", "matrix_entropy_normalised", "effective_rank", "anisotropy", // TestRepresentationExtremes, TestSpectrumOfOrthogonalRows
+	"bound_sigma1", "bound_gap", "bound_anisotropy", "bound_entropy", // and TestTheoremBounds
+	"spectral_norm", "stable_rank", // TestSpectralNorm
+}
+
 // The expected numbers are worked by hand from one().
 func TestKnownValues(t *testing.T) {
-	rows := allOf().Measure(nil, one(), nil)
+	rows := allOf().Measure(nil, one(), lone())
+	known := map[string]bool{}
 	for _, c := range []struct {
 		name      string
 		head, idx int
@@ -61,6 +82,11 @@ func TestKnownValues(t *testing.T) {
 		{"top1_channel", -1, 0, 1}, {"top1_position", -1, 0, 0}, {"top1_signed", -1, 0, -12},
 		{"channel_max", -1, 0, 3}, {"channel_max", -1, 1, 12}, {"channel_max", -1, 2, 4}, {"channel_max", -1, 3, 4},
 		{"massive", -1, -1, 0},
+		{"kurtosis", -1, -1, (kurtosis1 + kurtosis2 + kurtosis3) / 3}, {"kurtosis_normalised", -1, -1, (kurtosis1 + kurtosis2 + kurtosis3) / 3}, // C-3 is 1
+		{"kurtosis_length1", -1, -1, (kurtosis1 + kurtosis2) / 2}, {"kurtosis_normalised_length1", -1, -1, (kurtosis1 + kurtosis2) / 2},
+		// one-hot C-3; the others have fourth moments of 84.25 and 72.25 below three times 8.25^2 and 6.25^2
+		{"kurtosis_uncentred", -1, -1, 1. / 3}, {"kurtosis_uncentred_length1", -1, -1, 1. / 2},
+		{"channel_outliers", -1, 5, 0}, {"channel_outliers", -1, 20, 0}, // means 4/3, 14/3, 2, 4/3 about a median of 5/3
 		{"top1_over_rms", -1, -1, 2}, // one-hot: sqrt(4)
 		{"token_norm", -1, 0, 12}, {"token_norm", -1, 1, 5}, {"token_norm", -1, 2, 5},
 		{"bos_norm_ratio", -1, -1, 2.4},                                            // 12 / mean(5, 5)
@@ -79,14 +105,51 @@ func TestKnownValues(t *testing.T) {
 		{"gate_mean", -1, -1, .5}, {"gate_sparsity", -1, -1, 1. / 6},
 		{"weight_top", -1, 0, 7}, {"weight_top", -1, 1, -6}, {"weight_top", -1, 2, 6}, // of equal sizes the first
 		{"weight_top_row", -1, 0, 3}, {"weight_top_column", -1, 0, 0}, {"weight_top_row", -1, 1, 2}, {"weight_top_column", -1, 1, 1},
-		{"weight_std", -1, -1, math.Sqrt(22 - 2.75*2.75)}, // sum 22, squares 176, of 8
+		{"weight_std", -1, -1, math.Sqrt(22 - 2.75*2.75)},           // sum 22, squares 176, of 8
+		{"weight_kurtosis", -1, -1, 8*6337.40625/(115.5*115.5) - 3}, // about the mean 2.75
 		{"gain", -1, 2, 8}, {"gain", -1, 3, -1},
 		{"super_weight_row", -1, 0, 2}, {"super_weight_column", -1, 0, 1},
 		{"super_weight_output", -1, 0, 7}, {"super_weight_input", -1, 0, -9}, {"super_weight_value", -1, 0, -6},
 	} {
+		known[c.name] = true
 		if got := get(t, rows, c.name, c.head, c.idx); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("%s head %d idx %d: %v, want %v", c.name, c.head, c.idx, got, c.want)
 		}
+	}
+	for _, name := range Names() {
+		if known[name] == slices.Contains(elsewhere, name) {
+			t.Errorf("%s has no known value, or two: give it one here, or name it in elsewhere", name)
+		}
+	}
+}
+
+// Two sequences of tops 8 and 3, medians 2 and 1: the mean of the ratios is (4 + 3)/2, the ratio of the means 11/3.
+func TestTwoMeansOfRatios(t *testing.T) {
+	l := &Layer{B: 2, T: 1, D: 3, H: 1, Sites: []Site{{Name: ResidPost, Shape: []int{2, 1, 3}, Data: []float32{-8, 2, 1, 0, 1, -3}}}}
+	if got := ratioMean.Compute(l, &l.Sites[0])[0].Value; got != 3.5 {
+		t.Errorf("ratio_mean %v, want 3.5", got)
+	}
+	if got := ratioOfMeans.Compute(l, &l.Sites[0])[0].Value; got != 11./3 {
+		t.Errorf("ratio_of_means %v, want 11/3", got)
+	}
+}
+
+// Three queries of ten look at position 0 alone, the others at themselves: a score of .3, which is a sink by >=, none by >.
+func TestSinkThresholds(t *testing.T) {
+	pattern := make([]float32, 100)
+	for i := range 10 {
+		at := i
+		if i < 3 {
+			at = 0
+		}
+		pattern[10*i+at] = 1
+	}
+	l := &Layer{B: 1, T: 10, D: 1, H: 1, Sites: []Site{{Name: Pattern, Shape: []int{1, 1, 10, 10}, Data: pattern}}}
+	if got := sinkRate.Compute(l, &l.Sites[0])[0].Value; got != 1 {
+		t.Errorf("sink_rate %v, want 1", got)
+	}
+	if got := sinkRateGu.Compute(l, &l.Sites[0])[0].Value; got != 0 {
+		t.Errorf("sink_rate_gu %v, want 0", got)
 	}
 }
 
