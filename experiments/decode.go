@@ -128,13 +128,13 @@ func (d *decoder) assign(c *trainer.Config, key string, at, n *yaml.Node) {
 			continue
 		}
 		standard = standardOf(v, standard)
-		to := fieldsOf(v)
-		i := slices.IndexFunc(to, func(f field) bool { return f.name == name })
-		if i < 0 {
-			d.fault(at, path, "%v", variant.Unknown("key", name, namesOf(to)))
+		to, ok := fieldAt(v, name)
+		if !ok {
+			d.fault(at, path, "%v", variant.Unknown("key", name, namesOf(fieldsOf(v))))
 			return
 		}
-		v, standard, path = to[i].value, fieldsOf(standard)[i].value, dotted(path, name)
+		standard, _ = fieldAt(standard, name)
+		v, path = to, dotted(path, name)
 	}
 	d.value(n, v, standard, path)
 }

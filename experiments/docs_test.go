@@ -34,7 +34,7 @@ func TestReferenceShowsEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(Settings(s.Base), Settings(trainer.Default())) {
-		t.Errorf("the base differs from the defaults in %v", differs(settingsOf(trainer.Default()), s.Base))
+		t.Errorf("the base differs from the defaults in %v", differs(settingsOf(trainer.Default()), Settings(s.Base)))
 	}
 	root, err := parse("cli.md", src)
 	if err != nil {

@@ -1,10 +1,13 @@
 package experiments
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/outcrop-lab/outcrop/trainer"
 	"github.com/outcrop-lab/outcrop/variant"
@@ -18,30 +21,67 @@ type field struct {
 	enum  []string // the texts that it may be, nil for any
 }
 
-// fieldsOf lists the keys of an addressable struct in the order of its declaration, those of embedded structs in place. Of a
-// slot these are the common keys, then the present variant's parameters.
-func fieldsOf(v reflect.Value) []field {
-	var out []field
-	if !isBareSlot(v) {
-		for i := range v.NumField() {
-			at, f := v.Type().Field(i), v.Field(i)
+// known is what a struct type's keys are, read once from its tags.
+type known struct {
+	name  string
+	index []int
+	doc   string
+	enum  []string
+}
+
+var (
+	knownTypes  sync.Map // reflect.Type to []known
+	chooserType = reflect.TypeFor[variant.Chooser]()
+)
+
+// knownOf lists the keys of a struct type in the order of its declaration, those of embedded structs in place; of a slot the
+// common keys.
+func knownOf(t reflect.Type) []known {
+	if had, ok := knownTypes.Load(t); ok {
+		return had.([]known)
+	}
+	var out []known
+	if !isBareSlotType(t) {
+		for i := range t.NumField() {
+			at := t.Field(i)
 			name, _, _ := strings.Cut(at.Tag.Get("json"), ",")
 			if name == "" {
 				name = at.Name
 			}
 			switch {
-			case !at.IsExported() || name == "-" || at.Anonymous && isSlot(f):
+			case !at.IsExported() || name == "-" || at.Anonymous && isSlotType(at.Type):
 			case at.Anonymous && at.Type.Kind() == reflect.Struct && at.Tag.Get("json") == "":
-				out = append(out, fieldsOf(f)...)
+				for _, inner := range knownOf(at.Type) {
+					inner.index = append([]int{i}, inner.index...)
+					out = append(out, inner)
+				}
 			default:
-				out = append(out, field{name, f, at.Tag.Get("doc"), variant.Enum(at)})
+				out = append(out, known{name, []int{i}, at.Tag.Get("doc"), variant.Enum(at)})
 			}
 		}
 	}
+	knownTypes.Store(t, out)
+	return out
+}
+
+// fieldsOf lists the keys of an addressable struct in the order of its declaration, those of embedded structs in place. Of a
+// slot these are the common keys, then the present variant's parameters.
+func fieldsOf(v reflect.Value) []field {
+	keys := knownOf(v.Type())
+	var params reflect.Value
+	var own []known
 	if isSlot(v) {
-		if params := reflect.ValueOf(chooser(v).Params()); params.Kind() == reflect.Pointer && params.Elem().Kind() == reflect.Struct {
-			out = append(out, fieldsOf(params.Elem())...)
+		if p := reflect.ValueOf(chooser(v).Params()); p.Kind() == reflect.Pointer && p.Elem().Kind() == reflect.Struct {
+			params = p.Elem()
+			own = knownOf(params.Type())
 		}
+	}
+	out := make([]field, 0, len(keys)+len(own))
+	for _, k := range keys {
+		out = append(out, field{k.name, v.FieldByIndex(k.index), k.doc, k.enum})
+	}
+	for _, k := range own {
+		out = append(out, field{k.name, params.FieldByIndex(k.index), k.doc, k.enum})
 	}
 	return out
 }
@@ -55,22 +95,36 @@ func namesOf(fields []field) []string {
 }
 
 // isSlot tells whether v is a slot, or a struct that embeds one.
-func isSlot(v reflect.Value) bool {
-	_, ok := v.Addr().Interface().(variant.Chooser)
-	return ok
+func isSlot(v reflect.Value) bool { return isSlotType(v.Type()) }
+
+var slotTypes, bareTypes sync.Map // reflect.Type to bool
+
+func isSlotType(t reflect.Type) bool {
+	return remembered(&slotTypes, t, func() bool { return t.Kind() == reflect.Struct && reflect.PointerTo(t).Implements(chooserType) })
 }
 
-// isBareSlot tells a slot from a struct that embeds one.
-func isBareSlot(v reflect.Value) bool {
-	if !isSlot(v) {
-		return false
+func remembered(in *sync.Map, t reflect.Type, is func() bool) bool {
+	if had, ok := in.Load(t); ok {
+		return had.(bool)
 	}
-	for i := range v.NumField() {
-		if v.Type().Field(i).Anonymous && isSlot(v.Field(i)) {
+	yes := is()
+	in.Store(t, yes)
+	return yes
+}
+
+// isBareSlotType tells a slot from a struct that embeds one.
+func isBareSlotType(t reflect.Type) bool {
+	return remembered(&bareTypes, t, func() bool {
+		if !isSlotType(t) {
 			return false
 		}
-	}
-	return true
+		for i := range t.NumField() {
+			if t.Field(i).Anonymous && isSlotType(t.Field(i).Type) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func chooser(v reflect.Value) variant.Chooser { return v.Addr().Interface().(variant.Chooser) }
@@ -94,20 +148,76 @@ func (s Setting) String() string {
 
 // Settings lists every key of a configuration in the order of its declaration.
 func Settings(c trainer.Config) []Setting {
-	return flatten(nil, reflect.ValueOf(&c).Elem(), "")
+	return flatten(make([]Setting, 0, 96), reflect.ValueOf(&c).Elem(), "")
+}
+
+// fingerprint is a text that is equal of two lists of settings, of which all are equal.
+func fingerprint(settings []Setting) string {
+	b := make([]byte, 0, 2048)
+	for _, s := range settings {
+		b = append(append(b, s.Key...), 0)
+		switch x := s.Value.(type) {
+		case string:
+			b = append(b, x...)
+		case int64:
+			b = strconv.AppendInt(b, x, 10)
+		case uint64:
+			b = strconv.AppendUint(b, x, 10)
+		case float64:
+			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
+		default: // truth values, and lists of the above, which show where each begins
+			b = fmt.Appendf(b, "%#v", x)
+		}
+		b = append(b, 0)
+	}
+	return string(b)
 }
 
 func flatten(to []Setting, v reflect.Value, key string) []Setting {
 	if v.Kind() != reflect.Struct {
 		return append(to, Setting{Key: key, Value: plainValue(v)})
 	}
+	below := v
 	if isSlot(v) {
-		to = append(to, Setting{Key: key, Value: chooser(v).Chosen(), name: true, also: chooser(v).Aliases()})
+		slot := chooser(v)
+		to = append(to, Setting{Key: key, Value: slot.Chosen(), name: true, also: slot.Aliases()})
+		if p := reflect.ValueOf(slot.Params()); p.Kind() == reflect.Pointer && p.Elem().Kind() == reflect.Struct {
+			below = p.Elem()
+		}
 	}
-	for _, f := range fieldsOf(v) {
-		to = flatten(to, f.value, dotted(key, f.name))
+	to = flattenKnown(to, v, key)
+	if below != v {
+		to = flattenKnown(to, below, key)
 	}
 	return to
+}
+
+func flattenKnown(to []Setting, v reflect.Value, key string) []Setting {
+	keys := keysBelow(v.Type(), key)
+	for i, k := range knownOf(v.Type()) {
+		to = flatten(to, v.FieldByIndex(k.index), keys[i])
+	}
+	return to
+}
+
+// dottedKeys holds the dotted keys of a type under a key, so that a plan of many runs makes each text once.
+var dottedKeys sync.Map // typeUnder to []string
+
+type typeUnder struct {
+	of  reflect.Type
+	key string
+}
+
+func keysBelow(t reflect.Type, key string) []string {
+	if had, ok := dottedKeys.Load(typeUnder{t, key}); ok {
+		return had.([]string)
+	}
+	var keys []string
+	for _, k := range knownOf(t) {
+		keys = append(keys, dotted(key, k.name))
+	}
+	dottedKeys.Store(typeUnder{t, key}, keys)
+	return keys
 }
 
 func plainValue(v reflect.Value) any {
@@ -143,7 +253,7 @@ func unshare(v reflect.Value) {
 	if v.Kind() != reflect.Struct {
 		return
 	}
-	if isBareSlot(v) {
+	if isBareSlotType(v.Type()) {
 		slot := chooser(v)
 		had := reflect.ValueOf(slot.Params()).Elem()
 		if err := slot.Choose(slot.Chosen()); err != nil {
@@ -154,11 +264,45 @@ func unshare(v reflect.Value) {
 		unshare(own)
 		return
 	}
-	for i := range v.NumField() {
-		if v.Type().Field(i).IsExported() {
-			unshare(v.Field(i))
+	for _, i := range structsIn(v.Type()) {
+		unshare(v.Field(i))
+	}
+}
+
+var innerStructs sync.Map // reflect.Type to []int
+
+// structsIn lists the exported fields of a struct type that are structs.
+func structsIn(t reflect.Type) []int {
+	if had, ok := innerStructs.Load(t); ok {
+		return had.([]int)
+	}
+	var in []int
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() && f.Type.Kind() == reflect.Struct {
+			in = append(in, i)
 		}
 	}
+	innerStructs.Store(t, in)
+	return in
+}
+
+// fieldAt is the key of that name of an addressable struct; nothing where it has none.
+func fieldAt(v reflect.Value, name string) (reflect.Value, bool) {
+	for _, k := range knownOf(v.Type()) {
+		if k.name == name {
+			return v.FieldByIndex(k.index), true
+		}
+	}
+	if isSlot(v) {
+		if p := reflect.ValueOf(chooser(v).Params()); p.Kind() == reflect.Pointer && p.Elem().Kind() == reflect.Struct {
+			for _, k := range knownOf(p.Elem().Type()) {
+				if k.name == name {
+					return p.Elem().FieldByIndex(k.index), true
+				}
+			}
+		}
+	}
+	return reflect.Value{}, false
 }
 
 // align chooses in standard every variant that is chosen in v, so that both have the same keys.

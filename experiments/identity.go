@@ -22,8 +22,16 @@ import (
 // probe.sequences and probe.heldout stay in: another probe batch gives the same statistic of the same step another value,
 // and a database keeps one.
 func identity(c trainer.Config, dataDigest, device string) (string, error) {
+	return defaults{}.identity(Settings(c), c, dataDigest, device)
+}
+
+// defaults remembers the default settings of each choice of variants, by their names.
+type defaults map[string][]Setting
+
+// identity is that of a configuration and its settings.
+func (d defaults) identity(settings []Setting, c trainer.Config, dataDigest, device string) (string, error) {
 	config := map[string]any{}
-	for _, s := range ownSettings(c) {
+	for _, s := range d.own(settings, c) {
 		batch := s.Key == "probe.sequences" || s.Key == "probe.heldout"
 		if (batch || !strings.HasPrefix(s.Key, "probe.")) && !strings.HasPrefix(s.Key, "checkpoint.") {
 			config[s.Key] = exact(s.Value)
@@ -37,25 +45,36 @@ func identity(c trainer.Config, dataDigest, device string) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// ownSettings lists the settings that differ from their default. The default of a variant's parameter is the
-// variant's, whether or not the variant is the default one.
-func ownSettings(c trainer.Config) []Setting {
-	standard := trainer.Default()
-	names := map[string]any{}
-	for _, s := range Settings(standard) {
+// own lists the settings that differ from their default. The default of a variant's parameter is the variant's, whether or
+// not the variant is the default one.
+func (d defaults) own(settings []Setting, c trainer.Config) []Setting {
+	var names []byte
+	for _, s := range settings {
 		if s.name {
-			names[s.Key] = s.Value
+			names = append(append(names, s.Value.(string)...), 0)
 		}
 	}
-	align(reflect.ValueOf(&standard).Elem(), reflect.ValueOf(&c).Elem())
-	defaults := Settings(standard)
-	var own []Setting
-	for i, s := range Settings(c) {
-		usual := defaults[i].Value
-		if s.name {
-			usual = names[s.Key]
+	usual, ok := d[string(names)]
+	if !ok {
+		standard := trainer.Default()
+		chosen := map[string]any{}
+		for _, s := range Settings(standard) {
+			if s.name {
+				chosen[s.Key] = s.Value
+			}
 		}
-		if !reflect.DeepEqual(s.Value, usual) {
+		align(reflect.ValueOf(&standard).Elem(), reflect.ValueOf(&c).Elem())
+		usual = Settings(standard)
+		for i, s := range usual {
+			if s.name {
+				usual[i].Value = chosen[s.Key]
+			}
+		}
+		d[string(names)] = usual
+	}
+	var own []Setting
+	for i, s := range settings {
+		if !same(s.Value, usual[i].Value) {
 			own = append(own, s)
 		}
 	}

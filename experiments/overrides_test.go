@@ -45,7 +45,7 @@ func TestOverridesAreABase(t *testing.T) {
 			continue
 		}
 		if !reflect.DeepEqual(Settings(s.Base), Settings(c)) {
-			t.Errorf("%s: comes back otherwise in %v\n%s", name, differs(settingsOf(c), s.Base), text)
+			t.Errorf("%s: comes back otherwise in %v\n%s", name, differs(settingsOf(c), Settings(s.Base)), text)
 		}
 	}
 }

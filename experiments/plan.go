@@ -1,9 +1,9 @@
 package experiments
 
 import (
-	"encoding/json"
 	"fmt"
-	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/outcrop-lab/outcrop/archs"
@@ -37,37 +37,34 @@ func (s *Sweep) Plan(device string) ([]Planned, error) {
 		return nil, inputError([]Fault{{File: "device", Message: variant.Unknown("device", device, []string{"auto", "cpu"}).Error()}})
 	}
 	var faults []Fault
-	opened := map[string]source{}
-	var plan []Planned
+	p := planner{sweep: s, device: device, opened: map[string]source{}, sized: map[string]sized{}, usual: defaults{}}
+	first := make(map[string]int, len(s.runs)) // by id
+	plan := make([]Planned, 0, len(s.runs))
 	for _, r := range s.runs {
-		text, err := json.Marshal([]any{r.config.Arch.Context, nested(reflect.ValueOf(&r.config.Data).Elem())})
-		if err != nil {
-			return nil, fmt.Errorf("experiments: planning %s: %w", s.Name, err)
-		}
-		data, ok := opened[string(text)]
-		if !ok {
-			data = open(r.config)
-			opened[string(text)] = data
-		}
-		if data.err != nil {
-			faults = append(faults, r.arm.locate(s.File, variant.Errorf("data", "%s", strings.TrimPrefix(data.err.Error(), "data: "))))
-			continue
-		}
-		p, err := planned(r.config, data, device)
+		one, err := p.run(r)
 		if err != nil {
 			faults = append(faults, r.arm.locate(s.File, err))
 			continue
 		}
-		p.Arm, p.Differs = r.arm.Name, r.arm.Differs
-		for _, other := range plan {
-			if other.ID == p.ID && !reflect.DeepEqual(Settings(other.Config), Settings(p.Config)) {
-				faults = append(faults, Fault{File: s.File, Line: r.arm.node.Line, Column: r.arm.node.Column, Key: "arms." + p.Arm,
-					Message: fmt.Sprintf("is the same training as %s, measured in another way; only one can be kept", other.Arm)})
-			}
+		at, twice := first[one.ID]
+		if !twice {
+			first[one.ID] = len(plan)
+		} else if a, b := plan[at].Config, one.Config; fingerprint(Settings(a)) != fingerprint(Settings(b)) {
+			faults = append(faults, Fault{File: s.File, Line: r.arm.node.Line, Column: r.arm.node.Column, Key: "arms." + one.Arm,
+				Message: fmt.Sprintf("is the same training as %s, measured in another way; only one can be kept", plan[at].Arm)})
 		}
-		plan = append(plan, p)
+		plan = append(plan, one)
 	}
 	return plan, inputError(faults)
+}
+
+// planner makes planned runs, and remembers what runs share.
+type planner struct {
+	sweep  *Sweep
+	device string
+	opened map[string]source // by data and context
+	sized  map[string]sized  // by architecture
+	usual  defaults
 }
 
 // source is what planning needs of a run's data.
@@ -75,6 +72,49 @@ type source struct {
 	digest string
 	vocab  int
 	err    error
+}
+
+// sized is what planning needs of an architecture.
+type sized struct {
+	vocab  int // tokens of the model
+	params int
+	err    error
+}
+
+func (p *planner) run(r run) (Planned, error) {
+	c := r.config
+	settings := Settings(c)
+	text := strconv.Itoa(c.Arch.Context) + "\x00" + fingerprint(section(settings, "data"))
+	data, ok := p.opened[text]
+	if !ok {
+		data = open(c)
+		p.opened[text] = data
+	}
+	if data.err != nil {
+		return Planned{}, variant.Errorf("data", "%s", strings.TrimPrefix(data.err.Error(), "data: "))
+	}
+	text = strconv.Itoa(data.vocab) + "\x00" + fingerprint(section(settings, "arch"))
+	size, ok := p.sized[text]
+	if !ok {
+		size = sizeOf(c.Arch, data.vocab)
+		p.sized[text] = size
+	}
+	if size.err != nil {
+		return Planned{}, size.err
+	}
+	id, err := p.usual.identity(settings, c, data.digest, p.device)
+	return Planned{ID: id, Arm: r.arm.Name, Seed: c.Seed, Config: c, Differs: r.arm.Differs, DataDigest: data.digest, Device: p.device, Params: size.params, Vocab: size.vocab}, err
+}
+
+// section is the settings of one key of the configuration's top, which lie together.
+func section(settings []Setting, key string) []Setting {
+	in := func(s Setting) bool { return s.Key == key || strings.HasPrefix(s.Key, key+".") }
+	from := slices.IndexFunc(settings, in)
+	to := from
+	for to < len(settings) && in(settings[to]) {
+		to++
+	}
+	return settings[from:to]
 }
 
 func open(c trainer.Config) source {
@@ -89,25 +129,20 @@ func open(c trainer.Config) source {
 	return source{digest: digest, vocab: from.Vocab()}
 }
 
-func planned(c trainer.Config, data source, device string) (Planned, error) {
-	arch := c.Arch
+// sizeOf counts an architecture over data of that many tokens, building no graph.
+func sizeOf(arch archs.Config, vocab int) (s sized) {
 	if arch.Vocab == 0 {
-		arch.Vocab = data.vocab
-	} else if arch.Vocab < data.vocab {
-		return Planned{}, variant.Errorf("arch.vocab", "must be at least the data's %d tokens, or 0 for as many, is %d", data.vocab, arch.Vocab)
+		arch.Vocab = vocab
+	} else if arch.Vocab < vocab {
+		return sized{err: variant.Errorf("arch.vocab", "must be at least the data's %d tokens, or 0 for as many, is %d", vocab, arch.Vocab)}
 	}
 	params, err := archs.Params(arch)
 	if err != nil {
-		return Planned{}, variant.Within("arch", err)
+		return sized{err: variant.Within("arch", err)}
 	}
-	p := Planned{Seed: c.Seed, Config: c, DataDigest: data.digest, Device: device, Vocab: arch.Vocab}
-	for _, param := range params {
-		n := 1
-		for _, size := range param.Shape {
-			n *= size
-		}
-		p.Params += n
+	s.vocab = arch.Vocab
+	for _, p := range params {
+		s.params += p.Size()
 	}
-	p.ID, err = identity(c, data.digest, device)
-	return p, err
+	return s
 }

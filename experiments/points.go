@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
-
-	"github.com/outcrop-lab/outcrop/trainer"
 )
 
 // maxRuns bounds a sweep: what is beyond it is a slip of the pen.
@@ -228,15 +226,16 @@ func (s *Sweep) product(d *decoder, arm *Arm, axes []axis, over []override) {
 		if len(d.faults) > before {
 			continue
 		}
+		settings := Settings(a.Config)
 		if len(axes) > 0 {
-			text := fingerprint(a.Config)
+			text := fingerprint(settings)
 			if twin, twice := seen[text]; twice && p.draw == "" {
 				d.twin(p, twin)
 				continue
 			}
 			seen[text] = p
 		}
-		a.Differs = differs(s.usual, a.Config)
+		a.Differs = differs(s.usual, settings)
 		s.Arms = append(s.Arms, a)
 	}
 }
@@ -314,13 +313,4 @@ func written(n *yaml.Node) string {
 		}
 	}
 	return n.Value
-}
-
-// fingerprint is equal of two configurations that come to the same.
-func fingerprint(c trainer.Config) string {
-	var b []byte
-	for _, s := range Settings(c) {
-		b = fmt.Appendf(append(b, s.Key...), " %v\n", s.Value)
-	}
-	return string(b)
 }

@@ -71,7 +71,7 @@ func PlanRemoval(results string, names []string) (r Removal, err error) {
 		bySweep = append(bySweep, t.Runs...)
 		if !goes[t.Sweep] {
 			goes[t.Sweep] = true
-			size, err := sizeOf(filepath.Join(results, "sweeps", t.Sweep))
+			size, err := bytesUnder(filepath.Join(results, "sweeps", t.Sweep))
 			if err != nil {
 				return r, err
 			}
@@ -93,7 +93,7 @@ func PlanRemoval(results string, names []string) (r Removal, err error) {
 			r.Kept = append(r.Kept, KeptRun{m.Run.ID, other})
 			continue
 		}
-		size, err := sizeOf(runDir(results, m.Run.ID))
+		size, err := bytesUnder(runDir(results, m.Run.ID))
 		if err != nil {
 			return r, err
 		}
@@ -298,8 +298,8 @@ func runningError(run string) error {
 	return inputError([]Fault{{File: "run " + short(run), Message: "is running: stop it first"}})
 }
 
-// sizeOf is how many bytes the files of a folder have; 0 where there is none.
-func sizeOf(dir string) (bytes int64, err error) {
+// bytesUnder is how many bytes the files of a folder have; 0 where there is none.
+func bytesUnder(dir string) (bytes int64, err error) {
 	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

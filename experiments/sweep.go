@@ -334,12 +334,23 @@ func parent(key string) string {
 	return ""
 }
 
-// differs lists the settings of c that usual, by key, lacks or has otherwise.
-func differs(usual map[string]any, c trainer.Config) (out []Setting) {
-	for _, one := range Settings(c) {
-		if v, ok := usual[one.Key]; !ok || !reflect.DeepEqual(v, one.Value) {
+// differs lists the settings that usual, by key, lacks or has otherwise.
+func differs(usual map[string]any, settings []Setting) (out []Setting) {
+	for _, one := range settings {
+		if v, ok := usual[one.Key]; !ok || !same(v, one.Value) {
 			out = append(out, one)
 		}
 	}
 	return out
+}
+
+// same tells whether two settings' values are equal.
+func same(a, b any) bool {
+	if _, list := a.([]any); list {
+		return reflect.DeepEqual(a, b)
+	}
+	if _, list := b.([]any); list {
+		return false
+	}
+	return a == b
 }

@@ -111,6 +111,9 @@ func (c Config) Validate() error {
 
 // validateProbe checks what is measured.
 func (c Config) validateProbe() error {
+	if len(c.Probe.Sites)+len(c.Probe.Statistics) == 0 {
+		return c.Probe.Snapshots.validate(c)
+	}
 	for _, list := range []struct {
 		key, kind    string
 		names, known []string
