@@ -2,7 +2,6 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -122,7 +121,7 @@ func FuzzMerge(f *testing.F) {
 			t.Errorf("the results are damaged: %q, %v", faults, err)
 		}
 		if t.Failed() {
-			t.Log(fmt.Sprintf("%d bytes of damage, %d cut, with a log: %v", len(damage)/4, cut, working))
+			t.Logf("%d bytes of damage, %d cut, with a log: %v", len(damage)/4, cut, working)
 		}
 	})
 }
