@@ -25,10 +25,6 @@ type Column struct {
 // DrawColumns writes a figure of a table's series, a panel each, by rename: the points, the emergence curve of arXiv
 // 2508.03616 over them, and every rival's curve, broken where it leaves the axis. The path ends in .svg or .png.
 func DrawColumns(path, title string, table []Column) error {
-	encode, ok := map[string]func(Drawing) ([]byte, error){".svg": Drawing.svg, ".png": Drawing.png}[filepath.Ext(path)]
-	if !ok {
-		return variant.Errorf(path, "a figure's name ends in .svg or .png")
-	}
 	pg := page{title: printable(title), subtitle: "Points: the table. Dashed: the curve A exp(-λx) ln x + K, x = γt + t0, fitted to them. Thin: its rivals.\n" +
 		"Above each panel: the emergence curve's R², and the family with the smallest AICc.",
 		cols: min(2, len(table)), height: 150}
@@ -75,7 +71,16 @@ func DrawColumns(path, title string, table []Column) error {
 			pg.legend = append(pg.legend, entry{text: family, line: rivals[family]})
 		}
 	}
-	content, err := encode(pg.drawing())
+	return pg.write(path)
+}
+
+// write draws a page into a file that ends in .svg or .png, by rename.
+func (p page) write(path string) error {
+	encode, ok := map[string]func(Drawing) ([]byte, error){".svg": Drawing.svg, ".png": Drawing.png}[filepath.Ext(path)]
+	if !ok {
+		return variant.Errorf(path, "a figure's name ends in .svg or .png")
+	}
+	content, err := encode(p.drawing())
 	if err == nil {
 		err = writeByRename(path, content)
 	}

@@ -138,19 +138,14 @@ func r2(y, predicted []float64) float64 {
 	return 1 - sse/sst
 }
 
-// choose returns the candidate with the best R² in cross-validation over five folds of whole architectures, and the R² of
-// each.
-func (s sample) choose(random rng.Stream) (best string, scores []float64) {
+// candidateScores are the candidates' R² in cross-validation over five folds of whole architectures.
+func (s sample) candidateScores(random rng.Stream) []float64 {
 	fold := s.folds(5, random)
-	scores = make([]float64, len(candidates))
-	at := 0
+	scores := make([]float64, len(candidates))
 	for i, c := range candidates {
 		scores[i] = r2(s.y, s.held(c.Learner, fold, random))
-		if scores[i] > scores[at] {
-			at = i
-		}
 	}
-	return candidates[at].Name, scores
+	return scores
 }
 
 // parallel calls work for each index on all processors.

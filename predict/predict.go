@@ -173,8 +173,13 @@ func (p *Predictor) sampleOf(rows []Row, t target, transform Transform) sample {
 	return s
 }
 
-// seeded is the randomness of all that concerns a target.
-func seeded(t target) rng.Stream { return rng.New(0, "predict").Named(t.name) }
+// seeded is the randomness of all that concerns a target. The points of the curve share one.
+func seeded(t target) rng.Stream {
+	if !t.param {
+		return rng.New(0, "predict").Named("curve")
+	}
+	return rng.New(0, "predict").Named(t.name)
+}
 
 // Estimate is a foretold number with its 90 % interval.
 type Estimate struct{ Value, Low, High float64 }
@@ -185,6 +190,9 @@ type Layer struct {
 	Params map[string]Estimate // the five of the curve, and beta
 	Steps  []float64
 	Curve  []Estimate // f at Steps
+	// Through is the emergence curve fitted to the points of Curve: five parameters that draw it together, and which of them
+	// trade off.
+	Through fit.Result
 }
 
 // Prediction is what is foretold of an architecture.
@@ -234,6 +242,14 @@ func (p *Predictor) Predict(a Arch, extrapolate bool) (Prediction, error) {
 			}
 			layer.Steps = append(layer.Steps, float64(t.step))
 			layer.Curve = append(layer.Curve, Estimate{max(1, e.Value), max(1, e.Low), max(1, e.High)})
+		}
+		points := fit.Points{T: layer.Steps}
+		for _, e := range layer.Curve {
+			points.Y = append(points.Y, e.Value)
+		}
+		var err error
+		if layer.Through, err = fit.Fit("emergence", points, fit.Options{Least: 1}); err != nil {
+			return Prediction{}, fmt.Errorf("predict: layer %d: %w", l, err)
 		}
 		out.Layers = append(out.Layers, layer)
 	}

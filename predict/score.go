@@ -73,7 +73,7 @@ func (c TargetCard) estimate(y float64) Estimate {
 }
 
 // Train chooses a learner for every target of a table and scores it. Created, Machine, Commit, Sweep and LeftOut of the
-// card are the caller's to fill in. progress, if any, hears each target's name.
+// card are the caller's to fill in. progress hears what is at hand.
 func Train(t Table, progress func(string)) (*Predictor, error) {
 	rising := map[int]bool{}
 	for _, r := range t.Rows {
@@ -96,17 +96,35 @@ func Train(t Table, progress func(string)) (*Predictor, error) {
 			return nil, fmt.Errorf("predict: runs of %d and of %d steps: a curve is foretold over one length of training", p.Card.Last, r.Last)
 		}
 	}
+	all := targets(p.Card.Last)
+	samples, curve := make([]sample, len(all)), make([]float64, len(candidates))
+	for i, target := range all {
+		progress("choosing " + target.name)
+		c := TargetCard{Name: target.name, Transform: p.transform(target, false)}
+		samples[i], c.Determined = p.sample(target, c.Transform)
+		scores := samples[i].candidateScores(seeded(target))
+		c.choose(scores, scores)
+		for k, score := range scores {
+			if !target.param {
+				curve[k] += score
+			}
+		}
+		p.Card.Targets = append(p.Card.Targets, c)
+	}
 	var squares, plain float64
 	points := 0
-	for _, target := range targets(p.Card.Last) {
-		if progress != nil {
-			progress(target.name)
+	for i, target := range all {
+		progress("scoring " + target.name)
+		c, s := &p.Card.Targets[i], samples[i]
+		if !target.param { // one learner for all points, so that they make a curve
+			scores := make([]float64, len(candidates))
+			for k := range scores {
+				scores[k] = c.Candidates[k].R2
+			}
+			c.choose(scores, curve)
 		}
-		transform := p.transform(target, false)
-		s, determined := p.sample(target, transform)
-		c, left := s.score(target, transform)
-		c.Determined, c.Importance = determined, p.importance(s, target, c.Learner)
-		p.Card.Targets = append(p.Card.Targets, c)
+		left := c.score(s, seeded(target))
+		c.Importance = p.importance(s, target, c.Learner)
 		if target.param {
 			continue
 		}
@@ -118,12 +136,13 @@ func Train(t Table, progress func(string)) (*Predictor, error) {
 		}
 	}
 	p.Card.CurveRMS, p.Card.MeanRMS = math.Sqrt(squares/float64(points)), math.Sqrt(plain/float64(points))
-	for _, target := range targets(p.Card.Last)[:len(fit.Params("emergence"))] {
-		if progress != nil {
-			progress(target.name + ", from every series")
-		}
-		transform := p.transform(target, true)
-		c, _ := p.sampleOf(t.Rows, target, transform).score(target, transform)
+	for _, target := range all[:len(fit.Params("emergence"))] {
+		progress("scoring " + target.name + ", from every series")
+		c := TargetCard{Name: target.name, Transform: p.transform(target, true)}
+		s := p.sampleOf(t.Rows, target, c.Transform)
+		scores := s.candidateScores(seeded(target))
+		c.choose(scores, scores)
+		c.score(s, seeded(target))
 		p.Card.Plain = append(p.Card.Plain, c)
 	}
 	return p, nil
@@ -170,15 +189,22 @@ type average struct{}
 // Fit implements Learner. The target has mean 0.
 func (average) Fit([][]float64, []float64, rng.Stream) Model { return line{} }
 
-// score chooses the learner and scores it; left are the predictions of architectures left out.
-func (s sample) score(t target, transform Transform) (c TargetCard, left []float64) {
-	random := seeded(t)
-	c = TargetCard{Name: t.name, Transform: transform, Series: len(s.y)}
-	var scores []float64
-	c.Learner, scores = s.choose(random)
+// choose takes the candidate of the largest merit.
+func (c *TargetCard) choose(scores, merit []float64) {
+	c.Candidates = nil
+	best := 0
 	for i, score := range scores {
 		c.Candidates = append(c.Candidates, Candidate{candidates[i].Name, score})
+		if merit[i] > merit[best] {
+			best = i
+		}
 	}
+	c.Learner = candidates[best].Name
+}
+
+// score scores the chosen learner; left are the predictions of architectures left out.
+func (c *TargetCard) score(s sample, random rng.Stream) (left []float64) {
+	c.Series = len(s.y)
 	l, _ := learnerNamed(c.Learner)
 	alone := s.folds(math.MaxInt, random)
 	c.Architectures = slices.Max(alone) + 1
@@ -206,7 +232,7 @@ func (s sample) score(t target, transform Transform) (c TargetCard, left []float
 		}
 	}
 	c.Coverage = float64(inside) / float64(len(residuals))
-	return c, left
+	return left
 }
 
 // confidence of the interval.

@@ -32,7 +32,7 @@ const (
 var commands = []func(*settings) *cobra.Command{
 	runCommand, planCommand, statusCommand, resumeCommand, retryCommand, stopCommand, mergeCommand,
 	showCommand, compareCommand, logsCommand, rmCommand,
-	probeCommand, absorbCommand, fitCommand, deriveCommand,
+	probeCommand, absorbCommand, fitCommand, deriveCommand, predictCommand,
 	plotCommand, reportCommand,
 	variantsCommand, schemaCommand,
 	queryCommand, exportCommand, dbCommand,

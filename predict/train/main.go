@@ -42,7 +42,7 @@ func train(results, sweep, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	p, err := predict.Train(table, func(target string) { fmt.Fprintln(os.Stderr, target) })
+	p, err := predict.Train(table, func(at string) { fmt.Fprintln(os.Stderr, at) })
 	if err != nil {
 		return err
 	}
@@ -90,6 +90,8 @@ func provenance(db *store.DB, sweep string) (commit, machine string, err error) 
 		commits = append(commits, fmt.Sprintf("%.12s", m.Run.Commit))
 		machines = append(machines, strings.TrimSpace(m.Run.CPU)+" ("+m.Run.KernelPath+")")
 	}
-	unique := func(names []string) string { return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), ", ") }
+	unique := func(names []string) string {
+		return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), ", ")
+	}
 	return unique(commits), unique(machines), nil
 }
