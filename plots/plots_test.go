@@ -13,7 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/plots/plotstest"
+	"github.com/outcrop-lab/outcrop/safetensors"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -164,6 +166,72 @@ func TestGaps(t *testing.T) {
 	}
 	if _, _, err := SVG(db, "gaps", "sinks"); err == nil || !strings.Contains(err.Error(), "none of its 3 runs has a value of first_token_attention") {
 		t.Errorf("sinks without rows: %v", err)
+	}
+}
+
+// A snapshot that is gone, one without a plain and one that is not finite are no landscape, and say so.
+func TestLandscapeWithoutSnapshot(t *testing.T) {
+	db := plotstest.Open(t)
+	id := plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline"}, 1)[0][0]
+	path := filepath.Join(filepath.Dir(db.Path()), "runs", id, "snapshots", "step-00001200.resid_post.safetensors")
+	for _, c := range []struct {
+		h    []float32
+		want string
+	}{
+		{[]float32{0, 0, 0, 5}, "has a median of 0"},
+		{[]float32{1, float32(math.NaN()), 1, 5}, "is not finite"},
+		{nil, "is no longer at " + path},
+	} {
+		err := os.Remove(path)
+		if c.h != nil {
+			err = safetensors.Write(path, []safetensors.Tensor{{Name: "resid_post.0", Shape: []int{1, 2, 2}, Data: c.h}}, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := SVG(db, plotstest.Sweep, "landscape"); !errors.Is(err, ErrNothing) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v, want %s", c.h, err, c.want)
+		}
+	}
+}
+
+// Of 192 positions and 256 channels two are joined each; the largest stays, and so does its own place.
+func TestSceneJoinsCells(t *testing.T) {
+	s := scene{tokens: 192, width: 256}
+	h := make([]float32, s.tokens*s.width)
+	for i := range h {
+		h[i] = 2
+	}
+	h[101*256+203] = 7
+	s.fill(h)
+	if !s.reduced || len(s.cells) != 96 || len(s.cells[0]) != 128 || s.cells[50][101] != 7 || s.cells[50][100] != 2 {
+		t.Errorf("%d ridges of %d, %v at the peak", len(s.cells), len(s.cells[0]), s.cells[50][101])
+	}
+	if s.peak != 7 || s.position != 101 || s.at != 203 || s.median != 2 {
+		t.Errorf("peak %v at position %d, channel %d, median %v, want 7 at 101, 203 and 2", s.peak, s.position, s.at, s.median)
+	}
+}
+
+// The mean over heads at the last step, block by block; a NaN leaves its block out.
+func TestOverDepth(t *testing.T) {
+	db := plotstest.Open(t)
+	if err := db.PutRun(store.Run{ID: "aa"}); err != nil {
+		t.Fatal(err)
+	}
+	for step, shares := range map[int][3]float64{0: {0, 0, 0}, 8: {.25, .5, math.NaN()}} {
+		for layer, share := range shares {
+			for head := range 2 {
+				row := store.Row{Site: sinkSite, Statistic: "sink_rate", Layer: layer, Head: head, Idx: -1, Value: share * 2 * float64(head)}
+				if err := db.PutRows("aa", step, []store.Row{row}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	e := experiment{db: db}
+	got, err := e.overDepth(arm{runs: []store.Run{{ID: "aa"}}}, derive.Need{Site: sinkSite, Statistic: "sink_rate"})
+	if err != nil || len(got) != 1 || !slices.Equal(got[0].steps, []float64{0, 1}) || !slices.Equal(got[0].values, []float64{.25, .5}) {
+		t.Errorf("%v %v, want .25 and .5 of blocks 0 and 1", got, err)
 	}
 }
 

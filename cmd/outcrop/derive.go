@@ -70,15 +70,15 @@ The quantities are
 				return err
 			}
 			if len(document.Quantities) == 0 {
-				return usageError{errors.New(reasons(document.Lacking))}
+				return usageError{errors.New(strings.Join(document.reasons(), "; "))}
 			}
 			if asJSON {
 				e := json.NewEncoder(cmd.OutOrStdout())
 				e.SetEscapeHTML(false)
 				return e.Encode(document)
 			}
-			for _, l := range document.Lacking {
-				s.log.Warn(l.Message)
+			for _, reason := range document.reasons() {
+				s.log.Warn(reason)
 			}
 			return document.print(cmd.OutOrStdout())
 		},
@@ -118,6 +118,10 @@ func derived(db *store.DB, runs []store.MemberRun, quantities []derive.Quantity,
 	for _, q := range quantities {
 		table := derivedTable{Quantity: q.Name, Formula: q.Formula, Unit: q.Unit, Source: q.Source, columns: append([]string{"arm", "seed", "run"}, q.Columns...)}
 		for _, m := range runs {
+			if m.Run.Status == store.Planned {
+				document.Lacking = append(document.Lacking, lackingRow{q.Name, m.Run.ID, fmt.Sprintf("run %.12s: %s: nothing is measured before `outcrop run`", m.Run.ID, q.Name)})
+				continue
+			}
 			rows, err := derive.Read(db, m.Run.ID, q)
 			var lacking *derive.Lacking
 			if errors.As(err, &lacking) {
@@ -212,16 +216,22 @@ func (d derivedDocument) print(out io.Writer) error {
 	return nil
 }
 
-// reasons says of each quantity why there is none, by the first of the runs.
-func reasons(lacking []lackingRow) string {
-	var texts, seen []string
-	for _, l := range lacking {
-		if !slices.Contains(seen, l.Quantity) {
-			seen, texts = append(seen, l.Quantity), append(texts, l.Message)
+// reasons says of each quantity that a run lacks why, by the first such run, and how many others there are.
+func (d derivedDocument) reasons() []string {
+	if len(d.Lacking) == 0 && len(d.Quantities) == 0 {
+		return []string{"there is nothing to derive from: the sweep has no runs"}
+	}
+	var texts []string
+	for i := 0; i < len(d.Lacking); {
+		first, n := d.Lacking[i], 0
+		for ; i < len(d.Lacking) && d.Lacking[i].Quantity == first.Quantity; i++ {
+			n++
 		}
+		text := first.Message
+		if n > 1 {
+			text += fmt.Sprintf(" (%d runs lack it)", n)
+		}
+		texts = append(texts, text)
 	}
-	if len(texts) == 0 {
-		return "there is nothing to derive: the sweep has no runs"
-	}
-	return strings.Join(texts, "; ")
+	return texts
 }

@@ -7,10 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/plots"
 )
 
-// Every verb stands in the table of docs/cli.md.
+// Every verb, figure and derived quantity stands in docs/cli.md.
 func TestReferenceShowsEveryVerb(t *testing.T) {
 	page, err := os.ReadFile("../../docs/cli.md")
 	if err != nil {
@@ -25,6 +26,11 @@ func TestReferenceShowsEveryVerb(t *testing.T) {
 	for _, figure := range plots.Names() {
 		if !strings.Contains(string(page), "`"+figure+"`") {
 			t.Errorf("docs/cli.md does not show the figure %s", figure)
+		}
+	}
+	for _, q := range derive.All() {
+		if !strings.Contains(string(page), "| `"+q.Name+"` | "+strings.ReplaceAll(q.Formula, "|", `\|`)+" |") {
+			t.Errorf("docs/cli.md does not show the quantity %s: %s", q.Name, q.Formula)
 		}
 	}
 	if code, out, _ := outcrop(context.Background(), "completion", "bash"); code != exitDone || !strings.Contains(out, "__start_outcrop") {
