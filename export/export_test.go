@@ -46,7 +46,13 @@ func sample(t *testing.T) *store.DB {
 	for i := range 3000 {
 		rows = append(rows, store.Row{Site: "norm", Statistic: "gain", Layer: 0, Head: -1, Idx: i, Value: math.Sqrt(float64(i))})
 	}
+	shard, err := store.Open(filepath.Join(t.TempDir(), "shard.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, err := range []error{
+		shard.PutRun(run), shard.PutRows("r1", 2, rows[3:5]), shard.Close(), merge(db, shard.Path()),
+		db.PutClaims("s", []store.Claim{{Name: "c", Source: "2506.19697", Statement: "a, \"b\"", Verdict: store.Holds, Detail: `{"n":2}`}}),
 		db.PutSweep(store.Sweep{Name: "s", Source: "name: s\n", Arms: []store.Arm{{Name: "a", Differs: "{}"}}}, []store.Member{{Sweep: "s", Arm: "a", Seed: 1, Run: "r1"}}),
 		db.PutRun(run), db.PutRun(store.Run{ID: "r2", Status: "planned"}), db.PutRows("r1", 1, rows), db.PutRows("r1", 2, rows[:2]),
 		db.PutRows("r1", 1, []store.Row{{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1, Value: 4}}),
@@ -60,6 +66,11 @@ func sample(t *testing.T) *store.DB {
 		}
 	}
 	return db
+}
+
+func merge(db *store.DB, shard string) error {
+	_, err := db.Merge(shard)
+	return err
 }
 
 // text is a row free of a format's types.
@@ -247,7 +258,7 @@ func TestTagsAndRecords(t *testing.T) {
 		}
 		content = content[16+n:]
 	}
-	if want := 1 + 3005 + 2 + 1; records != want { // the last a timing
+	if want := 1 + 3005 + 2 + 2 + 1; records != want { // the shard brings two, the last is a timing
 		t.Errorf("%d records, want %d", records, want)
 	}
 	for want, values := range map[string][]any{

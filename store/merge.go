@@ -18,8 +18,8 @@ type MergeResult struct {
 // Merge brings in what another database holds, in one transaction: all or nothing. Merging again adds nothing. The
 // shard may grow meanwhile, or have been left by a killed writer: what it had committed is taken; one that holds
 // nothing yet gives nothing. A run's status and step are taken unless ours is at a later step. Sweeps, fits,
-// snapshots and events are taken where there are none of the same key. Leases stay where they are. A shard of an older schema stays as it is. A missing shard
-// is ErrMissing, a damaged one ErrCorrupt.
+// snapshots, claims and events are taken where there are none of the same key. Leases stay where they are. A shard of an older
+// schema stays as it is. A missing shard is ErrMissing, a damaged one ErrCorrupt.
 func (db *DB) Merge(shardPath string) (MergeResult, error) {
 	result, _, err := db.MergeFrom(shardPath, 0)
 	return result, err
@@ -50,7 +50,7 @@ func (db *DB) mergeAs(shardPath, mode string, from int) (result MergeResult, las
 	if _, err := conn.ExecContext(ctx, "ATTACH ? AS shard", uri(shardPath)+"?"+mode); err != nil {
 		return none, 0, fault("merging", shardPath, err)
 	}
-	m := merging{from: from}
+	m := merging{from: from, file: db.shardName(shardPath)}
 	err = m.attached(ctx, conn)
 	if _, e := conn.ExecContext(ctx, "DETACH shard"); e != nil {
 		err = errors.Join(err, e)
@@ -65,6 +65,7 @@ func (db *DB) mergeAs(shardPath, mode string, from int) (result MergeResult, las
 // merging is one merge: what it has brought, and from and to which step it looks.
 type merging struct {
 	MergeResult
+	file       string // the shard's, as this database calls it
 	from, last int
 }
 
@@ -99,6 +100,9 @@ func (m *merging) attached(ctx context.Context, conn *sql.Conn) error {
 			if err := step.bring(tx, m); err != nil {
 				return err
 			}
+		}
+		if err := putShard(ctx, tx, m.file, m.Rows); err != nil {
+			return err
 		}
 		return tx.Commit()
 	})
@@ -177,6 +181,8 @@ var mergeSteps = []struct {
 			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
 			JOIN shard.names sa ON sa.id = t.site JOIN main.names a ON a.name = sa.name
 		WHERE true ON CONFLICT DO NOTHING`, nil)},
+	{4, brings(`INSERT INTO main.claims (sweep, name, source, statement, verdict, detail)
+		SELECT sweep, name, source, statement, verdict, detail FROM shard.claims WHERE true ON CONFLICT DO NOTHING`, nil)},
 	{4, brings(`INSERT INTO main.events (run, at, status, step, message) SELECT run, at, status, step, message FROM shard.events
 		WHERE true ON CONFLICT DO NOTHING`, nil)},
 }

@@ -66,6 +66,9 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	must(t, shard.PutFits([]Fit{{Run: "theirs", Site: "resid_post", Statistic: "median", Family: "constant", Weight: .75,
 		Intervals: map[string][2]float64{"c": {1, 2}}}}))
 	must(t, shard.PutSnapshots("theirs", []SnapshotFile{{Step: 3, Layer: 1, Site: "mlp.act", Sequence: 2, File: "snapshots/a.safetensors", Tensor: "mlp.act.1"}}))
+	claim := Claim{"s", "no-spikes", "2506.19697", "none grows", Holds, `{"n":2}`}
+	must(t, shard.PutClaims("s", []Claim{{Name: "earlier", Verdict: Undecided, Detail: "{}"}}))
+	must(t, shard.PutClaims("s", []Claim{claim}))
 
 	// The writer is still open.
 	got, err := results.Merge(path)
@@ -92,6 +95,12 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	if !strings.Contains(once, "theirs 3 1 mlp.act 2 snapshots/a.safetensors mlp.act.1\n") {
 		t.Errorf("the snapshots are not in\n%s", once)
 	}
+	if claims, err := results.Claims("s"); err != nil || len(claims) != 1 || claims[0] != claim {
+		t.Errorf("claims %+v, %v", claims, err)
+	}
+	if shards, err := results.Shards(); err != nil || len(shards) != 1 || shards[0].File != "shard.db" || shards[0].Rows != 3 {
+		t.Errorf("shards %+v, %v", shards, err)
+	}
 	if runs, err := results.RunsOf("s"); err != nil || len(runs) != 1 || runs[0].Run.Status != "running" {
 		t.Errorf("members %+v, %v", runs, err)
 	}
@@ -102,6 +111,9 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	must(t, err)
 	if got != (MergeResult{Rows: 1}) {
 		t.Errorf("after the shard grew a merge brought %+v", got)
+	}
+	if shards, err := results.Shards(); err != nil || len(shards) != 1 || shards[0].Rows != 4 {
+		t.Errorf("shards %+v, %v", shards, err)
 	}
 	if r, _, err := results.RunByID("theirs"); err != nil || r.Status != "done" || r.Step != 100 {
 		t.Errorf("the run is %+v, %v", r, err)

@@ -15,7 +15,7 @@ var migrations = []string{
 	"migrations/0001_first.sql",
 	"migrations/0002_fit_intervals.sql",
 	"migrations/0003_snapshots.sql",
-	"migrations/0004_leases.sql",
+	"migrations/0004_coordination.sql",
 }
 
 // blank is the version of a database that holds nothing yet: a new one, or one whose writer was killed before

@@ -72,10 +72,13 @@ var Tables = []Table{
 			t.t_peak, t.f_peak, t.regime, t.message, t.best, t.weight, t.peak_seen, t.rise_time, t.steady, t.condition, t.intervals, t.undetermined
 		FROM fits t JOIN runs r ON r.id = t.run JOIN names a ON a.id = t.site JOIN names b ON b.id = t.statistic
 		ORDER BY r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family`, nil},
+	{"claims", []Column{{"sweep", Text}, {"name", Text}, {"source", Text}, {"statement", Text}, {"verdict", Text}, {"detail", Text}},
+		"SELECT sweep, name, source, statement, verdict, detail FROM claims ORDER BY sweep, name", nil},
 	{"timings", []Column{{"run", Text}, {"name", Text}, {"step", Integer}, {"value", Real}},
 		"SELECT r.hash, t.name, t.step, t.value FROM timings t JOIN runs r ON r.id = t.run ORDER BY r.hash, t.name, t.step", nil},
 	{"events", []Column{{"run", Text}, {"at", Integer}, {"status", Text}, {"step", Integer}, {"message", Text}},
 		"SELECT run, at, status, step, message FROM events ORDER BY run, at, status, step", nil},
+	{"shards", []Column{{"file", Text}, {"rows", Integer}, {"at", Integer}}, "SELECT file, rows, at FROM shards ORDER BY file", nil},
 	{"snapshots", []Column{{"run", Text}, {"step", Integer}, {"layer", Integer}, {"site", Text}, {"sequence", Integer}, {"file", Text}, {"tensor", Text}},
 		"SELECT run, step, layer, site, sequence, file, tensor FROM snapshots ORDER BY run, step, site, layer, sequence", nil},
 	{"conflicts", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer}, {"idx", Integer},

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"math"
@@ -55,6 +56,8 @@ func sample(t *testing.T, path string) *DB {
 	must(t, db.PutFits([]Fit{{Run: "r", Site: "resid_post", Statistic: "top1", Layer: 0, Head: -1, Family: "constant", R2: math.NaN(), Best: true}}))
 	must(t, db.PutEvent(Event{Run: "r", At: time.UnixMicro(1), Status: Done, Step: 1, Message: "a, \"b\""}))
 	must(t, db.PutSnapshots("r", []SnapshotFile{{Step: 1, Layer: 0, Site: "resid_post", File: "snapshots/x.safetensors", Tensor: "resid_post.0"}}))
+	must(t, db.PutClaims("s", []Claim{{Sweep: "s", Name: "c", Verdict: Fails, Detail: "{}"}}))
+	must(t, db.write("putting a shard", func(tx *sql.Tx) error { return putShard(t.Context(), tx, "runs/r/run.db", 3) }))
 	return db
 }
 

@@ -29,6 +29,9 @@ var invariants = []struct{ what, query string }{
 	{"a lease has no run or owner, or ends before it begins", `SELECT run || ' of ' || owner FROM leases WHERE run = '' OR owner = '' OR expires < since`},
 	{"an event is of no run or no known status, or at a step below 0", `SELECT run || ' ' || status || ' at step ' || step FROM events
 		WHERE run = '' OR step < 0 OR status NOT IN ('planned', 'leased', 'running', 'done', 'stopped', 'failed', 'diverged', 'lost')`},
+	{"a shard brought no row", `SELECT file FROM shards WHERE file = '' OR rows < 1`},
+	{"a claim has no known verdict, or numbers that are not JSON", `SELECT name || ' on ' || sweep FROM claims
+		WHERE verdict NOT IN ('holds', 'fails', 'undecided') OR NOT json_valid(detail)`},
 	{"a fit's parameters are not JSON", `SELECT r.hash || ' ' || f.family FROM fits f JOIN runs r ON r.id = f.run WHERE NOT json_valid(f.params)`},
 	{"a series has more than one best fit, or none", `SELECT r.hash || ' ' || a.name || '/' || b.name || ' of layer ' || f.layer FROM fits f
 		JOIN runs r ON r.id = f.run JOIN names a ON a.id = f.site JOIN names b ON b.id = f.statistic

@@ -30,6 +30,8 @@ func TestFaultsAreNamed(t *testing.T) {
 		{"UPDATE snapshot_files SET file = 'a/../../b'", "leaves the run's folder: r at step 1: a/../../b"},
 		{"INSERT INTO leases VALUES ('r', 'me', 'here', 1, 5, 4)", "ends before it begins: r of me"},
 		{"INSERT INTO events VALUES ('r', 1, 'asleep', 1, '')", "no known status, or at a step below 0: r asleep at step 1"},
+		{"UPDATE shards SET rows = 0", "brought no row: runs/r/run.db"},
+		{"UPDATE claims SET verdict = 'perhaps'", "no known verdict, or numbers that are not JSON: c on s"},
 		{"UPDATE fits SET params = ''", "parameters are not JSON: r constant"},
 		{"UPDATE fits SET best = 0", "best fit, or none: r resid_post/top1 of layer 0"},
 	} {

@@ -58,6 +58,7 @@ func addAwkward(t *testing.T, path string) {
 	for _, err := range []error{
 		db.PutRun(run), db.PutRows(run.ID, 1<<40, rows), db.PutRows(run.ID, 1<<40, []store.Row{other}), db.PutRun(later), db.PutRows(run.ID, 1<<40, []store.Row{other}),
 		db.PutEvent(store.Event{Run: run.ID, At: time.UnixMicro(1_700_000_000_000_001), Status: store.Failed, Step: 3, Message: "two\nlines"}),
+		db.PutClaims("s", []store.Claim{{Name: "c, 頂", Statement: "a \"b\"\nc", Verdict: store.Holds, Detail: `{"n":2}`}}),
 		db.PutSnapshots(run.ID, []store.SnapshotFile{{Step: 1, Site: rows[0].Site, File: "snapshots/頂, 1.safetensors", Tensor: "x.0"}}),
 		db.PutTiming(run.ID, 1, "seconds, all", math.NaN()), db.Close(),
 	} {

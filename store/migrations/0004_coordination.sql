@@ -23,3 +23,22 @@ CREATE TABLE events (
 	message TEXT NOT NULL,
 	PRIMARY KEY (run, at, status, step)
 ) STRICT, WITHOUT ROWID;
+
+-- Which databases were merged in: the file, from this database's folder where it lies below it, how many measured rows
+-- it brought, and when the last of them. Clock values, as events are.
+CREATE TABLE shards (
+	file TEXT PRIMARY KEY,
+	rows INTEGER NOT NULL,
+	at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What a claim of a paper came to on a sweep. detail is a JSON object of the numbers that were judged.
+CREATE TABLE claims (
+	sweep     TEXT NOT NULL,
+	name      TEXT NOT NULL,
+	source    TEXT NOT NULL,
+	statement TEXT NOT NULL,
+	verdict   TEXT NOT NULL,
+	detail    TEXT NOT NULL,
+	PRIMARY KEY (sweep, name)
+) STRICT, WITHOUT ROWID;

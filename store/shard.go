@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Shard is a database that was merged into this one.
+type Shard struct {
+	File string    // from this database's folder where it lies below it, else its whole path
+	Rows int       // measured rows that it brought
+	At   time.Time // when the last of them came, to the microsecond
+}
+
+// putShard counts what a merge brought; one that brought no row leaves no trace.
+func putShard(ctx context.Context, tx *sql.Tx, file string, rows int) error {
+	if rows == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO main.shards (file, rows, at) VALUES (?, ?, ?)
+		ON CONFLICT DO UPDATE SET rows = rows + excluded.rows, at = excluded.at`, file, rows, time.Now().UnixMicro())
+	return err
+}
+
+// shardName is how a shard's file is called in this database.
+func (db *DB) shardName(path string) string {
+	whole, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	folder, err := filepath.Abs(filepath.Dir(db.path))
+	if err != nil {
+		return whole
+	}
+	if below, err := filepath.Rel(folder, whole); err == nil && below != ".." && !strings.HasPrefix(below, ".."+string(filepath.Separator)) {
+		return filepath.ToSlash(below)
+	}
+	return whole
+}
+
+// Shards lists the databases that were merged in and brought rows, by file.
+func (db *DB) Shards() (shards []Shard, err error) {
+	err = db.read("reading shards", "SELECT file, rows, at FROM shards ORDER BY file", nil, func(rows *sql.Rows) error {
+		var s Shard
+		var at int64
+		if err := rows.Scan(&s.File, &s.Rows, &at); err != nil {
+			return err
+		}
+		s.At = time.UnixMicro(at)
+		shards = append(shards, s)
+		return nil
+	})
+	return shards, err
+}
