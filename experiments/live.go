@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/outcrop-lab/outcrop/trainer"
+	"github.com/outcrop-lab/outcrop/store"
 )
 
 // Note is one line of a run's log. Loss is in nats per token, 0 where there is none.
@@ -23,17 +23,6 @@ type Note struct {
 	Step   int       `json:"step"`
 	Loss   float64   `json:"loss"`
 }
-
-// Statuses of a run whose worker is at work.
-const (
-	started = "started" // of its log alone
-	Running = "running"
-)
-
-// Lost is the state of a run that was running and that no process works on any more.
-const Lost = "lost"
-
-func (n Note) atWork() bool { return n.Status == started || n.Status == Running }
 
 // Live is what a run's folder tells of it, which is fresher than the database while the run trains.
 type Live struct {
@@ -80,7 +69,7 @@ func ReadLive(dir string) (Live, error) {
 			continue // half of a line, at either end
 		}
 		switch {
-		case n.Status != Running:
+		case n.Status != store.Running:
 			first = Note{}
 		case first.Status == "":
 			first = n
@@ -93,17 +82,12 @@ func ReadLive(dir string) (Live, error) {
 	return l, nil
 }
 
-// State corrects the state that the database has of a run by what its folder tells.
+// State corrects the state that the database and the lease give by the folder: what is held is running.
 func (l Live) State(stored string) string {
-	switch {
-	case l.Held && stored != string(trainer.Done) && stored != string(trainer.Diverged): // of these a measurement goes on
-		return Running
-	case l.Held || stored != Running:
-		return stored
-	case l.Last.Status == "" || l.Last.atWork():
-		return Lost
+	if l.Held && !Settled(stored) { // of a settled run the lock says that it is measured again
+		return store.Running
 	}
-	return l.Last.Status // not merged yet
+	return stored
 }
 
 // heldBy tells whether a process works in a run's folder.

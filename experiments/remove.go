@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -83,6 +84,10 @@ func PlanRemoval(results string, names []string) (r Removal, err error) {
 	if err != nil {
 		return r, err
 	}
+	leases, err := db.Leases()
+	if err != nil {
+		return r, err
+	}
 	seen := map[string]bool{}
 	for i, m := range append(named, bySweep...) {
 		if seen[m.Run.ID] {
@@ -99,7 +104,7 @@ func PlanRemoval(results string, names []string) (r Removal, err error) {
 		}
 		if held, err := heldBy(runDir(results, m.Run.ID)); err != nil {
 			return r, err
-		} else if held {
+		} else if lease := leases[m.Run.ID]; held || lease != nil && lease.InForce(time.Now()) {
 			return r, runningError(m.Run.ID)
 		}
 		r.Runs = append(r.Runs, RemovedRun{m.Run.ID, m.Member.Arm, m.Member.Seed, size})

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/outcrop-lab/outcrop/store"
-	"github.com/outcrop-lab/outcrop/trainer"
 )
 
 // Standing is how one run stands.
@@ -17,8 +16,10 @@ type Standing struct {
 	Seed  uint64
 	State string
 	Error string
-	Step  int
-	Steps int // 0 where only the plan is stored
+	// Attempts is how often a worker began with it.
+	Attempts int
+	Step     int
+	Steps    int // 0 where only the plan is stored
 	// Loss is the newest training loss in nats per token, Rate is in steps a second; NaN where not known.
 	Loss, Rate float64
 	// Left is in seconds, of a run that trains; NaN where not known.
@@ -40,7 +41,7 @@ type SweepStanding struct {
 
 // Settled tells whether a state is one that only the user changes.
 func Settled(state string) bool {
-	return state == string(trainer.Done) || state == string(trainer.Diverged) || state == Failed
+	return state == store.Done || state == store.Diverged || state == store.Failed
 }
 
 // Standings tells how every sweep stands, or one, by one state of the database and by the folders of the runs that may be
@@ -54,11 +55,7 @@ func Standings(db *store.DB, results, sweep string) (all []SweepStanding, err er
 }
 
 func standings(db *store.DB, results, sweep string) (all []SweepStanding, err error) {
-	losses, err := lastOf(db.LastMetrics("", "loss"))
-	if err != nil {
-		return nil, err
-	}
-	rates, err := lastOf(db.LastTimings("", "tokens_per_second"))
+	known, err := newestOf(db)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +75,7 @@ func standings(db *store.DB, results, sweep string) (all []SweepStanding, err er
 		if sweep != "" && s.Name != sweep {
 			continue
 		}
-		standing, err := standingOf(results, s.Name, runs, losses, rates)
+		standing, err := standingOf(results, s.Name, runs, known)
 		if err != nil {
 			return nil, err
 		}
@@ -100,23 +97,45 @@ func standings(db *store.DB, results, sweep string) (all []SweepStanding, err er
 	if alone == nil {
 		return all, nil
 	}
-	standing, err := standingOf(results, "", alone, losses, rates)
+	standing, err := standingOf(results, "", alone, known)
 	return append(all, standing), err
 }
 
-func lastOf(all []store.Last, err error) (map[string]store.Last, error) {
-	byRun := map[string]store.Last{}
-	for _, l := range all {
-		byRun[l.Run] = l
-	}
-	return byRun, err
+// newest is what the database has of each run beside its row.
+type newest struct {
+	losses, rates map[string]store.Last
+	leases        map[string]*store.Lease
+	starts        map[string]int
 }
 
-func standingOf(results, sweep string, runs []store.MemberRun, losses, rates map[string]store.Last) (SweepStanding, error) {
+func newestOf(db *store.DB) (k newest, err error) {
+	k.losses, k.rates = map[string]store.Last{}, map[string]store.Last{}
+	losses, err := db.LastMetrics("", "loss")
+	if err != nil {
+		return k, err
+	}
+	for _, l := range losses {
+		k.losses[l.Run] = l
+	}
+	rates, err := db.LastTimings("", "tokens_per_second")
+	if err != nil {
+		return k, err
+	}
+	for _, l := range rates {
+		k.rates[l.Run] = l
+	}
+	if k.leases, err = db.Leases(); err != nil {
+		return k, err
+	}
+	k.starts, err = db.Starts()
+	return k, err
+}
+
+func standingOf(results, sweep string, runs []store.MemberRun, known newest) (SweepStanding, error) {
 	s := SweepStanding{Sweep: sweep, Runs: []Standing{}, States: map[string]int{}}
 	counted := map[string]bool{}
 	for _, m := range runs {
-		r, err := runStanding(results, m, losses, rates)
+		r, err := runStanding(results, m, known)
 		if err != nil {
 			return s, err
 		}
@@ -130,29 +149,29 @@ func standingOf(results, sweep string, runs []store.MemberRun, losses, rates map
 	return s, nil
 }
 
-func runStanding(results string, m store.MemberRun, losses, rates map[string]store.Last) (Standing, error) {
+func runStanding(results string, m store.MemberRun, known newest) (Standing, error) {
 	r := m.Run
-	s := Standing{Run: r.ID, Sweep: m.Member.Sweep, Arm: m.Member.Arm, Seed: m.Member.Seed, State: r.Status, Error: r.Error, Step: r.Step, Steps: r.Steps,
-		Loss: math.NaN(), Rate: math.NaN(), Left: math.NaN(), Params: r.Params}
-	if l, ok := losses[r.ID]; ok {
+	s := Standing{Run: r.ID, Sweep: m.Member.Sweep, Arm: m.Member.Arm, Seed: m.Member.Seed, Error: r.Error, Step: r.Step, Steps: r.Steps,
+		State: store.StateOf(r.Status, known.leases[r.ID], time.Now()), Attempts: known.starts[r.ID], Loss: math.NaN(), Rate: math.NaN(), Left: math.NaN(), Params: r.Params}
+	if l, ok := known.losses[r.ID]; ok {
 		s.Loss, s.Step = l.Value, max(s.Step, l.Step)
 	}
-	if l, ok := rates[r.ID]; ok {
+	if l, ok := known.rates[r.ID]; ok {
 		if c, err := ConfigOf(r); err == nil {
 			s.Rate = l.Value / float64(c.Train.Batch*c.Arch.Context)
 		}
 	}
-	if Settled(r.Status) {
+	if Settled(s.State) {
 		return s, nil
 	}
 	live, err := ReadLive(filepath.Join(results, "runs", r.ID))
 	if err != nil {
 		return s, err
 	}
-	if s.State = live.State(r.Status); s.State != Running {
+	if s.State = live.State(s.State); s.State != store.Running {
 		return s, nil
 	}
-	if live.Last.Status == Running { // of a run that is trained again the database has later steps
+	if live.Last.Status == store.Running { // of a run that is trained again the database has later steps
 		s.Step, s.Loss = live.Last.Step, live.Last.Loss
 	}
 	if !math.IsNaN(live.Rate) {
@@ -160,7 +179,7 @@ func runStanding(results string, m store.MemberRun, losses, rates map[string]sto
 	}
 	if s.Rate > 0 && s.Steps > 0 {
 		s.Left = float64(s.Steps-s.Step) / s.Rate
-		if live.Last.Status == Running {
+		if live.Last.Status == store.Running {
 			s.Left = max(0, s.Left-time.Since(live.Last.Time).Seconds())
 		}
 	}
@@ -190,7 +209,7 @@ func Left(runs []Standing) (seconds, progress float64) {
 			done += all * size
 		default:
 			done += float64(r.Step) * size
-			if r.State == Running && r.Rate > 0 {
+			if r.State == store.Running && r.Rate > 0 {
 				pace += r.Rate * size
 			}
 		}

@@ -51,11 +51,9 @@ func TestLiveState(t *testing.T) {
 		{"stopped", "started", true, "running"},
 		{"leased", "", false, "leased"},
 		{"done", "done", true, "done"}, // it is measured again
-		{"running", "running", true, "running"},
-		{"running", "running", false, "lost"},
-		{"running", "", false, "lost"},
-		{"running", "stopped", false, "stopped"}, // not merged yet
-		{"running", "done", false, "done"},
+		{"lost", "running", true, "running"},
+		{"lost", "running", false, "lost"},
+		{"running", "done", false, "running"}, // not merged yet
 	} {
 		if got := (Live{Held: c.held, Last: Note{Status: c.noted}}).State(c.stored); got != c.want {
 			t.Errorf("%+v: %s", c, got)
@@ -108,7 +106,7 @@ func TestStandings(t *testing.T) {
 	if a.State != "done" || a.Step != 7 || a.Loss != 2 || a.Rate != 2 { // 64 tokens a second in batches of 32
 		t.Errorf("%+v", a)
 	}
-	if b.State != store.Planned || b.Steps != 0 || !math.IsNaN(b.Loss) || alone.State != Lost {
+	if b.State != store.Planned || b.Steps != 0 || !math.IsNaN(b.Loss) || alone.State != store.Lost {
 		t.Errorf("%+v, %+v", b, alone)
 	}
 	if s := all[0].States; s["done"] != 1 || s["planned"] != 1 {

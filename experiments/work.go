@@ -139,8 +139,8 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 		return err
 	}
 	w := worker{run: run, db: db, log: json.NewEncoder(log), out: json.NewEncoder(out)}
-	w.say(started, 0, 0)
-	w.note(started, 0, 0)
+	w.say("started", 0, 0)
+	w.note("started", 0, 0)
 	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Run: p.ID, Threads: threads, Recorder: &w, Progress: w.progress, Refused: w.refused})
 	run.Step, run.Params, run.Status = result.Step, result.Params, string(result.Status)
 	if err != nil {

@@ -53,6 +53,19 @@ func (db *DB) Measured(run string) (names []string, err error) {
 	return names, err
 }
 
+// Starts counts how often a worker began with each run, by the run's history.
+func (db *DB) Starts() (map[string]int, error) {
+	starts := map[string]int{}
+	err := db.read("counting starts", "SELECT run, count(*) FROM events WHERE status = ? GROUP BY run", []any{Running}, func(rows *sql.Rows) error {
+		var run string
+		var n int
+		err := rows.Scan(&run, &n)
+		starts[run] = n
+		return err
+	})
+	return starts, err
+}
+
 func scanLast(to *[]Last) func(rows *sql.Rows) error {
 	return func(rows *sql.Rows) error {
 		var l Last

@@ -10,20 +10,19 @@ import (
 	"github.com/fatih/color"
 	"golang.org/x/term"
 
-	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/store"
-	"github.com/outcrop-lab/outcrop/trainer"
 )
 
 // stateColours are those of runs' states; a state that is not among them has the terminal's own colour.
 var stateColours = map[string]color.Attribute{
-	string(trainer.Done):     color.FgGreen,
-	string(trainer.Diverged): color.FgMagenta,
-	string(trainer.Stopped):  color.FgYellow,
-	experiments.Failed:       color.FgRed,
-	experiments.Lost:         color.FgRed,
-	experiments.Running:      color.FgCyan,
-	store.Planned:            plainColour,
+	store.Planned:  plainColour,
+	store.Leased:   color.FgBlue,
+	store.Running:  color.FgCyan,
+	store.Done:     color.FgGreen,
+	store.Stopped:  color.FgYellow,
+	store.Failed:   color.FgRed,
+	store.Diverged: color.FgMagenta,
+	store.Lost:     color.FgRed,
 }
 
 // plainColour is the terminal's own (ECMA-48, SGR 39).

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/cheggaaa/pb/v3"
@@ -13,23 +14,23 @@ import (
 
 	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/store"
-	"github.com/outcrop-lab/outcrop/trainer"
 )
 
 // progress shows how the runs of a sweep go, each and all together: bars on a terminal, messages elsewhere.
 type progress struct {
-	log    *slog.Logger
-	sweep  string
-	every  time.Duration // between two messages of a run that goes on
-	runs   []experiments.Standing
-	at     map[string]int // index in runs, by id
-	begun  map[string]mark
-	told   map[string]time.Time
-	pool   *pb.Pool
-	bars   map[string]*pb.ProgressBar
-	all    *pb.ProgressBar
-	clean  bool     // bars go when their runs end: they are too many for the terminal
-	notice []string // what cannot be said while bars are drawn
+	log     *slog.Logger
+	sweep   string
+	every   time.Duration // between two messages of a run that goes on
+	runs    []experiments.Standing
+	at      map[string]int // index in runs, by id
+	begun   map[string]mark
+	told    map[string]time.Time
+	pool    *pb.Pool
+	bars    map[string]*pb.ProgressBar
+	all     *pb.ProgressBar
+	clean   bool            // bars go when their runs end: they are too many for the terminal
+	notice  *pb.ProgressBar // the newest notice, as far as the line holds it
+	notices []string        // in full, for when the bars are no longer drawn
 }
 
 // mark is where a run stood at a time.
@@ -72,7 +73,7 @@ func settledBefore(s *settings) map[string]string {
 	_ = s.reading(func(db *store.DB) error {
 		runs, err := db.Runs()
 		for _, r := range runs {
-			if r.Status == string(trainer.Done) || r.Status == string(trainer.Diverged) {
+			if r.Status == store.Done || r.Status == store.Diverged {
 				settled[r.ID] = r.Status
 			}
 		}
@@ -104,18 +105,18 @@ func (p *progress) newBar(name string, total int, template string) *pb.ProgressB
 
 // ended tells whether a status is one at which a worker ends.
 func ended(status string) bool {
-	return experiments.Settled(status) || status == string(trainer.Stopped)
+	return experiments.Settled(status) || status == store.Stopped
 }
 
 func (p *progress) event(e experiments.Event) {
 	i, known := p.at[e.Run]
-	if !known {
+	if !known || e.Status == "elsewhere" || e.Status == "retried" || strings.Contains(e.Status, " ") {
 		p.say(e)
 		return
 	}
 	r, now := &p.runs[i], time.Now()
 	switch {
-	case e.Status == experiments.Running:
+	case e.Status == store.Running:
 		r.State, r.Step, r.Loss = e.Status, e.Step, e.Loss
 		if first, begun := p.begun[e.Run]; !begun || e.Step < first.step {
 			p.begun[e.Run] = mark{e.Step, now}
@@ -131,21 +132,31 @@ func (p *progress) event(e experiments.Event) {
 		p.show(r, e)
 		return
 	}
-	if e.Status != experiments.Running || now.Sub(p.told[e.Run]) > p.every {
+	if e.Status != store.Running || now.Sub(p.told[e.Run]) > p.every {
 		p.told[e.Run] = now
 		p.tell(r, e)
 	}
 }
 
-// say tells of the sweep as a whole: that the disk is full, say.
+// say tells of the sweep as a whole, of a run without a worker, or of what befell one.
 func (p *progress) say(e experiments.Event) {
-	text := e.Status + ": " + e.Message
+	text := e.Status
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	if i, known := p.at[e.Run]; known {
+		text = fmt.Sprintf("%s, seed %d: %s", p.runs[i].Arm, p.runs[i].Seed, text)
+	}
 	if p.pool != nil {
-		p.all.Set("left", e.Status)
-		p.notice = append(p.notice, text)
+		p.notices = append(p.notices, text)
+		if p.notice == nil {
+			p.notice = pb.ProgressBarTemplate(`{{string . "text"}}`).New(1)
+			p.pool.Add(p.notice)
+		}
+		p.notice.Set("text", text)
 		return
 	}
-	p.log.Warn(text, "event", "sweep", "sweep", p.sweep, "status", e.Status)
+	p.log.Warn(text, "event", "notice", "sweep", p.sweep, "run", e.Run, "status", e.Status)
 }
 
 // show draws what an event changes.
@@ -160,20 +171,16 @@ func (p *progress) show(r *experiments.Standing, e experiments.Event) {
 	case ended(e.Status):
 		bar.Set("left", e.Status)
 		bar.Finish()
-	case e.Status == experiments.Running:
+		if e.Message != "" {
+			p.notices = append(p.notices, fmt.Sprintf("%s, seed %d: %s: %s", r.Arm, r.Seed, e.Status, e.Message))
+		}
+	case e.Status == store.Running:
 		bar.Set("left", lasting(r.Left)+" left")
 		if bar.IsFinished() { // it is tried again
 			bar.Start()
 		}
 	default:
 		bar.Set("left", e.Status)
-		if len(e.Status) > 20 { // a sentence, which has no room there
-			bar.Set("left", "")
-			p.notice = append(p.notice, fmt.Sprintf("%s, seed %d: %s", r.Arm, r.Seed, e.Status))
-		}
-	}
-	if e.Message != "" {
-		p.notice = append(p.notice, fmt.Sprintf("%s, seed %d: %s: %s", r.Arm, r.Seed, e.Status, e.Message))
 	}
 	p.showAll()
 }
@@ -225,7 +232,7 @@ func (p *progress) close() {
 	p.showAll()
 	p.all.Set("left", "")
 	_ = p.pool.Stop()
-	for _, line := range p.notice {
+	for _, line := range p.notices {
 		p.log.Warn(line)
 	}
 }

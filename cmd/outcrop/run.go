@@ -134,6 +134,10 @@ func train(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name strin
 	if summary.Failed > 0 {
 		return summary, fmt.Errorf("%d of the sweep's runs failed:\n%s", summary.Failed, strings.Join(summary.Errors, "\n"))
 	}
+	if summary.Stopped > 0 {
+		s.log.Warn(fmt.Sprintf("%d runs were stopped as somebody asked: go on with outcrop resume %s", summary.Stopped, sweep.Name))
+		return summary, errInterrupted
+	}
 	return summary, nil
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/store"
-	"github.com/outcrop-lab/outcrop/trainer"
 )
 
 // statusRow is one run, as printed.
@@ -23,6 +22,7 @@ type statusRow struct {
 	Arm         string `json:"arm"`
 	Seed        uint64 `json:"seed"`
 	Status      string `json:"status"`
+	Attempts    int    `json:"attempts"`
 	Step        int    `json:"step"`
 	Steps       int    `json:"steps"`
 	Loss        number `json:"loss"`
@@ -60,11 +60,11 @@ left to do. Both ends are exit code 0.`,
 			return s.reading(func(db *store.DB) error {
 				sweep := ""
 				if len(args) == 1 {
-					stored, err := sweepNamed(db, args[0])
+					found, err := sweepNamed(db, strings.TrimSuffix(args[0], "/"))
 					if err != nil {
 						return err
 					}
-					sweep = stored.Name
+					sweep = found.Name
 				}
 				read := func() ([]experiments.SweepStanding, error) { return experiments.Standings(db, s.Results, sweep) }
 				if watch {
@@ -91,7 +91,7 @@ func statusDocuments(all []experiments.SweepStanding) []statusDocument {
 	for i, s := range all {
 		documents[i] = statusDocument{Sweep: s.Sweep, Runs: []statusRow{}, States: s.States, Progress: number(s.Progress), SecondsLeft: number(s.Left)}
 		for _, r := range s.Runs {
-			documents[i].Runs = append(documents[i].Runs, statusRow{Run: r.Run, Arm: r.Arm, Seed: r.Seed, Status: r.State, Step: r.Step, Steps: r.Steps,
+			documents[i].Runs = append(documents[i].Runs, statusRow{Run: r.Run, Arm: r.Arm, Seed: r.Seed, Status: r.State, Attempts: r.Attempts, Step: r.Step, Steps: r.Steps,
 				Loss: number(r.Loss), Rate: number(r.Rate), SecondsLeft: number(r.Left), Error: r.Error})
 		}
 	}
@@ -106,7 +106,7 @@ func printStatus(out io.Writer, paint painter, all []experiments.SweepStanding, 
 		}
 		_, _ = fmt.Fprintln(out, heading(paint, s))
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		_, _ = fmt.Fprintf(w, "run\tarm\tseed\t%s\tstep\tloss\tsteps/s\tleft\n", paint.paint("state", plainColour))
+		_, _ = fmt.Fprintf(w, "run\tarm\tseed\t%s\tstep\tloss\tsteps/s\tleft\tattempts\n", paint.paint("state", plainColour))
 		hidden := 0
 		for _, r := range s.Runs {
 			if hide != nil && hide(r) {
@@ -117,8 +117,8 @@ func printStatus(out io.Writer, paint painter, all []experiments.SweepStanding, 
 			if r.Steps == 0 {
 				step = undetermined
 			}
-			_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", r.Run, r.Arm, r.Seed, paint.state(r.State), step, show("%.4f", number(r.Loss)),
-				show("%.3g", number(r.Rate)), lasting(r.Left))
+			_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%d\n", r.Run, r.Arm, r.Seed, paint.state(r.State), step, show("%.4f", number(r.Loss)),
+				show("%.3g", number(r.Rate)), lasting(r.Left), r.Attempts)
 		}
 		if err := w.Flush(); err != nil {
 			return err
@@ -127,7 +127,7 @@ func printStatus(out io.Writer, paint painter, all []experiments.SweepStanding, 
 			_, _ = fmt.Fprintf(out, "and %d more\n", hidden)
 		}
 		for _, r := range s.Runs {
-			if r.Error != "" && r.State == experiments.Failed {
+			if r.Error != "" && r.State == store.Failed {
 				first, _, _ := strings.Cut(r.Error, "\n")
 				_, _ = fmt.Fprintf(out, "%.12s failed: %s\n", r.Run, first)
 			}
@@ -135,9 +135,6 @@ func printStatus(out io.Writer, paint painter, all []experiments.SweepStanding, 
 	}
 	return nil
 }
-
-// stateOrder is that in which states are counted; others come after.
-var stateOrder = []string{string(trainer.Done), string(trainer.Diverged), experiments.Running, "leased", store.Planned, string(trainer.Stopped), experiments.Failed, experiments.Lost}
 
 // heading is the sweep in one line.
 func heading(paint painter, s experiments.SweepStanding) string {
@@ -148,10 +145,10 @@ func heading(paint painter, s experiments.SweepStanding) string {
 	}
 	slices.SortFunc(states, func(a, b string) int {
 		at := func(state string) int {
-			if i := slices.Index(stateOrder, state); i >= 0 {
+			if i := slices.Index(store.Statuses, state); i >= 0 {
 				return i
 			}
-			return len(stateOrder)
+			return len(store.Statuses)
 		}
 		if at(a) != at(b) {
 			return at(a) - at(b)
@@ -179,11 +176,11 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// fitted prints the status in at most that many lines: where it is too long, runs that are settled are left out, then those
+// fitting prints the status in at most that many lines: where it is too long, runs that are settled are left out, then those
 // that wait, then the rest is cut.
-func fitted(paint painter, all []experiments.SweepStanding, height int) (string, error) {
+func fitting(paint painter, all []experiments.SweepStanding, height int) (string, error) {
 	ended := func(r experiments.Standing) bool {
-		return experiments.Settled(r.State) && r.State != experiments.Failed
+		return experiments.Settled(r.State) && r.State != store.Failed
 	}
 	var text string
 	for _, hide := range []func(experiments.Standing) bool{nil, ended,

@@ -108,7 +108,7 @@ func drawScreen(out *os.File, all []experiments.SweepStanding) error {
 	if err != nil || height < 3 {
 		height = 24
 	}
-	text, err := fitted(painterFor(out), all, height-2)
+	text, err := fitting(painterFor(out), all, height-2)
 	if err != nil {
 		return err
 	}
