@@ -4,7 +4,7 @@ export CGO_ENABLED = 1
 
 FUZZTIME ?= 60s
 
-.PHONY: help build quickstart test test-long test-readers fuzz bench-variants lint clean
+.PHONY: help build quickstart test test-long test-race test-readers fuzz predictor bench-variants lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -26,6 +26,10 @@ test-long: ## the sweep `emergence` against its paper, and kills of every optimi
 fuzz: ## every fuzz target for FUZZTIME (60s), two at a time
 	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's|/[^/]*_test.go:func | |' | sort | \
 		xargs -P 2 -n 2 sh -c '$(GO) test -run "^$$1$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -parallel 1 $$0 || exit 255'
+
+test-race: ## the coordinator and the store under the race detector: three minutes
+	$(GO) test -race -timeout 30m ./experiments
+	$(GO) test -race -timeout 30m -run 'Goroutines|Claim|Lease|Stop|Event|Merge' ./store
 
 test-readers: ## exports read back by DuckDB and TensorBoard, which it installs into bin/readers
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo "test-readers needs Python's venv: apt-get install python3-venv"; exit 1; }

@@ -281,7 +281,8 @@ func TestRequestedStop(t *testing.T) {
 	if err != nil || sum.Stopped != 5 || sum.Done != 1 || l.started() != 3 {
 		t.Fatalf("%+v, %v, %d workers: want 5 stopped, 3 of them before they began", sum, err, l.started())
 	}
-	if got := l.states(src); !strings.HasPrefix(got[0], "go on from step") || got[5] != store.Done {
+	// Of the two that worked one had a step behind it; the other may have been stopped before its first.
+	if got := l.states(src); !strings.Contains(got[0]+got[1], "go on from step") || got[5] != store.Done {
 		t.Errorf("states %q", got)
 	}
 	_, status := l.rows()

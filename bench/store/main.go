@@ -45,6 +45,8 @@ func main() {
 	rows := flag.Int("rows", 1_000_000, "rows in the results database, rounded up to whole runs of 250,000")
 	dir := flag.String("dir", "", "folder of the databases; a temporary one unless said, and then removed")
 	queries := flag.Int("queries", 20, "times that each query is asked, each time of another run")
+	shards := flag.Int("shards", 0, "measure instead how so many shards are merged, each of one run")
+	shardRows := flag.Int("shard-rows", 2000, "rows of each of the --shards")
 	flag.Parse()
 	if path := os.Getenv(exportOnly); path != "" {
 		if err := exportFrom(path, flag.Arg(0), flag.Arg(1)); err != nil {
@@ -53,13 +55,18 @@ func main() {
 		}
 		return
 	}
-	if err := bench(*rows, *queries, *dir, os.Stdout, os.Stderr); err != nil {
+	work := func(dir string) (Document, error) { return bench(*rows, *queries, dir) }
+	if *shards > 0 {
+		work = func(dir string) (Document, error) { return mergeMany(*shards, *shardRows, dir) }
+	}
+	if err := measure(*dir, work, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/store:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(rows, queries int, dir string, out, table io.Writer) error {
+// measure does work in a folder and prints what came of it.
+func measure(dir string, work func(dir string) (Document, error), out, table io.Writer) error {
 	if dir == "" {
 		temporary, err := os.MkdirTemp("", "outcrop-bench-store-")
 		if err != nil {
@@ -68,27 +75,11 @@ func bench(rows, queries int, dir string, out, table io.Writer) error {
 		defer func() { _ = os.RemoveAll(temporary) }()
 		dir = temporary
 	}
-	d := Document{SQLite: store.SQLite(), Runs: (rows + runRows - 1) / runRows, ReportLimit: 0.1}
-	d.Rows = d.Runs * runRows
-	path := filepath.Join(dir, "outcrop.db")
-	compared, err := plain(dir, min(d.Runs, 4))
+	d, err := work(dir)
 	if err != nil {
 		return err
 	}
-	filled, err := fill(path, d.Runs)
-	if err != nil {
-		return err
-	}
-	asked, err := ask(path, d.Runs, queries)
-	if err != nil {
-		return err
-	}
-	exported, err := exports(path, filepath.Join(dir, "export"), d.Rows)
-	if err != nil {
-		return err
-	}
-	d.Results = slices.Concat(compared, filled, asked, exported)
-	info, err := os.Stat(path)
+	info, err := os.Stat(filepath.Join(dir, "outcrop.db"))
 	if err != nil {
 		return err
 	}
@@ -105,6 +96,27 @@ func bench(rows, queries int, dir string, out, table io.Writer) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(d)
+}
+
+func bench(rows, queries int, dir string) (Document, error) {
+	d := Document{SQLite: store.SQLite(), Runs: (rows + runRows - 1) / runRows, ReportLimit: 0.1}
+	d.Rows = d.Runs * runRows
+	path := filepath.Join(dir, "outcrop.db")
+	compared, err := plain(dir, min(d.Runs, 4))
+	if err != nil {
+		return d, err
+	}
+	filled, err := fill(path, d.Runs)
+	if err != nil {
+		return d, err
+	}
+	asked, err := ask(path, d.Runs, queries)
+	if err != nil {
+		return d, err
+	}
+	exported, err := exports(path, filepath.Join(dir, "export"), d.Rows)
+	d.Results = slices.Concat(compared, filled, asked, exported)
+	return d, err
 }
 
 // measurement gathers how long something took each time, and the processor time of all times.
