@@ -28,7 +28,7 @@ fuzz: ## every fuzz target for FUZZTIME (60s), two at a time
 		xargs -P 2 -n 2 sh -c '$(GO) test -run "^$$1$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -parallel 1 $$0 || exit 255'
 
 test-race: ## the coordinator and the store under the race detector: three minutes
-	$(GO) test -race -timeout 30m ./experiments
+	$(GO) test -race -timeout 30m -skip Memory ./experiments
 	$(GO) test -race -timeout 30m -run 'Goroutines|Claim|Lease|Stop|Event|Merge' ./store
 
 test-readers: ## exports read back by DuckDB and TensorBoard, which it installs into bin/readers

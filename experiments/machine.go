@@ -51,7 +51,7 @@ func (c *coordinator) share(j job, pending int) (threads int, memory int64, ok b
 }
 
 // memoryOf is the resident memory that a run's worker is taken to want at most, bytes. In floats of four bytes: its
-// parameters with gradients a slice and two moments; the buffers of a graph, per token of its batch some 28 widths and
+// parameters with gradients a slice and two moments; the buffers of a graph, per token of its batch some 40 widths and
 // 6 hidden widths a layer and 4 logits when it is trained, a half of that when it is only measured; and per probe
 // sequence, layer and head a pattern of context². A test holds it against real workers.
 func memoryOf(p Planned) int64 {
@@ -59,7 +59,7 @@ func memoryOf(p Planned) int64 {
 	a, t := p.Config.Arch, p.Config.Train
 	vocab := float64(p.Vocab)
 	width, hidden := float64(a.Width), 4*float64(a.Width)
-	perToken := float64(a.Layers)*(28*width+6*hidden) + 4*vocab + 8*width
+	perToken := float64(a.Layers)*(40*width+6*hidden) + 4*vocab + 8*width
 	context := float64(a.Context + a.Registers + 1)
 	batch, probe := float64(t.Batch)*context, float64(p.Config.Probe.Sequences)*context
 	floats := float64(p.Params)*float64(3+t.Slices) + 1.5*batch*perToken + probe*perToken/2 +

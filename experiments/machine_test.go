@@ -1,0 +1,130 @@
+package experiments
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// The memory that a worker is taken to want is at least what a real one had resident at most, and not so much more that a
+// machine would stand idle.
+func TestMemoryOfWorkers(t *testing.T) {
+	for _, c := range []struct{ name, config string }{
+		{"tiny", `arch: {layers: 2, width: 16, heads: 2, context: 16}`},
+		{"wide", `arch: {layers: 2, width: 256, heads: 4, context: 64}`},
+		{"deep", `arch: {layers: 8, width: 64, heads: 4, context: 64, norm_placement: sandwich, qk_norm: true, gate: g1}`},
+		{"long", `arch: {layers: 2, width: 64, heads: 8, context: 256, mlp: swiglu}`},
+	} {
+		src := fmt.Sprintf("name: tiny\nbase:\n  %s\n  train: {steps: 2, batch: 32}\n  probe: {heldout: 64}\n", c.config)
+		p := planOf(t, src)[0]
+		dir := t.TempDir()
+		if err := assign(dir, p, 1); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), workerDir+"="+dir)
+		stdin, err := cmd.StdinPipe() // open until the worker has ended
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := cmd.Output(); err != nil {
+			t.Fatalf("%s: %v: %s", c.name, err, out)
+		}
+		_ = stdin.Close()
+		had := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10 // Linux counts KiB
+		took := memoryOf(p)
+		t.Logf("%s: a worker had %d MiB, taken to want %d MiB", c.name, had>>20, took>>20)
+		if took < had || took > 3*had {
+			t.Errorf("%s: a worker had %d MiB, taken to want %d MiB", c.name, had>>20, took>>20)
+		}
+	}
+}
+
+func TestFreeMemory(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("meminfo", "MemTotal:       100 kB\nMemAvailable:    60 kB\n")
+	if got := available(filepath.Join(dir, "meminfo")); got != 60<<10 {
+		t.Errorf("%d bytes are free, want 60 KiB", got)
+	}
+	if got := available(filepath.Join(dir, "none")); got != math.MaxInt64 {
+		t.Errorf("without a word of the system %d", got)
+	}
+	write("self", "1:cpu:/x\n0::/a/b\n")
+	write("group/a/memory.max", "1000\n")
+	write("group/a/memory.current", "700\n")
+	write("group/a/memory.stat", "anon 5\ninactive_file 100\n")
+	write("group/a/b/memory.max", "max\n")
+	write("group/a/b/memory.current", "10\n")
+	write("group/memory.current", "7000\n")
+	group := filepath.Join(dir, "group")
+	if got := groupRoom(group, filepath.Join(dir, "self")); got != 400 { // 1000 - 700, and the cache of 100
+		t.Errorf("the group has %d bytes, want 400", got)
+	}
+	if got := groupRoom(group, filepath.Join(dir, "none")); got != math.MaxInt64 {
+		t.Errorf("without groups %d", got)
+	}
+	if m := thisMachine(); m.cores < 1 || m.memory < 1<<20 {
+		t.Errorf("this machine has %+v", m)
+	}
+}
+
+// What begins beside what works: never more threads than cores nor more memory than there is, unless --jobs says so.
+func TestShare(t *testing.T) {
+	p := planOf(t, fmt.Sprintf(tiny, 20, 5, 1))[0]
+	p.Config.Train.Slices = 4
+	each := memoryOf(p)
+	at := func(threads ...int) map[string]*running {
+		active := map[string]*running{}
+		for i, n := range threads {
+			active[fmt.Sprint(i)] = &running{threads: n, memory: each}
+		}
+		return active
+	}
+	for _, c := range []struct {
+		name          string
+		jobs, threads int
+		cores         int
+		memory        int64
+		active        map[string]*running
+		pending       int
+		want          int // threads; 0 for not now
+	}{
+		{"runs enough", 0, 0, 4, 9 * each, at(), 8, 1},
+		{"the cores are taken", 0, 0, 4, 9 * each, at(1, 1, 1, 1), 4, 0},
+		{"the tail", 0, 0, 4, 9 * each, at(1, 1), 1, 2},
+		{"one run", 0, 0, 4, 9 * each, at(), 1, 4},
+		{"one run of few slices", 0, 0, 16, 9 * each, at(), 1, 4},
+		{"two runs", 0, 0, 4, 9 * each, at(), 2, 2},
+		{"the second of two", 0, 0, 4, 9 * each, at(2), 1, 2},
+		{"no memory beside another", 0, 0, 4, each, at(1), 4, 0},
+		{"no memory, alone", 0, 0, 4, 1, at(), 4, 1},
+		{"threads said", 0, 3, 4, 9 * each, at(), 8, 3},
+		{"threads said that no longer fit", 0, 3, 4, 9 * each, at(3), 8, 0},
+		{"jobs said", 3, 0, 4, 1, at(1, 1), 8, 2},
+		{"jobs said, all at work", 2, 0, 4, 9 * each, at(1, 1), 8, 0},
+		{"jobs said beyond the cores", 9, 1, 2, 1, at(1, 1, 1), 8, 1},
+	} {
+		co := &coordinator{Options: Options{Jobs: c.jobs, Threads: c.threads}, machine: machine{c.cores, c.memory}, active: c.active}
+		threads, memory, ok := co.share(job{Planned: p}, c.pending)
+		if !ok {
+			threads = 0
+		}
+		if threads != c.want || memory != each && threads > 0 {
+			t.Errorf("%s: %d threads, want %d", c.name, threads, c.want)
+		}
+	}
+}
