@@ -1,14 +1,12 @@
 package experiments
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,76 +16,33 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// State is what Execute would do with a planned run.
-type State struct {
-	// Settled is the run's status if there is nothing left to do: "done" or "diverged".
-	Settled string
-	// Lacking is the number of steps at which a run that ended lacks wanted rows or snapshots.
-	Lacking int
-	// Measure lists those steps where the run's kept checkpoints suffice for all of them: nothing is trained.
-	Measure []int
-	// From is the step that training starts at.
-	From int
-}
-
-func (s State) String() string {
-	switch {
-	case s.Settled != "":
-		return s.Settled
-	case len(s.Measure) > 0:
-		return fmt.Sprintf("measure %s from checkpoints", counted(len(s.Measure)))
-	case s.From > 0:
-		return fmt.Sprintf("go on from step %d", s.From)
-	case s.Lacking > 0:
-		return fmt.Sprintf("train again to measure %s", counted(s.Lacking))
-	}
-	return "train"
-}
-
-func counted(steps int) string {
-	if steps == 1 {
-		return "1 step"
-	}
-	return fmt.Sprintf("%d steps", steps)
-}
-
-// States tells, training nothing, what Execute would do with each run of a plan in that results folder.
-func States(results string, plan []Planned) ([]State, error) {
-	states := make([]State, len(plan))
-	path := filepath.Join(results, "outcrop.db")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return states, nil
-	}
-	db, err := store.OpenReadOnly(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = db.Close() }()
-	w := wants{}
-	for i, p := range plan {
-		if states[i], err = w.state(db, filepath.Join(results, "runs", p.ID), p); err != nil {
-			return nil, err
-		}
-	}
-	return states, nil
-}
-
 // wants remembers, by architecture and probe, which rows a run has at each measured step.
 type wants map[string][]probes.Pair
 
 func (w wants) pairs(p Planned) ([]probes.Pair, error) {
-	key, err := json.Marshal([]any{nested(reflect.ValueOf(&p.Config.Arch).Elem()), p.Config.Probe.Sites, p.Config.Probe.Statistics})
-	if err != nil {
-		return nil, err
+	var shape []Setting
+	for _, one := range Settings(p.Config) {
+		switch one.Key {
+		case "arch.layers", "arch.width", "arch.context", "arch.vocab", "arch.init", "arch.init.std": // no site follows from these
+		case "probe.sites", "probe.statistics":
+			shape = append(shape, one)
+		default:
+			if strings.HasPrefix(one.Key, "arch.") {
+				shape = append(shape, one)
+			}
+		}
 	}
-	if pairs, ok := w[string(key)]; ok {
+	key := fingerprint(shape)
+	if pairs, ok := w[key]; ok {
 		return pairs, nil
 	}
-	pairs, err := trainer.Pairs(p.Config)
+	c := p.Config
+	c.Arch.Layers = min(c.Arch.Layers, 2) // all blocks are alike
+	pairs, err := trainer.Pairs(c)
 	if err != nil {
 		return nil, err
 	}
-	w[string(key)] = pairs
+	w[key] = pairs
 	return pairs, nil
 }
 

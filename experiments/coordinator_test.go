@@ -188,7 +188,7 @@ func TestKilledCoordinator(t *testing.T) {
 	if err != nil || sum.Done != len(plan) {
 		t.Fatalf("%+v, %v", sum, err)
 	}
-	if !strings.Contains(states, "go on from step") {
+	if !strings.Contains(states, "goes on from step") {
 		t.Errorf("states %s after the kill", states)
 	}
 	got, _ := l.rows()
@@ -282,7 +282,7 @@ func TestRequestedStop(t *testing.T) {
 		t.Fatalf("%+v, %v, %d workers: want 5 stopped, 3 of them before they began", sum, err, l.started())
 	}
 	// Of the two that worked one had a step behind it; the other may have been stopped before its first.
-	if got := l.states(src); !strings.Contains(got[0]+got[1], "go on from step") || got[5] != store.Done {
+	if got := l.states(src); !strings.Contains(got[0]+got[1], "goes on from step") || got[5] != store.Done {
 		t.Errorf("states %q", got)
 	}
 	_, status := l.rows()

@@ -1,0 +1,65 @@
+package store
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// RunState is how a run stands, without what it is.
+type RunState struct {
+	Status string
+	Step   int
+}
+
+// RunStates tells of every run how it stands, by id.
+func (db *DB) RunStates() (map[string]RunState, error) {
+	states := map[string]RunState{}
+	err := db.read("reading the states of runs", "SELECT hash, status, step FROM runs", nil, func(rows *sql.Rows) error {
+		var id string
+		var s RunState
+		err := rows.Scan(&id, &s.Status, &s.Step)
+		states[id] = s
+		return err
+	})
+	return states, err
+}
+
+// Uncovered lists those of the runs that may lack rows: it leaves out a run only if, of every named statistic at its site,
+// the first series (of the least layer, head and idx) has just those steps, which ascend. It is far faster than reading the
+// series of very many runs.
+func (db *DB) Uncovered(runs []string, pairs [][2]string, steps []int) (lacking map[string]bool, err error) {
+	lacking = make(map[string]bool, len(runs))
+	for _, r := range runs {
+		lacking[r] = true
+	}
+	names, err := json.Marshal(pairs)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := json.Marshal(runs)
+	if err != nil {
+		return nil, err
+	}
+	wanted := strings.ReplaceAll(strings.Trim(fmt.Sprint(steps), "[]"), " ", ",")
+	// The inner query walks one series in the order of the key; the run's id comes back once for each statistic that is whole.
+	query := `
+		WITH pair AS MATERIALIZED (
+			SELECT a.id AS site, b.id AS statistic FROM json_each(?1) j
+			JOIN names a ON a.name = j.value ->> 0 JOIN names b ON b.name = j.value ->> 1)
+		SELECT j.value FROM json_each(?2) j JOIN runs r ON r.hash = j.value
+		WHERE (SELECT count(*) FROM pair) = ?3 AND NOT EXISTS (
+			SELECT 1 FROM pair p WHERE ?4 IS NOT (
+				SELECT group_concat(t.step) FROM stats t
+				WHERE t.run = r.id AND t.site = p.site AND t.statistic = p.statistic AND (t.layer, t.head, t.idx) = (
+					SELECT f.layer, f.head, f.idx FROM stats f
+					WHERE f.run = r.id AND f.site = p.site AND f.statistic = p.statistic ORDER BY f.layer, f.head, f.idx LIMIT 1)))`
+	err = db.read("reading which steps are measured", query, []any{string(names), string(ids), len(pairs), wanted}, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		delete(lacking, id)
+		return err
+	})
+	return lacking, err
+}

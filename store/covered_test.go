@@ -1,0 +1,51 @@
+package store
+
+import (
+	"maps"
+	"slices"
+	"testing"
+)
+
+// A run is left out only where every statistic has just the wanted steps; one that has more, or has them in another series
+// alone, is among those that may lack some.
+func TestUncovered(t *testing.T) {
+	db, err := Open(t.TempDir() + "/x.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for run, steps := range map[string]map[string][]int{
+		"whole":   {"top1": {0, 1, 10}, "loss": {0, 1, 10}},
+		"shorter": {"top1": {0, 1}, "loss": {0, 1, 10}},
+		"longer":  {"top1": {0, 1, 2, 10}, "loss": {0, 1, 10}},
+		"without": {"loss": {0, 1, 10}},
+		"nothing": {},
+	} {
+		if err := db.PutRun(Run{ID: run, Config: "{}", Status: Done, Step: 10}); err != nil {
+			t.Fatal(err)
+		}
+		for statistic, all := range steps {
+			for _, step := range all {
+				var rows []Row
+				for layer := range 2 {
+					rows = append(rows, Row{Site: "s", Statistic: statistic, Layer: layer, Head: -1, Idx: -1, Value: 1})
+				}
+				if err := db.PutRows(run, step, rows); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	runs := []string{"whole", "shorter", "longer", "without", "nothing", "unknown"}
+	got, err := db.Uncovered(runs, [][2]string{{"s", "top1"}, {"s", "loss"}}, []int{0, 1, 10})
+	if want := []string{"longer", "nothing", "shorter", "unknown", "without"}; err != nil || !slices.Equal(slices.Sorted(maps.Keys(got)), want) {
+		t.Errorf("%v, %v, want %v", got, err, want)
+	}
+	if got, err := db.Uncovered(runs, [][2]string{{"s", "loss"}, {"s", "never"}}, []int{0, 1, 10}); err != nil || len(got) != len(runs) {
+		t.Errorf("%v, %v: nothing was measured under a name that is not there", got, err)
+	}
+	states, err := db.RunStates()
+	if err != nil || len(states) != 5 || states["whole"] != (RunState{Done, 10}) {
+		t.Errorf("%v, %v", states, err)
+	}
+}
