@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/mattn/go-sqlite3"
@@ -18,8 +19,9 @@ type MergeResult struct {
 // Merge brings in what another database holds, in one transaction: all or nothing. Merging again adds nothing. The
 // shard may grow meanwhile, or have been left by a killed writer: what it had committed is taken; one that holds
 // nothing yet gives nothing. A run's status and step are taken unless ours is at a later step. Sweeps, fits,
-// snapshots, claims and events are taken where there are none of the same key. Leases stay where they are. A shard of an older
-// schema stays as it is. A missing shard is ErrMissing, a damaged one ErrCorrupt.
+// snapshots, claims and events are taken where there are none of the same key. Leases stay where they are. A shard of an
+// older schema stays as it is. A missing shard is ErrMissing, a damaged one ErrCorrupt: also where its pages can be read,
+// but a row refers to none or is out of range.
 func (db *DB) Merge(shardPath string) (MergeResult, error) {
 	result, _, err := db.MergeFrom(shardPath, 0)
 	return result, err
@@ -93,6 +95,9 @@ func (m *merging) attached(ctx context.Context, conn *sql.Conn) error {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }()
+		if err := soundShard(tx, v); err != nil {
+			return err
+		}
 		for _, step := range mergeSteps {
 			if v < step.since {
 				continue
@@ -106,6 +111,30 @@ func (m *merging) attached(ctx context.Context, conn *sql.Conn) error {
 		}
 		return tx.Commit()
 	})
+}
+
+// soundShard holds the attached shard to what Faults would hold the results to, so that a merge brings no fault and leaves
+// out no row that refers to none. The measured rows mergeStats sees to.
+func soundShard(tx *sql.Tx, version int) error {
+	one := func(what, query string) error {
+		var where string
+		switch err := tx.QueryRow(query).Scan(&where); err {
+		case sql.ErrNoRows:
+			return nil
+		case nil:
+			return fmt.Errorf("%w: %s: %s", ErrCorrupt, what, where)
+		default:
+			return err
+		}
+	}
+	err := one("a row refers to none", `SELECT f."table" || ' to ' || f.parent FROM shard.sqlite_schema t, pragma_foreign_key_check(t.name, 'shard') f
+		WHERE t.type = 'table' AND t.name <> 'stats' LIMIT 1`)
+	for _, i := range invariants {
+		if err == nil && i.since > 0 && i.since <= version {
+			err = one(i.what, i.in("shard")+" LIMIT 1")
+		}
+	}
+	return err
 }
 
 // provenances pairs the shard's ids with ours.
@@ -266,15 +295,17 @@ func mergeStats(tx *sql.Tx, m *merging) error {
 	return nil
 }
 
-// groupsOf lists the shard's groups, as far as they have rows of steps from that one on, in the order of our key.
+// groupsOf lists the shard's groups, as far as they have rows of steps from that one on, in the order of our key. A group
+// that is of no run of the shard, or whose rows are out of range, is ErrCorrupt.
 func groupsOf(tx *sql.Tx, from int) (groups []group, err error) {
 	rows, err := tx.Query(`WITH `+provenances+`
-		SELECT t.run, t.site, t.statistic, t.n, t.last, r.id, a.id, b.id, p.new, r.provenance
-		FROM (SELECT run, site, statistic, count(*) AS n, max(step) AS last FROM shard.stats WHERE step >= ? GROUP BY run, site, statistic) t
-			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
-			JOIN provenance p ON p.old = sr.provenance
-			JOIN shard.names sa ON sa.id = t.site JOIN main.names a ON a.name = sa.name
-			JOIN shard.names sb ON sb.id = t.statistic JOIN main.names b ON b.name = sb.name
+		SELECT t.run, t.site, t.statistic, t.n, t.last, r.id, a.id, b.id, p.new, r.provenance, t.sound
+		FROM (SELECT run, site, statistic, count(*) AS n, max(step) AS last, min(min(layer, head, idx, step - 1)) >= -1 AS sound
+				FROM shard.stats WHERE step >= ?1 OR step < 0 GROUP BY run, site, statistic) t
+			LEFT JOIN shard.runs sr ON sr.id = t.run LEFT JOIN main.runs r ON r.hash = sr.hash
+			LEFT JOIN provenance p ON p.old = sr.provenance
+			LEFT JOIN shard.names sa ON sa.id = t.site LEFT JOIN main.names a ON a.name = sa.name
+			LEFT JOIN shard.names sb ON sb.id = t.statistic LEFT JOIN main.names b ON b.name = sb.name
 		ORDER BY r.id, a.id, b.id`, from)
 	if err != nil {
 		return nil, err
@@ -282,9 +313,18 @@ func groupsOf(tx *sql.Tx, from int) (groups []group, err error) {
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var g group
-		if err := rows.Scan(&g.theirs[0], &g.theirs[1], &g.theirs[2], &g.rows, &g.last, &g.ours[0], &g.ours[1], &g.ours[2], &g.brought, &g.first); err != nil {
+		var ids [5]sql.NullInt64 // ours; NULL where the shard names none
+		sound := false
+		if err := rows.Scan(&g.theirs[0], &g.theirs[1], &g.theirs[2], &g.rows, &g.last, &ids[0], &ids[1], &ids[2], &ids[3], &ids[4], &sound); err != nil {
 			return nil, err
 		}
+		for _, id := range ids {
+			sound = sound && id.Valid
+		}
+		if !sound {
+			return nil, fmt.Errorf("%w: measured rows of no run or name, or with a step or layer out of range", ErrCorrupt)
+		}
+		g.ours, g.brought, g.first = [3]int64{ids[0].Int64, ids[1].Int64, ids[2].Int64}, ids[3].Int64, ids[4].Int64
 		groups = append(groups, g)
 	}
 	return groups, rows.Err()

@@ -63,7 +63,7 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	must(t, shard.PutRows("theirs", 3, []Row{row("top1", 0, 7), row("kurtosis", 0, math.NaN()), row("median", 0, 8)}))
 	must(t, shard.PutTiming("theirs", 3, "tokens_per_second", 100))
 	must(t, shard.PutSweep(Sweep{Name: "s", Arms: []Arm{{"a", "{}", 0}}}, []Member{{"s", "a", 0, "theirs", 0}}))
-	must(t, shard.PutFits([]Fit{{Run: "theirs", Site: "resid_post", Statistic: "median", Family: "constant", Weight: .75,
+	must(t, shard.PutFits([]Fit{{Run: "theirs", Site: "resid_post", Statistic: "median", Family: "constant", Weight: .75, Best: true,
 		Intervals: map[string][2]float64{"c": {1, 2}}}}))
 	must(t, shard.PutSnapshots("theirs", []SnapshotFile{{Step: 3, Layer: 1, Site: "mlp.act", Sequence: 2, File: "snapshots/a.safetensors", Tensor: "mlp.act.1"}}))
 	claim := Claim{"s", "no-spikes", "2506.19697", "none grows", Holds, `{"n":2}`}

@@ -7,36 +7,49 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/mattn/go-sqlite3"
 )
 
-// invariants are what the schema alone does not hold to: each query finds the rows that break one, as text.
-var invariants = []struct{ what, query string }{
-	{"a measured row is of no run", `SELECT 'run number ' || run FROM (SELECT DISTINCT run FROM stats) WHERE run NOT IN (SELECT id FROM runs)`},
-	{"a measured row has a site or a statistic without a name", `SELECT 'name number ' || site FROM
-		(SELECT DISTINCT site FROM stats UNION SELECT DISTINCT statistic FROM stats) WHERE site NOT IN (SELECT id FROM names)`},
-	{"a run has no id, or its configuration is not JSON", `SELECT hash FROM runs WHERE hash = '' OR NOT json_valid(config)`},
-	{"a run is past its last step", `SELECT hash || ' at step ' || step || ' of ' || steps FROM runs WHERE step > steps OR step < 0`},
-	{"a run's first provenance is not among its provenances", `SELECT hash FROM runs r WHERE NOT EXISTS
-		(SELECT 1 FROM run_provenances q WHERE q.run = r.id AND q.provenance = r.provenance)`},
-	{"a layer, head or idx is below -1, or a step below 0", `SELECT r.hash || ' at step ' || s.step FROM stats s JOIN runs r ON r.id = s.run
+// invariant is what the schema alone does not hold to: the query finds the rows that break it, as text.
+type invariant struct {
+	what string
+	// since is the schema version that has what the query reads; a merge asks it of a shard of that version. 0 for what
+	// reads all measured rows, of which a merge sees to it itself.
+	since int
+	query string // the place of the tables is {s}
+}
+
+var invariants = []invariant{
+	{"a measured row is of no run", 0, `SELECT 'run number ' || run FROM (SELECT DISTINCT run FROM {s}stats) WHERE run NOT IN (SELECT id FROM {s}runs)`},
+	{"a measured row has a site or a statistic without a name", 0, `SELECT 'name number ' || site FROM
+		(SELECT DISTINCT site FROM {s}stats UNION SELECT DISTINCT statistic FROM {s}stats) WHERE site NOT IN (SELECT id FROM {s}names)`},
+	{"a run has no id, or its configuration is not JSON", 1, `SELECT hash FROM {s}runs WHERE hash = '' OR NOT json_valid(config)`},
+	{"a run is past its last step", 1, `SELECT hash || ' at step ' || step || ' of ' || steps FROM {s}runs WHERE step > steps OR step < 0`},
+	{"a run's first provenance is not among its provenances", 1, `SELECT hash FROM {s}runs r WHERE NOT EXISTS
+		(SELECT 1 FROM {s}run_provenances q WHERE q.run = r.id AND q.provenance = r.provenance)`},
+	{"a layer, head or idx is below -1, or a step below 0", 0, `SELECT r.hash || ' at step ' || s.step FROM {s}stats s JOIN {s}runs r ON r.id = s.run
 		WHERE s.layer < -1 OR s.head < -1 OR s.idx < -1 OR s.step < 0`},
-	{"a disagreement agrees with the value that stayed", `SELECT r.hash || ' at step ' || d.step FROM disagreements d JOIN runs r ON r.id = d.run
-		JOIN stats s USING (run, site, statistic, layer, head, idx, step) WHERE s.value IS d.value`},
-	{"a snapshot has a step, a sequence or a layer out of range, or a path that leaves the run's folder", `SELECT run || ' at step ' || step || ': ' || file
-		FROM snapshots WHERE step < 0 OR sequence < 0 OR layer < -1 OR file = '' OR tensor = '' OR file LIKE '/%' OR '/' || file || '/' LIKE '%/../%'`},
-	{"a lease has no run or owner, or ends before it begins", `SELECT run || ' of ' || owner FROM leases WHERE run = '' OR owner = '' OR expires < since`},
-	{"an event is of no run or no known status, or at a step below 0", `SELECT run || ' ' || status || ' at step ' || step FROM events
+	{"a disagreement agrees with the value that stayed", 1, `SELECT r.hash || ' at step ' || d.step FROM {s}disagreements d JOIN {s}runs r ON r.id = d.run
+		JOIN {s}stats s USING (run, site, statistic, layer, head, idx, step) WHERE s.value IS d.value`},
+	{"a snapshot has a step, a sequence or a layer out of range, or a path that leaves the run's folder", 3, `SELECT r.hash || ' at step ' || s.step || ': ' || file
+		FROM {s}snapshot_files s JOIN {s}runs r ON r.id = s.run
+		WHERE s.step < 0 OR sequence < 0 OR layer < -1 OR file = '' OR tensor = '' OR file LIKE '/%' OR '/' || file || '/' LIKE '%/../%'`},
+	{"a lease has no run or owner, or ends before it begins", 4, `SELECT run || ' of ' || owner FROM {s}leases WHERE run = '' OR owner = '' OR expires < since`},
+	{"an event is of no run or no known status, or at a step below 0", 4, `SELECT run || ' ' || status || ' at step ' || step FROM {s}events
 		WHERE run = '' OR step < 0 OR status NOT IN ('planned', 'leased', 'running', 'done', 'stopped', 'failed', 'diverged', 'lost')`},
-	{"a shard brought no row", `SELECT file FROM shards WHERE file = '' OR rows < 1`},
-	{"a claim has no known verdict, or numbers that are not JSON", `SELECT name || ' on ' || sweep FROM claims
+	{"a shard brought no row", 4, `SELECT file FROM {s}shards WHERE file = '' OR rows < 1`},
+	{"a claim has no known verdict, or numbers that are not JSON", 4, `SELECT name || ' on ' || sweep FROM {s}claims
 		WHERE verdict NOT IN ('holds', 'fails', 'undecided') OR NOT json_valid(detail)`},
-	{"a fit's parameters are not JSON", `SELECT r.hash || ' ' || f.family FROM fits f JOIN runs r ON r.id = f.run WHERE NOT json_valid(f.params)`},
-	{"a series has more than one best fit, or none", `SELECT r.hash || ' ' || a.name || '/' || b.name || ' of layer ' || f.layer FROM fits f
-		JOIN runs r ON r.id = f.run JOIN names a ON a.id = f.site JOIN names b ON b.id = f.statistic
+	{"a fit's parameters are not JSON", 1, `SELECT r.hash || ' ' || f.family FROM {s}fits f JOIN {s}runs r ON r.id = f.run WHERE NOT json_valid(f.params)`},
+	{"a series has more than one best fit, or none", 1, `SELECT r.hash || ' ' || a.name || '/' || b.name || ' of layer ' || f.layer FROM {s}fits f
+		JOIN {s}runs r ON r.id = f.run JOIN {s}names a ON a.id = f.site JOIN {s}names b ON b.id = f.statistic
 		GROUP BY f.run, f.site, f.statistic, f.layer, f.head, f.idx HAVING sum(f.best) <> 1`},
 }
+
+// in is the query of a database of that name: "main", or an attached one.
+func (i invariant) in(schema string) string { return strings.ReplaceAll(i.query, "{s}", schema+".") }
 
 // faultsShown is how many faults of one kind Faults names.
 const faultsShown = 5
@@ -68,7 +81,7 @@ func (db *DB) Faults() (faults []string, err error) {
 		return faults, err
 	}
 	for _, i := range invariants {
-		if err := add(i.what, i.query); err != nil {
+		if err := add(i.what, i.in("main")); err != nil {
 			return faults, err
 		}
 	}
