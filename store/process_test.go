@@ -302,12 +302,23 @@ func readWhole(path string, least int) (steps int, err error) {
 func TestKilledAgainAndAgainOnOneFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	committed, early := -1, 0
+	// How long a process takes to its first commit: some 10 ms, on a busy machine many times that.
+	clock := time.Now()
+	c := child(filepath.Join(t.TempDir(), "first.db"), "r", 1_000_000)
+	out, err := c.StdoutPipe()
+	must(t, err)
+	must(t, c.Start())
+	_, err = bufio.NewReader(out).ReadString('\n')
+	must(t, err)
+	first := time.Since(clock)
+	must(t, c.Process.Kill())
+	_ = c.Wait() // it was killed
 	for kill := range 25 {
 		c := child(path, "r", 1_000_000)
 		out, err := c.StdoutPipe()
 		must(t, err)
 		must(t, c.Start())
-		time.Sleep(time.Duration(kill) * 2 * time.Millisecond) // a process takes some 10 ms to its first commit
+		time.Sleep(time.Duration(kill) * first / 5)
 		must(t, c.Process.Kill())
 		said, err := io.ReadAll(out)
 		must(t, err)
