@@ -96,7 +96,7 @@ func TestRefit(t *testing.T) {
 	}
 	squares := read(Fitting{})
 	huber := read(Fitting{Options: fit.Options{Loss: fit.LossHuber, Interval: fit.IntervalNone}})
-	if !strings.Contains(squares.Message, "values below 1 (down to 0.5), which this quantity cannot have") || len(squares.Intervals) != 7 {
+	if !strings.Contains(squares.Message, "values below 1 (down to 0.5), which this quantity cannot have") || len(squares.Intervals) != 8 { // the five, beta, tau0 and the rise time
 		t.Errorf("%q, %v", squares.Message, squares.Intervals)
 	}
 	if !strings.Contains(huber.Message, "Huber's loss bounds") || len(huber.Intervals) != 0 {

@@ -90,8 +90,8 @@ type Result struct {
 	Condition float64
 
 	// Intervals are the emergence parameters' 95 % intervals, infinite at an open end, and those of the reparametrised
-	// curve's beta = lambda gamma and tau0 = t0/gamma (Eq. 14), which may be determined where the five are not; Cov is the
-	// five's covariance
+	// curve's beta = lambda gamma and tau0 = t0/gamma (Eq. 14), which may be determined where the five are not; and, where they
+	// are numbers, t_peak, f_peak and rise_time of TPeak, FPeak and RiseTime. Cov is the five's covariance
 	// SSE/(N-p) (J'J)^-1, a line and a column per parameter, which where Condition is large says little. Undetermined are
 	// the parameters that the data do not determine (see the package's comment), with or without an interval.
 	Intervals    map[string]Interval

@@ -39,6 +39,8 @@ func intervals(s series, o Options, p natural, r *Result) (open []string) {
 	quantile := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 5}.Quantile((1 + confidence) / 2)
 	var ends [5]Interval                                                           // of the coordinates, about the estimate
 	rates := [2]Interval{{math.Inf(-1), math.Inf(1)}, {math.Inf(-1), math.Inf(1)}} // of ln beta and ln tau0
+	quantities := s.quantities(r)
+	said := make([]Interval, len(quantities)) // of the quantities, about the estimate
 	rateCov := [2]float64{cov[1][1] + cov[2][2] + 2*cov[1][2], cov[3][3] + cov[2][2] - 2*cov[2][3]}
 	switch {
 	case o.Interval == IntervalNone:
@@ -53,8 +55,12 @@ func intervals(s series, o Options, p natural, r *Result) (open []string) {
 			d := quantile * math.Sqrt(variance*rateCov[k])
 			rates[k] = Interval{-d, d}
 		}
+		for k, q := range quantities {
+			d := quantile * math.Sqrt(variance*q.variance(p, cov))
+			said[k] = Interval{-d, d}
+		}
 	case o.Interval == IntervalBootstrap:
-		ends, rates = bootstrap(s, o, p)
+		ends, rates, said = bootstrap(s, o, p, quantities)
 	default:
 		threshold := quantile * quantile * variance
 		w := profile{l: newPolisher(s), best: p, sse: sse, cov: cov, threshold: threshold,
@@ -65,6 +71,9 @@ func intervals(s series, o Options, p natural, r *Result) (open []string) {
 		ends[4] = Interval{-w.end(p.reach(4), cov[4][4], w.level(-1)), w.end(p.reach(4), cov[4][4], w.level(1))}
 		for k := range rates {
 			rates[k] = Interval{-w.end(math.Ln10, rateCov[k], w.rate(k, -1)), w.end(math.Ln10, rateCov[k], w.rate(k, 1))}
+		}
+		for k, q := range quantities {
+			said[k] = w.quantityInterval(q)
 		}
 		if r.Condition > traced {
 			p.widen(&ends, newProjection(s).trace(p, sse+threshold))
@@ -80,6 +89,9 @@ func intervals(s series, o Options, p natural, r *Result) (open []string) {
 	beta, tau := r.Params["lambda"]*r.Params["gamma"], r.Params["t0"]/r.Params["gamma"]
 	r.Intervals["beta"] = rates[0].around(beta, 1, math.Ln10, s.span)
 	r.Intervals["tau0"] = rates[1].around(tau, 1, math.Ln10, s.span)
+	for k, q := range quantities {
+		r.Intervals[q.name] = q.around(said[k], s.span)
+	}
 	return open
 }
 
@@ -284,7 +296,7 @@ const replicates = 400
 
 // bootstrap is the percentile interval of the residual bootstrap: the curve plus its own residuals, drawn with
 // replacement and divided by their points' weights, fitted again from the estimate.
-func bootstrap(s series, o Options, p natural) (ends [5]Interval, rates [2]Interval) {
+func bootstrap(s series, o Options, p natural, quantities []quantity) (ends [5]Interval, rates [2]Interval, said []Interval) {
 	random := rng.New(o.Seed, "fit.bootstrap").Rand()
 	curve, res := make([]float64, len(s.u)), make([]float64, len(s.u))
 	for r, u := range s.u {
@@ -294,7 +306,7 @@ func bootstrap(s series, o Options, p natural) (ends [5]Interval, rates [2]Inter
 	again := s
 	again.v = make([]float64, len(s.u))
 	l := newPolisher(again)
-	var draws [7][]float64 // the five, ln beta, ln tau0
+	draws := make([][]float64, 7+len(quantities)) // the five, ln beta, ln tau0, the quantities
 	for range replicates {
 		for r := range curve {
 			again.v[r] = curve[r] + res[random.IntN(len(res))]/s.w[r]
@@ -302,6 +314,13 @@ func bootstrap(s series, o Options, p natural) (ends [5]Interval, rates [2]Inter
 		q, _ := l.descend(p, free, 1e-8)
 		draws[5] = append(draws[5], math.Log(q[1]*q[2]/(p[1]*p[2])))
 		draws[6] = append(draws[6], math.Log(q[3]/q[2]/(p[3]/p[2])))
+		for k, quantity := range quantities {
+			d := quantity.of(q) - quantity.of(p)
+			if math.IsNaN(d) { // a curve without it: it may lie anywhere beyond
+				d = math.Inf(1)
+			}
+			draws[7+k] = append(draws[7+k], d)
+		}
 		for k := range ends {
 			d := q[k] - p[k]
 			if k < 4 {
@@ -321,7 +340,10 @@ func bootstrap(s series, o Options, p natural) (ends [5]Interval, rates [2]Inter
 	for k := range ends {
 		ends[k] = percentiles(k)
 	}
-	return ends, [2]Interval{percentiles(5), percentiles(6)}
+	for k := range quantities {
+		said = append(said, percentiles(7+k))
+	}
+	return ends, [2]Interval{percentiles(5), percentiles(6)}, said
 }
 
 // The ways to an interval.

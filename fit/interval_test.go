@@ -22,7 +22,7 @@ func TestIntervalsAgree(t *testing.T) {
 	if err != nil || otherErr != nil {
 		t.Fatal(err, otherErr)
 	}
-	for _, name := range []string{"beta", "tau0"} {
+	for _, name := range []string{"beta", "tau0", "t_peak", "f_peak", "rise_time"} {
 		a, b := profile.Intervals[name], drawn.Intervals[name]
 		if !near((b.High-b.Low)/(a.High-a.Low), 1, .25) {
 			t.Errorf("%s: profile %v, bootstrap %v", name, a, b)
@@ -56,6 +56,7 @@ func TestIntervalsCover(t *testing.T) {
 		}
 		truths := fixture.named()
 		truths["beta"], truths["tau0"] = fixture[1]*fixture[2], fixture[3]/fixture[2]
+		truths["t_peak"], truths["f_peak"], truths["rise_time"] = 38890.02, .293905, fixtureRise // papers' arithmetic, and below
 		for name, truth := range truths {
 			if i := r.Intervals[name]; i.Low <= truth && truth <= i.High {
 				inside[name]++
@@ -68,6 +69,61 @@ func TestIntervalsCover(t *testing.T) {
 		}
 	}
 	t.Log(inside)
+}
+
+// fixtureRise is from f = f(0) + .1 and .9 of (f(t_peak) - f(0)) of the fixture, whose f(0) is .034186.
+var fixtureRise = func() float64 {
+	const start, top = .034186, .293905
+	solve := func(level float64) float64 {
+		low, high := 0., 38890.02
+		for high-low > 1e-6 {
+			if middle := (low + high) / 2; fixture.at(middle) < level {
+				low = middle
+			} else {
+				high = middle
+			}
+		}
+		return low
+	}
+	return solve(start+.9*(top-start)) - solve(start+.1*(top-start))
+}()
+
+// What the curve says has an interval too: one that holds the planted value where it is seen, an open end for a peak that
+// lies beyond the data, and none for a peak that is not there.
+func TestQuantityIntervals(t *testing.T) {
+	steps := pythiaSteps()
+	seen, err := Fit("emergence", Points{T: steps, Y: noisy(steps, 0, 1)}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := seen.Intervals["t_peak"]; !near(i.Low, 38890.02, 1e-4) || !near(i.High, 38890.02, 1e-4) {
+		t.Errorf("without noise t_peak within %v, want 38890", i)
+	}
+	early := steps[:24] // until step 14,000, long before the peak
+	rising, err := Fit("emergence", Points{T: early, Y: noisy(early, .01, 2)}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i, ok := rising.Intervals["t_peak"]; ok && !math.IsInf(i.High, 1) {
+		t.Errorf("t_peak %g within %v from steps up to %g: want an open end", rising.TPeak, i, early[len(early)-1])
+	}
+	if i := rising.Intervals["rise_time"]; !(i.Low <= rising.RiseTime && rising.RiseTime <= i.High) {
+		t.Errorf("rise time %g outside %v", rising.RiseTime, i)
+	}
+	y := make([]float64, len(steps))
+	for i, step := range steps {
+		y[i] = 3 - math.Expm1(-step/9000) + .01*math.Sin(float64(i*i))
+	}
+	saturating, err := Fit("emergence", Points{T: steps, Y: y}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := saturating.Intervals["t_peak"]; ok != !math.IsNaN(saturating.TPeak) {
+		t.Errorf("t_peak %g, interval there: %v", saturating.TPeak, ok)
+	}
+	if i := saturating.Intervals["rise_time"]; !near(saturating.RiseTime, 9000*math.Log(9), .05) || !(i.Low < 9000*math.Log(9) && 9000*math.Log(9) < i.High) {
+		t.Errorf("rise time %g within %v, want %g", saturating.RiseTime, i, 9000*math.Log(9)) // 10 to 90 % of an exponential
+	}
 }
 
 // A curve whose parameters trade off says which; the curve itself is found all the same.

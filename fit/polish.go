@@ -16,11 +16,30 @@ type polisher struct {
 	jac, work [][]float64
 	res, rhs  []float64
 	qr        reflectors
+	pin       *pin // of a quantity; nil for none
 }
 
-func newPolisher(s series) *polisher {
+func newPolisher(s series) *polisher { return newPinned(s, nil) }
+
+// newPinned is a polisher whose sum of squares holds that of the pin, as a last row.
+func newPinned(s series, by *pin) *polisher {
 	m := len(s.u)
-	return &polisher{s: s, jac: matrix(m, 5), work: matrix(m+5, 5), res: make([]float64, m), rhs: make([]float64, m+5)}
+	if by != nil {
+		m++
+	}
+	return &polisher{s: s, jac: matrix(m, 5), work: matrix(m+5, 5), res: make([]float64, m), rhs: make([]float64, m+5), pin: by}
+}
+
+// squares is what descend makes small.
+func (l *polisher) squares(p natural) float64 {
+	sum := squares(l.s, p)
+	if l.pin != nil {
+		d := l.pin.residual(p)
+		if sum += d * d; math.IsNaN(sum) {
+			return math.Inf(1)
+		}
+	}
+	return sum
 }
 
 // free says that descend holds no parameter.
@@ -30,8 +49,8 @@ const free = -1
 // iteration gains less than the share gain.
 func (l *polisher) descend(start natural, held int, gain float64) (natural, float64) {
 	const iterations = 60
-	m := len(l.s.u)
-	here, sse, damping := start, squares(l.s, start), 1e-6
+	m := len(l.res)
+	here, sse, damping := start, l.squares(start), 1e-6
 	fresh := true
 	for range iterations {
 		if fresh {
@@ -53,7 +72,7 @@ func (l *polisher) descend(start natural, held int, gain float64) (natural, floa
 		l.qr.apply(l.rhs)
 		l.qr.solve(l.rhs, step[:])
 		next := here.move(step, held)
-		if there := squares(l.s, next); there < sse {
+		if there := l.squares(next); there < sse {
 			done := sse-there <= gain*sse
 			here, sse, fresh = next, there, true
 			damping = max(damping/10, 1e-15)
@@ -78,6 +97,13 @@ func (l *polisher) linearise(p natural) {
 			l.jac[k][r] = w * g
 		}
 		l.res[r] = w * (l.s.v[r] - value)
+	}
+	if l.pin != nil {
+		last := len(l.res) - 1
+		for k, slope := range slopes(l.pin.of, p) {
+			l.jac[k][last] = l.pin.weight * slope
+		}
+		l.res[last] = l.pin.residual(p)
 	}
 }
 

@@ -128,28 +128,36 @@ func (s series) huberScale(res []float64, scale float64) float64 {
 
 // riseTime follows Result.RiseTime.
 func riseTime(s series, r Result) float64 {
+	if s.constant {
+		return math.NaN()
+	}
 	end := s.last
 	if r.PeakSeen {
 		end = r.TPeak
 	}
-	start, top := Eval(r, s.first), Eval(r, end)
-	if !(top > start) || s.constant {
-		return math.NaN()
-	}
-	return crossing(r, s, end, start+0.9*(top-start)) - crossing(r, s, end, start+0.1*(top-start))
+	return rise(func(t float64) float64 { return Eval(r, t) }, s.first, end, s.firstStep*s.scale, 400)
 }
 
-// crossing is the first t from s.first to end at which the curve reaches a level that it has at end.
-func crossing(r Result, s series, end, level float64) float64 {
-	const points = 400
-	low, unit := s.first, s.firstStep*s.scale
+// rise is the time in which a curve goes from 10 % to 90 % of its rise between first and end, NaN where it does not rise.
+// The crossings are looked for at that many points, spread by log(1 + t/unit).
+func rise(f func(t float64) float64, first, end, unit float64, points int) float64 {
+	start, top := f(first), f(end)
+	if !(top > start) {
+		return math.NaN()
+	}
+	return crossing(f, first, end, unit, start+0.9*(top-start), points) - crossing(f, first, end, unit, start+0.1*(top-start), points)
+}
+
+// crossing is the first t from first to end at which the curve reaches a level that it has at end.
+func crossing(at func(t float64) float64, first, end, unit, level float64, points int) float64 {
+	low := first
 	for i := 1; i <= points; i++ {
-		f := float64(i) / points
-		high := s.first + unit*math.Expm1(f*math.Log1p((end-s.first)/unit))
+		f := float64(i) / float64(points)
+		high := first + unit*math.Expm1(f*math.Log1p((end-first)/unit))
 		if i == points {
 			high = end
 		}
-		if Eval(r, high) < level {
+		if at(high) < level {
 			low = high
 			continue
 		}
@@ -158,7 +166,7 @@ func crossing(r Result, s series, end, level float64) float64 {
 			if middle == low || middle == high {
 				break
 			}
-			if Eval(r, middle) < level {
+			if at(middle) < level {
 				low = middle
 			} else {
 				high = middle
