@@ -41,7 +41,7 @@ func (c Card) Print(out io.Writer) error {
 	line("")
 	line("## Scores")
 	line("")
-	line("R² of the transformed target. *Random*: a random fifth of the series held out, mean of ten splits; the other layers and the other seed of an architecture are seen, so that it says little. *Left out*: one architecture after the other with all its series, the honest one. The learner was chosen by the R² over five folds of whole architectures among %d; that choice has seen all architectures, so that *left out* flatters a little. The last column: residuals of architectures left out that lie within the %.0f %% interval, its width taken from the others.", len(candidates), 100*confidence)
+	line("R² of the transformed target. *Random*: a random fifth of the series held out, mean of ten splits; the other layers and the other seed of an architecture are seen, so that it says little. *Left out*: one architecture after the other with all its series, the honest one. The learner was chosen by the R² over five folds of whole architectures among %d; that choice has seen all architectures, so that *left out* flatters a little. The last column: residuals of architectures left out that lie within the %.0f %% interval, its width taken from the others.", len(Candidates), 100*confidence)
 	line("")
 	line("| target | scale | series | learner | random | left out | paper, random | within |")
 	line("|---|---|---|---|---|---|---|---|")
@@ -66,7 +66,7 @@ func (c Card) Print(out io.Writer) error {
 	line("The candidates, R² over five folds of whole architectures:")
 	line("")
 	line("| target | %s |", strings.Join(candidateNames(), " | "))
-	line("|---|%s", strings.Repeat("---|", len(candidates)))
+	line("|---|%s", strings.Repeat("---|", len(Candidates)))
 	for _, t := range c.Targets {
 		scores := make([]string, len(t.Candidates))
 		for i, s := range t.Candidates {
@@ -121,8 +121,8 @@ func orDash(text string) string {
 }
 
 func candidateNames() []string {
-	names := make([]string, len(candidates))
-	for i, c := range candidates {
+	names := make([]string, len(Candidates))
+	for i, c := range Candidates {
 		names[i] = c.Name
 	}
 	return names

@@ -20,27 +20,32 @@ type Learner interface {
 	Fit(x [][]float64, y []float64, random rng.Stream) Model
 }
 
-// candidates are the learners that cross-validation chooses among: those of arXiv 2508.03616, each with a few settings.
-// Targets have mean 0 and variance 1 when a learner sees them.
-var candidates = []struct {
+// Candidate is a learner with its settings.
+type Candidate struct {
 	Name string
 	Learner
-}{
-	{"ridge, alpha 1", Ridge{1}},
+}
+
+// Candidates are the learners that cross-validation chooses among: those of arXiv 2508.03616, each with a few settings.
+// Targets have mean 0 and variance 1 when a learner sees them.
+var Candidates = []Candidate{
 	{"ridge, alpha 10", Ridge{10}},
+	{"ridge, alpha 30", Ridge{30}},
 	{"ridge, alpha 100", Ridge{100}},
-	{"lasso, alpha .003", Lasso{.003}},
+	{"ridge, alpha 300", Ridge{300}},
 	{"lasso, alpha .01", Lasso{.01}},
 	{"lasso, alpha .03", Lasso{.03}},
+	{"lasso, alpha .1", Lasso{.1}},
 	{"forest, every feature", Forest{Trees: 200, Share: 1}},
 	{"forest, a third of the features", Forest{Trees: 200, Share: 1. / 3}},
-	{"boosting, depth 2", Boosting{Rounds: 200, Depth: 2, Rate: .1}},
-	{"boosting, depth 4", Boosting{Rounds: 200, Depth: 4, Rate: .05}},
+	{"boosting, 50 of depth 2", Boosting{Rounds: 50, Depth: 2, Rate: .1}},
+	{"boosting, 200 of depth 2", Boosting{Rounds: 200, Depth: 2, Rate: .1}},
+	{"boosting, 200 of depth 4", Boosting{Rounds: 200, Depth: 4, Rate: .05}},
 }
 
 // learnerNamed returns a candidate.
 func learnerNamed(name string) (Learner, bool) {
-	for _, c := range candidates {
+	for _, c := range Candidates {
 		if c.Name == name {
 			return c.Learner, true
 		}
@@ -113,6 +118,24 @@ func (s sample) held(l Learner, fold []int, random rng.Stream) []float64 {
 	return out
 }
 
+// Problem is one target of a predictor as its learners see it, to compare learners on: transformed values, and of each row
+// which of five folds of whole architectures it is in. ok is false for an unknown target.
+func (p *Predictor) Problem(name string) (x [][]float64, y []float64, fold []int, ok bool) {
+	for i, t := range targets(p.Card.Last) {
+		if t.name == name {
+			s, _ := p.sample(t, p.Card.Targets[i].Transform)
+			return s.x, s.y, s.folds(5, seeded(t)), true
+		}
+	}
+	return nil, nil, nil, false
+}
+
+// CrossValidate predicts every row from a model that has not seen the rows of its fold, of a target brought to mean 0 and
+// variance 1. A row whose fold holds all of them is NaN.
+func CrossValidate(l Learner, x [][]float64, y []float64, fold []int, random rng.Stream) []float64 {
+	return sample{x: x, y: y, groups: fold}.held(l, fold, random)
+}
+
 // folds deals groups to n folds at random, whole groups only; with n at least the number of groups each has its own.
 func (s sample) folds(n int, random rng.Stream) []int {
 	distinct := slices.Compact(slices.Sorted(slices.Values(s.groups)))
@@ -125,7 +148,7 @@ func (s sample) folds(n int, random rng.Stream) []int {
 	return fold
 }
 
-// r2 is 1 less the squared error over that of the mean of y.
+// r2 is 1 less the squared error over that of the mean of y; 0 where y is constant.
 func r2(y, predicted []float64) float64 {
 	var mean, sse, sst float64
 	for _, v := range y {
@@ -135,14 +158,17 @@ func r2(y, predicted []float64) float64 {
 		sse += (v - predicted[r]) * (v - predicted[r])
 		sst += (v - mean) * (v - mean)
 	}
+	if sst == 0 {
+		return 0
+	}
 	return 1 - sse/sst
 }
 
 // candidateScores are the candidates' R² in cross-validation over five folds of whole architectures.
 func (s sample) candidateScores(random rng.Stream) []float64 {
 	fold := s.folds(5, random)
-	scores := make([]float64, len(candidates))
-	for i, c := range candidates {
+	scores := make([]float64, len(Candidates))
+	for i, c := range Candidates {
 		scores[i] = r2(s.y, s.held(c.Learner, fold, random))
 	}
 	return scores

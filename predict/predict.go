@@ -219,22 +219,35 @@ func (p *Predictor) Predict(a Arch, extrapolate bool) (Prediction, error) {
 		out.LeftOut = p.table.Archs[own].Name
 	}
 	out.Remarks = p.combinations(a)
-	all := targets(p.Card.Last)
-	for i, t := range all {
+	for i, t := range targets(p.Card.Last) {
 		if t.param && !p.Card.Targets[i].Determined {
 			out.Undetermined = append(out.Undetermined, t.name)
 		}
 	}
+	var err error
+	out.Layers, err = p.foretell(a, p.learn(own))
+	return out, err
+}
+
+// learn learns every target from the series of all architectures but one; -1 for none.
+func (p *Predictor) learn(but int) []Model {
+	all := targets(p.Card.Last)
 	models := make([]Model, len(all))
 	parallel(len(all), func(i int) {
 		l, _ := learnerNamed(p.Card.Targets[i].Learner)
 		s, _ := p.sample(all[i], p.Card.Targets[i].Transform)
-		models[i] = learn(l, s.only(func(r int) bool { return s.groups[r] != own }), seeded(all[i]))
+		models[i] = learn(l, s.only(func(r int) bool { return s.groups[r] != but }), seeded(all[i]))
 	})
+	return models
+}
+
+// foretell asks the models of every target for every layer.
+func (p *Predictor) foretell(a Arch, models []Model) ([]Layer, error) {
+	var layers []Layer
 	for l := range a.Layers() {
 		layer := Layer{Layer: l, Params: map[string]Estimate{}}
 		x := features(p.columns, a, l)
-		for i, t := range all {
+		for i, t := range targets(p.Card.Last) {
 			e := p.Card.Targets[i].estimate(models[i].Predict(x))
 			if t.param {
 				layer.Params[t.name] = e
@@ -249,11 +262,11 @@ func (p *Predictor) Predict(a Arch, extrapolate bool) (Prediction, error) {
 		}
 		var err error
 		if layer.Through, err = fit.Fit("emergence", points, fit.Options{Least: 1}); err != nil {
-			return Prediction{}, fmt.Errorf("predict: layer %d: %w", l, err)
+			return nil, fmt.Errorf("predict: layer %d: %w", l, err)
 		}
-		out.Layers = append(out.Layers, layer)
+		layers = append(layers, layer)
 	}
-	return out, nil
+	return layers, nil
 }
 
 // combinations remarks on pairs of choices that no training architecture has together.

@@ -37,15 +37,15 @@ type Card struct {
 
 // TargetCard is how one target is learned and how well.
 type TargetCard struct {
-	Name          string      `json:"name"`
-	Transform     Transform   `json:"transform"`
-	Determined    bool        `json:"determined"` // learned from the series that determine it
-	Series        int         `json:"series"`
-	Architectures int         `json:"architectures"`
-	Learner       string      `json:"learner"`
-	Candidates    []Candidate `json:"candidates"`
-	RandomR2      float64     `json:"random_r2"`   // mean over ten random splits of 80 to 20
-	LeftOutR2     float64     `json:"left_out_r2"` // one architecture left out after the other
+	Name          string    `json:"name"`
+	Transform     Transform `json:"transform"`
+	Determined    bool      `json:"determined"` // learned from the series that determine it
+	Series        int       `json:"series"`
+	Architectures int       `json:"architectures"`
+	Learner       string    `json:"learner"`
+	Candidates    []Score   `json:"candidates"`
+	RandomR2      float64   `json:"random_r2"`   // mean over ten random splits of 80 to 20
+	LeftOutR2     float64   `json:"left_out_r2"` // one architecture left out after the other
 	// Low and High are the residuals, transformed, between which 90 % of those of architectures left out lie; Coverage is
 	// the share inside when the two are taken from the other architectures.
 	Low        float64      `json:"low"`
@@ -54,8 +54,8 @@ type TargetCard struct {
 	Importance []Importance `json:"importance"` // the largest first
 }
 
-// Candidate is a learner and its R² over five folds of whole architectures.
-type Candidate struct {
+// Score is a learner and its R² over five folds of whole architectures.
+type Score struct {
 	Learner string  `json:"learner"`
 	R2      float64 `json:"r2"`
 }
@@ -97,7 +97,7 @@ func Train(t Table, progress func(string)) (*Predictor, error) {
 		}
 	}
 	all := targets(p.Card.Last)
-	samples, curve := make([]sample, len(all)), make([]float64, len(candidates))
+	samples, curve := make([]sample, len(all)), make([]float64, len(Candidates))
 	for i, target := range all {
 		progress("choosing " + target.name)
 		c := TargetCard{Name: target.name, Transform: p.transform(target, false)}
@@ -117,7 +117,7 @@ func Train(t Table, progress func(string)) (*Predictor, error) {
 		progress("scoring " + target.name)
 		c, s := &p.Card.Targets[i], samples[i]
 		if !target.param { // one learner for all points, so that they make a curve
-			scores := make([]float64, len(candidates))
+			scores := make([]float64, len(Candidates))
 			for k := range scores {
 				scores[k] = c.Candidates[k].R2
 			}
@@ -194,12 +194,12 @@ func (c *TargetCard) choose(scores, merit []float64) {
 	c.Candidates = nil
 	best := 0
 	for i, score := range scores {
-		c.Candidates = append(c.Candidates, Candidate{candidates[i].Name, score})
+		c.Candidates = append(c.Candidates, Score{Candidates[i].Name, score})
 		if merit[i] > merit[best] {
 			best = i
 		}
 	}
-	c.Learner = candidates[best].Name
+	c.Learner = Candidates[best].Name
 }
 
 // score scores the chosen learner; left are the predictions of architectures left out.

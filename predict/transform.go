@@ -19,13 +19,13 @@ func (t Transform) To(x float64) float64 {
 	return yeoJohnson(x, t.Lambda)
 }
 
-// From is its inverse. A value that no x has gives the nearest one that is.
+// From is its inverse. A value that no x has gives the nearest one that is; log1p is of numbers that are not negative.
 func (t Transform) From(y float64) float64 {
 	switch t.Name {
 	case "log":
 		return math.Exp(y)
 	case "log1p":
-		return math.Expm1(y)
+		return max(0, math.Expm1(y))
 	}
 	lambda := t.Lambda
 	if y < 0 {

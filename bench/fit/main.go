@@ -1,5 +1,5 @@
-// Command fit measures the fitter on planted emergence curves, and with --peer against SciPy's curve_fit. The README
-// beside it holds its results.
+// Command fit measures the fitter on planted emergence curves, with --peer against SciPy's curve_fit, and with --learners
+// the predictor's learners against scikit-learn's. The README beside it holds its results.
 package main
 
 import (
@@ -21,8 +21,16 @@ func main() {
 	curves := flag.Int("curves", 2000, "planted curves")
 	seed := flag.Uint64("seed", 0, "seed of the curves and of their noise")
 	python := flag.String("peer", "", "a Python with SciPy: fit the same curves with it too, in turn")
+	learners := flag.Bool("learners", false, "with --peer: only compare the predictor's learners with scikit-learn's, on the same folds")
 	all := flag.Bool("all", false, "with --peer: all the curves, not the first 100")
 	flag.Parse()
+	if *learners {
+		if err := compareLearners(*python, *seed); err != nil {
+			fmt.Fprintln(os.Stderr, "fit:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	planted := plant(*seed, *curves)
 	recovery(planted, *seed)
 	speed(planted, *seed)

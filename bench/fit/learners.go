@@ -1,0 +1,152 @@
+package main
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/outcrop-lab/outcrop/predict"
+	"github.com/outcrop-lab/outcrop/rng"
+)
+
+//go:embed learners.py
+var learnersScript string
+
+// lesson and lessonAnswer are lines of JSON between us and learners.py.
+type lesson struct {
+	X     [][]float64 `json:"x"`
+	Y     []float64   `json:"y"`
+	Fold  []int       `json:"fold"`
+	Kind  string      `json:"kind"`
+	Alpha float64     `json:"alpha"`
+	Trees int         `json:"trees"`
+	Share float64     `json:"share"`
+	Depth int         `json:"depth"`
+	Rate  float64     `json:"rate"`
+	Seed  int         `json:"seed"`
+}
+
+type lessonAnswer struct {
+	Predicted []float64 `json:"predicted"`
+	Seconds   float64   `json:"seconds"`
+	Version   string    `json:"version"`
+}
+
+// of fills in what learner it is, and says whether it draws random numbers.
+func (l *lesson) of(learner predict.Learner) (drawn bool) {
+	switch o := learner.(type) {
+	case predict.Ridge:
+		l.Kind, l.Alpha = "ridge", o.Alpha
+	case predict.Lasso:
+		l.Kind, l.Alpha = "lasso", o.Alpha
+	case predict.Forest:
+		l.Kind, l.Trees, l.Share = "forest", o.Trees, o.Share
+		return true
+	case predict.Boosting:
+		l.Kind, l.Trees, l.Depth, l.Rate = "boosting", o.Rounds, o.Depth, o.Rate
+	}
+	return false
+}
+
+// compareLearners sets the predictor's learners against scikit-learn's on the same folds: of three of its own targets, and
+// of the first problem of Friedman (1991), 10 sin(pi x1 x2) + 20 (x3 - 1/2)^2 + 10 x4 + 5 x5 + N(0, 1) of ten features.
+func compareLearners(python string, seed uint64) error {
+	p, err := predict.Load()
+	if err != nil {
+		return err
+	}
+	peer := exec.Command(python, "-c", learnersScript)
+	peer.Stderr = os.Stderr
+	in, err := peer.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := peer.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := peer.Start(); err != nil {
+		return err
+	}
+	defer func() { _ = in.Close(); _ = peer.Wait() }()
+	ask, hear := json.NewEncoder(in), json.NewDecoder(out)
+	const repeats = 5 // of what draws random numbers, by seed
+	fmt.Println("\n| problem | learner | R², ours | R², scikit-learn | largest difference of predictions, in standard deviations of the target | seconds, ours | seconds, scikit-learn |")
+	fmt.Println("|---|---|---|---|---|---|---|")
+	version := ""
+	for _, name := range []string{"Friedman 1", "K", fmt.Sprintf("f(%d)", p.Card.Last/4), fmt.Sprintf("f(%d)", p.Card.Last)} {
+		x, y, fold, ok := p.Problem(name)
+		if !ok {
+			x, y, fold = friedman(seed)
+		}
+		for _, c := range predict.Candidates {
+			l := lesson{X: x, Y: y, Fold: fold}
+			times := 1
+			if l.of(c.Learner) {
+				times = repeats
+			}
+			var ours, theirs, apart, took, peerTook float64
+			for i := range times {
+				l.Seed = i
+				begin := time.Now()
+				mine := predict.CrossValidate(c.Learner, x, y, fold, rng.New(uint64(i), "bench.fit.learners"))
+				took += time.Since(begin).Seconds() / float64(times)
+				if err := ask.Encode(l); err != nil {
+					return fmt.Errorf("asking scikit-learn (is it installed for %s?): %w", python, err)
+				}
+				var a lessonAnswer
+				if err := hear.Decode(&a); err != nil {
+					return fmt.Errorf("hearing scikit-learn (is it installed for %s?): %w", python, err)
+				}
+				version = a.Version
+				peerTook += a.Seconds / float64(times)
+				ours += goodness(y, mine) / float64(times)
+				theirs += goodness(y, a.Predicted) / float64(times)
+				for r := range y {
+					apart = max(apart, math.Abs(mine[r]-a.Predicted[r])/deviation(y))
+				}
+			}
+			fmt.Printf("| %s, %d rows | %s | %.4f | %.4f | %.2g | %.2f | %.2f |\n", name, len(y), c.Name, ours, theirs, apart, took, peerTook)
+		}
+	}
+	fmt.Printf("\nscikit-learn %s; forests are means over %d seeds.\n", version, repeats)
+	return nil
+}
+
+func friedman(seed uint64) (x [][]float64, y []float64, fold []int) {
+	r := rng.New(seed, "bench.fit.friedman").Rand()
+	for i := range 400 {
+		row := make([]float64, 10)
+		for j := range row {
+			row[j] = r.Float64()
+		}
+		x, fold = append(x, row), append(fold, i%5)
+		y = append(y, 10*math.Sin(math.Pi*row[0]*row[1])+20*(row[2]-.5)*(row[2]-.5)+10*row[3]+5*row[4]+r.NormFloat64())
+	}
+	return x, y, fold
+}
+
+// goodness is R².
+func goodness(y, predicted []float64) float64 {
+	var sse float64
+	for r := range y {
+		sse += (y[r] - predicted[r]) * (y[r] - predicted[r])
+	}
+	d := deviation(y)
+	return 1 - sse/(d*d*float64(len(y)))
+}
+
+func deviation(y []float64) float64 {
+	var mean, squares float64
+	for _, v := range y {
+		mean += v / float64(len(y))
+	}
+	for _, v := range y {
+		squares += (v - mean) * (v - mean) / float64(len(y))
+	}
+	return math.Sqrt(squares)
+}
