@@ -106,17 +106,10 @@ func medianOf(x []float64) float64 {
 	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
 }
 
-// stepRows and layerRows are tables of a number a row.
+// stepRows is a table of a number a step.
 func stepRows(values []StepValue) (table [][]any) {
 	for _, v := range values {
 		table = append(table, []any{v.Step, v.Value})
-	}
-	return table
-}
-
-func layerRows(values []LayerValue) (table [][]any) {
-	for _, v := range values {
-		table = append(table, []any{v.Step, v.Layer, v.Value})
 	}
 	return table
 }

@@ -9,20 +9,22 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
+// overBlocks are the three quantities that arXiv 2510.06477 follows over depth and over training.
+var overBlocks = []struct {
+	need         derive.Need
+	title, label string
+}{
+	{derive.Need{Site: "resid_post", Statistic: "bos_norm_ratio"}, "BOS norm", "norm of BOS over the others' (ratio)"},
+	{derive.Need{Site: "resid_post", Statistic: "matrix_entropy"}, "matrix entropy", "entropy of the spectrum (bits)"},
+	{derive.Need{Site: sinkSite, Statistic: "sink_rate"}, "sink rate", "sink rate, mean over heads (share)"},
+}
+
 // depth shows what arXiv 2510.06477 sees over depth: where the BOS norm is large entropy is low and attention sinks, at
 // the last measured step.
 func depth(db *store.DB, sweep string) (Drawing, string, error) {
 	e, err := read(db, sweep)
 	if err != nil {
 		return Drawing{}, "", err
-	}
-	quantities := []struct {
-		need         derive.Need
-		title, label string
-	}{
-		{derive.Need{Site: "resid_post", Statistic: "bos_norm_ratio"}, "BOS norm", "norm of BOS over the others' (ratio)"},
-		{derive.Need{Site: "resid_post", Statistic: "matrix_entropy"}, "matrix entropy", "entropy of the spectrum (bits)"},
-		{derive.Need{Site: "attn.pattern", Statistic: "sink_rate"}, "sink rate", "sink rate, mean over heads (share)"},
 	}
 	pg := page{
 		title:    "Over depth, at the last step: " + e.name,
@@ -31,7 +33,7 @@ func depth(db *store.DB, sweep string) (Drawing, string, error) {
 	}
 	has := map[string]bool{}
 	var lacking []string
-	for k, q := range quantities {
+	for _, q := range overBlocks {
 		curves := make([][]curve, len(e.arms))
 		for i, a := range e.arms {
 			if curves[i], err = e.overDepth(a, q.need); err != nil {
@@ -51,14 +53,14 @@ func depth(db *store.DB, sweep string) (Drawing, string, error) {
 				values.add(c.values...)
 			}
 		}
-		if k == 1 {
+		if q.need.Statistic == "matrix_entropy" {
 			for _, n := range e.shapes(func(context, width int) int { return min(context, width) }) {
 				values.add(math.Log2(float64(n)))
 				p.Add(level(math.Log2(float64(n))))
 			}
 		}
 		scaleY(p, values.lo, values.hi)
-		if k == 2 {
+		if q.need.Site == sinkSite {
 			p.Y.Min, p.Y.Max, p.Y.Tick.Marker = 0, 1, roundTicks{}
 		}
 		p.X.Min, p.X.Max, p.X.Tick.Marker = blocks.lo-.2, blocks.hi+.2, blockTicks(span(int(blocks.lo), int(blocks.hi)))
@@ -78,7 +80,7 @@ func depth(db *store.DB, sweep string) (Drawing, string, error) {
 		pg.panels, pg.titles = append(pg.panels, p), append(pg.titles, q.title)
 	}
 	if len(pg.panels) == 0 {
-		return Drawing{}, "", e.nothing(quantities[0].need.Site, quantities[0].need.Statistic)
+		return Drawing{}, "", e.nothing(overBlocks[0].need.Site, overBlocks[0].need.Statistic)
 	}
 	pg.cols = len(pg.panels)
 	caption := fmt.Sprintf("Block by block at the last step at which each was measured: the norm of BOS over the mean norm of the other tokens; the matrix entropy of a "+

@@ -38,6 +38,7 @@ var figures = map[string]figure{
 	"loss":      loss,
 	"sinks":     sinks,
 	"stability": stability,
+	"valley":    valley,
 }
 
 // dotsPerInch is the resolution of a PNG.

@@ -28,6 +28,7 @@ var labels = map[string][]string{
 	"landscape": {"baseline, resid_post of block 0, step 1,200", "step 0", "channel, 0 to 63", "position, 0 to 63", "largest: 60 = 40 medians, channel 11, position 0"}, // median 1.5 of 1 to 2
 	"loss":      {"training step (updates)", "held-out loss (nats/token)", "backcopy risk (nats/token)", "excess over the floor (nats/token)"},
 	"sinks":     {"training step (updates)", "attention to the first token (share)", "uniform attention (0.059)", ">0.0<", ">1.0<"}, // .0594 at T=64, arXiv 2410.13835's start
+	"valley":    {"training step (updates)", "largest BOS norm", "smallest matrix entropy", "largest sink rate", "entropy of the spectrum (bits)"},
 	"stability": {"training step (updates)", "same place as before (share)", "channel of the largest |h|", "position of the largest |h|"},
 }
 
@@ -212,7 +213,8 @@ func TestSceneJoinsCells(t *testing.T) {
 	}
 }
 
-// The mean over heads at the last step, block by block; a NaN leaves its block out.
+// The mean over heads at the last step, block by block, and the largest and smallest over blocks at every step; a NaN
+// leaves its block out.
 func TestOverDepth(t *testing.T) {
 	db := plotstest.Open(t)
 	if err := db.PutRun(store.Run{ID: "aa"}); err != nil {
@@ -233,6 +235,12 @@ func TestOverDepth(t *testing.T) {
 	if err != nil || len(got) != 1 || !slices.Equal(got[0].steps, []float64{0, 1}) || !slices.Equal(got[0].values, []float64{.25, .5}) {
 		t.Errorf("%v %v, want .25 and .5 of blocks 0 and 1", got, err)
 	}
+	for smallest, want := range map[bool][]float64{false: {0, .5}, true: {0, .25}} {
+		got, err := e.strongest(arm{runs: []store.Run{{ID: "aa"}}}, derive.Need{Site: sinkSite, Statistic: "sink_rate"}, smallest)
+		if err != nil || len(got) != 1 || !slices.Equal(got[0].steps, []float64{0, 8}) || !slices.Equal(got[0].values, want) {
+			t.Errorf("%v %v, want %v at steps 0 and 8", got, err, want)
+		}
+	}
 }
 
 func TestErrors(t *testing.T) {
@@ -245,7 +253,7 @@ func TestErrors(t *testing.T) {
 		{empty, "fixture", "emergence", "plots: drawing emergence: the database holds no sweep"},
 		{full, "fixtures", "loss", `plots: drawing loss: unknown sweep "fixtures", did you mean "fixture"? (fixture)`},
 		{full, "", "loss", `plots: drawing loss: unknown sweep "" (fixture)`},
-		{full, "fixture", "emergance", `plots: unknown figure "emergance", did you mean "emergence"? (depth, emergence, families, heatmap, landscape, loss, sinks, stability)`},
+		{full, "fixture", "emergance", `plots: unknown figure "emergance", did you mean "emergence"? (depth, emergence, families, heatmap, landscape, loss, sinks, stability, valley)`},
 	} {
 		dir := filepath.Join(t.TempDir(), "figures")
 		if _, err := Draw(c.db, c.sweep, c.figure, dir); err == nil || err.Error() != c.want {
