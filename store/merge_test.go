@@ -65,10 +65,11 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	must(t, shard.PutSweep(Sweep{Name: "s", Arms: []Arm{{"a", "{}", 0}}}, []Member{{"s", "a", 0, "theirs", 0}}))
 	must(t, shard.PutFits([]Fit{{Run: "theirs", Site: "resid_post", Statistic: "median", Family: "constant", Weight: .75, Best: true,
 		Intervals: map[string][2]float64{"c": {1, 2}}}}))
-	must(t, shard.PutSnapshots("theirs", []SnapshotFile{{Step: 3, Layer: 1, Site: "mlp.act", Sequence: 2, File: "snapshots/a.safetensors", Tensor: "mlp.act.1"}}))
 	claim := Claim{"s", "no-spikes", "2506.19697", "none grows", Holds, `{"n":2}`}
 	must(t, shard.PutClaims("s", []Claim{{Name: "earlier", Verdict: Undecided, Detail: "{}"}}))
 	must(t, shard.PutClaims("s", []Claim{claim}))
+	snapshots := []SnapshotFile{{Step: 3, Layer: 1, Site: "mlp.act", Sequence: 2, File: "snapshots/a.safetensors", Tensor: "mlp.act.1"}}
+	must(t, shard.PutSnapshots("theirs", snapshots))
 
 	// The writer is still open.
 	got, err := results.Merge(path)
@@ -91,6 +92,9 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	if fits, err := results.Fits(Select{Run: "theirs"}); err != nil || len(fits) != 1 || fits[0].Statistic != "median" || fits[0].Weight != .75 ||
 		fits[0].Intervals["c"] != [2]float64{1, 2} {
 		t.Errorf("fits %+v, %v", fits, err)
+	}
+	if kept, err := results.Snapshots("theirs"); err != nil || !slices.Equal(kept, snapshots) {
+		t.Errorf("snapshots %+v, %v, want %+v", kept, err, snapshots)
 	}
 	if !strings.Contains(once, "theirs 3 1 mlp.act 2 snapshots/a.safetensors mlp.act.1\n") {
 		t.Errorf("the snapshots are not in\n%s", once)
