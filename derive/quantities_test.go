@@ -77,6 +77,7 @@ func TestPhases(t *testing.T) {
 		{phases(4, 3.9, 3.5), []Phase{Mix, Mix, Mix}},                                                       // no valley
 		{phases(1, 4), []Phase{Compress, Refine}},
 		{phases(4, 1), []Phase{Mix, Compress}},
+		{phases(4, math.NaN(), 1), []Phase{Mix, Compress}},
 	} {
 		if !slices.Equal(c.got, c.want) {
 			t.Errorf("%v, want %v", c.got, c.want)

@@ -125,7 +125,7 @@ func (c *content) readDerived(db *store.DB, members []store.MemberRun) error {
 			c.Derived = append(c.Derived, t)
 		} else if t.Lacking > 0 || measured {
 			if t.Lacking == 0 {
-				t.What = "three blocks, over which both quantities change"
+				t.What = "a step at which all that it reads is measured and finite; a correlation, three blocks"
 			}
 			c.Underived = append(c.Underived, t)
 		}
@@ -160,6 +160,9 @@ func crossings(rows []derive.Row, thresholds []int) [][]string {
 // phases joins neighbouring blocks of one phase.
 func phases(rows []derive.Row) [][]string {
 	all := derive.Phases(rows)
+	if len(all) == 0 {
+		return nil
+	}
 	last := all[len(all)-1].Step
 	var words []string
 	var low, high, from derive.LayerPhase
@@ -197,6 +200,9 @@ func blocks(from, to int) string {
 
 // correlation has no line where there are too few blocks for any r.
 func correlation(all []derive.DepthCorrelation) [][]string {
+	if len(all) == 0 { // never measured at one step
+		return nil
+	}
 	c := all[len(all)-1]
 	if math.IsNaN(c.Levels) && math.IsNaN(c.Changes) {
 		return nil
@@ -226,6 +232,9 @@ func places(site, statistic string) func(rows []derive.Row) [][]string {
 // superWeights are the blocks that spike at the last step, or the one whose lesser ratio is the largest.
 func superWeights(rows []derive.Row) (lines [][]string) {
 	all := derive.SuperWeights(rows)
+	if len(all) == 0 { // never measured at one step
+		return nil
+	}
 	var shown []derive.Candidate
 	var most derive.Candidate
 	for _, c := range all {

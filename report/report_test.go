@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/plots"
 	"github.com/outcrop-lab/outcrop/plots/plotstest"
 	"github.com/outcrop-lab/outcrop/store"
@@ -58,6 +59,41 @@ func TestWrite(t *testing.T) {
 	}
 	balanced(t, html)
 	selfContained(t, html)
+}
+
+// Every derived quantity has a section, or is drawn; quantities whose statistics share no step have no table, and no panic.
+func TestDerivedSections(t *testing.T) {
+	shown := []string{"layer_sink_rate"} // by the figures depth and valley
+	for _, s := range sections {
+		if _, ok := derive.Lookup(s.quantity); !ok {
+			t.Errorf("%s is no quantity", s.quantity)
+		}
+		shown = append(shown, s.quantity)
+	}
+	for _, name := range derive.Names() {
+		if !slices.Contains(shown, name) {
+			t.Errorf("no section shows %s", name)
+		}
+	}
+	db := plotstest.Open(t)
+	id := plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline"}, 1)[0][0]
+	var apart []store.Row
+	for _, s := range [][2]string{{"mlp.out", "super_weight_row"}, {"mlp.out", "super_weight_output"}, {"weight.mlp.down", "super_weight_value"}} {
+		apart = append(apart, store.Row{Site: s[0], Statistic: s[1], Head: -1, Value: 1})
+	}
+	for step, rows := range map[int][]store.Row{3: apart, 5: {{Site: "mlp.down_in", Statistic: "super_weight_column", Head: -1, Value: 1},
+		{Site: "mlp.down_in", Statistic: "super_weight_input", Head: -1, Value: 1}}} {
+		if err := db.PutRows(id, step, rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	html := written(t, db, plotstest.Sweep)
+	for _, title := range []string{"Super weights", "BOS norm against entropy over depth"} { // the other of one block
+		if !strings.Contains(html, `<th scope="row">`+title+"</th>") || strings.Contains(html, "<h3>"+title) {
+			t.Errorf("%s has a table of nothing", title)
+		}
+	}
+	balanced(t, html)
 }
 
 func TestHostileNames(t *testing.T) {

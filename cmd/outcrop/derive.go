@@ -132,6 +132,11 @@ func derived(db *store.DB, runs []store.MemberRun, quantities []derive.Quantity,
 				return document, err
 			}
 			values := q.Compute(rows)
+			if len(values) == 0 {
+				message := fmt.Sprintf("run %.12s: %s: there is no step at which all that it reads is measured and finite", m.Run.ID, q.Name)
+				document.Lacking = append(document.Lacking, lackingRow{q.Name, m.Run.ID, message})
+				continue
+			}
 			if !everyStep && q.Columns[0] == "step" {
 				values = lastStep(values)
 			}
