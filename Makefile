@@ -17,6 +17,10 @@ build: ## build bin/outcrop
 quickstart: build ## train, fit, draw and report the embedded sweep
 	./bin/outcrop run quickstart
 
+predictor: build ## train the sweep `predictor` and what `outcrop predict` learns from it: half an hour
+	./bin/outcrop run predictor
+	$(GO) run ./predict/train -commit "$$(git rev-parse HEAD 2>/dev/null)"
+
 test: ## the tests
 	$(GO) test -timeout 20m ./...
 

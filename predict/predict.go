@@ -195,6 +195,18 @@ type Layer struct {
 	Through fit.Result
 }
 
+// values are the estimates of every target, in the order of Card.Targets.
+func (l Layer) values() []float64 {
+	var all []float64
+	for _, name := range paramNames {
+		all = append(all, l.Params[name].Value)
+	}
+	for _, e := range l.Curve {
+		all = append(all, e.Value)
+	}
+	return all
+}
+
 // Prediction is what is foretold of an architecture.
 type Prediction struct {
 	Layers []Layer

@@ -33,6 +33,9 @@ type Card struct {
 	// that of the other architectures' mean curve, whatever the architecture.
 	CurveRMS float64 `json:"curve_rms"`
 	MeanRMS  float64 `json:"mean_rms"`
+	// Example is what is foretold of the first architecture without its own series: of each layer every target's value. It
+	// shows whether another machine foretells the same.
+	Example [][]float64 `json:"example"`
 }
 
 // TargetCard is how one target is learned and how well.
@@ -145,7 +148,11 @@ func Train(t Table, progress func(string)) (*Predictor, error) {
 		c.score(s, seeded(target))
 		p.Card.Plain = append(p.Card.Plain, c)
 	}
-	return p, nil
+	first, err := p.foretell(t.Archs[0].Arch, p.learn(0))
+	for _, layer := range first {
+		p.Card.Example = append(p.Card.Example, layer.values())
+	}
+	return p, err
 }
 
 // transform is a target's, Yeo and Johnson's lambda taken from the series that it is learned from.

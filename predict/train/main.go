@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -20,15 +21,16 @@ import (
 func main() {
 	results := flag.String("results", "results", "folder of the database in which the sweep was trained")
 	sweep := flag.String("sweep", "predictor", "the sweep")
+	commit := flag.String("commit", "", "the commit, where the runs do not know theirs")
 	dir := flag.String("dir", "predict", "folder of the package, into which the predictor is written")
 	flag.Parse()
-	if err := train(*results, *sweep, *dir); err != nil {
+	if err := train(*results, *sweep, *dir, *commit); err != nil {
 		fmt.Fprintln(os.Stderr, "train:", err)
 		os.Exit(1)
 	}
 }
 
-func train(results, sweep, dir string) (err error) {
+func train(results, sweep, dir, commit string) (err error) {
 	db, err := store.OpenExisting(filepath.Join(results, "outcrop.db"))
 	if err != nil {
 		return err
@@ -49,6 +51,9 @@ func train(results, sweep, dir string) (err error) {
 	p.Card.Created, p.Card.Sweep, p.Card.LeftOut = time.Now().UTC().Format(time.DateOnly), sweep, left
 	if p.Card.Commit, p.Card.Machine, err = provenance(db, sweep); err != nil {
 		return err
+	}
+	if p.Card.Commit == "unknown" && commit != "" {
+		p.Card.Commit = fmt.Sprintf("%.12s", commit)
 	}
 	var archs, fits, text bytes.Buffer
 	if err := table.Write(&archs, &fits); err != nil {
@@ -93,5 +98,5 @@ func provenance(db *store.DB, sweep string) (commit, machine string, err error) 
 	unique := func(names []string) string {
 		return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), ", ")
 	}
-	return unique(commits), unique(machines), nil
+	return unique(commits), fmt.Sprintf("%s, %d processors", unique(machines), runtime.NumCPU()), nil
 }
