@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -73,11 +74,14 @@ func introduce(dir string, p Planned, run store.Run, threads int) error {
 	}
 	told.Run = p.ID
 	told.Sessions = append(told.Sessions, session(run, threads))
-	text, err := json.MarshalIndent(told, "", "  ")
-	if err != nil {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false) // a command line is to be read
+	e.SetIndent("", "  ")
+	if err := e.Encode(told); err != nil {
 		return fmt.Errorf("experiments: provenance: %w", err)
 	}
-	return replace(filepath.Join(dir, provenanceFile), append(text, '\n'))
+	return replace(filepath.Join(dir, provenanceFile), text.Bytes())
 }
 
 func session(run store.Run, threads int) Session {

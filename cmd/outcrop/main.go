@@ -28,6 +28,9 @@ const (
 	exitInterrupted = 130
 )
 
+// exitCodes is what every verb's help says of them.
+const exitCodes = `Exit codes: 0 all done, 1 something failed, 2 bad input, 130 interrupted.`
+
 // commands are the verbs, one file each.
 var commands = []func(*settings) *cobra.Command{
 	runCommand, planCommand, statusCommand, resumeCommand, retryCommand, stopCommand, mergeCommand,
@@ -74,7 +77,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	for _, c := range commands {
 		root.AddCommand(c(s))
 	}
+	complete(s, root)
+	refuseShell(root)
 	root.SetFlagErrorFunc(flagError)
+	root.SetUsageTemplate(root.UsageTemplate() + "\n" + exitCodes + "\n")
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -16,7 +16,7 @@ import (
 
 func plotCommand(s *settings) *cobra.Command {
 	sweep := ""
-	cmd := &cobra.Command{Use: "plot [FIGURE…]", Short: "Draw figures from the database alone", Args: cobra.ArbitraryArgs, ValidArgs: plots.Names(), RunE: func(cmd *cobra.Command, figures []string) error {
+	cmd := &cobra.Command{Use: "plot [FIGURE…]", Short: "Draw figures from the database alone", Args: cobra.ArbitraryArgs, RunE: func(cmd *cobra.Command, figures []string) error {
 		for _, figure := range figures {
 			if !slices.Contains(plots.Names(), figure) {
 				return usageError{variant.Unknown("figure", figure, plots.Names())}
@@ -68,7 +68,7 @@ func draw(db *store.DB, s *settings, sweep string, figures []string) ([]string, 
 	for _, figure := range figures {
 		paths, err := plots.Draw(db, sweep, figure, s.figuresDir(sweep))
 		if all && errors.Is(err, plots.ErrNothing) {
-			s.log.Warn(err.Error())
+			s.log.Info(err.Error())
 			continue
 		}
 		if err != nil {

@@ -11,14 +11,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets the test binary be the program: called with a verb it is outcrop, worker processes included.
+// TestMain lets the test binary be the program: called with a verb, or by its name, it is outcrop, worker processes included.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
 		main()
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"outcrop": main})
 }
 
 // process is outcrop running in a process of its own.

@@ -3,32 +3,21 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/outcrop-lab/outcrop/configs"
 	"github.com/outcrop-lab/outcrop/trainer"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
 func variantsCommand(*settings) *cobra.Command {
 	asJSON := false
-	cmd := &cobra.Command{Use: "variants [SLOT]", Short: "List what each slot of a configuration may hold: formula, parameters and their defaults, paper", Args: arguments(cobra.MaximumNArgs(1)), RunE: func(cmd *cobra.Command, args []string) error {
-		config := trainer.Default()
-		rows := variant.List(&config)
-		if len(args) == 1 {
-			var slots []string
-			var kept []variant.Listed
-			for _, v := range rows {
-				slots = append(slots, v.Slot)
-				if v.Slot == args[0] {
-					kept = append(kept, v)
-				}
-			}
-			if rows = kept; kept == nil {
-				return usageError{variant.Unknown("slot", args[0], slices.Compact(slots))}
-			}
+	cmd := &cobra.Command{Use: "variants [SLOT [VARIANT]]", Short: "List what each slot of a configuration may hold: formula, parameters and their defaults, paper; of extends, the presets", Args: arguments(cobra.MaximumNArgs(2)), RunE: func(cmd *cobra.Command, args []string) error {
+		rows, err := listVariants(args)
+		if err != nil {
+			return err
 		}
 		out := cmd.OutOrStdout()
 		if asJSON {
@@ -52,6 +41,44 @@ func variantsCommand(*settings) *cobra.Command {
 	}}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
+}
+
+// listVariants are all variants, those of a slot, or one of them; of the key extends they are the presets.
+func listVariants(args []string) (rows []variant.Listed, err error) {
+	config := trainer.Default()
+	all := variant.List(&config)
+	if len(args) > 0 && args[0] == presetSlot {
+		all = presets()
+	}
+	if len(args) == 0 {
+		return all, nil
+	}
+	var names []string
+	for _, v := range all {
+		if v.Slot == args[0] {
+			names = append(names, v.Name)
+			if len(args) == 1 || v.Name == args[1] {
+				rows = append(rows, v)
+			}
+		}
+	}
+	if names == nil {
+		return nil, usageError{variant.Unknown("slot", args[0], slots())}
+	}
+	if rows == nil {
+		return nil, usageError{variant.Unknown(args[0], args[1], names)}
+	}
+	return rows, nil
+}
+
+// presets lists the embedded presets as variants, each with what its first line says.
+func presets() (all []variant.Listed) {
+	for _, name := range configs.Presets() {
+		src, _ := configs.Preset(name)
+		first, _, _ := strings.Cut(string(src), "\n")
+		all = append(all, variant.Listed{Slot: presetSlot, Name: name, Formula: strings.TrimPrefix(first, "# "), Params: []variant.Param{}})
+	}
+	return all
 }
 
 // about is a variant's parameters with their defaults, as a map of the sweep file, and its source.

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outcrop-lab/outcrop/configs"
+	"github.com/outcrop-lab/outcrop/derive"
+	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/export"
+	"github.com/outcrop-lab/outcrop/fit"
+	"github.com/outcrop-lab/outcrop/plots"
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// candidates lists what an argument or a flag may be. before are the arguments that stand before it, begun is what was typed.
+// nil leaves it to the shell, which offers files.
+type candidates func(s *settings, before []string, begun string) []string
+
+// argumentCandidates are those of the arguments, by their word in a verb's usage.
+var argumentCandidates = map[string]candidates{
+	"FILE|NAME": func(*settings, []string, string) []string { return slices.Concat(configs.Sweeps(), sweepFiles()) },
+	"RUN":       func(s *settings, _ []string, _ string) []string { return storedRuns(s) },
+	"SWEEP":     func(s *settings, _ []string, _ string) []string { return storedSweeps(s) },
+	"RUN|SWEEP": func(s *settings, _ []string, _ string) []string { return slices.Concat(storedSweeps(s), storedRuns(s)) },
+	"SWEEP|RUN": func(s *settings, _ []string, _ string) []string { return slices.Concat(storedSweeps(s), storedRuns(s)) },
+	"QUANTITY":  fixed(derive.Names),
+	"FIGURE":    fixed(plots.Names),
+	"SLOT":      func(*settings, []string, string) []string { return slots() },
+	"VARIANT":   func(_ *settings, before []string, _ string) []string { return variantsOf(before[len(before)-1]) },
+	"SQL":       none,
+	"DIR":       nil,
+	"FILE":      nil,
+	"RUNDIR":    nil,
+}
+
+// flagCandidates are those of the flags that take one of a few values, by their name.
+var flagCandidates = map[string]candidates{
+	"device":     fixed(func() []string { return []string{"auto", "cpu"} }),
+	"log-format": fixed(func() []string { return logFormats }),
+	"sweep":      func(s *settings, _ []string, _ string) []string { return storedSweeps(s) },
+	"format":     fixed(export.Formats),
+	"loss":       fixed(fit.Losses),
+	"interval":   fixed(fit.Intervals),
+	"weights":    fixed(func() []string { return []string{experiments.WeightsSpread, experiments.WeightsEqual} }),
+	"set":        func(_ *settings, _ []string, begun string) []string { return assignments(begun) },
+}
+
+func fixed(list func() []string) candidates {
+	return func(*settings, []string, string) []string { return list() }
+}
+
+func none(*settings, []string, string) []string { return []string{} }
+
+// complete has the shell's completion offer what each argument and flag of a verb may be.
+func complete(s *settings, c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		complete(s, sub)
+	}
+	words := argumentWords(c.Use)
+	if c.ValidArgsFunction == nil && len(words) > 0 {
+		c.ValidArgsFunction = func(c *cobra.Command, before []string, begun string) ([]string, cobra.ShellCompDirective) {
+			at := len(before)
+			if at >= len(words) {
+				if at = len(words) - 1; !strings.HasSuffix(strings.TrimRight(c.Use, "]"), "…") {
+					return nil, cobra.ShellCompDirectiveNoFileComp
+				}
+			}
+			return offer(s, c, argumentCandidates[words[at]], before, begun)
+		}
+	}
+	for name, of := range flagCandidates {
+		if c.LocalNonPersistentFlags().Lookup(name) == nil && c.PersistentFlags().Lookup(name) == nil {
+			continue
+		}
+		// It fails only for a flag that is not there or was registered before.
+		_ = c.RegisterFlagCompletionFunc(name, func(c *cobra.Command, before []string, begun string) ([]string, cobra.ShellCompDirective) {
+			return offer(s, c, of, before, begun)
+		})
+	}
+}
+
+// argumentWords are the words for arguments in a verb's usage, as [RUN|SWEEP] of `rm RUN|SWEEP…`.
+func argumentWords(use string) (words []string) {
+	for _, word := range strings.Fields(use)[1:] {
+		if strings.HasPrefix(word, "-") {
+			break // of flags
+		}
+		words = append(words, strings.Trim(word, "[]…"))
+	}
+	return words
+}
+
+func offer(s *settings, c *cobra.Command, of candidates, before []string, begun string) ([]string, cobra.ShellCompDirective) {
+	if of == nil {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	if err := s.load(c.Flags(), io.Discard); err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	all := slices.DeleteFunc(slices.Clone(of(s, before, begun)), func(name string) bool {
+		return !strings.HasPrefix(name, begun) || slices.Contains(before, name)
+	})
+	directive := cobra.ShellCompDirectiveNoFileComp
+	if len(all) > 0 && !slices.ContainsFunc(all, func(name string) bool { return !strings.HasSuffix(name, "=") }) {
+		directive |= cobra.ShellCompDirectiveNoSpace
+	}
+	return all, directive
+}
+
+// sweepFiles are the YAML files of the current folder and of those below it.
+func sweepFiles() (files []string) {
+	for _, pattern := range []string{"*.yaml", filepath.Join("*", "*.yaml")} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			return nil // the patterns are sound
+		}
+		files = append(files, found...)
+	}
+	return slices.DeleteFunc(files, func(f string) bool { return f == "outcrop.yaml" })
+}
+
+// storedRuns are the runs' names; none where there is no database.
+func storedRuns(s *settings) (names []string) {
+	_ = s.reading(func(db *store.DB) (err error) {
+		names, err = experiments.RunNames(db)
+		return err
+	})
+	return names
+}
+
+// storedSweeps are the sweeps' names; none where there is no database.
+func storedSweeps(s *settings) (names []string) {
+	_ = s.reading(func(db *store.DB) error {
+		sweeps, err := db.Sweeps()
+		for _, sweep := range sweeps {
+			names = append(names, sweep.Name)
+		}
+		return err
+	})
+	return names
+}
+
+// presetSlot is the key of a sweep file that takes presets.
+const presetSlot = "extends"
+
+func slots() []string {
+	c := trainer.Default()
+	all := map[string]bool{presetSlot: true}
+	for _, v := range variant.List(&c) {
+		all[v.Slot] = true
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+func variantsOf(slot string) (names []string) {
+	if slot == presetSlot {
+		return configs.Presets()
+	}
+	c := trainer.Default()
+	for _, v := range variant.List(&c) {
+		if v.Slot == slot {
+			names = append(names, v.Name)
+		}
+	}
+	return names
+}
+
+// assignments complete --set: first the key, then, of a slot, the variant.
+func assignments(begun string) (all []string) {
+	key, _, value := strings.Cut(begun, "=")
+	if value {
+		for _, name := range variantsOf(key) {
+			all = append(all, key+"="+name)
+		}
+		return all
+	}
+	for _, setting := range experiments.Settings(trainer.Default()) {
+		if setting.Key != "seed" {
+			all = append(all, setting.Key+"=")
+		}
+	}
+	return all
+}
+
+// refuseShell makes an unknown shell bad input to cobra's completion verb.
+func refuseShell(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() != "completion" {
+			continue
+		}
+		var shells []string
+		for _, sub := range c.Commands() {
+			shells = append(shells, sub.Name())
+		}
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			return usageError{variant.Unknown("shell", args[0], shells)}
+		}
+	}
+}
