@@ -45,6 +45,7 @@ var argumentCandidates = map[string]candidates{
 var flagCandidates = map[string]candidates{
 	"device":     fixed(func() []string { return []string{"auto", "cpu"} }),
 	"log-format": fixed(func() []string { return logFormats }),
+	"arch":       func(*settings, []string, string) []string { return slices.Concat(configs.Presets(), sweepFiles()) },
 	"sweep":      func(s *settings, _ []string, _ string) []string { return storedSweeps(s) },
 	"format":     fixed(export.Formats),
 	"loss":       fixed(fit.Losses),

@@ -78,12 +78,12 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		root.AddCommand(c(s))
 	}
 	complete(s, root)
-	refuseShell(root)
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageTemplate(root.UsageTemplate() + "\n" + exitCodes + "\n")
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	refuseShell(root)
 	err := root.ExecuteContext(ctx)
 	switch {
 	case err == nil:
