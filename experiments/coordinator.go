@@ -60,17 +60,42 @@ func (c *coordinator) queue(plan []Planned) error {
 			continue
 		}
 		seen[p.ID] = true
-		state, err := c.known.state(c.db, c.dir(p.ID), p)
+		state, err := c.state(p)
 		if err != nil {
 			return err
 		}
 		if state.Settled != "" {
 			c.sum.Kept++
-			c.sum.count(state.Settled)
+			c.sum.settle(state.Settled)
 			continue
 		}
 		c.waiting = append(c.waiting, job{Planned: p})
 	}
+	return nil
+}
+
+// state tells what there is to do for a run, the sweep's rule minded.
+func (c *coordinator) state(p Planned) (State, error) {
+	state, err := c.known.state(c.db, c.dir(p.ID), p)
+	if err != nil {
+		return state, err
+	}
+	return early(c.db, p, state)
+}
+
+// count counts a run that a worker has left.
+func (c *coordinator) count(o outcome, run store.Run) error {
+	if run.Status == store.Stopped && o.asked == nil {
+		state, err := early(c.db, o.Planned, State{})
+		if err != nil {
+			return err
+		}
+		if state.Settled != "" {
+			c.sum.settle(state.Settled)
+			return nil
+		}
+	}
+	c.sum.count(run.Status)
 	return nil
 }
 
@@ -196,7 +221,7 @@ func (c *coordinator) start(ctx context.Context, j *job, threads int, memory int
 		j.after = time.Now().Add(time.Second)
 		return true, nil
 	}
-	state, err := c.known.state(c.db, c.dir(j.ID), j.Planned)
+	state, err := c.state(j.Planned)
 	if err != nil {
 		return false, errors.Join(err, c.db.Release(j.ID, c.holder.Owner))
 	}
@@ -205,7 +230,7 @@ func (c *coordinator) start(ctx context.Context, j *job, threads int, memory int
 			return false, err
 		}
 		c.sum.Kept++
-		c.sum.count(state.Settled)
+		c.sum.settle(state.Settled)
 		c.event(Event{Run: j.ID, Step: j.Config.Train.Steps, Steps: j.Config.Train.Steps, Status: state.Settled})
 		return false, nil
 	}
@@ -305,7 +330,9 @@ func (c *coordinator) finish(ctx context.Context, o outcome) error {
 	if o.asked != nil && run.Status == store.Stopped {
 		message = o.asked.Error()
 	}
-	c.sum.count(run.Status)
+	if err := c.count(o, run); err != nil {
+		return err
+	}
 	c.event(Event{Run: o.ID, Step: run.Step, Steps: run.Steps, Status: run.Status, Message: message})
 	return c.roomy(ctx, 0, func() error {
 		if fault != nil {

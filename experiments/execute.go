@@ -36,6 +36,8 @@ type Options struct {
 // Summary counts how the runs of a sweep stand after Execute.
 type Summary struct {
 	Done, Diverged, Stopped, Failed int
+	// Early is how many the sweep's rule has stopped.
+	Early int
 	// Kept is how many of them were done before, or by another coordinator meanwhile.
 	Kept int
 	// Conflicts is how many rows came out otherwise than before under equal provenance.
@@ -145,6 +147,15 @@ type outcome struct {
 	*running
 	err   error
 	asked error // why it was stopped; nil where nobody asked
+}
+
+// settle counts a run of which nothing is left to do.
+func (s *Summary) settle(status string) {
+	if status == store.Stopped {
+		s.Early++
+		return
+	}
+	s.count(status)
 }
 
 func (s *Summary) count(status string) {

@@ -24,6 +24,8 @@ type Planned struct {
 	Device string
 	// Params is the number of parameters, Vocab that of tokens.
 	Params, Vocab int
+	// Stopping is the sweep's; nil where runs are trained to their end.
+	Stopping *Stopping
 }
 
 // Plan opens the data of every run, once each, and gives the runs their ids. Device is a kind or "auto". Bad data is an
@@ -103,7 +105,7 @@ func (p *planner) run(r run) (Planned, error) {
 		return Planned{}, size.err
 	}
 	id, err := p.usual.identity(settings, c, data.digest, p.device)
-	return Planned{ID: id, Arm: r.arm.Name, Seed: c.Seed, Config: c, Differs: r.arm.Differs, DataDigest: data.digest, Device: p.device, Params: size.params, Vocab: size.vocab}, err
+	return Planned{ID: id, Arm: r.arm.Name, Seed: c.Seed, Config: c, Differs: r.arm.Differs, DataDigest: data.digest, Device: p.device, Params: size.params, Vocab: size.vocab, Stopping: p.sweep.Stopping}, err
 }
 
 // section is the settings of one key of the configuration's top, which lie together.

@@ -79,8 +79,9 @@ func SweepSchema() *Schema {
 				{Type: []string{"integer", "null"}, Minimum: &one},
 				{Type: []string{"array"}, Items: &Schema{Type: []string{"integer"}, Minimum: &zero}, MinItems: 1},
 			}},
-			"exclude": rules,
-			"only":    rules,
+			"exclude":  rules,
+			"only":     rules,
+			"stopping": stoppingSchema(),
 		},
 		Defs: defs,
 	}

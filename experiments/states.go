@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/store"
@@ -14,7 +15,7 @@ import (
 
 // State is how a planned run stands, and what Execute would do with it.
 type State struct {
-	// Settled is the run's status if there is nothing left to do: "done" or "diverged".
+	// Settled is the run's status if there is nothing left to do: "done", "diverged", or "stopped" by the sweep's rule.
 	Settled string
 	// Lacking is the number of steps at which a run that ended lacks wanted rows or snapshots.
 	Lacking int
@@ -102,6 +103,10 @@ func stand(db *store.DB, runs string, plan []Planned, states []State) error {
 	if err != nil {
 		return err
 	}
+	leases, err := db.Leases()
+	if err != nil {
+		return err
+	}
 	folders := map[string]bool{}
 	entries, err := os.ReadDir(runs)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -129,6 +134,9 @@ func stand(db *store.DB, runs string, plan []Planned, states []State) error {
 			if *s, err = w.state(db, dir, p); err != nil {
 				return err
 			}
+			if *s, err = early(db, p, *s); err != nil {
+				return err
+			}
 			if s.Settled != "" {
 				continue
 			}
@@ -136,7 +144,7 @@ func stand(db *store.DB, runs string, plan []Planned, states []State) error {
 			if err != nil {
 				return err
 			}
-			if stands := live.State(run.Status); stands != store.Planned && !ended(stands) {
+			if stands := live.State(store.StateOf(run.Status, leases[p.ID], time.Now())); stands != store.Planned && !ended(stands) {
 				s.Stands = stands
 			}
 		}

@@ -25,6 +25,8 @@ type Sweep struct {
 	// Arms are in the order of the file: each arm with every point of grid, zip and random.
 	Arms  []*Arm
 	Seeds []uint64
+	// Stopping ends runs early; nil where all are trained to their end.
+	Stopping *Stopping
 
 	runs    []run // seed by seed, in each the arms in order, less what exclude and only leave out
 	unnamed bool  // the file has no arms
@@ -52,7 +54,7 @@ type run struct {
 }
 
 var (
-	topKeys  = []string{"name", "extends", "base", "arms", "grid", "zip", "random", "seeds", "exclude", "only"}
+	topKeys  = []string{"name", "extends", "base", "arms", "grid", "zip", "random", "seeds", "exclude", "only", "stopping"}
 	safeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 )
 
@@ -68,6 +70,22 @@ func Load(path string, sets ...string) (*Sweep, error) {
 		return nil, inputError([]Fault{{File: path, Message: message}})
 	}
 	return LoadBytes(path, src, sets...)
+}
+
+// LoadStored decodes a sweep from the text that the database keeps, whose last lines say what --set was given.
+func LoadStored(name, source string) (*Sweep, error) {
+	const mark = "\n# --set "
+	var sets []string
+	for {
+		text := strings.TrimSuffix(source, "\n")
+		at := strings.LastIndexByte(text, '\n')
+		if at < 0 || !strings.HasPrefix(text[at:], mark) {
+			break
+		}
+		sets = append([]string{text[at+len(mark):]}, sets...)
+		source = text[:at+1]
+	}
+	return LoadBytes(name+".yaml", []byte(source), sets...)
 }
 
 // LoadBytes decodes a sweep; file is its name in messages. Each run is resolved and checked, but no data is opened: Plan
@@ -94,6 +112,9 @@ func LoadBytes(file string, src []byte, sets ...string) (*Sweep, error) {
 	s.name(d, root, parts["name"])
 	if n := parts["seeds"]; n != nil {
 		s.Seeds = seeds(d, n)
+	}
+	if n := parts["stopping"]; n != nil {
+		s.Stopping = stopping(d, n)
 	}
 	baseSet := map[string]place{}
 	d.set = baseSet

@@ -37,6 +37,8 @@ type assignment struct {
 	Device     string `json:"device"`
 	Threads    int    `json:"threads"`
 	Config     any    `json:"config"`
+	// Stopping is the sweep's, where it has one.
+	Stopping *Stopping `json:"stopping,omitempty"`
 }
 
 // Event is what a worker says of its run, one JSON line each.
@@ -54,7 +56,7 @@ type Event struct {
 
 // assign writes a run's config.yaml, by rename.
 func assign(dir string, p Planned, threads int) error {
-	text, err := json.MarshalIndent(assignment{p.ID, p.DataDigest, p.Device, threads, nested(reflect.ValueOf(&p.Config).Elem())}, "", "  ")
+	text, err := json.MarshalIndent(assignment{p.ID, p.DataDigest, p.Device, threads, nested(reflect.ValueOf(&p.Config).Elem()), p.Stopping}, "", "  ")
 	if err != nil {
 		return err
 	}
@@ -83,7 +85,7 @@ func assigned(dir string) (Planned, int, error) {
 	if err := json.Unmarshal(src, &a); err != nil {
 		return Planned{}, 0, inputError([]Fault{{File: path, Message: err.Error()}})
 	}
-	return Planned{ID: a.ID, Config: c, DataDigest: a.DataDigest, Device: a.Device, Seed: c.Seed}, a.Threads, nil
+	return Planned{ID: a.ID, Config: c, DataDigest: a.DataDigest, Device: a.Device, Seed: c.Seed, Stopping: a.Stopping}, a.Threads, nil
 }
 
 // decodeConfig reads the key `config` of a document, a run's resolved configuration.
@@ -139,12 +141,22 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 		return err
 	}
 	w := worker{run: run, db: db, log: json.NewEncoder(log), out: json.NewEncoder(out)}
+	if p.Stopping != nil {
+		own, stop := context.WithCancel(ctx)
+		defer stop()
+		ctx, w.watch = own, &watch{rule: p.Stopping, stop: stop}
+		if w.watch.steps, w.watch.values, err = p.Stopping.measured(db, p.ID); err != nil {
+			return err
+		}
+	}
 	w.say("started", 0, 0)
 	w.note("started", 0, 0)
 	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Run: p.ID, Threads: threads, Recorder: &w, Progress: w.progress, Refused: w.refused})
 	run.Step, run.Params, run.Status = result.Step, result.Params, string(result.Status)
 	if err != nil {
 		run.Status, run.Error = store.Failed, err.Error()
+	} else if w.watch != nil && run.Status == store.Stopped {
+		run.Error = w.watch.reason
 	}
 	if indexing := indexSnapshots(db, dir, p.ID); err == nil {
 		err = indexing
@@ -214,12 +226,13 @@ func storedRun(p Planned) (store.Run, error) {
 
 // worker adapts a run's shard to what the trainer records into.
 type worker struct {
-	run  store.Run
-	db   *store.DB
-	log  *json.Encoder
-	out  *json.Encoder
-	last time.Time // that it told of a step
-	kept time.Time // that it put the step into its shard and its log
+	run   store.Run
+	db    *store.DB
+	log   *json.Encoder
+	out   *json.Encoder
+	last  time.Time // that it told of a step
+	kept  time.Time // that it put the step into its shard and its log
+	watch *watch    // nil where nothing ends the run early
 }
 
 // Record implements trainer.Recorder.
@@ -228,7 +241,13 @@ func (w *worker) Record(step int, values []probes.Value) error {
 	for i, v := range values {
 		rows[i] = store.Row{Site: v.Site, Statistic: v.Statistic, Layer: v.Layer, Head: v.Head, Idx: v.Idx, Value: v.Value}
 	}
-	return w.db.PutRows(w.run.ID, step, rows)
+	if err := w.db.PutRows(w.run.ID, step, rows); err != nil {
+		return err
+	}
+	if w.watch != nil {
+		w.watch.see(step, values)
+	}
+	return nil
 }
 
 // Timing implements trainer.Recorder.

@@ -93,7 +93,7 @@ func storedSweep(s *settings, name string) (sweep *experiments.Sweep, standing m
 		for _, r := range runs {
 			standing[r.Run.ID] = store.StateOf(r.Run.Status, leases[r.Run.ID], time.Now())
 		}
-		sweep, err = experiments.LoadBytes(name+".yaml", []byte(stored.Source))
+		sweep, err = experiments.LoadStored(name, stored.Source)
 		if err != nil {
 			return fmt.Errorf("sweep %s as the database keeps it: %w", name, err)
 		}

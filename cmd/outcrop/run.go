@@ -128,6 +128,9 @@ func train(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name strin
 		return summary, err
 	}
 	s.log.Info(fmt.Sprintf("%d done (%d of them before), %d diverged, %d failed", summary.Done, summary.Kept, summary.Diverged, summary.Failed))
+	if summary.Early > 0 {
+		s.log.Info(fmt.Sprintf("%d ended early, as the sweep's rule says", summary.Early))
+	}
 	if summary.Conflicts > 0 {
 		s.log.Warn(fmt.Sprintf("%d values came out otherwise than before under the same provenance: the runs are not deterministic; outcrop query \"SELECT * FROM conflicts\" lists them", summary.Conflicts))
 	}
