@@ -26,6 +26,10 @@ type Planned struct {
 	Params, Vocab int
 	// Stopping is the sweep's; nil where runs are trained to their end.
 	Stopping *Stopping
+
+	shape      shape
+	truth      bool // the data knows its own chain
+	muonTables bool // Muon updates embeddings and head
 }
 
 // Plan opens the data of every run, once each, and gives the runs their ids. Device is a kind or "auto". Bad data is an
@@ -72,12 +76,14 @@ type planner struct {
 // source is what planning needs of a run's data.
 type source struct {
 	digest string
+	truth  bool
 	vocab  int
 	err    error
 }
 
 // sized is what planning needs of an architecture.
 type sized struct {
+	shape  shape
 	vocab  int // tokens of the model
 	params int
 	err    error
@@ -105,7 +111,8 @@ func (p *planner) run(r run) (Planned, error) {
 		return Planned{}, size.err
 	}
 	id, err := p.usual.identity(settings, c, data.digest, p.device)
-	return Planned{ID: id, Arm: r.arm.Name, Seed: c.Seed, Config: c, Differs: r.arm.Differs, DataDigest: data.digest, Device: p.device, Params: size.params, Vocab: size.vocab, Stopping: p.sweep.Stopping}, err
+	return Planned{ID: id, Arm: r.arm.Name, Seed: c.Seed, Config: c, Differs: r.arm.Differs, DataDigest: data.digest, Device: p.device, Params: size.params, Vocab: size.vocab, Stopping: p.sweep.Stopping,
+		shape: size.shape, truth: data.truth, muonTables: slices.ContainsFunc(settings, func(s Setting) bool { return s.Key == "optim.embeddings" && s.Value == "muon" })}, err
 }
 
 // section is the settings of one key of the configuration's top, which lie together.
@@ -128,7 +135,7 @@ func open(c trainer.Config) source {
 	if err != nil {
 		return source{err: err}
 	}
-	return source{digest: digest, vocab: from.Vocab()}
+	return source{digest: digest, vocab: from.Vocab(), truth: from.Truth(0) != nil}
 }
 
 // sizeOf counts an architecture over data of that many tokens, building no graph.
@@ -142,7 +149,7 @@ func sizeOf(arch archs.Config, vocab int) (s sized) {
 	if err != nil {
 		return sized{err: variant.Within("arch", err)}
 	}
-	s.vocab = arch.Vocab
+	s.vocab, s.shape = arch.Vocab, shapeOf(params, arch.Tied)
 	for _, p := range params {
 		s.params += p.Size()
 	}

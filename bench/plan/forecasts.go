@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// row is one run: what the plan foretold and what came.
+type row struct {
+	Run string `json:"run"`
+	// Foretold is in seconds, Processor the worker's processor time, Wall the clock's, from its start to its rows merged.
+	Foretold  float64 `json:"foretold_seconds"`
+	Processor float64 `json:"processor_seconds"`
+	Wall      float64 `json:"wall_seconds"`
+	Ratio     float64 `json:"processor_to_foretold"`
+	Within    bool    `json:"within"`
+	// Memory is in MiB, the worker's peak and what was foretold; Disk in KiB, of the run's folder and the database.
+	Memory         float64 `json:"memory_mib"`
+	ForetoldMemory float64 `json:"foretold_memory_mib"`
+	Disk           float64 `json:"disk_kib"`
+	ForetoldDisk   float64 `json:"foretold_disk_kib"`
+	Rows           int     `json:"rows"`
+	ForetoldRows   float64 `json:"foretold_rows"`
+}
+
+// document is what the forecasts came to.
+type document struct {
+	Date   string            `json:"date"`
+	Speed  experiments.Speed `json:"speed"` // the last measured
+	Within int               `json:"within"`
+	Of     int               `json:"of"`
+	Rows   []row             `json:"runs"`
+}
+
+// cases are the runs, each a base.
+var cases = []struct{ name, base string }{
+	{"quickstart", "arch: {position: learned}, optim: {lr: 1e-2}, train: {steps: 300, batch: 32}, probe: {every: {then: 40}, heldout: 256}"},
+	{"quickstart, gated", "arch: {position: learned, gate: g1}, optim: {lr: 1e-2}, train: {steps: 300, batch: 32}, probe: {every: {then: 40}, heldout: 256}"},
+	{"quickstart, single-scale", "arch: {position: learned, norm: ssnorm}, optim: muon, train: {steps: 300, batch: 32}, probe: {every: {then: 40}, heldout: 256}"},
+	{"defaults", "train: {steps: 150}"},
+	{"size b", "arch: {layers: 4, width: 128, heads: 4, context: 128}, data: {vocab: 128}, train: {steps: 60, batch: 16}, probe: {heldout: 16}"},
+	{"size b, swiglu, grouped", "arch: {layers: 4, width: 128, heads: 4, kv_heads: 2, context: 128, mlp: swiglu}, train: {steps: 60, batch: 16}, probe: {heldout: 16}"},
+	{"wide", "arch: {layers: 2, width: 256, heads: 4}, train: {steps: 60, batch: 16}, probe: {heldout: 32}"},
+	{"wide, muon", "arch: {layers: 2, width: 256, heads: 4}, optim: muon, train: {steps: 50, batch: 16}, probe: {heldout: 32}"},
+	{"deep and narrow", "arch: {layers: 8, width: 32, heads: 2, context: 32}, train: {steps: 300, batch: 16}, probe: {heldout: 32}"},
+	{"long", "arch: {layers: 2, context: 512}, train: {steps: 60, batch: 4}, probe: {heldout: 8, sequences: 4}"},
+	{"text", "data: text, train: {steps: 150}, probe: {heldout: 64}"},
+	{"text, wide, layernorm, sgd", "arch: {width: 192, heads: 6, norm: layernorm, mlp: relu, tied: true}, optim: sgd, data: text, train: {steps: 80, batch: 16}, probe: {heldout: 32}"},
+	{"sigmoid, registers, lion", "arch: {attention: sigmoid, registers: 8, position: alibi}, optim: lion, train: {steps: 150, batch: 32}, probe: {heldout: 128}"},
+	{"probed at every step", "train: {steps: 40, batch: 16}, probe: {every: {name: steps, n: 1}, heldout: 64}"},
+	{"tiny", "arch: {width: 16, heads: 2, context: 16}, train: {steps: 2000, batch: 8}, probe: {heldout: 64}"},
+}
+
+// forecasts measures the machine and trains, in turn, each run.
+func forecasts(only string, rounds, threads int) (document, error) {
+	out := document{Date: time.Now().UTC().Format(time.DateOnly)}
+	for range rounds {
+		for _, c := range cases {
+			if !strings.Contains(c.name, only) {
+				continue
+			}
+			clock, used := time.Now(), own()
+			speed, err := experiments.Calibrate(context.Background())
+			if err != nil {
+				return out, err
+			}
+			_, _ = fmt.Fprintf(os.Stderr, "measured the machine in %.1f s, %.1f s of processor time\n", time.Since(clock).Seconds(), own()-used)
+			out.Speed = speed
+			r, err := one(c.name, c.base, speed, threads)
+			if err != nil {
+				return out, fmt.Errorf("%s: %w", c.name, err)
+			}
+			out.Rows = append(out.Rows, r)
+			out.Of++
+			if r.Within {
+				out.Within++
+			}
+			_, _ = fmt.Fprintf(os.Stderr, "%-28s foretold %6.2f s, took %6.2f s of processor time (%.2f), %6.2f s by the clock; %.0f MiB of %.0f; %.0f KiB of %.0f; %d rows of %.0f\n",
+				r.Run, r.Foretold, r.Processor, r.Ratio, r.Wall, r.Memory, r.ForetoldMemory, r.Disk, r.ForetoldDisk, r.Rows, r.ForetoldRows)
+		}
+	}
+	return out, nil
+}
+
+// one foretells a run and trains it in a process of its own.
+func one(name, base string, speed experiments.Speed, threads int) (r row, err error) {
+	sweep, err := experiments.LoadBytes(name, []byte("name: bench\nbase: {"+base+"}\n"))
+	if err != nil {
+		return r, err
+	}
+	plan, err := sweep.Plan("cpu")
+	if err != nil {
+		return r, err
+	}
+	dir, err := os.MkdirTemp("", "outcrop-bench-plan")
+	if err != nil {
+		return r, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	self, err := os.Executable()
+	if err != nil {
+		return r, err
+	}
+	var worker *exec.Cmd
+	cost := experiments.CostOf(plan[0])
+	foretold := speed.Of(plan[0], experiments.State{}, threads)
+	clock := time.Now()
+	sum, err := experiments.Execute(context.Background(), sweep, experiments.Options{Results: dir, Jobs: 1, Threads: threads, Worker: func(dir string) *exec.Cmd {
+		worker = exec.Command(self, "worker", dir)
+		return worker
+	}})
+	if err != nil || sum.Done != 1 {
+		return r, fmt.Errorf("%v: %+v", err, sum)
+	}
+	r = row{Run: name, Foretold: foretold.Seconds, Wall: time.Since(clock).Seconds(), ForetoldMemory: float64(cost.Memory) / (1 << 20), ForetoldDisk: float64(cost.Disk) / 1024, ForetoldRows: plan[0].Rows()}
+	used, ok := worker.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return r, fmt.Errorf("the system does not say what the worker used")
+	}
+	r.Processor, r.Memory = seconds(*used), float64(used.Maxrss)/1024 // Linux counts KiB
+	r.Ratio = r.Processor / r.Foretold
+	r.Within = foretold.Low <= r.Processor && r.Processor <= foretold.High
+	if r.Disk, err = disk(dir); err != nil {
+		return r, err
+	}
+	r.Rows, err = rows(filepath.Join(dir, "outcrop.db"))
+	return r, err
+}
+
+func rows(path string) (n int, err error) {
+	db, err := store.OpenReadOnly(path)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = db.Close() }()
+	all, err := db.Series(store.Select{})
+	for _, s := range all {
+		n += len(s.Steps)
+	}
+	return n, err
+}
+
+// disk is the size of the files below a folder, KiB.
+func disk(dir string) (kib float64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			kib += float64(info.Size()) / 1024
+		}
+		return err
+	})
+	return kib, err
+}
+
+// own is this process's processor time, seconds.
+func own() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // the arguments are right
+	}
+	return seconds(u)
+}
+
+func seconds(u syscall.Rusage) float64 {
+	return float64(u.Utime.Sec+u.Stime.Sec) + 1e-6*float64(u.Utime.Usec+u.Stime.Usec)
+}

@@ -1,0 +1,3 @@
+package main
+
+func speed(runs int) (any, error) { return nil, nil }

@@ -1,0 +1,282 @@
+package experiments
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/klauspost/cpuid/v2"
+
+	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/probes"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// Speed is what a thread of this machine takes for each part of a run, seconds a unit of the part.
+type Speed struct {
+	CPU     string    `json:"cpu"`
+	Kernels string    `json:"kernels"`
+	Trainer int       `json:"trainer"` // version
+	Date    string    `json:"date"`    // of the measurement
+	Step    []float64 `json:"step"`    // by stepParts
+	Measure []float64 `json:"measure"` // by measureParts
+	Start   []float64 `json:"start"`   // fixed, a parameter, a block of a slice
+}
+
+// speedFile is where the speed of this processor, with these kernels and this trainer, is kept.
+func speedFile() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("experiments: no folder for the measured speed: %w", err)
+	}
+	words := strings.FieldsFunc(strings.ToLower(cpuid.CPU.BrandName), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	})
+	name := fmt.Sprintf("speed-%s-%s-%d.json", strings.Join(words, "-"), compute.Paths()[0], trainer.Version)
+	return filepath.Join(dir, "outcrop", name), nil
+}
+
+// KeptSpeed is the speed that was measured before on a processor like this one; false where none was, or the file is of
+// another make.
+func KeptSpeed() (s Speed, ok bool, err error) {
+	path, err := speedFile()
+	if err != nil {
+		return s, false, err
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, false, nil
+	}
+	if err != nil {
+		return s, false, fmt.Errorf("experiments: the measured speed: %w", err)
+	}
+	if json.Unmarshal(text, &s) != nil || len(s.Step) != stepParts || len(s.Measure) != measureParts || len(s.Start) != startParts {
+		return Speed{}, false, nil
+	}
+	return s, true, nil
+}
+
+// Keep writes the speed where KeptSpeed finds it, by rename.
+func (s Speed) Keep() error {
+	path, err := speedFile()
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return fmt.Errorf("experiments: keeping the measured speed: %w", err)
+	}
+	return replace(path, append(text, '\n'))
+}
+
+const startParts = 3
+
+// trials are the runs that Calibrate times: together they tell the parts apart. Vocab is the model's; the data is backcopy over 32 tokens.
+var trials = []struct{ layers, width, heads, context, batch, vocab, heldOut int }{
+	{2, 64, 2, 64, 16, 64, 64},
+	{1, 128, 4, 64, 16, 64, 32},
+	{1, 256, 4, 64, 8, 64, 16},
+	{2, 32, 2, 64, 16, 64, 128},
+	{1, 64, 2, 256, 4, 64, 8},
+	{1, 64, 8, 64, 16, 64, 64},
+	{1, 64, 8, 128, 8, 64, 32},
+	{1, 64, 2, 64, 8, 2048, 8},
+	{8, 16, 2, 16, 8, 64, 16},
+	{1, 256, 4, 16, 2, 1024, 8},
+	{4, 96, 4, 32, 16, 64, 64},
+	{2, 16, 2, 32, 8, 32, 256},
+}
+
+const (
+	trialSteps  = 8
+	trialProbes = 3 // steps between two measurements
+)
+
+// Calibrate measures this machine: it trains a dozen small models for some steps each, by processor time, which other work on
+// the machine disturbs less than the clock's, and fits what each part takes. A few seconds.
+func Calibrate(ctx context.Context) (Speed, error) {
+	s := Speed{CPU: cpuid.CPU.BrandName, Kernels: compute.Paths()[0], Trainer: trainer.Version, Date: time.Now().UTC().Format(time.DateOnly)}
+	dir, err := os.MkdirTemp("", "outcrop-calibrate")
+	if err != nil {
+		return s, fmt.Errorf("experiments: measuring this machine: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var plans []Planned
+	var timed []trial
+	for i := range trials {
+		p, err := trialOf(i)
+		if err != nil {
+			return s, fmt.Errorf("experiments: measuring this machine: %w", err)
+		}
+		t := trial{}
+		err = t.run(ctx, p, filepath.Join(dir, strconv.Itoa(i)))
+		if err != nil {
+			return s, fmt.Errorf("experiments: measuring this machine: %w", err)
+		}
+		plans, timed = append(plans, p), append(timed, t)
+	}
+	var rows [][]float64
+	var times []float64
+	for i, p := range plans {
+		x := p.stepParts(float64(p.Config.Train.Batch), float64(p.Config.Train.Slices))
+		rows, times = append(rows, x[:]), append(times, timed[i].step)
+	}
+	s.Step = fitParts(rows, times)
+	rows, times = nil, nil
+	s.Measure = make([]float64, measureParts)
+	for i, p := range plans {
+		x := p.measureParts()
+		rows, times = append(rows, x[:]), append(times, max(0, timed[i].measure-s.measure(p, 1)))
+	}
+	s.Measure = fitParts(rows, times)
+	rows, times = nil, nil
+	for i, p := range plans {
+		rows, times = append(rows, []float64{1, float64(p.Params), float64(p.Config.Arch.Layers * p.Config.Train.Slices)}), append(times, timed[i].start)
+	}
+	s.Start = fitParts(rows, times)
+	return s, nil
+}
+
+func trialOf(i int) (Planned, error) {
+	t := trials[i]
+	text := fmt.Sprintf(`{"name": "x", "base": {"arch": {"layers": %d, "width": %d, "heads": %d, "context": %d, "vocab": %d}, "data": {"vocab": 32},
+		"train": {"steps": %d, "batch": %d}, "probe": {"every": {"name": "steps", "n": %d}, "heldout": %d, "sequences": %d}}}`,
+		t.layers, t.width, t.heads, t.context, t.vocab, trialSteps, t.batch, trialProbes, t.heldOut, min(10, t.heldOut))
+	sweep, err := LoadBytes("calibration", []byte(text))
+	if err != nil {
+		return Planned{}, err
+	}
+	plan, err := sweep.Plan("cpu")
+	if err != nil {
+		return Planned{}, err
+	}
+	return plan[0], nil
+}
+
+// trial is what one run took, seconds of processor time: a step at the median, a measurement at the median, and the rest.
+type trial struct {
+	step, measure, start float64
+	last                 float64
+	steps, both          []float64 // of single steps, and of those with a measurement before them
+}
+
+func (t *trial) run(ctx context.Context, p Planned, dir string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	begun := processor()
+	t.last = begun
+	progress := func(step int, _ float64) {
+		now := processor()
+		switch took := now - t.last; {
+		case step == 1: // the tape, and memory touched for the first time
+		case (step-1)%trialProbes == 0:
+			t.both = append(t.both, took)
+		default:
+			t.steps = append(t.steps, took)
+		}
+		t.last = processor()
+	}
+	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Threads: 1, Recorder: nothing{}, Progress: progress})
+	if err != nil {
+		return err
+	}
+	if result.Status != trainer.Done {
+		return context.Canceled
+	}
+	total := processor() - begun
+	t.step = median(t.steps)
+	t.measure = max(0, median(t.both)-t.step)
+	t.start = max(0, total-float64(trialSteps+1)*t.step-float64(p.Measurements(0))*t.measure)
+	return nil
+}
+
+// nothing records nothing.
+type nothing struct{}
+
+func (nothing) Record(int, []probes.Value) error  { return nil }
+func (nothing) Timing(int, string, float64) error { return nil }
+
+// processor is this process's processor time so far, seconds.
+func processor() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // the arguments are right
+	}
+	return float64(u.Utime.Sec+u.Stime.Sec) + 1e-6*float64(u.Utime.Usec+u.Stime.Usec)
+}
+
+// fitParts finds the times a unit, none negative, of which each row's parts come nearest to its time, relative errors
+// squared: coordinate descent on the normal equations.
+func fitParts(rows [][]float64, times []float64) []float64 {
+	n := len(rows[0])
+	scale := make([]float64, n) // the parts are of very different sizes
+	for _, row := range rows {
+		for i, x := range row {
+			scale[i] = math.Max(scale[i], x)
+		}
+	}
+	gram, target := make([][]float64, n), make([]float64, n)
+	for i := range gram {
+		gram[i] = make([]float64, n)
+	}
+	floor := 1e-6 // of times, seconds
+	for k, row := range rows {
+		weight := 1 / math.Max(floor, times[k])
+		for i := range row {
+			if scale[i] == 0 {
+				continue
+			}
+			xi := row[i] / scale[i] * weight
+			target[i] += xi * times[k] * weight
+			for j := range row {
+				if scale[j] > 0 {
+					gram[i][j] += xi * row[j] / scale[j] * weight
+				}
+			}
+		}
+	}
+	per := make([]float64, n)
+	for range 20000 {
+		for i := range per {
+			if gram[i][i] == 0 {
+				continue
+			}
+			rest := target[i]
+			for j := range per {
+				if j != i {
+					rest -= gram[i][j] * per[j]
+				}
+			}
+			per[i] = math.Max(0, rest/gram[i][i])
+		}
+	}
+	for i := range per {
+		if scale[i] > 0 {
+			per[i] /= scale[i]
+		}
+	}
+	return per
+}
+
+// median of x, which it sorts.
+func median(x []float64) float64 {
+	slices.Sort(x)
+	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
+}

@@ -1,0 +1,283 @@
+package experiments
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/probes"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// shape is what of an architecture its work follows from: entries of matrices, counted by formula.
+type shape struct {
+	blocks  float64 // entries of the matrices within the blocks, which see registers too
+	outside float64 // entries of those outside that are multiplied: the head, or the tied embedding, and projections
+	widths  float64 // rows and columns of the blocks' matrices: what a token reads and writes
+	schulz  float64 // operations of Muon's Newton-Schulz on the blocks' and other matrices
+	tables  float64 // the same on embeddings and head
+	table   float64 // entries of embeddings and head
+}
+
+func shapeOf(params []archs.Param, tied bool) (s shape) {
+	for _, p := range params {
+		n := float64(p.Size())
+		isTable := p.Kind == "head" || p.Kind == "embedding"
+		if isTable {
+			s.table += n
+		}
+		if len(p.Shape) == 2 {
+			least, most := float64(slices.Min(p.Shape)), float64(slices.Max(p.Shape))
+			flops := 5 * (4*least*least*most + 2*least*least*least)
+			if isTable {
+				s.tables += flops
+			} else {
+				s.schulz += flops
+			}
+		}
+		switch {
+		case p.Kind == "matrix" && p.Layer >= 0:
+			s.blocks += n
+			s.widths += float64(p.Shape[0] + p.Shape[1])
+		case p.Kind == "matrix" || p.Kind == "head" || p.Name == "embedding" && tied:
+			s.outside += n
+		}
+	}
+	return s
+}
+
+// The parts of a step's time; a machine's speed has a time for each.
+const (
+	ofProducts  = iota // operations of matrix products
+	ofAttention        // operations of attention
+	ofScores           // weights of attention: heads x positions^2
+	ofElements         // numbers read and written element by element
+	ofLogits           // tokens x vocabulary
+	ofParams           // parameters that the optimizer updates
+	ofBlocks           // blocks x slices: what a step costs whatever its size
+	stepParts
+)
+
+// The parts of a measurement's time beyond its forward passes.
+const (
+	ofRisks  = iota // held-out tokens x vocabulary, where the data knows its own chain
+	ofSites         // activations that statistics read
+	ofWeights       // weights of attention that they read
+	ofMeasuring     // blocks: what a measurement costs whatever its size
+	measureParts
+)
+
+// FLOPs is how many floating-point operations a step takes: 6 B T (12 L D^2 + D V) + 7 L T D B T for the plain model, with
+// causal attention recomputed in the backward pass. Of the variants: 12 L D^2 and D V stand for the entries of the matrices
+// that are there (gates, kv_heads, a gated or wider MLP, embed_proj, a tied head), T within the blocks counts registers too,
+// and Muon adds 5 (4 m^2 n + 2 m^3) for each matrix m x n, m <= n, that it updates. What acts element by element is left out.
+func (p Planned) FLOPs() float64 {
+	parts := p.stepParts(float64(p.Config.Train.Batch), 1)
+	return parts[ofProducts] + parts[ofAttention]
+}
+
+// stepParts counts the parts of a step over that many sequences, cut into slices.
+func (p Planned) stepParts(batch, slices float64) (x [stepParts]float64) {
+	a, s := p.Config.Arch, p.shape
+	places, layers, width := float64(a.Registers+a.Context), float64(a.Layers), float64(a.Width)
+	rows, tokens := batch*places, batch*float64(a.Context)
+	x[ofProducts] = 6 * (rows*s.blocks + tokens*s.outside)
+	if p.Config.Optim.Chosen() == "muon" {
+		x[ofProducts] += s.schulz
+		if p.muonTables {
+			x[ofProducts] += s.tables
+		}
+	}
+	x[ofAttention] = 7 * batch * places * places * width * layers
+	x[ofScores] = batch * float64(a.Heads) * places * places * layers
+	x[ofElements] = rows * (s.widths + 8*layers*width)
+	x[ofLogits] = tokens * float64(p.Vocab)
+	x[ofParams] = float64(p.Params) * (1 + slices)
+	x[ofBlocks] = (layers + 1) * slices
+	return x
+}
+
+// measureParts counts the parts of one measurement beyond its forward passes.
+func (p Planned) measureParts() (x [measureParts]float64) {
+	a, probe := p.Config.Arch, p.Config.Probe
+	context, layers := float64(a.Context), float64(a.Layers)
+	if p.truth {
+		x[ofRisks] = float64(probe.HeldOut) * context * float64(p.Vocab)
+	}
+	x[ofSites] = float64(probe.Sequences) * context * float64(a.Width) * layers
+	x[ofWeights] = float64(probe.Sequences) * float64(a.Heads) * context * context * layers
+	x[ofMeasuring] = layers + 1
+	return x
+}
+
+// Measurements counts the steps from first to the end at which the run is measured.
+func (p Planned) Measurements(first int) int {
+	n := 0
+	for step := first; step <= p.Config.Train.Steps; step++ {
+		if step == p.Config.Train.Steps || p.Config.Probe.Every.Value.At(step) {
+			n++
+		}
+	}
+	return n
+}
+
+// Cost is what a run takes.
+type Cost struct {
+	Tokens int     // of all steps
+	FLOPs  float64 // of all steps, as Planned.FLOPs counts them
+	Memory int64   // resident, bytes: what the coordinator sets aside for its worker
+	Disk   int64   // bytes: its rows, in the shard and in the database, and the checkpoints that it keeps
+}
+
+// CostOf counts what a run takes from its start to its end, by formula.
+func CostOf(p Planned) Cost {
+	c := p.Config
+	return Cost{
+		Tokens: c.Train.Steps * c.Train.Batch * c.Arch.Context,
+		FLOPs:  float64(c.Train.Steps) * p.FLOPs(),
+		Memory: memoryOf(p),
+		Disk:   int64(bytesPerRow*p.Rows()) + p.checkpoints(),
+	}
+}
+
+type namedStatistic struct {
+	probes.Statistic
+	name string
+}
+
+var statistics = sync.OnceValue(func() (all []namedStatistic) {
+	for _, name := range probes.Names() {
+		s, _ := probes.Lookup(name)
+		all = append(all, namedStatistic{s, name})
+	}
+	return all
+})
+
+// bytesPerRow is what a row takes in a shard and in the database together; bench/plan measures it.
+const bytesPerRow = 90
+
+// Rows is about how many rows the run records: of each statistic one a block, or as many as its index or heads count.
+func (p Planned) Rows() float64 {
+	a, probe := p.Config.Arch, p.Config.Probe
+	perBlock := 0.0
+	for _, s := range statistics() {
+		if len(probe.Statistics) == 0 && s.Beyond || len(probe.Statistics) > 0 && !slices.Contains(probe.Statistics, s.name) {
+			continue
+		}
+		n := 1.0
+		switch s.Index {
+		case "sequence":
+			n = float64(probe.Sequences)
+		case "channel":
+			n = float64(a.Width)
+		case "position":
+			n = float64(a.Context)
+		}
+		if len(s.Needs) > 0 && s.Needs[0] == "attn.pattern" && s.Index == "" && !strings.HasPrefix(s.name, "mixing") {
+			n = float64(a.Heads)
+		}
+		if s.Of == probes.Tokens {
+			n *= float64(max(1, len(probe.Sites)))
+		}
+		perBlock += n
+	}
+	const ofRun = 6 // losses, risks, norm and rate
+	return float64(p.Measurements(0)) * (perBlock*float64(a.Layers) + ofRun)
+}
+
+// checkpoints is what the kept checkpoints of a run take, bytes: the parameters and the optimizer's moments, 4 bytes each.
+func (p Planned) checkpoints() int64 {
+	c := p.Config
+	kept := 1
+	if every := c.Checkpoint.Every; every > 0 && c.Train.Steps > 0 {
+		written := (c.Train.Steps-1)/every + 1
+		kept = min(c.Checkpoint.Keep, written)
+		if forever := c.Checkpoint.KeepEvery; forever > 0 {
+			kept = min(written, kept+c.Train.Steps/forever)
+		}
+	}
+	moments := 2.0 * float64(p.Params)
+	switch c.Optim.Chosen() {
+	case "sgd", "lion":
+		moments = float64(p.Params)
+	case "muon": // one moment of what it updates itself
+		moments = float64(p.Params)
+		if !p.muonTables {
+			moments += p.shape.table
+		}
+	}
+	return int64(kept) * int64(4*(float64(p.Params)+moments))
+}
+
+// Forecast is what a run is foretold to take of its own time where its threads have a core each, seconds, with its bounds.
+type Forecast struct {
+	Seconds, Low, High float64
+}
+
+// within is the factor between a forecast and its bounds.
+const within = 1.25
+
+func forecast(seconds float64) Forecast { return Forecast{seconds, seconds / within, seconds * within} }
+
+// Of foretells how long a run takes with those threads, from where its state says to its end: nothing where there is nothing
+// left to do. What statistics beyond the default set take is not in it.
+func (s Speed) Of(p Planned, state State, threads int) Forecast {
+	c := p.Config
+	parallel := float64(max(1, min(threads, c.Train.Slices)))
+	measuring := s.measure(p, parallel)
+	switch state.Word() {
+	case "same", store.Done, store.Diverged:
+		return Forecast{}
+	case "measure":
+		return forecast(s.start(p) + float64(len(state.Measure))*(measuring+s.step(p, parallel)))
+	}
+	steps := float64(c.Train.Steps - state.From + 1) // the last batch is measured without an update
+	return forecast(s.start(p) + steps*s.step(p, parallel) + float64(p.Measurements(state.From))*measuring)
+}
+
+// step is the time of one step, seconds: slices side by side, the optimizer after them.
+func (s Speed) step(p Planned, parallel float64) float64 {
+	x := p.stepParts(float64(p.Config.Train.Batch), float64(p.Config.Train.Slices))
+	seconds := 0.0
+	for i, n := range x {
+		if i == ofParams {
+			seconds += n * s.Step[i]
+		} else {
+			seconds += n * s.Step[i] / parallel
+		}
+	}
+	return seconds
+}
+
+// forward is the time of a forward pass over sequences, of which a training step takes three times as long.
+func (s Speed) forward(p Planned, sequences float64) float64 {
+	seconds := 0.0
+	for i, n := range p.stepParts(sequences, 1) {
+		if i != ofParams {
+			seconds += n * s.Step[i] / 3
+		}
+	}
+	return seconds
+}
+
+// measure is the time of one measurement, seconds.
+func (s Speed) measure(p Planned, parallel float64) float64 {
+	c := p.Config
+	chunk := float64(c.Train.Batch / c.Train.Slices) // held-out sequences are walked in parts as large as a slice
+	held := math.Ceil(float64(c.Probe.HeldOut)/chunk) * chunk
+	seconds := s.forward(p, held)/parallel + s.forward(p, float64(c.Probe.Sequences))
+	for i, n := range p.measureParts() {
+		if i == ofRisks {
+			n /= parallel
+		}
+		seconds += n * s.Measure[i]
+	}
+	return seconds
+}
+
+// start is the time before the first step and after the last: the process, the graphs, the first draws.
+func (s Speed) start(p Planned) float64 {
+	return s.Start[0] + s.Start[1]*float64(p.Params) + s.Start[2]*float64(p.Config.Arch.Layers*p.Config.Train.Slices)
+}
