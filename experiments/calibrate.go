@@ -85,7 +85,7 @@ func (s Speed) Keep() error {
 
 const startParts = 3
 
-// trials are the runs that Calibrate times: together they tell the parts apart. Vocab is the model's; the data is backcopy over 32 tokens.
+// trials are the runs that Calibrate times: together they tell the parts apart. Vocab is the model's; the data is backcopy over 32 tokens, the first one among them.
 var trials = []struct{ layers, width, heads, context, batch, vocab, heldOut int }{
 	{2, 64, 2, 64, 16, 64, 64},
 	{1, 128, 4, 64, 16, 64, 32},
@@ -155,7 +155,7 @@ func Calibrate(ctx context.Context) (Speed, error) {
 
 func trialOf(i int) (Planned, error) {
 	t := trials[i]
-	text := fmt.Sprintf(`{"name": "x", "base": {"arch": {"layers": %d, "width": %d, "heads": %d, "context": %d, "vocab": %d}, "data": {"vocab": 32},
+	text := fmt.Sprintf(`{"name": "x", "base": {"arch": {"layers": %d, "width": %d, "heads": %d, "context": %d, "vocab": %d}, "data": {"vocab": 31},
 		"train": {"steps": %d, "batch": %d}, "probe": {"every": {"name": "steps", "n": %d}, "heldout": %d, "sequences": %d}}}`,
 		t.layers, t.width, t.heads, t.context, t.vocab, trialSteps, t.batch, trialProbes, t.heldOut, min(10, t.heldOut))
 	sweep, err := LoadBytes("calibration", []byte(text))
