@@ -183,7 +183,12 @@ func TestKilledCoordinator(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	states := strings.Join(l.states(src), ", ")
+	states := ""
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if states = strings.Join(l.states(src), ", "); !strings.Contains(states, store.Running) { // the workers have seen that it is gone
+			break
+		}
+	}
 	sum, err := l.execute(t.Context(), src, nil)
 	if err != nil || sum.Done != len(plan) {
 		t.Fatalf("%+v, %v", sum, err)

@@ -62,10 +62,10 @@ const (
 
 // The parts of a measurement's time beyond its forward passes.
 const (
-	ofRisks  = iota // held-out tokens x vocabulary, where the data knows its own chain
-	ofSites         // activations that statistics read
-	ofWeights       // weights of attention that they read
-	ofMeasuring     // blocks: what a measurement costs whatever its size
+	ofRisks     = iota // held-out tokens x vocabulary, where the data knows its own chain
+	ofSites            // activations that statistics read
+	ofWeights          // weights of attention that they read
+	ofMeasuring        // blocks: what a measurement costs whatever its size
 	measureParts
 )
 
