@@ -202,10 +202,10 @@ func stepsOf(all []experiments.Aggregate) string {
 }
 
 func aggregateText(a experiments.Aggregate) string {
-	switch {
-	case a.N == 0:
+	switch a.N {
+	case 0:
 		return undetermined
-	case a.N == 1:
+	case 1:
 		return fmt.Sprintf("%.5g n=1", a.Mean)
 	}
 	return fmt.Sprintf("%.5g [%.5g, %.5g] n=%d", a.Mean, a.Interval.Low, a.Interval.High, a.N)

@@ -52,7 +52,7 @@ func TestStopAndResume(t *testing.T) {
 	if code, _, stderr := outcrop(t.Context(), "resume", "tny", "--results", results); code != exitInput || !strings.Contains(stderr, `did you mean "tiny"`) {
 		t.Errorf("an unknown sweep: exit %d: %s", code, stderr)
 	}
-	if code, _, stderr := outcrop(t.Context(), "stop", "zz", "--results", results); code != exitInput || !strings.Contains(stderr, `none of 2 runs begins so`) {
+	if code, _, stderr := outcrop(t.Context(), "stop", "zz", "--results", results); code != exitInput || !strings.Contains(stderr, `none of the 2 runs`) {
 		t.Errorf("an unknown run: exit %d: %s", code, stderr)
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/spf13/cobra"
 )
 
 const scripts = "testdata/script"
@@ -106,7 +105,7 @@ func TestHelpSaysExitCodes(t *testing.T) {
 		t.Errorf("exit %d: %s", code, out)
 	}
 	for _, command := range commands {
-		var c *cobra.Command = command(&settings{})
+		c := command(&settings{})
 		if code, out, _ = outcrop(t.Context(), c.Name(), "--help"); code != exitDone || !strings.Contains(out, exitCodes) {
 			t.Errorf("%s: exit %d: %s", c.Name(), code, out)
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,6 +29,14 @@ type metricRow struct {
 	Metric string `json:"metric"`
 	Step   int    `json:"step"`
 	Value  number `json:"value"`
+}
+
+// historyRow is a moment of the run's life, as its coordinators saw it.
+type historyRow struct {
+	Time    time.Time `json:"time"`
+	Status  string    `json:"status"`
+	Step    int       `json:"step"`
+	Message string    `json:"message"`
 }
 
 // memberRow is a place of a run in a sweep.
@@ -65,6 +74,7 @@ type runShown struct {
 	KernelPath     string                `json:"kernel_path"`
 	CPU            string                `json:"cpu"`
 	Sessions       []experiments.Session `json:"sessions"`
+	History        []historyRow          `json:"history"`
 	Folder         string                `json:"folder"`
 	Bytes          int64                 `json:"bytes"`
 	Files          []fileRow             `json:"files"`
@@ -108,7 +118,7 @@ func gather(db *store.DB, s *settings, name string) (shown runShown, err error) 
 	dir := filepath.Join(s.Results, "runs", r.ID)
 	shown = runShown{Run: r.ID, Members: []memberRow{}, Status: r.Status, Error: r.Error, Step: r.Step, Steps: r.Steps, Params: r.Params, Device: r.Device,
 		DataDigest: r.DataDigest, TrainerVersion: r.TrainerVersion, Config: json.RawMessage("null"), Overrides: []string{}, Commit: r.Commit,
-		GoVersion: r.GoVersion, KernelPath: r.KernelPath, CPU: r.CPU, Sessions: []experiments.Session{}, Folder: dir, Files: []fileRow{},
+		GoVersion: r.GoVersion, KernelPath: r.KernelPath, CPU: r.CPU, Sessions: []experiments.Session{}, History: []historyRow{}, Folder: dir, Files: []fileRow{},
 		Checkpoints: []fileRow{}, Metrics: []metricRow{}, Fits: []fitRow{}, Differences: []differenceRow{}}
 	all, err := experiments.Standings(db, s.Results, "")
 	if err != nil {
@@ -203,6 +213,13 @@ func (shown *runShown) measured(db *store.DB) error {
 		}
 		shown.Fits = append(shown.Fits, row)
 	}
+	events, err := db.Events(shown.Run)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		shown.History = append(shown.History, historyRow{e.At.UTC(), e.Status, e.Step, e.Message})
+	}
 	differences, err := db.Differences()
 	if err != nil {
 		return err
@@ -252,8 +269,18 @@ func printRun(out io.Writer, r runShown) error {
 		if i == 0 {
 			name = "worked on"
 		}
-		line(name, "%s on %s (%s, %d cores, %s) by `%s`", session.Started.Format("2006-01-02 15:04:05"), session.Host, session.OS, session.Cores,
+		line(name, "%s on %s (%s, %d cores, %s) by `%s`", session.Started.Local().Format("2006-01-02 15:04:05"), session.Host, session.OS, session.Cores,
 			counted(session.Threads, "thread"), session.Command)
+	}
+	for i, h := range r.History {
+		name, message := "", ""
+		if i == 0 {
+			name = "history"
+		}
+		if h.Message != "" {
+			message = ": " + strings.ReplaceAll(h.Message, "\n", "\n\t")
+		}
+		line(name, "%s %s at step %d%s", h.Time.Local().Format("2006-01-02 15:04:05"), h.Status, h.Step, message)
 	}
 	line("conflicts", "%d", r.Conflicts)
 	line("folder", "%s, %s", r.Folder, sized(r.Bytes))
