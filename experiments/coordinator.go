@@ -49,11 +49,15 @@ func (c *coordinator) train(ctx context.Context, plan []Planned) error {
 		return err
 	}
 	c.sum.Stopped += len(c.waiting)
+	if c.ladder != nil {
+		c.sum.Stopped += len(c.ladder.parked) // left at their rung
+	}
 	return nil
 }
 
 // queue has each run wait that is not settled, once.
 func (c *coordinator) queue(plan []Planned) error {
+	c.ladder = newLadder(plan)
 	seen := map[string]bool{}
 	for _, p := range plan {
 		if seen[p.ID] {
@@ -65,11 +69,18 @@ func (c *coordinator) queue(plan []Planned) error {
 			return err
 		}
 		if state.Settled != "" {
+			if c.ladder != nil {
+				if _, _, err := c.ladder.place(c.db, p); err != nil {
+					return err
+				}
+			}
 			c.sum.Kept++
 			c.sum.settle(state.Settled)
 			continue
 		}
-		c.waiting = append(c.waiting, job{Planned: p})
+		if err := c.enter(job{Planned: p}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -94,6 +105,14 @@ func (c *coordinator) count(o outcome, run store.Run) error {
 			c.sum.settle(state.Settled)
 			return nil
 		}
+		if rests, err := c.rest(o); err != nil || rests {
+			return err
+		}
+	}
+	if c.ladder != nil && run.Status == store.Diverged {
+		if _, _, err := c.ladder.place(c.db, o.Planned); err != nil {
+			return err
+		}
 	}
 	c.sum.count(run.Status)
 	return nil
@@ -107,12 +126,16 @@ func (c *coordinator) loop(ctx context.Context) error {
 	cancelled := ctx.Done()
 	for {
 		if ctx.Err() == nil {
+			c.climb()
 			if err := c.begin(ctx); err != nil {
 				return err
 			}
 		}
-		if len(c.active) == 0 && (len(c.waiting) == 0 || ctx.Err() != nil) {
+		if len(c.active) == 0 && ctx.Err() != nil {
 			return nil
+		}
+		if len(c.active)+len(c.waiting) == 0 {
+			return c.roomy(ctx, 0, c.leave)
 		}
 		select {
 		case <-cancelled:
@@ -233,6 +256,16 @@ func (c *coordinator) start(ctx context.Context, j *job, threads int, memory int
 		c.sum.settle(state.Settled)
 		c.event(Event{Run: j.ID, Step: j.Config.Train.Steps, Steps: j.Config.Train.Steps, Status: state.Settled})
 		return false, nil
+	}
+	if c.ladder != nil { // another coordinator may have brought it to its rung meanwhile
+		until, waits, err := c.ladder.place(c.db, j.Planned)
+		if err != nil {
+			return false, errors.Join(err, c.db.Release(j.ID, c.holder.Owner))
+		}
+		if j.Until = until; waits {
+			c.ladder.parked[j.ID] = *j
+			return false, c.db.Release(j.ID, c.holder.Owner)
+		}
 	}
 	j.measure = state.Measure
 	c.note(j.ID, store.Leased, state.From, "")

@@ -115,6 +115,7 @@ type coordinator struct {
 	began   time.Time
 	renewed time.Time
 	known   wants
+	ladder  *ladder // nil without halving
 	machine machine
 	waiting []job
 	active  map[string]*running

@@ -26,6 +26,8 @@ type Planned struct {
 	Params, Vocab int
 	// Stopping is the sweep's; nil where runs are trained to their end.
 	Stopping *Stopping
+	// Until is the step at which its worker stops, for halving; 0 for its end.
+	Until int
 
 	shape      shape
 	truth      bool // the data knows its own chain

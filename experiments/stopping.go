@@ -22,12 +22,15 @@ type Stopping struct {
 	Below    float64 `json:"below" doc:"stops a run whose metric is below; 0 does not"`
 	Patience int     `json:"patience" doc:"stops a run after so many measurements without a new least value; 0 does not"`
 	MinDelta float64 `json:"min_delta" doc:"how much less a new least value must be, in the metric's unit"`
+	Halving  Halving `json:"halving" doc:"successive halving by the metric, the least first"`
 }
 
 // watched are the metrics that a run may be stopped by.
 var watched = []string{"backcopy_risk", "bigram_risk", "grad_norm", "heldout_loss", "loss"}
 
-func defaultStopping() Stopping { return Stopping{Metric: "heldout_loss"} }
+func defaultStopping() Stopping {
+	return Stopping{Metric: "heldout_loss", Halving: Halving{MinSteps: 100}}
+}
 
 // stopping reads and checks the sweep's `stopping`.
 func stopping(d *decoder, n *yaml.Node) *Stopping {
@@ -53,8 +56,12 @@ func stopping(d *decoder, n *yaml.Node) *Stopping {
 		d.fault(at("patience"), "stopping.patience", "must not be negative, is %d", s.Patience)
 	case s.MinDelta < 0:
 		d.fault(at("min_delta"), "stopping.min_delta", "must not be negative, is %v", s.MinDelta)
-	case s.Above == 0 && s.Below == 0 && s.Patience == 0:
-		d.fault(n, "stopping", "stops nothing: say above, below or patience")
+	case s.Halving.Eta < 0 || s.Halving.Eta == 1:
+		d.fault(at("halving"), "stopping.halving.eta", "must be at least 2, or 0 for none, is %d", s.Halving.Eta)
+	case s.Halving.MinSteps < 1:
+		d.fault(at("halving"), "stopping.halving.min_steps", "must be at least 1, is %d", s.Halving.MinSteps)
+	case s.Above == 0 && s.Below == 0 && s.Patience == 0 && s.Halving.Eta == 0:
+		d.fault(n, "stopping", "stops nothing: say above, below, patience or halving.eta")
 	}
 	return &s
 }
@@ -118,6 +125,7 @@ type watch struct {
 	rule   *Stopping
 	steps  []int
 	values []float64
+	until  int // the step of the run's next rung; 0 for none
 	stop   func()
 	reason string
 }

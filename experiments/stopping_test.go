@@ -107,9 +107,10 @@ func TestStoppingRule(t *testing.T) {
 func TestStoppingFaults(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"stopping: {metric: los}", `tiny.yaml:13:20: stopping.metric: unknown metric "los", did you mean "loss"?`},
-		{"stopping: {metric: loss}", "stopping: stops nothing: say above, below or patience"},
+		{"stopping: {metric: loss}", "stopping: stops nothing: say above, below, patience or halving.eta"},
 		{"stopping: {abov: 1}", `did you mean "above"?`},
 		{"stopping: {patience: -1}", "stopping.patience: must not be negative, is -1"},
+		{"stopping: {halving: {eta: 1}}", "stopping.halving.eta: must be at least 2, or 0 for none, is 1"},
 		{"stopping: 3", "stopping: wants a map, got 3"},
 	} {
 		_, err := LoadBytes("tiny.yaml", []byte(fmt.Sprintf(tiny, 300, 20, 1)+c.text+"\n"))

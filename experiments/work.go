@@ -39,6 +39,7 @@ type assignment struct {
 	Config     any    `json:"config"`
 	// Stopping is the sweep's, where it has one.
 	Stopping *Stopping `json:"stopping,omitempty"`
+	Until    int       `json:"until,omitempty"`
 }
 
 // Event is what a worker says of its run, one JSON line each.
@@ -56,7 +57,7 @@ type Event struct {
 
 // assign writes a run's config.yaml, by rename.
 func assign(dir string, p Planned, threads int) error {
-	text, err := json.MarshalIndent(assignment{p.ID, p.DataDigest, p.Device, threads, nested(reflect.ValueOf(&p.Config).Elem()), p.Stopping}, "", "  ")
+	text, err := json.MarshalIndent(assignment{p.ID, p.DataDigest, p.Device, threads, nested(reflect.ValueOf(&p.Config).Elem()), p.Stopping, p.Until}, "", "  ")
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func assigned(dir string) (Planned, int, error) {
 	if err := json.Unmarshal(src, &a); err != nil {
 		return Planned{}, 0, inputError([]Fault{{File: path, Message: err.Error()}})
 	}
-	return Planned{ID: a.ID, Config: c, DataDigest: a.DataDigest, Device: a.Device, Seed: c.Seed, Stopping: a.Stopping}, a.Threads, nil
+	return Planned{ID: a.ID, Config: c, DataDigest: a.DataDigest, Device: a.Device, Seed: c.Seed, Stopping: a.Stopping, Until: a.Until}, a.Threads, nil
 }
 
 // decodeConfig reads the key `config` of a document, a run's resolved configuration.
@@ -144,7 +145,12 @@ func Work(ctx context.Context, dir string, out io.Writer) (err error) {
 	if p.Stopping != nil {
 		own, stop := context.WithCancel(ctx)
 		defer stop()
-		ctx, w.watch = own, &watch{rule: p.Stopping, stop: stop}
+		ctx, w.watch = own, &watch{rule: p.Stopping, until: p.Until, stop: stop}
+		if kept, err := trainer.Kept(dir); err != nil {
+			return err
+		} else if p.Until > 0 && len(kept) > 0 && kept[len(kept)-1] >= p.Until {
+			stop() // it is there already
+		}
 		if w.watch.steps, w.watch.values, err = p.Stopping.measured(db, p.ID); err != nil {
 			return err
 		}
@@ -257,6 +263,9 @@ func (w *worker) Timing(step int, name string, value float64) error {
 
 // progress tells of a step, at most five times a second, and keeps it in the log and, as often as that is merged, in the shard.
 func (w *worker) progress(step int, loss float64) {
+	if w.watch != nil && step == w.watch.until {
+		w.watch.stop()
+	}
 	now := time.Now()
 	if now.Sub(w.last) > time.Second/5 {
 		w.last = now

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -91,6 +92,10 @@ func storedSweep(s *settings, name string) (sweep *experiments.Sweep, standing m
 			return err
 		}
 		for _, r := range runs {
+			if strings.HasPrefix(r.Run.Error, "stopping: ") {
+				standing[r.Run.ID] = "ended early"
+				continue
+			}
 			standing[r.Run.ID] = store.StateOf(r.Run.Status, leases[r.Run.ID], time.Now())
 		}
 		sweep, err = experiments.LoadStored(name, stored.Source)

@@ -1,0 +1,90 @@
+package experiments
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// rates is nine runs of one model, the fastest to learn first: in this order nobody goes on who turns out not to be among
+// the best, as with ASHA one does who comes early.
+const rates = `
+name: tiny
+base:
+  arch: {layers: 2, width: 16, heads: 2, context: 16}
+  train: {steps: 90, batch: 8}
+  probe: {every: {name: steps, n: 5}, sequences: 2, heldout: 16}
+grid: {optim.lr: [1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6]}
+`
+
+// Of nine runs at step 10 the best third go on to 30, and of those to the end; the rest wait with their reason. What is
+// trained has the bits of a sweep without halving, a kill or not, and nothing is begun again.
+func TestHalving(t *testing.T) {
+	alone := newLab(t)
+	if _, err := alone.execute(t.Context(), rates, nil); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := alone.rows()
+	src := rates + "stopping: {metric: heldout_loss, halving: {eta: 3, min_steps: 10}}\n"
+	l := newLab(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	begun := map[string]bool{}
+	if _, err := l.execute(ctx, src, func(e Event) {
+		if begun[e.Run] = true; len(begun) == 5 {
+			cancel()
+		}
+	}); err == nil {
+		t.Error("not interrupted")
+	}
+	sum, err := l.execute(t.Context(), src, nil)
+	if err != nil || sum.Done != 1 || sum.Early != 8 || sum.Stopped+sum.Failed != 0 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	at := map[string]int{}
+	_, status := l.rows()
+	for _, s := range status {
+		for _, step := range []string{" stopped 10 stopping: halving: number ", " stopped 30 stopping: halving: number ", " done 90 "} {
+			if strings.Contains(s, step) {
+				at[strings.Fields(step)[1]]++
+			}
+		}
+	}
+	if at["10"] != 6 || at["30"] != 2 || at["90"] != 1 || !strings.Contains(status[0], " done ") {
+		t.Errorf("%v runs ended at each step: %q", at, status)
+	}
+	got, _ := l.rows()
+	for _, s := range got {
+		i := slices.IndexFunc(want, func(w store.Series) bool {
+			return w.Run == s.Run && w.Site == s.Site && w.Statistic == s.Statistic && w.Layer == s.Layer && w.Head == s.Head && w.Idx == s.Idx
+		})
+		if i < 0 || fmt.Sprint(s.Steps, s.Values) != fmt.Sprint(want[i].Steps[:len(s.Steps)], want[i].Values[:len(s.Values)]) {
+			t.Fatalf("%s/%s of layer %d differs", s.Site, s.Statistic, s.Layer)
+		}
+	}
+	before := l.started()
+	if again, err := l.execute(t.Context(), src, nil); err != nil || again.Done != sum.Done || again.Early != sum.Early || l.started() != before {
+		t.Errorf("again: %+v, %v, %d workers", again, err, l.started()-before)
+	}
+	// Without the rule all are trained to the end.
+	if all, err := l.execute(t.Context(), rates, nil); err != nil || all.Done != 9 {
+		t.Errorf("without halving: %+v, %v", all, err)
+	}
+	got, _ = l.rows()
+	sameRows(t, want, got)
+}
+
+func TestRungs(t *testing.T) {
+	p := planOf(t, rates)
+	for _, c := range []struct {
+		h    Halving
+		want []int
+	}{{Halving{3, 10}, []int{10, 30}}, {Halving{2, 10}, []int{10, 20, 40, 80}}, {Halving{3, 90}, nil}, {Halving{0, 10}, nil}} {
+		if got := c.h.rungs(p); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %v, want %v", c.h, got, c.want)
+		}
+	}
+}
