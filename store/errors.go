@@ -60,3 +60,10 @@ func hasCode(err error, code sqlite3.ErrNo) bool {
 	var e sqlite3.Error
 	return errors.As(err, &e) && e.Code == code
 }
+
+// halfWritten tells whether a database must be rolled back before it can be read: a writer was killed that had no
+// write-ahead log yet.
+func halfWritten(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && e.ExtendedCode == sqlite3.ErrReadonlyRollback
+}

@@ -105,3 +105,33 @@ func TestMergingWhileShardsGrow(t *testing.T) {
 		ok(errors.Join(growing.Check(), growing.Close(), once.Close()))
 	})
 }
+
+// A writer that was killed before its file had a write-ahead log can leave a rollback journal: whoever looks next rolls it
+// back, also a merge and a reader.
+func TestMergeRollsBackWhatAKilledWriterLeft(t *testing.T) {
+	dir := t.TempDir()
+	path, killed := filepath.Join(dir, "writing.db"), filepath.Join(dir, "killed.db")
+	shard := open(t, path)
+	must(t, shard.PutRun(run("r")))
+	for step := range 50 {
+		must(t, shard.PutRows("r", step, stepRows(step)))
+	}
+	for _, statement := range []string{"PRAGMA journal_mode = DELETE", "PRAGMA cache_size = 2", "BEGIN IMMEDIATE", "UPDATE stats SET value = -1"} {
+		_, err := shard.sql.Exec(statement)
+		must(t, err)
+	}
+	for _, suffix := range []string{"", "-journal"} { // as they are on the disk in the midst of a transaction
+		content, err := os.ReadFile(path + suffix)
+		must(t, err)
+		must(t, errors.Join(os.WriteFile(killed+suffix, content, 0o666), os.WriteFile(killed+"2"+suffix, content, 0o666)))
+	}
+	_, err := shard.sql.Exec("ROLLBACK")
+	must(t, err)
+	results := open(t, filepath.Join(dir, "results.db"))
+	must(t, second(results.Merge(killed)))
+	checkSteps(t, results, "r", 49)
+	reader, err := OpenReadOnly(killed + "2")
+	must(t, err)
+	checkSteps(t, reader, "r", 49)
+	must(t, reader.Close())
+}

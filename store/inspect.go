@@ -76,5 +76,5 @@ func (db *DB) version() (int, error) {
 
 // unwritable tells whether reading failed for a folder that cannot be written, while the file is whole as it lies.
 func unwritable(path string, err error) bool {
-	return (hasCode(err, sqlite3.ErrCantOpen) || hasCode(err, sqlite3.ErrReadonly)) && !leftover(path)
+	return (hasCode(err, sqlite3.ErrCantOpen) || hasCode(err, sqlite3.ErrReadonly)) && !halfWritten(err) && !leftover(path)
 }

@@ -35,6 +35,9 @@ func (db *DB) MergeFrom(shardPath string, from int) (result MergeResult, last in
 			break
 		}
 	}
+	if halfWritten(err) { // whoever may write rolls it back
+		result, last, err = db.mergeAs(shardPath, "mode=rw", from)
+	}
 	return result, last, err
 }
 

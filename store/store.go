@@ -67,7 +67,7 @@ func OpenExisting(path string) (*DB, error) {
 
 // OpenReadOnly opens an existing database for reading, also while others write into it. In a folder that cannot be
 // written it is read as it lies, provided that no writer left unmerged pages beside it. A database of an older schema
-// is brought up to date first, where it can be written. An empty file is ErrCorrupt; a missing one is
+// is brought up to date first, and what a killed writer left half-written is rolled back, where it can be written. An empty file is ErrCorrupt; a missing one is
 // ErrMissing.
 func OpenReadOnly(path string) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
@@ -77,10 +77,10 @@ func OpenReadOnly(path string) (*DB, error) {
 	if unwritable(path, err) {
 		db, err = openReading(path, readModes[1])
 	}
-	if errors.Is(err, errOlder) {
+	if errors.Is(err, errOlder) || halfWritten(err) {
 		writing, opening := Open(path)
 		if opening != nil {
-			return nil, fault("opening", path, fmt.Errorf("%w, and cannot be brought up to date: %w", err, opening))
+			return nil, fault("opening", path, fmt.Errorf("%w, which cannot be mended: %w", err, opening))
 		}
 		if err := writing.Close(); err != nil {
 			return nil, err
