@@ -219,7 +219,12 @@ type Forecast struct {
 // within is the factor between a forecast and its bounds.
 const within = 1.25
 
-func forecast(seconds float64) Forecast { return Forecast{seconds, seconds / within, seconds * within} }
+// Bounded sets the bounds about a forecast's seconds.
+func (f Forecast) Bounded() Forecast {
+	return Forecast{f.Seconds, f.Seconds / within, f.Seconds * within}
+}
+
+func forecast(seconds float64) Forecast { return Forecast{Seconds: seconds}.Bounded() }
 
 // Of foretells how long a run takes with those threads, from where its state says to its end: nothing where there is nothing
 // left to do. What statistics beyond the default set take is not in it.
@@ -280,4 +285,36 @@ func (s Speed) measure(p Planned, parallel float64) float64 {
 // start is the time before the first step and after the last: the process, the graphs, the first draws.
 func (s Speed) start(p Planned) float64 {
 	return s.Start[0] + s.Start[1]*float64(p.Params) + s.Start[2]*float64(p.Config.Arch.Layers*p.Config.Train.Slices)
+}
+
+// Unforetold lists the statistics of a plan whose time Of leaves out: those beyond the default set.
+func Unforetold(plan []Planned) []string {
+	wanted := map[string]bool{}
+	for _, p := range plan {
+		for _, name := range p.Config.Probe.Statistics {
+			wanted[name] = true
+		}
+	}
+	var names []string
+	for _, s := range statistics() {
+		if s.Beyond && wanted[s.name] {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+// Makespan is how long runs of those lengths take, each begun when one of so many places is free, in their order.
+func Makespan(seconds []float64, places int) float64 {
+	free := make([]float64, max(1, places))
+	for _, s := range seconds {
+		next := 0
+		for i := range free {
+			if free[i] < free[next] {
+				next = i
+			}
+		}
+		free[next] += s
+	}
+	return slices.Max(free)
 }

@@ -20,9 +20,11 @@ func TestAbsorb(t *testing.T) {
 	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", results); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
+	var document planDocument
 	var plan []plannedRow
 	code, stdout, stderr := outcrop(t.Context(), "plan", file, "--results", results, "--json")
-	if err := json.Unmarshal([]byte(stdout), &plan); code != exitDone || err != nil || len(plan) != 3 {
+	err := json.Unmarshal([]byte(stdout), &document)
+	if plan = document.Runs; code != exitDone || err != nil || len(plan) != 3 {
 		t.Fatalf("exit %d: %s %v", code, stderr, err)
 	}
 	out := filepath.Join(t.TempDir(), "model.safetensors")

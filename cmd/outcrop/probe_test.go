@@ -15,10 +15,12 @@ func TestProbe(t *testing.T) {
 	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", results); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
+	var document planDocument
 	var plan []plannedRow
 	planned := func(file string) string {
 		code, out, stderr := outcrop(t.Context(), "plan", file, "--results", results, "--json")
-		if err := json.Unmarshal([]byte(out), &plan); code != exitDone || err != nil || len(plan) != 1 {
+		err := json.Unmarshal([]byte(out), &document)
+		if plan = document.Runs; code != exitDone || err != nil || len(plan) != 1 {
 			t.Fatalf("exit %d: %s %v", code, stderr, err)
 		}
 		return plan[0].State

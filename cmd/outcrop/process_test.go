@@ -20,7 +20,22 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
 		main()
 	}
-	testscript.Main(m, map[string]func(){"outcrop": main})
+	testscript.Main(tests{m}, map[string]func(){"outcrop": main})
+}
+
+// tests keep what is measured of the machine in a folder of their own, once for all the processes they start.
+type tests struct{ *testing.M }
+
+func (m tests) Run() int {
+	cache, err := os.MkdirTemp("", "outcrop-test")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(cache) }()
+	if err := os.Setenv("XDG_CACHE_HOME", cache); err != nil {
+		panic(err)
+	}
+	return m.M.Run()
 }
 
 // process is outcrop running in a process of its own.

@@ -38,7 +38,10 @@ func TestScripts(t *testing.T) {
 	if code, _, stderr := outcrop(t.Context(), "run", filepath.Join(from, "tiny.yaml"), "--results", filepath.Join(from, "results")); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	testscript.Run(t, testscript.Params{Dir: scripts, RequireExplicitExec: true, RequireUniqueNames: true, Cmds: map[string]func(*testscript.TestScript, bool, []string){
+	testscript.Run(t, testscript.Params{Dir: scripts, RequireExplicitExec: true, RequireUniqueNames: true, Setup: func(e *testscript.Env) error {
+		e.Setenv("XDG_CACHE_HOME", os.Getenv("XDG_CACHE_HOME"))
+		return nil
+	}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
 		"exits": exits,
 		"prepared": func(ts *testscript.TestScript, _ bool, args []string) {
 			if len(args) > 0 {
