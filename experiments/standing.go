@@ -203,6 +203,9 @@ func Left(runs []Standing) (seconds, progress float64) {
 	var total, done, pace float64
 	for _, r := range each {
 		size, all := params.or(r.Params), steps.or(r.Steps)
+		if r.State == store.Stopped && r.Error != "" { // for a reason, as by a rule: it does not go on by itself
+			all = float64(r.Step)
+		}
 		total += all * size
 		switch {
 		case Settled(r.State):

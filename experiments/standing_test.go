@@ -69,6 +69,7 @@ func TestLeft(t *testing.T) {
 		{Run: "b", State: "running", Step: 50, Steps: 100, Rate: 2, Params: 1000},
 		{Run: "b", State: "running", Step: 50, Steps: 100, Rate: 2, Params: 1000}, // of another arm
 		{Run: "c", State: "planned"},
+		{Run: "d", State: "stopped", Error: "by a rule", Steps: 100, Params: 1500},
 	}
 	seconds, progress := Left(runs)
 	if want := 250e3 / 450e3; math.Abs(seconds-100) > 1e-9 || math.Abs(progress-want) > 1e-12 {

@@ -125,7 +125,7 @@ func (p *progress) event(e experiments.Event) {
 			r.Left = float64(r.Steps-r.Step) / r.Rate
 		}
 	case ended(e.Status):
-		r.State, r.Step, r.Left = e.Status, e.Step, math.NaN()
+		r.State, r.Step, r.Left, r.Error = e.Status, e.Step, math.NaN(), e.Status // a stopped one is not gone on with
 		delete(p.begun, e.Run)
 	}
 	if p.pool != nil {
