@@ -37,7 +37,7 @@ func (s *settings) notify(sweep string, sum experiments.Summary, outcome error, 
 	for _, v := range []struct {
 		name  string
 		value any
-	}{{"SWEEP", sweep}, {"STATUS", status}, {"DONE", sum.Done}, {"DIVERGED", sum.Diverged}, {"STOPPED", sum.Stopped}, {"FAILED", sum.Failed},
+	}{{"SWEEP", sweep}, {"STATUS", status}, {"DONE", sum.Done}, {"DIVERGED", sum.Diverged}, {"STOPPED", sum.Stopped}, {"EARLY", sum.Early}, {"FAILED", sum.Failed},
 		{"KEPT", sum.Kept}, {"RESULTS", s.Results}} {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("OUTCROP_%s=%v", v.name, v.value))
 	}
