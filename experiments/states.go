@@ -58,6 +58,9 @@ func (s State) String() string {
 	case "again":
 		return fmt.Sprintf("train again to measure %s", counted(s.Lacking))
 	case store.Stopped, store.Lost, store.Failed:
+		if s.Settled != "" {
+			return "stopped by the sweep's rule"
+		}
 		if s.From > 0 {
 			return fmt.Sprintf("%s, goes on from step %d", word, s.From)
 		}

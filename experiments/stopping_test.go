@@ -88,10 +88,10 @@ func TestStoppingRule(t *testing.T) {
 	if sum, err := l.execute(t.Context(), rule, nil); err != nil || sum.Early != 2 || sum.Kept != 2 || l.started() != before {
 		t.Errorf("again: %+v, %v, %d workers", sum, err, l.started()-before)
 	}
-	if got := l.states(rule); !slices.Equal(got, []string{"stopped", "stopped"}) {
+	if got := l.states(rule); !slices.Equal(got, []string{"stopped by the sweep's rule", "stopped by the sweep's rule"}) {
 		t.Errorf("states %q", got)
 	}
-	if got := l.states(src); !slices.Equal(got, []string{"go on from step 101", "go on from step 101"}) {
+	if got := l.states(src); !slices.Equal(got, []string{"stopped, goes on from step 101", "stopped, goes on from step 101"}) {
 		t.Errorf("states %q without the rule", got)
 	}
 	if sum, err := l.execute(t.Context(), src, nil); err != nil || sum.Done != 2 {

@@ -25,7 +25,7 @@ func TestBadInput(t *testing.T) {
 		{"not YAML", "a: [1\nb: 2\n", "s.yaml:2:2: is not YAML: while parsing a flow sequence: did not find expected ',' or ']'"},
 		{"two documents", "name: x\n---\nname: y\n", "s.yaml: is not one YAML document: expected single document, found multiple"},
 		{"a list", "- a\n", "s.yaml:1:1: wants a map of keys, got a list"},
-		{"unknown key at the top", "name: x\nseds: 2\n", `s.yaml:2:1: unknown key "seds", did you mean "seeds"? (name, extends, base, arms, grid, zip, random, seeds, exclude, only)`},
+		{"unknown key at the top", "name: x\nseds: 2\n", `s.yaml:2:1: unknown key "seds", did you mean "seeds"? (name, extends, base, arms, grid, zip, random, seeds, exclude, only, stopping)`},
 		{"no name", "seeds: 1\n", "s.yaml:1:1: name: is missing: a sweep needs a name"},
 		{"name as a path", "name: ../x\n", `s.yaml:1:7: name: wants letters, digits, dots, dashes and underscores, got the text "../x"`},
 		{"unknown key", "name: x\nbase:\n  train: {stepz: 3}\n", `s.yaml:3:11: base.train: unknown key "stepz", did you mean "steps"? (steps, batch, slices, precision)`},
