@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -55,6 +57,11 @@ func MergeFolders(ctx context.Context, results string, dirs []string) ([]Merged,
 	if err := os.MkdirAll(filepath.Join(results, "runs"), 0o777); err != nil {
 		return nil, fmt.Errorf("experiments: the results folder: %w", err)
 	}
+	release, err := mergeAlone(results)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	db, err := store.Open(filepath.Join(results, "outcrop.db"))
 	if err != nil {
 		return nil, err
@@ -68,6 +75,26 @@ func MergeFolders(ctx context.Context, results string, dirs []string) ([]Merged,
 		all = append(all, m)
 	}
 	return all, errors.Join(err, db.Close())
+}
+
+// mergeAlone waits until no other process copies runs into the results, and removes what killed ones left half copied.
+func mergeAlone(results string) (release func(), err error) {
+	f, err := os.OpenFile(filepath.Join(results, "runs", ".merge.lock"), os.O_CREATE|os.O_RDWR, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("experiments: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("experiments: %s: %w", f.Name(), err)
+	}
+	left, _ := filepath.Glob(filepath.Join(results, "runs", ".copy-*"))
+	for _, path := range left {
+		if err := os.RemoveAll(path); err != nil {
+			_ = f.Close()
+			return nil, fmt.Errorf("experiments: %w", err)
+		}
+	}
+	return func() { _ = f.Close() }, nil
 }
 
 // inspect finds and checks what a folder holds.

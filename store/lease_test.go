@@ -120,8 +120,10 @@ func TestLeasesRunOut(t *testing.T) {
 		must(t, err)
 		return other
 	}
-	if claim(b, time.Minute) != nil || claim(b, time.Minute) != nil {
-		t.Error("a free run, and one's own, cannot be had")
+	for _, which := range []string{"a free run", "one's own run"} {
+		if claim(b, time.Minute) != nil {
+			t.Errorf("%s cannot be had", which)
+		}
 	}
 	if other := claim(a, time.Minute); other == nil || other.Machine() != "elsewhere" || other.Owner != b.Owner {
 		t.Errorf("another's run: %+v", other)
