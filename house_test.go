@@ -18,7 +18,7 @@ const module = "github.com/outcrop-lab/outcrop/"
 var arrows = map[string][]string{
 	"archs":           {"ops", "compute", "rng", "variant"},
 	"bench/fit":       {"fit", "predict", "rng"},
-	"bench/plan":      {"experiments", "store"},
+	"bench/plan":      {"experiments", "store", "trainer"},
 	"bench/step":      {"compute", "probes", "trainer", "variant"},
 	"bench/store":     {"export", "store"},
 	"bench/variants":  {"archs", "compute", "optim", "rng", "variant"},

@@ -138,7 +138,7 @@ func CostOf(p Planned) Cost {
 		Tokens: c.Train.Steps * c.Train.Batch * c.Arch.Context,
 		FLOPs:  float64(c.Train.Steps) * p.FLOPs(),
 		Memory: memoryOf(p),
-		Disk:   int64(bytesPerRow*p.Rows()) + p.checkpoints(),
+		Disk:   bytesPerRun + int64(bytesPerRow*p.Rows()) + p.checkpoints(),
 	}
 }
 
@@ -155,8 +155,12 @@ var statistics = sync.OnceValue(func() (all []namedStatistic) {
 	return all
 })
 
-// bytesPerRow is what a row takes in a shard and in the database together; bench/plan measures it.
-const bytesPerRow = 90
+// bytesPerRow is what a row takes in a shard and in the database together, bytesPerRun a run's empty shard, configuration and
+// log; bench/plan measures both.
+const (
+	bytesPerRow = 90
+	bytesPerRun = 140 << 10
+)
 
 // Rows is about how many rows the run records: of each statistic one a block, or as many as its index or heads count.
 func (p Planned) Rows() float64 {

@@ -22,6 +22,7 @@ func main() {
 		return
 	}
 	runs := flag.Int("runs", 0, "time the plan of so many runs, a multiple of 100, instead")
+	outcrop := flag.String("outcrop", "", "with --runs: the program whose plan is timed too")
 	only := flag.String("only", "", "runs whose name holds this text")
 	rounds := flag.Int("rounds", 1, "how often each run is foretold and trained, in turn")
 	threads := flag.Int("threads", 1, "of a run")
@@ -29,7 +30,7 @@ func main() {
 	var document any
 	var err error
 	if *runs > 0 {
-		document, err = speed(*runs)
+		document, err = speed(*runs, *outcrop)
 	} else {
 		document, err = forecasts(*only, *rounds, *threads)
 	}

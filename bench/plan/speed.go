@@ -1,3 +1,156 @@
 package main
 
-func speed(runs int) (any, error) { return nil, nil }
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// timing is how long the parts of planning took, in seconds by the clock and of processor time.
+type timing struct {
+	Runs   int        `json:"runs"`
+	Done   int        `json:"done"`
+	Rows   int        `json:"rows"` // in the database
+	Load   [2]float64 `json:"load"`
+	Plan   [2]float64 `json:"plan"`
+	States [2]float64 `json:"states"`
+	Costs  [2]float64 `json:"costs"`
+	Verb   [2]float64 `json:"verb"` // the whole of `outcrop plan`, a process of its own, where --outcrop names one
+	Table  int        `json:"table_bytes"`
+}
+
+// many is a sweep of n runs, every one a point of its own.
+func many(n int) string {
+	var rates []string
+	for i := range n / 100 {
+		rates = append(rates, fmt.Sprintf("%g", 1e-4*float64(i+1)))
+	}
+	return "name: many\narms: {plain: {}, gated: {arch: {gate: g1}}}\ngrid:\n  optim.lr: [" + strings.Join(rates, ", ") +
+		"]\n  arch.layers: [1, 2, 3, 4, 5]\n  arch.norm: [rmsnorm, layernorm, ssnorm, none, {name: dyt, alpha: .5}]\n  optim: [adamw, muon]\n"
+}
+
+// speed times the plan of so many runs, of which seven in ten are done.
+func speed(runs int, outcrop string) (t timing, err error) {
+	dir, err := os.MkdirTemp("", "outcrop-bench-plan")
+	if err != nil {
+		return t, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	file := filepath.Join(dir, "many.yaml")
+	if err := os.WriteFile(file, []byte(many(runs)), 0o666); err != nil {
+		return t, err
+	}
+	took := func(work func() error) (both [2]float64) {
+		if err != nil {
+			return both
+		}
+		clock, used := time.Now(), own()
+		err = work()
+		return [2]float64{time.Since(clock).Seconds(), own() - used}
+	}
+	var sweep *experiments.Sweep
+	var plan []experiments.Planned
+	var states []experiments.State
+	t.Load = took(func() (err error) { sweep, err = experiments.Load(file); return err })
+	t.Plan = took(func() (err error) { plan, err = sweep.Plan("cpu"); return err })
+	if err != nil {
+		return t, err
+	}
+	if err := fill(&t, dir, plan); err != nil {
+		return t, err
+	}
+	t.States = took(func() (err error) { states, err = experiments.States(dir, plan); return err })
+	kept, _, _ := experiments.KeptSpeed() // zeros where there is none: as much work
+	if kept.Step == nil {
+		if kept, err = experiments.Calibrate(context.Background()); err != nil {
+			return t, err
+		}
+	}
+	t.Costs = took(func() error {
+		for i, p := range plan {
+			_ = experiments.CostOf(p)
+			_ = kept.Of(p, states[i], 1)
+		}
+		return nil
+	})
+	if err != nil {
+		return t, err
+	}
+	t.Runs = len(plan)
+	done := 0
+	for _, s := range states {
+		if s.Settled != "" {
+			done++
+		}
+	}
+	if done != t.Done {
+		return t, fmt.Errorf("%d runs are told to be done, %d are", done, t.Done)
+	}
+	if outcrop != "" {
+		for range 2 { // the first may measure the machine
+			verb := exec.Command(outcrop, "plan", file, "--results", dir)
+			verb.Stderr = os.Stderr
+			clock := time.Now()
+			out, err := verb.Output()
+			if err != nil {
+				return t, err
+			}
+			state := verb.ProcessState
+			t.Verb, t.Table = [2]float64{time.Since(clock).Seconds(), (state.UserTime() + state.SystemTime()).Seconds()}, len(out)
+		}
+	}
+	return t, nil
+}
+
+// fill makes a results database in which seven of ten runs are done, with rows of every statistic that they want at every
+// step at which they are measured, in two blocks: a run is known to be done by these.
+func fill(t *timing, dir string, plan []experiments.Planned) error {
+	db, err := store.Open(filepath.Join(dir, "outcrop.db"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	measured := map[string][]store.Row{}
+	for i, p := range plan {
+		if i%10 >= 7 {
+			continue
+		}
+		c := p.Config
+		rows, ok := measured[c.Arch.Gate.Chosen()+c.Arch.Norm.Chosen()]
+		if !ok {
+			pairs, err := trainer.Pairs(c)
+			if err != nil {
+				return err
+			}
+			for _, pair := range pairs {
+				for layer := range 2 {
+					rows = append(rows, store.Row{Site: pair.Site, Statistic: pair.Statistic, Layer: layer, Head: -1, Idx: -1, Value: 1})
+				}
+			}
+			rows = append(rows, store.Row{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1, Value: 1})
+			measured[c.Arch.Gate.Chosen()+c.Arch.Norm.Chosen()] = rows
+		}
+		if err := db.PutRun(store.Run{ID: p.ID, Config: "{}", Status: store.Done, Step: c.Train.Steps, Steps: c.Train.Steps}); err != nil {
+			return err
+		}
+		for step := range c.Train.Steps + 1 {
+			if step < c.Train.Steps && !c.Probe.Every.Value.At(step) {
+				continue
+			}
+			if err := db.PutRows(p.ID, step, rows); err != nil {
+				return err
+			}
+			t.Rows += len(rows)
+		}
+		t.Done++
+	}
+	return nil
+}

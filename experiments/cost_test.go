@@ -1,0 +1,179 @@
+package experiments
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// The plain model by the formula 6 B T (12 L D^2 + D V) + 7 L T D B T, at the sizes of bench/step; variants by hand.
+func TestFLOPs(t *testing.T) {
+	for _, s := range []struct{ layers, width, heads, context, batch, vocab int }{{2, 64, 2, 64, 16, 256}, {4, 128, 4, 128, 16, 256}, {6, 256, 8, 256, 8, 4096}} {
+		p := planOf(t, fmt.Sprintf("name: x\nbase: {arch: {layers: %d, width: %d, heads: %d, context: %d, vocab: %d}, train: {batch: %d}}\n", s.layers, s.width, s.heads, s.context, s.vocab, s.batch))[0]
+		l, d, c, b, v := float64(s.layers), float64(s.width), float64(s.context), float64(s.batch), float64(s.vocab)
+		if want := 6*b*c*(12*l*d*d+d*v) + 7*l*c*d*b*c; p.FLOPs() != want {
+			t.Errorf("%+v: %v, want %v", s, p.FLOPs(), want)
+		}
+	}
+	plan := planOf(t, `
+name: x
+base: {arch: {layers: 1, width: 64, heads: 2, context: 64, vocab: 128}, train: {batch: 2}}
+arms: {plain: {}, gated: {arch: {gate: g1}}, tied: {arch: {tied: true}}, registers: {arch: {registers: 4}}, grouped: {arch: {kv_heads: 1}}, muon: {optim: muon}, osp: {optim: {name: muon, embeddings: muon}}}
+`)
+	const d, rows = 64.0, 2 * 64.0
+	schulz := func(m, n float64) float64 { return 5 * (4*m*m*n + 2*m*m*m) }
+	muon := 4*schulz(d, d) + 2*schulz(d, 4*d) // q, k, v, output; up and down
+	for i, more := range []float64{0, 6 * rows * d * d, 0,
+		6*2*4*12*d*d + 7*2*(68*68-64*64)*d, -6 * rows * d * d, // keys and values of one head in two: half of 2 D^2
+		muon, muon + 2*schulz(d, 128)} {
+		if got := plan[i].FLOPs() - plan[0].FLOPs(); got != more {
+			t.Errorf("%s: %v more than the plain model, want %v", plan[i].Arm, got, more)
+		}
+	}
+}
+
+// Checkpoints hold the parameters and the optimizer's moments, four bytes each; a run's folder is measured by bench/plan.
+func TestCheckpointBytes(t *testing.T) {
+	plan := planOf(t, "name: x\nbase: {train: {steps: 100}, checkpoint: {every: 30, keep: 3, keep_every: 60}}\narms: {adamw: {}, sgd: {optim: sgd}}\n")
+	plan = append(plan, planOf(t, "name: x\nbase: {train: {steps: 100}}\narms: {last: {}}\n")...)
+	params := int64(plan[0].Params)
+	// Written at 30, 60, 90 and 100; the newest three stay, and 60 for ever.
+	for i, want := range []int64{4 * 4 * 3 * params, 4 * 4 * 2 * params, 4 * 3 * params} {
+		if got := plan[i].checkpoints(); got != want {
+			t.Errorf("%s: %d, want %d", plan[i].Arm, got, want)
+		}
+	}
+}
+
+// The rows foretold are those that a run records, within a tenth.
+func TestRowsForetold(t *testing.T) {
+	l := newLab(t)
+	src := fmt.Sprintf(tiny, 8, 2, 1)
+	if _, err := l.execute(t.Context(), src, nil); err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.OpenReadOnly(filepath.Join(l.results, "outcrop.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for _, p := range planOf(t, src) {
+		all, err := db.Series(store.Select{Run: p.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, s := range all {
+			n += len(s.Steps)
+		}
+		if got := p.Rows(); math.Abs(got/float64(n)-1) > .1 {
+			t.Errorf("%s: %v rows foretold, %d recorded", p.Arm, got, n)
+		}
+	}
+}
+
+func TestFitParts(t *testing.T) {
+	// Times planted from 2 and 3e-6 a unit and nothing for the third part: coordinate descent finds them again.
+	rows := [][]float64{{1, 1e6, 3}, {2, 5e6, 1}, {5, 1e5, 9}, {3, 3e6, 4}}
+	var times []float64
+	for _, r := range rows {
+		times = append(times, 2*r[0]+3e-6*r[1])
+	}
+	got := fitParts(rows, times)
+	if math.Abs(got[0]-2) > 1e-6 || math.Abs(got[1]-3e-6) > 1e-12 || got[2] > 1e-6 {
+		t.Errorf("%v, want 2, 3e-6, 0", got)
+	}
+	if got := fitParts([][]float64{{1, 0}, {1, 0}}, []float64{1, 3}); got[1] != 0 || !(got[0] > 1 && got[0] < 3) {
+		t.Errorf("%v: a part that no trial has has no time", got)
+	}
+}
+
+func TestMakespan(t *testing.T) {
+	// Of 1, 2, 4, 3 in turn: two places end at 1+4 and 2+3, three at 1+3, 2 and 4.
+	for places, want := range map[int]float64{1: 10, 2: 5, 3: 4, 9: 4} {
+		if got := Makespan([]float64{1, 2, 4, 3}, places); got != want {
+			t.Errorf("%d places: %v, want %v", places, got, want)
+		}
+	}
+	if Makespan(nil, 2) != 0 {
+		t.Error("nothing takes time")
+	}
+}
+
+// What is left shortens the forecast: half of the steps take less than all, nothing takes nothing, two threads less than one.
+func TestForecastOfWhatIsLeft(t *testing.T) {
+	p := planOf(t, "name: x\nbase: {train: {steps: 100}}\n")[0]
+	s := Speed{Step: slices.Repeat([]float64{1e-9}, stepParts), Measure: slices.Repeat([]float64{1e-9}, measureParts), Start: []float64{.1, 0, 0}}
+	whole := s.Of(p, State{}, 1)
+	half, two := s.Of(p, State{From: 50}, 1), s.Of(p, State{}, 2)
+	if !(half.Seconds < whole.Seconds && half.Seconds > whole.Seconds/4) || two.Seconds >= whole.Seconds {
+		t.Errorf("whole %v, from the half %v, two threads %v", whole.Seconds, half.Seconds, two.Seconds)
+	}
+	if whole.Low != whole.Seconds/1.25 || whole.High != whole.Seconds*1.25 {
+		t.Errorf("bounds %v", whole)
+	}
+	for _, done := range []State{{Settled: store.Done}, {Settled: store.Diverged}, {Same: "a, seed 0"}} {
+		if got := s.Of(p, done, 1); got != (Forecast{}) {
+			t.Errorf("%v: %v", done, got)
+		}
+	}
+	if got := s.Of(p, State{Lacking: 1, Measure: []int{100}}, 1).Seconds; got >= half.Seconds || got <= .1 {
+		t.Errorf("one measurement takes %v", got)
+	}
+}
+
+// A measured speed is found again by the same processor; a file that is none, or of other parts, is as none.
+func TestSpeedIsKept(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	if _, ok, err := KeptSpeed(); ok || err != nil {
+		t.Errorf("%v, %v before anything was kept", ok, err)
+	}
+	want := Speed{Trainer: trainer.Version, Step: make([]float64, stepParts), Measure: make([]float64, measureParts), Start: make([]float64, startParts)}
+	if err := want.Keep(); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok, err := KeptSpeed(); !ok || err != nil || len(got.Step) != stepParts {
+		t.Errorf("%+v, %v, %v", got, ok, err)
+	}
+	path, err := speedFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"", "{", `{"step": [1]}`} {
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, err := KeptSpeed(); ok || err != nil {
+			t.Errorf("%q: %v, %v", text, ok, err)
+		}
+	}
+}
+
+// Every time that is fitted is a number, and the forecast of a trial of its own kind is near what it took: within a factor of
+// two here, where other tests share the machine; bench/plan holds real runs against a quarter.
+func TestCalibrate(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for five seconds")
+	}
+	s, err := Calibrate(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := trialOf(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var took trial
+	if err := took.run(t.Context(), p, t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	if ratio := s.step(p, 1) / took.step; !(ratio > .5 && ratio < 2) {
+		t.Errorf("a step is foretold as %v s and took %v", s.step(p, 1), took.step)
+	}
+}
