@@ -41,9 +41,9 @@ func (c Card) Print(out io.Writer) error {
 	line("")
 	line("## Scores")
 	line("")
-	line("R² of the transformed target. *Random*: a random fifth of the series held out, mean of ten splits; the other layers and the other seed of an architecture are seen, so that it says little. *Left out*: one architecture after the other with all its series, the honest one. The learner was chosen by the R² over five folds of whole architectures among %d; that choice has seen all architectures, so that *left out* flatters a little. The last column: residuals of architectures left out that lie within the %.0f %% interval, its width taken from the others.", len(Candidates), 100*confidence)
+	line("R² of the transformed target. *Random*: a random fifth of the series held out, mean of ten splits; the other layers and the other seed of an architecture are seen, so that it says little. *Left out*: one architecture after the other with all its series, the honest one. The learner was chosen by the R² over five folds of whole architectures among %d; that choice has seen all architectures, so that *left out* flatters a little. A variant stands in two shapes or more: where one is left out the other is seen, so that this is the score of a known variant in another shape. The last column: residuals of architectures left out that lie within the %.0f %% interval, its width taken from the others.", len(Candidates), 100*confidence)
 	line("")
-	line("| target | scale | series | learner | random | left out | paper, random | within |")
+	line("| target | scale | series of architectures | learner | random | left out | paper, random | within |")
 	line("|---|---|---|---|---|---|---|---|")
 	for _, t := range c.Targets {
 		name := t.Name

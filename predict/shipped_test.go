@@ -1,0 +1,82 @@
+package predict
+
+import (
+	"bytes"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/configs"
+)
+
+// The shipped predictor foretells what its card says it foretold when it was trained, to 1e-6: another machine may round
+// otherwise.
+func TestShippedExample(t *testing.T) {
+	p, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := p.table.Archs[0]
+	foretold, err := p.Predict(first.Arch, false)
+	if err != nil || foretold.LeftOut != first.Name {
+		t.Fatalf("left out %q, want %q (%v)", foretold.LeftOut, first.Name, err)
+	}
+	if len(foretold.Layers) != len(p.Card.Example) || first.Layers() != len(p.Card.Example) {
+		t.Fatalf("%d layers, the card has %d", len(foretold.Layers), len(p.Card.Example))
+	}
+	for l, layer := range foretold.Layers {
+		for i, v := range layer.values() {
+			if want := p.Card.Example[l][i]; math.Abs(v-want) > 1e-6*math.Abs(want) {
+				t.Errorf("layer %d, %s: %g, the card says %g", l, p.Card.Targets[i].Name, v, want)
+			}
+		}
+	}
+}
+
+// What is shipped is what the issue of it asks for: at least 40 architectures of 2 to 8 layers and widths of 32 to 128, two
+// seeds each, from the embedded sweep; the text of the card is the card's.
+func TestShippedTable(t *testing.T) {
+	p, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := configs.Sweep(p.Card.Sweep); !ok {
+		t.Errorf("the sweep %q is not embedded", p.Card.Sweep)
+	}
+	d := p.domain
+	if len(p.table.Archs) < 40 || d.low["arch.layers"] != 2 || d.high["arch.layers"] != 8 || d.low["arch.width"] != 32 || d.high["arch.width"] != 128 {
+		t.Errorf("%d architectures, layers %g to %g, width %g to %g", len(p.table.Archs), d.low["arch.layers"], d.high["arch.layers"], d.low["arch.width"], d.high["arch.width"])
+	}
+	seen := map[[3]int]bool{}
+	for _, r := range p.table.Rows {
+		seen[[3]int{r.Arm, r.Layer, int(r.Seed)}] = true
+	}
+	for i, a := range p.table.Archs {
+		for l := range a.Layers() {
+			for seed := range 2 {
+				if !seen[[3]int{i, l, seed}] {
+					t.Errorf("%s, layer %d, seed %d has no fit", a.Name, l, seed)
+				}
+			}
+		}
+	}
+	var text bytes.Buffer
+	if err := p.Card.Print(&text); err != nil || text.String() != CardText() {
+		t.Errorf("card.md is not card.json's (%v)", err)
+	}
+	for _, c := range p.Card.Targets {
+		if c.Coverage < .8 || c.Coverage > .98 { // measured; it is meant to be .9
+			t.Errorf("%s: %.2f of the series left out lie within the 90 %% interval", c.Name, c.Coverage)
+		}
+	}
+}
+
+// A card that belongs to another table is refused.
+func TestLoadRefusesAnotherTable(t *testing.T) {
+	before := fitsCSV
+	defer func() { fitsCSV = before }()
+	fitsCSV = bytes.Replace(before, []byte(",800\n"), []byte(",801\n"), 1)
+	if _, err := Load(); err == nil || !strings.Contains(err.Error(), "run make predictor") {
+		t.Errorf("error %v", err)
+	}
+}
