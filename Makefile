@@ -17,7 +17,7 @@ build: ## build bin/outcrop
 quickstart: build ## train, fit, draw and report the embedded sweep
 	./bin/outcrop run quickstart
 
-predictor: build ## train the sweep `predictor` and what `outcrop predict` learns from it: half an hour
+predictor: build ## train the sweep `predictor` and what `outcrop predict` learns from it: an hour
 	./bin/outcrop run predictor
 	$(GO) run ./predict/train -commit "$$(git rev-parse HEAD 2>/dev/null)"
 

@@ -287,6 +287,15 @@ func (d predictDocument) print(out io.Writer, p *predict.Predictor) error {
 	if len(d.Undetermined) > 0 {
 		_, _ = fmt.Fprintf(out, "%s: too few training series determine %s.\n", undetermined, strings.Join(d.Undetermined, ", "))
 	}
+	var blind []string
+	for _, name := range append(fit.Params("emergence"), "beta") {
+		if d.LeftOutR2[name] <= 0 && !slices.Contains(d.Undetermined, name) {
+			blind = append(blind, name)
+		}
+	}
+	if len(blind) > 0 {
+		_, _ = fmt.Fprintf(out, "No better than the mean over all architectures: %s.\n", strings.Join(blind, ", "))
+	}
 	var runs []string
 	for _, l := range d.Layers {
 		for _, m := range l.Measured {
