@@ -18,7 +18,7 @@ type MergeResult struct {
 
 // Merge brings in what another database holds, in one transaction: all or nothing. Merging again adds nothing. The
 // shard may grow meanwhile, or have been left by a killed writer: what it had committed is taken; one that holds
-// nothing yet gives nothing. A run's status and step are taken unless ours is at a later step. Sweeps, fits,
+// nothing yet gives nothing. A run's status and step are taken unless ours is at a later step. Sweeps, a series' fits,
 // snapshots, claims and events are taken where there are none of the same key. Leases stay where they are. A shard of an
 // older schema stays as it is. A missing shard is ErrMissing, a damaged one ErrCorrupt: also where its pages can be read,
 // but a row refers to none or is out of range.
@@ -196,7 +196,8 @@ var mergeSteps = []struct {
 			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
 			JOIN shard.names sa ON sa.id = t.site JOIN main.names a ON a.name = sa.name
 			JOIN shard.names sb ON sb.id = t.statistic JOIN main.names b ON b.name = sb.name
-		WHERE true ON CONFLICT DO NOTHING`, nil)},
+		WHERE NOT EXISTS (SELECT 1 FROM main.fits f WHERE f.run = r.id AND f.site = a.id AND f.statistic = b.id
+			AND f.layer = t.layer AND f.head = t.head AND f.idx = t.idx)`, nil)},
 	// Of an older schema: what it lacks takes its default. Those of a later one are there by now.
 	{1, brings(`INSERT INTO main.fits (run, site, statistic, layer, head, idx, family, params, n,
 			r2, adj_r2, aic, aicc, bic, rmse, t_peak, f_peak, regime, message, best)
@@ -206,7 +207,8 @@ var mergeSteps = []struct {
 			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
 			JOIN shard.names sa ON sa.id = t.site JOIN main.names a ON a.name = sa.name
 			JOIN shard.names sb ON sb.id = t.statistic JOIN main.names b ON b.name = sb.name
-		WHERE true ON CONFLICT DO NOTHING`, nil)},
+		WHERE NOT EXISTS (SELECT 1 FROM main.fits f WHERE f.run = r.id AND f.site = a.id AND f.statistic = b.id
+			AND f.layer = t.layer AND f.head = t.head AND f.idx = t.idx)`, nil)},
 	{3, brings(`INSERT INTO main.snapshot_files (run, step, site, layer, sequence, file, tensor)
 		SELECT r.id, t.step, a.id, t.layer, t.sequence, t.file, t.tensor
 		FROM shard.snapshot_files t

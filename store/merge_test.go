@@ -259,3 +259,38 @@ func TestMergeOrderDoesNotMatter(t *testing.T) {
 		}
 	})
 }
+
+// Who fitted a series otherwise does not add to ours: a series keeps one best fit.
+func TestMergeKeepsASeriesFits(t *testing.T) {
+	dir := t.TempDir()
+	fits := func(best string) (fits []Fit) {
+		for _, family := range []string{"constant", "logistic"} {
+			fits = append(fits, Fit{Run: "r", Site: "resid_post", Statistic: "top1", Head: -1, Family: family, Best: family == best})
+		}
+		return fits
+	}
+	results, shard := open(t, filepath.Join(dir, "results.db")), open(t, filepath.Join(dir, "shard.db"))
+	for _, db := range []*DB{results, shard} {
+		must(t, db.PutRun(run("r")))
+	}
+	must(t, results.PutFits(fits("constant")[:1]))
+	must(t, shard.PutFits(fits("logistic")))
+	must(t, second(results.Merge(shard.Path())))
+	got, err := results.Fits(Select{Run: "r"})
+	must(t, err)
+	if len(got) != 1 || got[0].Family != "constant" {
+		t.Errorf("fits %+v", got)
+	}
+	other := open(t, filepath.Join(dir, "other.db"))
+	must(t, second(other.Merge(shard.Path())))
+	if got, err = other.Fits(Select{Run: "r"}); err != nil || len(got) != 2 {
+		t.Errorf("fits %+v, %v", got, err)
+	}
+	for _, db := range []*DB{results, other} {
+		faults, err := db.Faults()
+		must(t, err)
+		if len(faults) != 0 {
+			t.Errorf("%q", faults)
+		}
+	}
+}
