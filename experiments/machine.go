@@ -26,7 +26,8 @@ func thisMachine() machine {
 }
 
 // share tells whether the machine holds one job more beside those at work, with how many threads, and what memory it is
-// taken to want. pending counts the jobs that wait, this one included. One job is always held.
+// taken to want. pending counts the jobs that wait, this one included. One job is always held. Runs beside each other come
+// before threads of one: two runs of two threads in turn took 4 % more processor time than side by side with one each.
 func (c *coordinator) share(j job, pending int) (threads int, memory int64, ok bool) {
 	cores, room := c.machine.cores, c.machine.memory
 	for _, r := range c.active {
