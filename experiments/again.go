@@ -20,19 +20,10 @@ import (
 type wants map[string][]probes.Pair
 
 func (w wants) pairs(p Planned) ([]probes.Pair, error) {
-	var shape []Setting
-	for _, one := range Settings(p.Config) {
-		switch one.Key {
-		case "arch.layers", "arch.width", "arch.context", "arch.vocab", "arch.init", "arch.init.std": // no site follows from these
-		case "probe.sites", "probe.statistics":
-			shape = append(shape, one)
-		default:
-			if strings.HasPrefix(one.Key, "arch.") {
-				shape = append(shape, one)
-			}
-		}
+	key := p.sites
+	if key == "" {
+		key = sitesKey(Settings(p.Config))
 	}
-	key := fingerprint(shape)
 	if pairs, ok := w[key]; ok {
 		return pairs, nil
 	}
@@ -44,6 +35,23 @@ func (w wants) pairs(p Planned) ([]probes.Pair, error) {
 	}
 	w[key] = pairs
 	return pairs, nil
+}
+
+// sitesKey is equal of two configurations whose rows are of the same sites and statistics.
+func sitesKey(settings []Setting) string {
+	var shape []Setting
+	for _, one := range settings {
+		switch one.Key {
+		case "arch.layers", "arch.width", "arch.context", "arch.vocab", "arch.init", "arch.init.std": // no site follows from these
+		case "probe.sites", "probe.statistics":
+			shape = append(shape, one)
+		default:
+			if strings.HasPrefix(one.Key, "arch.") {
+				shape = append(shape, one)
+			}
+		}
+	}
+	return fingerprint(shape)
 }
 
 // state tells what there is to do for a run, by the results and by what lies in its folder.

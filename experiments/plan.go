@@ -32,6 +32,8 @@ type Planned struct {
 	shape      shape
 	truth      bool // the data knows its own chain
 	muonTables bool // Muon updates embeddings and head
+	// sites and every are equal of runs that want rows of the same statistics, and at the same steps.
+	sites, every string
 }
 
 // Plan opens the data of every run, once each, and gives the runs their ids. Device is a kind or "auto". Bad data is an
@@ -114,7 +116,7 @@ func (p *planner) run(r run) (Planned, error) {
 	}
 	id, err := p.usual.identity(settings, c, data.digest, p.device)
 	return Planned{ID: id, Arm: r.arm.Name, Seed: c.Seed, Config: c, Differs: r.arm.Differs, DataDigest: data.digest, Device: p.device, Params: size.params, Vocab: size.vocab, Stopping: p.sweep.Stopping,
-		shape: size.shape, truth: data.truth, muonTables: slices.ContainsFunc(settings, func(s Setting) bool { return s.Key == "optim.embeddings" && s.Value == "muon" })}, err
+		sites: sitesKey(settings), every: fingerprint(section(settings, "probe.every")), shape: size.shape, truth: data.truth, muonTables: slices.ContainsFunc(settings, func(s Setting) bool { return s.Key == "optim.embeddings" && s.Value == "muon" })}, err
 }
 
 // section is the settings of one key of the configuration's top, which lie together.

@@ -167,19 +167,23 @@ func (w wants) whole(db *store.DB, plan []Planned, known map[string]store.RunSta
 		steps []int
 		runs  []string
 	}
-	groups := map[string]*group{}
+	type groupKey struct {
+		sites, every string
+		step         int
+	}
+	groups := map[groupKey]*group{}
 	for _, p := range plan {
 		run, there := known[p.ID]
 		if !there || !ended(run.Status) || len(p.Config.Probe.Snapshots.Steps) > 0 {
 			continue
 		}
-		pairs, err := w.pairs(p)
-		if err != nil {
-			return nil, err
-		}
-		key := fmt.Sprint(pairs, run.Step, section(Settings(p.Config), "probe.every"))
+		key := groupKey{p.sites, p.every, run.Step}
 		g, ok := groups[key]
 		if !ok {
+			pairs, err := w.pairs(p)
+			if err != nil {
+				return nil, err
+			}
 			g = &group{}
 			for _, pair := range append(pairs[:len(pairs):len(pairs)], probes.Pair{Site: "run", Statistic: "loss"}) {
 				g.pairs = append(g.pairs, [2]string{pair.Site, pair.Statistic})

@@ -27,8 +27,8 @@ func (db *DB) RunStates() (map[string]RunState, error) {
 }
 
 // Uncovered lists those of the runs that may lack rows: it leaves out a run only if, of every named statistic at its site,
-// the first series (of the least layer, head and idx) has just those steps, which ascend. It is far faster than reading the
-// series of very many runs.
+// one series has just those steps, which ascend: the first that one of the runs has. It is far faster than reading the series of
+// very many runs, which should be of one kind.
 func (db *DB) Uncovered(runs []string, pairs [][2]string, steps []int) (lacking map[string]bool, err error) {
 	lacking = make(map[string]bool, len(runs))
 	for _, r := range runs {
@@ -43,18 +43,20 @@ func (db *DB) Uncovered(runs []string, pairs [][2]string, steps []int) (lacking 
 		return nil, err
 	}
 	wanted := strings.ReplaceAll(strings.Trim(fmt.Sprint(steps), "[]"), " ", ",")
-	// The inner query walks one series in the order of the key; the run's id comes back once for each statistic that is whole.
+	// Runs of a kind have the same series, so that where the first one lies is asked of one run that has it.
+	first := func(column string) string {
+		return `(SELECT f.` + column + ` FROM json_each(?2) h JOIN runs q ON q.hash = h.value CROSS JOIN stats f
+			ON f.run = q.id AND f.site = a.id AND f.statistic = b.id LIMIT 1) AS ` + column
+	}
 	query := `
 		WITH pair AS MATERIALIZED (
-			SELECT a.id AS site, b.id AS statistic FROM json_each(?1) j
+			SELECT a.id AS site, b.id AS statistic, ` + first("layer") + "," + first("head") + "," + first("idx") + ` FROM json_each(?1) j
 			JOIN names a ON a.name = j.value ->> 0 JOIN names b ON b.name = j.value ->> 1)
 		SELECT j.value FROM json_each(?2) j JOIN runs r ON r.hash = j.value
 		WHERE (SELECT count(*) FROM pair) = ?3 AND NOT EXISTS (
 			SELECT 1 FROM pair p WHERE ?4 IS NOT (
 				SELECT group_concat(t.step) FROM stats t
-				WHERE t.run = r.id AND t.site = p.site AND t.statistic = p.statistic AND (t.layer, t.head, t.idx) = (
-					SELECT f.layer, f.head, f.idx FROM stats f
-					WHERE f.run = r.id AND f.site = p.site AND f.statistic = p.statistic ORDER BY f.layer, f.head, f.idx LIMIT 1)))`
+				WHERE t.run = r.id AND t.site = p.site AND t.statistic = p.statistic AND t.layer = p.layer AND t.head = p.head AND t.idx = p.idx))`
 	err = db.read("reading which steps are measured", query, []any{string(names), string(ids), len(pairs), wanted}, func(rows *sql.Rows) error {
 		var id string
 		err := rows.Scan(&id)

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,6 +72,7 @@ disk, and what is left to do. Nothing is trained. The time is foretold from a me
 plan makes in a few seconds and keeps in the user's cache; it is that of free cores.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			defer debug.SetGCPercent(debug.SetGCPercent(400)) // a plan of very many runs keeps what it makes to its end, which is near
 			sweep, err := loadSweep(args[0], sets...)
 			if err != nil {
 				return err
@@ -172,7 +175,8 @@ func planOf(s *settings, name string, planned []experiments.Planned, states []ex
 }
 
 func printPlan(out io.Writer, d planDocument) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	buffered := bufio.NewWriterSize(out, 1<<16) // the table's cells come one by one
+	w := tabwriter.NewWriter(buffered, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "run\tarm\tseed\tparams\ttokens\tFLOPs\ttime\tmemory\tdisk\tstate\tdiffers")
 	for _, r := range d.Runs {
 		_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%d\t%d\t%.3g\t%s\t%s\t%s\t%s\t%s\n", r.Run, r.Arm, r.Seed, r.Params, r.Tokens, r.FLOPs,
@@ -182,9 +186,9 @@ func printPlan(out io.Writer, d planDocument) error {
 		return err
 	}
 	t := d.Total
-	_, err := fmt.Fprintf(out, "\n%d of %d runs to do: %.3g tokens, %.3g FLOPs; %s with --jobs %d --threads %d; %s of memory at most, %s of disk\n",
+	_, _ = fmt.Fprintf(buffered, "\n%d of %d runs to do: %.3g tokens, %.3g FLOPs; %s with --jobs %d --threads %d; %s of memory at most, %s of disk\n",
 		t.ToDo, t.Runs, float64(t.Tokens), t.FLOPs, span(t.SecondsLow, t.SecondsHigh), t.Jobs, t.Threads, inBytes(t.Memory), inBytes(t.Disk))
-	return err
+	return buffered.Flush()
 }
 
 // span is a range of times in the unit of its upper end: "12-19 s".
