@@ -92,6 +92,7 @@ func TestBadPoints(t *testing.T) {
 		{"grid: {schedule: [wsd, trapezoidal]}", "", "s.yaml:2:24: grid.schedule: trapezoidal comes to the same as wsd in line 2"},
 		{"grid: {arch.norm: [{name: rmsnorm}, rmsnorm]}", "", "s.yaml:2:37: grid.arch.norm: rmsnorm comes to the same as rmsnorm in line 2"},
 		{"grid: {arch.heads: [2, 3]}", "", "s.yaml:2:24: grid.arch.heads: must divide arch.width (64), is 3; try 2"},
+		{"grid: {arch.width: [64, 65]}", "", "s.yaml:1:1: arms.baseline: arch.heads must divide arch.width (65), is 2; try 1, in arch.width=65"},
 		{"zip: {optim.lr: [1, 2], train.steps: [1]}", "", "s.yaml:2:25: zip.train.steps: has 1 value, but optim.lr in line 2 has 2: lists of zip are walked together"},
 		{"zip: {optim.lr: [1, 1], train.steps: [2, 2]}", "", "s.yaml:2:21: zip.optim.lr: 1 comes to the same as 1 in line 2"},
 		{"grid: {optim.lr: [1]}\nzip: {optim.lr: [2]}", "", "s.yaml:3:7: zip.optim.lr: grid sets optim.lr too, at s.yaml:2:8: leave it out of one of them"},

@@ -98,6 +98,8 @@ func TestSchemaAcceptsWhatIsRight(t *testing.T) {
 	for _, src := range []string{
 		"name: x\nextends: gated",
 		"name: x\nextends: [gated, mine.yaml]\narms: {a: {extends: osp, arch: null}, b: null}\nseeds: [3, 4]\nexclude: [{arm: a, seed: 3, optim.groups.head.lr_factor: 1}]",
+		"name: x\ngrid: {optim.lr: [1e-3, null], arch: {norm: [rmsnorm, {name: dyt, alpha: .5}]}, probe.sites: [[q, k], []]}\nzip: {train.steps: [1, 2]}",
+		"name: x\nrandom: {count: 3, seed: 1, optim.clip: {log_uniform: [1, 2]}, arch.layers: {integer: [1, 3]}, arch.norm: {choice: [dyt, ssnorm]}}",
 		"name: x\nbase: {optim: {momentum: .5}, schedule: wsd, probe: {every: {then: 3}}}", // which optimizer, an extended file may say
 	} {
 		if err := validate(t, sweep, []byte(src)); err != nil {
@@ -128,6 +130,14 @@ func TestSchemaRejectsWhatIsWrong(t *testing.T) {
 		"name: x\narms: [a]",
 		"name: x\nseeds: 0",
 		"name: x\nonly: [{optm.lr: 1}]",
+		"name: x\ngrid: {optm.lr: [1]}",
+		"name: x\ngrid: {optim.lr: 1}",
+		"name: x\ngrid: {optim.lr: []}",
+		"name: x\ngrid: {optim.lr: [fast]}",
+		"name: x\nzip: {arch.norm: [rmsnrom]}",
+		"name: x\nrandom: {optim.lr: {uniform: [1, 2]}}", // no count
+		"name: x\nrandom: {count: 2, optim.lr: {uniform: [1]}}",
+		"name: x\nrandom: {count: 2, optim.lr: {unifrom: [1, 2]}}",
 	} {
 		if err := validate(t, sweep, []byte(src)); err == nil {
 			t.Errorf("accepted:\n%s", src)

@@ -343,7 +343,11 @@ func (a *Arm) locate(file string, err error) Fault {
 		}
 		return f
 	}
-	return Fault{File: file, Line: a.node.Line, Column: a.node.Column, Key: "arms." + a.Of, Message: at.Key + " " + at.Message}
+	f := Fault{File: file, Line: a.node.Line, Column: a.node.Column, Key: "arms." + a.Of, Message: at.Key + " " + at.Message}
+	if a.Name != a.Of { // no line says the key: which point it is tells why
+		f.Message += ", in " + a.Name
+	}
+	return f
 }
 
 func parent(key string) string {
