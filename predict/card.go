@@ -55,6 +55,12 @@ func (c Card) Print(out io.Writer) error {
 	line("")
 	line("The whole curve of an architecture left out: root mean square error of ln f %.3f over its nine points; %.3f for the mean curve of the other architectures, which knows nothing.", c.CurveRMS, c.MeanRMS)
 	line("")
+	worst := make([]string, len(c.Worst))
+	for i, w := range c.Worst {
+		worst[i] = fmt.Sprintf("%s %.2f", w.Name, w.RMS)
+	}
+	line("The same of the architectures that are foretold worst: %s. The interval has one width for all, which for these is too narrow.", strings.Join(worst, ", "))
+	line("")
 	line("The five parameters in the paper's way, from every series as it was fitted, determined or not:")
 	line("")
 	line("| parameter | learner | random | left out | paper, random |")

@@ -1,6 +1,7 @@
 package predict
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -33,9 +34,17 @@ type Card struct {
 	// that of the other architectures' mean curve, whatever the architecture.
 	CurveRMS float64 `json:"curve_rms"`
 	MeanRMS  float64 `json:"mean_rms"`
+	// Worst are the architectures whose curves, left out, are foretold worst, the worst first.
+	Worst []ArchError `json:"worst"`
 	// Example is what is foretold of the first architecture without its own series: of each layer every target's value. It
 	// shows whether another machine foretells the same.
 	Example [][]float64 `json:"example"`
+}
+
+// ArchError is the root mean square error in ln f over all points of the curves of one architecture, left out.
+type ArchError struct {
+	Name string  `json:"name"`
+	RMS  float64 `json:"rms"`
 }
 
 // TargetCard is how one target is learned and how well.
@@ -116,6 +125,7 @@ func Train(t Table, progress func(string)) (*Predictor, error) {
 	}
 	var squares, plain float64
 	points := 0
+	own, ownPoints := make([]float64, len(t.Archs)), make([]float64, len(t.Archs))
 	for i, target := range all {
 		progress("scoring " + target.name)
 		c, s := &p.Card.Targets[i], samples[i]
@@ -136,8 +146,15 @@ func Train(t Table, progress func(string)) (*Predictor, error) {
 			squares += (s.y[r] - left[r]) * (s.y[r] - left[r])
 			plain += (s.y[r] - other[r]) * (s.y[r] - other[r])
 			points++
+			own[s.groups[r]] += (s.y[r] - left[r]) * (s.y[r] - left[r])
+			ownPoints[s.groups[r]]++
 		}
 	}
+	for i, a := range t.Archs {
+		p.Card.Worst = append(p.Card.Worst, ArchError{a.Name, math.Sqrt(own[i] / max(ownPoints[i], 1))})
+	}
+	slices.SortStableFunc(p.Card.Worst, func(a, b ArchError) int { return cmp.Compare(b.RMS, a.RMS) })
+	p.Card.Worst = p.Card.Worst[:min(8, len(p.Card.Worst))]
 	p.Card.CurveRMS, p.Card.MeanRMS = math.Sqrt(squares/float64(points)), math.Sqrt(plain/float64(points))
 	for _, target := range all[:len(fit.Params("emergence"))] {
 		progress("scoring " + target.name + ", from every series")
@@ -317,15 +334,7 @@ func (p *Predictor) importance(s sample, t target, learner string) []Importance 
 			all[i].Drop += (base - score) / repeats
 		}
 	})
-	slices.SortStableFunc(all, func(a, b Importance) int {
-		switch {
-		case a.Drop > b.Drop:
-			return -1
-		case a.Drop < b.Drop:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(all, func(a, b Importance) int { return cmp.Compare(b.Drop, a.Drop) })
 	return all
 }
 
