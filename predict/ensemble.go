@@ -37,7 +37,7 @@ func (l Forest) Fit(x [][]float64, y []float64, random rng.Stream) Model {
 }
 
 // Boosting is gradient boosting of squares (Friedman 2001): shallow trees one after another, each fitted to what is left
-// and added in part.
+// and added in part. Between features that split alike chance decides, as in a forest.
 type Boosting struct {
 	Rounds, Depth int
 	Rate          float64
@@ -57,26 +57,26 @@ func (m boosted) Predict(x []float64) float64 {
 	return y
 }
 
-// Fit implements Learner. It draws nothing.
-func (l Boosting) Fit(x [][]float64, y []float64, _ rng.Stream) Model {
-	data := group(x)
+// Fit implements Learner.
+func (l Boosting) Fit(x [][]float64, y []float64, random rng.Stream) Model {
+	data, r := group(x), random.Named("boosting").Rand()
 	m := boosted{rate: l.Rate, trees: make([]tree, l.Rounds)}
 	for _, v := range y {
 		m.start += v / float64(len(y))
 	}
 	left := make([]float64, len(y))
-	for r := range y {
-		left[r] = y[r] - m.start
+	for k := range y {
+		left[k] = y[k] - m.start
 	}
 	rows := make([]int32, len(y))
 	for i := range m.trees {
-		for r := range rows {
-			rows[r] = int32(r)
+		for k := range rows {
+			rows[k] = int32(k)
 		}
-		g := grower{data: data, y: left, depth: l.Depth}
+		g := grower{data: data, y: left, depth: l.Depth, random: r}
 		m.trees[i] = g.grow(rows)
-		for r := range left {
-			left[r] -= l.Rate * m.trees[i].Predict(x[r])
+		for k := range left {
+			left[k] -= l.Rate * m.trees[i].Predict(x[k])
 		}
 	}
 	return m

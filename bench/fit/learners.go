@@ -48,6 +48,7 @@ func (l *lesson) of(learner predict.Learner) (drawn bool) {
 		return true
 	case predict.Boosting:
 		l.Kind, l.Trees, l.Depth, l.Rate = "boosting", o.Rounds, o.Depth, o.Rate
+		return true
 	}
 	return false
 }
@@ -113,7 +114,7 @@ func compareLearners(python string, seed uint64) error {
 			fmt.Printf("| %s, %d rows | %s | %.4f | %.4f | %.2g | %.2f | %.2f |\n", name, len(y), c.Name, ours, theirs, apart, took, peerTook)
 		}
 	}
-	fmt.Printf("\nscikit-learn %s; forests are means over %d seeds.\n", version, repeats)
+	fmt.Printf("\nscikit-learn %s; forests and boosting are means over %d seeds.\n", version, repeats)
 	return nil
 }
 
