@@ -42,7 +42,16 @@ func TestMain(m *testing.M) {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	_, _ = fmt.Fprintln(os.Stderr, peakMemory()) // getrusage would count what its parent had when it forked
 	os.Exit(0)
+}
+
+// peakMemory is the line of /proc that tells the largest resident memory of this process.
+func peakMemory() string {
+	status, _ := os.ReadFile("/proc/self/status")
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	line, _, _ := strings.Cut(after, "\n")
+	return "VmHWM:" + line
 }
 
 // tiny is two arms by two seeds of a model that trains in about a second; steps and probe are to be filled in.

@@ -6,7 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -27,15 +28,22 @@ func TestMemoryOfWorkers(t *testing.T) {
 		}
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), workerDir+"="+dir)
+		said := new(strings.Builder)
+		cmd.Stderr = said
 		stdin, err := cmd.StdinPipe() // open until the worker has ended
 		if err != nil {
 			t.Fatal(err)
 		}
 		if out, err := cmd.Output(); err != nil {
-			t.Fatalf("%s: %v: %s", c.name, err, out)
+			t.Fatalf("%s: %v: %s%s", c.name, err, out, said)
 		}
 		_ = stdin.Close()
-		had := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10 // Linux counts KiB
+		_, text, _ := strings.Cut(said.String(), "VmHWM:")
+		had, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(text), " kB"), 10, 64)
+		if err != nil {
+			t.Fatalf("%s: the worker said %q", c.name, said)
+		}
+		had <<= 10
 		took := memoryOf(p)
 		t.Logf("%s: a worker had %d MiB, taken to want %d MiB", c.name, had>>20, took>>20)
 		if took < had || took > 3*had {

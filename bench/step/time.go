@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	clock "time"
 
@@ -137,21 +139,21 @@ func (nothing) Timing(int, string, float64) error { return nil }
 
 // processor is this process's processor time so far, milliseconds.
 func processor() float64 {
-	u := usage()
-	return 1e3*float64(u.Utime.Sec+u.Stime.Sec) + 1e-3*float64(u.Utime.Usec+u.Stime.Usec)
-}
-
-// peak is this process's largest resident memory so far, MiB.
-func peak() int64 {
-	u := usage()
-	return u.Maxrss >> 10 // Linux counts KiB
-}
-
-func usage() (u syscall.Rusage) {
+	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		panic(err) // the arguments are right
 	}
-	return u
+	return 1e3*float64(u.Utime.Sec+u.Stime.Sec) + 1e-3*float64(u.Utime.Usec+u.Stime.Usec)
+}
+
+// peak is this process's largest resident memory so far, MiB; 0 where the system does not say. What getrusage tells counts
+// the process that started this one too.
+func peak() int64 {
+	status, _ := os.ReadFile("/proc/self/status")
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	line, _, _ := strings.Cut(after, " kB")
+	kib, _ := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+	return kib >> 10
 }
 
 func kernels(path string) string {
