@@ -95,7 +95,8 @@ type sized struct {
 
 func (p *planner) run(r run) (Planned, error) {
 	c := r.config
-	settings := Settings(c)
+	settings := slices.Clone(r.arm.settings)
+	settings[slices.IndexFunc(settings, func(s Setting) bool { return s.Key == "seed" })].Value = c.Seed
 	text := strconv.Itoa(c.Arch.Context) + "\x00" + fingerprint(section(settings, "data"))
 	data, ok := p.opened[text]
 	if !ok {

@@ -235,7 +235,7 @@ func (s *Sweep) product(d *decoder, arm *Arm, axes []axis, over []override) {
 			}
 			seen[text] = p
 		}
-		a.Differs = differs(s.usual, settings)
+		a.Differs, a.settings = differs(s.usual, settings), settings
 		s.Arms = append(s.Arms, a)
 	}
 }

@@ -42,7 +42,8 @@ type Arm struct {
 	// Differs lists the keys that differ from base, resolved, in the order of the configuration.
 	Differs []Setting
 
-	node *yaml.Node
+	settings []Setting // of Config
+	node     *yaml.Node
 	// set is where each key was set last; above tells the rest where an arm is a point of another.
 	set, above map[string]place
 	own        map[string]*yaml.Node // the settings that the file's arm itself says
