@@ -58,15 +58,25 @@ func (c *coordinator) train(ctx context.Context, plan []Planned) error {
 // queue has each run wait that is not settled, once.
 func (c *coordinator) queue(plan []Planned) error {
 	c.ladder = newLadder(plan)
+	stored, err := c.db.RunStates()
+	if err != nil {
+		return err
+	}
+	whole, err := c.known.whole(c.db, plan, stored)
+	if err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for _, p := range plan {
 		if seen[p.ID] {
 			continue
 		}
 		seen[p.ID] = true
-		state, err := c.state(p)
-		if err != nil {
-			return err
+		state := State{Settled: stored[p.ID].Status}
+		if !whole[p.ID] {
+			if state, err = c.state(p); err != nil {
+				return err
+			}
 		}
 		if state.Settled != "" {
 			if c.ladder != nil {
