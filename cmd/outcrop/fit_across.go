@@ -131,7 +131,12 @@ func column(rows []fitRow, quantity string) (values []float64, own []fit.Interva
 	for _, r := range rows {
 		values = append(values, r.value(quantity))
 		i := fit.Interval{Low: math.Inf(-1), High: math.Inf(1)}
-		if x, ok := r.Intervals[quantity]; ok && !math.IsNaN(float64(x[0])) && !math.IsNaN(float64(x[1])) {
+		x, ok := r.Intervals[quantity]
+		if quantity == "decay" {
+			x, ok = r.Intervals["beta"]
+			x = [2]number{1 / x[1], 1 / x[0]}
+		}
+		if ok && !math.IsNaN(float64(x[0])) && !math.IsNaN(float64(x[1])) {
 			i = fit.Interval{Low: float64(x[0]), High: float64(x[1])}
 		}
 		own = append(own, i)
@@ -149,6 +154,9 @@ func (a *across) addScalings(db *store.DB, sweep string, rows []fitRow) error {
 	}
 	factors := map[string][]experiments.Factor{}
 	for _, m := range members {
+		if m.Run.Status == store.Planned {
+			continue // nothing of it is there yet
+		}
 		if factors[m.Run.ID], err = experiments.Factors(m.Run); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -190,6 +191,7 @@ func TestFitAcrossRuns(t *testing.T) {
 			members = append(members, store.Member{Sweep: "planted", Arm: arm, Seed: seed, Run: id, Order: len(members)})
 		}
 	}
+	members = append(members, store.Member{Sweep: "planted", Arm: "w128", Seed: 3, Run: "planned", Order: len(members)}) // not trained yet
 	if err := db.PutSweep(sweep, members); err != nil {
 		t.Fatal(err)
 	}
@@ -205,6 +207,7 @@ func TestFitAcrossRuns(t *testing.T) {
 			Arm, Quantity string
 			N             int
 			Median        float64
+			Within        *float64
 		}
 		Comparisons []struct {
 			Arm, Against, Quantity string
@@ -223,6 +226,13 @@ func TestFitAcrossRuns(t *testing.T) {
 	}
 	found := 0
 	for _, s := range document.Summaries {
+		// The planted curve peaks at x = exp(W(2)), at step 873; each of its quantities has an interval of its own.
+		if slices.Contains(quantities[:len(quantities)-1], s.Quantity) && (s.Within == nil || !(*s.Within > 0)) {
+			t.Errorf("%s of %s: no half width of an interval", s.Quantity, s.Arm)
+		}
+		if s.Quantity == "t_peak" && !(math.Abs(s.Median-873) < 40) {
+			t.Errorf("%+v, want a peak at 873", s)
+		}
 		if s.Arm == "w64" && s.Quantity == "A" {
 			found++
 			if s.N != 3 || !(math.Abs(s.Median-8) < .4) {
