@@ -178,7 +178,7 @@ type column struct {
 	of func(a Arch, l float64) float64
 }
 
-// columns lists the features over a domain: those of arXiv 2508.03616 (Appendix; the layer counted from 1, so that the last
+// columns lists the features over a domain: those of arXiv 2508.03616 (the layer counted from 1, so that the last
 // one's relative depth is 1), then context, learning rate and weight decay, then each choice in which the architectures
 // differ, one-hot without its most frequent value.
 func (d domain) columns() []column {

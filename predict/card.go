@@ -10,7 +10,7 @@ import (
 	"github.com/outcrop-lab/outcrop/fit"
 )
 
-// published is the best test R² of each parameter in arXiv 2508.03616, Table 3: a random split of 188 layers.
+// published is the best test R² of each parameter in arXiv 2508.03616: a random split of 188 layers.
 var published = map[string]string{"A": ".476 (forest)", "lambda": ".664 (boosting)", "gamma": ".056 (ridge)", "t0": ".447 (forest)", "K": ".847 (boosting)"}
 
 // Print writes the card as Markdown.
@@ -95,7 +95,7 @@ func (c Card) Print(out io.Writer) error {
 	line("")
 	line("## Where it must not be used")
 	line("")
-	line("- For any other task, data, length of training, batch or schedule than the sweep's. Nothing here was learned from text, nor from a model of more than a few million parameters.")
+	line("- For any other task, data, length of training, batch or schedule than the sweep's. Nothing here was learned from text, nor from a model of more than two million parameters.")
 	line("- Outside the range of a number or for a variant that the sweep does not have: `outcrop predict` refuses; `--extrapolate` answers, and marks the answer.")
 	line("- For combinations of variants: but for a few they were trained one at a time. The answer remarks on those that were not.")
 	line("- For parameters called undetermined, and in place of training where a decision hangs on it: see the column *left out*.")

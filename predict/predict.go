@@ -1,5 +1,5 @@
 // Package predict foretells the emergence curve of each layer of an architecture before it is trained, from the curves
-// fitted to others (arXiv 2508.03616, section 5).
+// fitted to others (after arXiv 2508.03616).
 //
 // # What is foretold
 //
