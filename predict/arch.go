@@ -153,7 +153,7 @@ func (d domain) outside(a Arch) []Outside {
 	}
 	for _, key := range slices.Sorted(maps.Keys(a.Choices)) {
 		seen, known := d.seen[key]
-		if slot, _, parameter := strings.Cut(key, "("); !known && parameter && !slices.Contains(d.seen[slot], a.Choices[slot]) {
+		if at := strings.LastIndex(key, "("); !known && at > 0 && !slices.Contains(d.seen[key[:at]], a.Choices[key[:at]]) {
 			continue
 		}
 		if !slices.Contains(seen, a.Choices[key]) {
@@ -205,9 +205,6 @@ func (d domain) columns() []column {
 		{Feature{"weight decay", "weight decay"}, func(a Arch, _ float64) float64 { return n(a, "optim.weight_decay") }},
 	}
 	for _, key := range slices.Sorted(maps.Keys(d.seen)) {
-		if slot, _, parameter := strings.Cut(key, "("); len(d.seen[key]) < 2 && (!parameter || len(d.seen[slot]) < 2) {
-			continue
-		}
 		for _, value := range d.seen[key][1:] {
 			all = append(all, column{Feature{key + "=" + value, key}, func(a Arch, _ float64) float64 {
 				if a.Choices[key] == value {

@@ -191,7 +191,9 @@ func TestOutside(t *testing.T) {
 		config(4, 16, .1, "rmsnorm", "none"):   {{"arch.width", "16", "32 to 128"}, {"optim.lr", "0.1", "0.001 to 0.01"}},
 		config(4, 64, .01, "dyt", "none"):      {{"arch.norm", "dyt", "rmsnorm, ssnorm"}},
 		strings.Replace(config(4, 64, .01, "rmsnorm", "g1"), `{"name":"g1"}`, `{"name":"g1","granularity":"headwise"}`, 1): {{"arch.gate(g1).granularity", "headwise", "without it"}},
-		strings.Replace(config(4, 64, .01, "rmsnorm", "none"), `"steps":800`, `"steps":2000`, 1):                           {{"train.steps", "2000", "800"}},
+		strings.Replace(config(4, 64, .01, "rmsnorm", "none"), `"weight_decay":0`, `"weight_decay":0,"after_step":{"name":"tvr","every":{"name":"log","n":9}}`, 1): {
+			{"optim(adamw).after_step", "tvr", "without it"}}, // not its parameters too
+		strings.Replace(config(4, 64, .01, "rmsnorm", "none"), `"steps":800`, `"steps":2000`, 1): {{"train.steps", "2000", "800"}},
 	} {
 		a := parse(text)
 		_, err := p.Predict(a, false)
