@@ -334,30 +334,60 @@ KERNEL F(tile)(long rows, float *c, long ldc, const float *a, long ai, long ak, 
 #undef ROWS
 }
 
-// c[m,n] (+)= op(a)[m,k] op(b)[k,n] with row strides ldc, lda, ldb. b is packed by panels of 2 LANES columns and
-// OC_BLOCK_K rows, zero-padded.
+// Packs rows [k0, k0+depth) and columns [j0, j0+n) of op(b) by panels of 2 LANES columns, zero-padded.
+INLINE void F(pack_panels)(float *to, const float *b, long ldb, int tb, long k0, long depth, long j0, long n) {
+	for (long j = j0; j < j0 + n; j += 2 * LANES, to += depth * 2 * LANES) {
+		long width = j0 + n - j < 2 * LANES ? j0 + n - j : 2 * LANES;
+		if (width < 2 * LANES) memset(to, 0, 4 * depth * 2 * LANES);
+		if (tb)
+			for (long c = 0; c < width; c++)
+				for (long i = 0; i < depth; i++) to[i * 2 * LANES + c] = b[(j + c) * ldb + k0 + i];
+		else
+			for (long i = 0; i < depth; i++) F(copy)(to + i * 2 * LANES, b + (k0 + i) * ldb + j, width);
+	}
+}
+
+// Packs a transposed a, rows [k0, k0+depth) and columns [i0, i0+m), by tiles of TILE_ROWS columns: a row at a time, so that
+// each line of memory is read once.
+INLINE void F(pack_tiles)(float *to, const float *a, long lda, long k0, long depth, long i0, long m) {
+	long whole = m / TILE_ROWS * TILE_ROWS;
+	for (long k = 0; k < depth; k++) {
+		const float *row = a + (k0 + k) * lda + i0;
+		float *at = to + k * TILE_ROWS;
+		for (long i = 0; i < whole; i += TILE_ROWS, at += depth * TILE_ROWS) memcpy(at, row + i, 4 * TILE_ROWS);
+		memcpy(at, row + whole, 4 * (m - whole));
+	}
+}
+
+// c[m,n] (+)= op(a)[m,k] op(b)[k,n] with row strides ldc, lda, ldb. Blocks of b, OC_BLOCK_K x OC_BLOCK_N, are packed by
+// panels, and a transposed a, where enough panels pass it, by tiles: so a block of a's rows stays in cache meanwhile.
+// Whatever the blocks, an element sums OC_BLOCK_K products at a time, in order.
 KERNEL F(product)(float *c, long ldc, const float *a, long lda, const float *b, long ldb, long m, long n, long k, int ta, int tb, int add, float *pack) {
-	long ai = ta ? 1 : lda, ak = ta ? lda : 1, tiles = (m + TILE_ROWS - 1) / TILE_ROWS;
+	long ai = ta ? 1 : lda, ak = ta ? lda : 1;
+	float *packed = pack + OC_BLOCK_K * OC_BLOCK_N;
 	if (k == 0 && !add)
 		for (long i = 0; i < m; i++) memset(c + i * ldc, 0, 4 * n);
-	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K) {
-		long depth = k - k0 < OC_BLOCK_K ? k - k0 : OC_BLOCK_K;
-		for (long j0 = 0; j0 < n; j0 += 2 * LANES) {
-			long width = n - j0 < 2 * LANES ? n - j0 : 2 * LANES;
-			if (width < 2 * LANES) memset(pack, 0, 4 * depth * 2 * LANES);
-			if (tb)
-				for (long j = 0; j < width; j++)
-					for (long i = 0; i < depth; i++) pack[i * 2 * LANES + j] = b[(j0 + j) * ldb + k0 + i];
-			else
-				for (long i = 0; i < depth; i++) F(copy)(pack + i * 2 * LANES, b + (k0 + i) * ldb + j0, width);
-			int sum = add || k0 > 0;
-			for (long tile = 0, i = 0; tile < tiles; tile++) {
-				long rows = (m - i + tiles - tile - 1) / (tiles - tile);
-				F(tile)(rows, c + i * ldc + j0, ldc, a + i * ai + k0 * ak, ai, ak, pack, depth, width, sum);
-				i += rows;
+	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K)
+		for (long j0 = 0; j0 < n; j0 += OC_BLOCK_N) {
+			long depth = k - k0 < OC_BLOCK_K ? k - k0 : OC_BLOCK_K, columns = n - j0 < OC_BLOCK_N ? n - j0 : OC_BLOCK_N;
+			F(pack_panels)(pack, b, ldb, tb, k0, depth, j0, columns);
+			for (long i0 = 0; i0 < m; i0 += OC_BLOCK_M) {
+				long some = m - i0 < OC_BLOCK_M ? m - i0 : OC_BLOCK_M;
+				int tall = ta && columns >= OC_WIDE;
+				if (tall) F(pack_tiles)(packed, a, lda, k0, depth, i0, some);
+				for (long j = 0; j < columns; j += 2 * LANES) {
+					long width = columns - j < 2 * LANES ? columns - j : 2 * LANES;
+					for (long i = 0; i < some; i += TILE_ROWS) {
+						long rows = some - i < TILE_ROWS ? some - i : TILE_ROWS;
+						float *out = c + (i0 + i) * ldc + j0 + j;
+						if (tall)
+							F(tile)(rows, out, ldc, packed + i * depth, 1, TILE_ROWS, pack + j * depth, depth, width, add || k0 > 0);
+						else
+							F(tile)(rows, out, ldc, a + (i0 + i) * ai + k0 * ak, ai, ak, pack + j * depth, depth, width, add || k0 > 0);
+					}
+				}
 			}
 		}
-	}
 }
 
 KERNEL F(matmul)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
