@@ -29,7 +29,7 @@ test-long: ## the sweep `emergence` against its paper, and kills of every optimi
 
 fuzz: ## every fuzz target for FUZZTIME (60s), two at a time
 	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's|/[^/]*_test.go:func | |' | sort | \
-		xargs -P 2 -n 2 sh -c '$(GO) test -run "^$$1$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x -parallel 1 $$0 || exit 255'
+		GO=$(GO) FUZZTIME=$(FUZZTIME) xargs -P 2 -n 2 .ci/fuzz
 
 test-race: ## the coordinator and the store under the race detector: three minutes
 	$(GO) test -race -timeout 30m -skip Memory ./experiments
