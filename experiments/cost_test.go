@@ -159,7 +159,7 @@ func TestSpeedIsKept(t *testing.T) {
 // two here, where other tests share the machine; bench/plan holds real runs against a quarter.
 func TestCalibrate(t *testing.T) {
 	if testing.Short() {
-		t.Skip("trains for five seconds")
+		t.Skip("needs five seconds of training: run without -short")
 	}
 	s, err := Calibrate(t.Context())
 	if err != nil {
