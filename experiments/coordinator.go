@@ -20,9 +20,6 @@ const (
 	leaseTime = time.Minute
 )
 
-// Failed is the status of a run whose worker ended with an error.
-const Failed = store.Failed
-
 // Why a worker is stopped.
 var (
 	errAsked = errors.New("it was asked to stop")

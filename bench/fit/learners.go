@@ -2,11 +2,8 @@ package main
 
 import (
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
-	"os/exec"
 	"time"
 
 	"github.com/outcrop-lab/outcrop/predict"
@@ -60,21 +57,11 @@ func compareLearners(python string, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	peer := exec.Command(python, "-c", learnersScript)
-	peer.Stderr = os.Stderr
-	in, err := peer.StdinPipe()
+	ask, hear, end, err := startPeer(python, learnersScript)
 	if err != nil {
 		return err
 	}
-	out, err := peer.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := peer.Start(); err != nil {
-		return err
-	}
-	defer func() { _ = in.Close(); _ = peer.Wait() }()
-	ask, hear := json.NewEncoder(in), json.NewDecoder(out)
+	defer end()
 	const repeats = 5 // of what draws random numbers, by seed
 	fmt.Println("\n| problem | learner | R², ours | R², scikit-learn | largest difference of predictions, in standard deviations of the target | seconds, ours | seconds, scikit-learn |")
 	fmt.Println("|---|---|---|---|---|---|---|")

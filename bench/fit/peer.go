@@ -30,24 +30,32 @@ type answer struct {
 	SciPy        string  `json:"scipy"`
 }
 
-// compare fits each curve with us and with SciPy in turn, so that both see the same machine. Curve i has the noise
-// i mod 3.
-func compare(python string, planted []curve, seed uint64) error {
-	peer := exec.Command(python, "-c", peerScript)
+// startPeer runs a script that answers each JSON document on its input with one on its output; end ends it.
+func startPeer(python, script string) (ask *json.Encoder, hear *json.Decoder, end func(), err error) {
+	peer := exec.Command(python, "-c", script)
 	peer.Stderr = os.Stderr
 	in, err := peer.StdinPipe()
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
 	out, err := peer.StdoutPipe()
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
 	if err := peer.Start(); err != nil {
+		return nil, nil, nil, err
+	}
+	return json.NewEncoder(in), json.NewDecoder(out), func() { _ = in.Close(); _ = peer.Wait() }, nil
+}
+
+// compare fits each curve with us and with SciPy in turn, so that both see the same machine. Curve i has the noise
+// i mod 3.
+func compare(python string, planted []curve, seed uint64) error {
+	ask, hear, end, err := startPeer(python, peerScript)
+	if err != nil {
 		return err
 	}
-	defer func() { _ = in.Close(); _ = peer.Wait() }()
-	ask, hear := json.NewEncoder(in), json.NewDecoder(out)
+	defer end()
 	var ours, theirs, first time.Duration
 	var ratios []float64
 	worse, better, poorFirst, poorBest := 0, 0, 0, 0
