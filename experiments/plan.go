@@ -65,6 +65,12 @@ func (s *Sweep) Plan(device string) ([]Planned, error) {
 		}
 		plan = append(plan, one)
 	}
+	if at := slices.IndexFunc(plan, func(p Planned) bool {
+		return p.Stopping != nil && strings.HasSuffix(p.Stopping.Metric, "_risk") && !p.truth
+	}); at >= 0 {
+		faults = append(faults, Fault{File: s.File, Key: "stopping.metric",
+			Message: fmt.Sprintf("%s is not measured over the data of %s, which do not know their own chain: watch heldout_loss or loss", s.Stopping.Metric, plan[at].Arm)})
+	}
 	return plan, inputError(faults)
 }
 

@@ -2,6 +2,7 @@ package experiments
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 
@@ -67,12 +68,15 @@ func stopping(d *decoder, n *yaml.Node) *Stopping {
 }
 
 // verdict is the first step at which the rule stops a run, by the values of its metric at these steps, which ascend; and
-// why. The reason is "" where it goes on.
+// why. The reason is "" where it goes on. NaN says nothing.
 func (s *Stopping) verdict(steps []int, values []float64) (at int, reason string) {
-	least, since := 0.0, 0
+	least, since := math.Inf(1), 0
 	for i, step := range steps {
 		x := values[i]
-		if i == 0 || x < least-s.MinDelta {
+		if math.IsNaN(x) {
+			continue
+		}
+		if x < least-s.MinDelta {
 			least, since = x, 0
 		} else {
 			since++

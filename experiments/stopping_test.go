@@ -3,6 +3,7 @@ package experiments
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,24 @@ func TestVerdicts(t *testing.T) {
 		if at != c.at || !strings.Contains(reason, c.want) || (reason == "") != (c.want == "") {
 			t.Errorf("%+v: step %d, %q, want %d, %q", c.rule, at, reason, c.at, c.want)
 		}
+	}
+}
+
+func TestVerdictPassesOverNaN(t *testing.T) {
+	rule := Stopping{Metric: "loss", Patience: 1}
+	if at, reason := rule.verdict([]int{0, 10, 20, 30}, []float64{math.NaN(), 3, math.NaN(), 2}); reason != "" {
+		t.Errorf("stopped at step %d: %s", at, reason)
+	}
+}
+
+// What is never measured would stop nothing, and say nothing.
+func TestStoppingByARiskThatTheDataLack(t *testing.T) {
+	s, err := LoadBytes("x.yaml", []byte("name: x\nbase: {data: {name: text}}\nstopping: {metric: bigram_risk, above: 1}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Plan("cpu"); err == nil || !strings.Contains(err.Error(), "stopping.metric: bigram_risk is not measured over the data of baseline") {
+		t.Errorf("got %v", err)
 	}
 }
 
