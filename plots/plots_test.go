@@ -231,12 +231,13 @@ func TestOverDepth(t *testing.T) {
 		}
 	}
 	e := experiment{db: db}
-	got, err := e.overDepth(arm{runs: []store.Run{{ID: "aa"}}}, derive.Need{Site: sinkSite, Statistic: "sink_rate"})
+	got, err := e.overDepth(arm{runs: []store.Run{{ID: "aa"}}}, blockQuantity{need: derive.Need{Site: sinkSite, Statistic: "sink_rate"}})
 	if err != nil || len(got) != 1 || !slices.Equal(got[0].steps, []float64{0, 1}) || !slices.Equal(got[0].values, []float64{.25, .5}) {
 		t.Errorf("%v %v, want .25 and .5 of blocks 0 and 1", got, err)
 	}
-	for smallest, want := range map[bool][]float64{false: {0, .5}, true: {0, .25}} {
-		got, err := e.strongest(arm{runs: []store.Run{{ID: "aa"}}}, derive.Need{Site: sinkSite, Statistic: "sink_rate"}, smallest)
+	for strongest, want := range map[string][]float64{"largest": {0, .5}, "smallest": {0, .25}} {
+		q := blockQuantity{need: derive.Need{Site: sinkSite, Statistic: "sink_rate"}, strongest: strongest}
+		got, err := e.strongest(arm{runs: []store.Run{{ID: "aa"}}}, q)
 		if err != nil || len(got) != 1 || !slices.Equal(got[0].steps, []float64{0, 8}) || !slices.Equal(got[0].values, want) {
 			t.Errorf("%v %v, want %v at steps 0 and 8", got, err, want)
 		}

@@ -3,7 +3,8 @@ package plots
 import (
 	"fmt"
 	"math"
-	"strings"
+
+	"gonum.org/v1/plot"
 
 	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/store"
@@ -21,75 +22,42 @@ func valley(db *store.DB, sweep string) (Drawing, string, error) {
 		subtitle: "Each in the block where it is strongest at that step. Thin: each seed; bold: an arm's median.",
 		height:   140,
 	}
-	strongest := []string{"largest ", "smallest ", "largest "}
-	has := map[string]bool{}
-	var lacking []string
-	for k, q := range overBlocks {
-		curves := make([][]curve, len(e.arms))
+	has, lacking, err := e.quantities(&pg, e.strongest, func(q blockQuantity, curves [][]curve) *plot.Plot {
+		p := panel(0, 1, 1, stepLabel, q.label) // each quantity has a y axis of its own
 		var values extent
-		for i, a := range e.arms {
-			if curves[i], err = e.strongest(a, q.need, strongest[k] == "smallest "); err != nil {
-				return Drawing{}, "", err
-			}
-			for _, c := range curves[i] {
+		for _, cs := range curves {
+			for _, c := range cs {
 				values.add(c.values...)
 			}
 		}
-		shown := drawnRuns(curves)
-		if len(shown) == 0 {
-			lacking = append(lacking, q.need.Statistic)
-			continue
-		}
-		p := panel(0, 1, 1, stepLabel, q.label) // each quantity has a y axis of its own
 		scaleX(p, lastStep(curves))
 		scaleY(p, values.lo, values.hi)
-		if q.need.Site == sinkSite {
-			p.Y.Min, p.Y.Max, p.Y.Tick.Marker = 0, 1, roundTicks{}
-		}
-		p.Add(grid{})
-		for i, a := range e.arms {
-			if len(curves[i]) == 0 {
-				continue
-			}
-			addCurves(p, i, a, curves[i])
-			if len(has) == 0 {
-				pg.legend = append(pg.legend, a.entry(a.name))
-			}
-		}
-		for run := range shown {
-			has[run] = true
-		}
-		pg.panels, pg.titles = append(pg.panels, p), append(pg.titles, strongest[k]+q.title)
+		return p
+	}, func(q blockQuantity) string { return q.strongest + " " + q.title })
+	if err != nil {
+		return Drawing{}, "", err
 	}
-	if len(pg.panels) == 0 {
-		return Drawing{}, "", e.nothing(overBlocks[0].need.Site, overBlocks[0].need.Statistic)
-	}
-	pg.cols = len(pg.panels)
-	caption := fmt.Sprintf("Against training steps (log(1 + step)), over blocks at each step: the largest norm of BOS over the mean norm of the other tokens, the smallest "+
+	return pg.drawing(), fmt.Sprintf("Against training steps (log(1 + step)), over blocks at each step: the largest norm of BOS over the mean norm of the other tokens, the smallest "+
 		"matrix entropy, and the largest share of heads and sequences whose mean attention to BOS is at least .3 (arXiv 2510.06477, which sees the three appear "+
-		"together); %s, thin, and their median, bold.", e.seeds(has))
-	if len(lacking) > 0 {
-		caption += fmt.Sprintf(" Not measured: %s.", strings.Join(lacking, ", "))
-	}
-	return pg.drawing(), caption + " " + e.provenance(has), nil
+		"together); %s, thin, and their median, bold.%s %s", e.seeds(has), lacking, e.provenance(has)), nil
 }
 
 // strongest is a curve a run over steps: the largest over blocks of the mean over heads, or the smallest.
-func (e experiment) strongest(a arm, need derive.Need, smallest bool) ([]curve, error) {
+func (e experiment) strongest(a arm, q blockQuantity) ([]curve, error) {
 	var all []curve
 	for _, r := range a.runs {
-		rows, _, err := derive.Rows(e.db, r.ID, need)
+		rows, _, err := derive.Rows(e.db, r.ID, q.need)
 		if err != nil {
 			return nil, err
 		}
 		c := curve{run: r.ID}
-		for _, v := range derive.Layers(rows, need.Site, need.Statistic) {
+		for _, v := range derive.Layers(rows, q.need.Site, q.need.Statistic) {
 			n := len(c.steps)
 			switch {
 			case math.IsNaN(v.Value):
 			case n == 0 || c.steps[n-1] != float64(v.Step):
 				c.steps, c.values = append(c.steps, float64(v.Step)), append(c.values, v.Value)
-			case (v.Value < c.values[n-1]) == smallest:
+			case (v.Value < c.values[n-1]) == (q.strongest == "smallest"):
 				c.values[n-1] = v.Value
 			}
 		}
