@@ -3,11 +3,13 @@ package experiments
 import (
 	"fmt"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+	"golang.org/x/sync/errgroup"
 )
 
 // maxRuns bounds a sweep: what is beyond it is a slip of the pen.
@@ -207,37 +209,66 @@ func (s *Sweep) product(d *decoder, arm *Arm, axes []axis, over []override) {
 	for _, a := range axes {
 		total *= len(a)
 	}
-	seen := make(map[string]point, total) // by what the configuration comes to
+	d.defaults() // made once, for all
+	made := make([]pointed, total)
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range total {
-		p, rest := point{}, i
-		for j := len(axes) - 1; j >= 0; j-- {
-			at := axes[j][rest%len(axes[j])]
-			rest /= len(axes[j])
-			p.keys = append(slices.Clone(at.keys), p.keys...)
-			if at.draw != "" {
-				p.draw = at.draw
-			}
-		}
-		a := &Arm{Name: p.name(arm.Name, s.unnamed), Of: arm.Name, Config: clone(arm.Config), node: arm.node, above: arm.set}
-		before := len(d.faults)
-		if len(p.keys)+len(over) > 0 {
-			d.point(a, p, over)
-		}
-		if len(d.faults) > before {
+		group.Go(func() error {
+			made[i] = s.pointed(*d, arm, axes, i, over)
+			return nil
+		})
+	}
+	_ = group.Wait()                      // none fails
+	seen := make(map[string]point, total) // by what the configuration comes to
+	for _, m := range made {
+		if len(m.faults) > 0 {
+			d.faults = append(d.faults, m.faults...)
 			continue
 		}
-		settings := Settings(a.Config)
 		if len(axes) > 0 {
-			text := fingerprint(settings)
-			if twin, twice := seen[text]; twice && p.draw == "" {
-				d.twin(p, twin)
+			if twin, twice := seen[m.fingerprint]; twice && m.draw == "" {
+				d.twin(m.point, twin)
 				continue
 			}
-			seen[text] = p
+			seen[m.fingerprint] = m.point
 		}
-		a.Differs, a.settings = differs(s.usual, settings), settings
-		s.Arms = append(s.Arms, a)
+		s.Arms = append(s.Arms, m.arm)
 	}
+}
+
+// pointed is an arm at a point of its axes, or the faults of it.
+type pointed struct {
+	point
+	arm         *Arm
+	fingerprint string
+	faults      []Fault
+}
+
+// pointed makes point number i of an arm. It changes nothing that another point reads.
+func (s *Sweep) pointed(d decoder, arm *Arm, axes []axis, i int, over []override) (m pointed) {
+	for j := len(axes) - 1; j >= 0; j-- {
+		at := axes[j][i%len(axes[j])]
+		i /= len(axes[j])
+		m.keys = append(slices.Clone(at.keys), m.keys...)
+		if at.draw != "" {
+			m.draw = at.draw
+		}
+	}
+	a := &Arm{Name: m.name(arm.Name, s.unnamed), Of: arm.Name, Config: clone(arm.Config), node: arm.node, above: arm.set}
+	d.faults = nil
+	if len(m.keys)+len(over) > 0 {
+		d.point(a, m.point, over)
+	}
+	if m.faults = d.faults; len(m.faults) > 0 {
+		return m
+	}
+	settings := Settings(a.Config)
+	if len(axes) > 0 {
+		m.fingerprint = fingerprint(settings)
+	}
+	a.Differs, a.settings, m.arm = differs(s.usual, settings), settings, a
+	return m
 }
 
 // point sets a point's keys, then the command line's. A slot's name comes before its parameters, whichever the file says
