@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/gowebpki/jcs"
 
@@ -22,14 +23,14 @@ import (
 // probe.sequences and probe.heldout stay in: another probe batch gives the same statistic of the same step another value,
 // and a database keeps one.
 func identity(c trainer.Config, dataDigest, device string) (string, error) {
-	return defaults{}.identity(Settings(c), c, dataDigest, device)
+	return new(defaults).identity(Settings(c), c, dataDigest, device)
 }
 
-// defaults remembers the default settings of each choice of variants, by their names.
-type defaults map[string][]Setting
+// defaults remembers the default settings of each choice of variants, by their names. Several goroutines may share it.
+type defaults struct{ known sync.Map } // string to []Setting
 
 // identity is that of a configuration and its settings.
-func (d defaults) identity(settings []Setting, c trainer.Config, dataDigest, device string) (string, error) {
+func (d *defaults) identity(settings []Setting, c trainer.Config, dataDigest, device string) (string, error) {
 	config := map[string]any{}
 	for _, s := range d.own(settings, c) {
 		batch := s.Key == "probe.sequences" || s.Key == "probe.heldout"
@@ -47,14 +48,14 @@ func (d defaults) identity(settings []Setting, c trainer.Config, dataDigest, dev
 
 // own lists the settings that differ from their default. The default of a variant's parameter is the variant's, whether or
 // not the variant is the default one.
-func (d defaults) own(settings []Setting, c trainer.Config) []Setting {
+func (d *defaults) own(settings []Setting, c trainer.Config) []Setting {
 	var names []byte
 	for _, s := range settings {
 		if s.name {
 			names = append(append(names, s.Value.(string)...), 0)
 		}
 	}
-	usual, ok := d[string(names)]
+	known, ok := d.known.Load(string(names))
 	if !ok {
 		standard := trainer.Default()
 		chosen := map[string]any{}
@@ -64,14 +65,15 @@ func (d defaults) own(settings []Setting, c trainer.Config) []Setting {
 			}
 		}
 		align(reflect.ValueOf(&standard).Elem(), reflect.ValueOf(&c).Elem())
-		usual = Settings(standard)
-		for i, s := range usual {
+		aligned := Settings(standard)
+		for i, s := range aligned {
 			if s.name {
-				usual[i].Value = chosen[s.Key]
+				aligned[i].Value = chosen[s.Key]
 			}
 		}
-		d[string(names)] = usual
+		known, _ = d.known.LoadOrStore(string(names), aligned)
 	}
+	usual := known.([]Setting)
 	var own []Setting
 	for i, s := range settings {
 		if !same(s.Value, usual[i].Value) {

@@ -19,7 +19,7 @@ func ConfigOf(run store.Run) (trainer.Config, error) {
 }
 
 // Overridden lists the settings that differ from their default, in the order of the configuration.
-func Overridden(c trainer.Config) []Setting { return defaults{}.own(Settings(c), c) }
+func Overridden(c trainer.Config) []Setting { return new(defaults).own(Settings(c), c) }
 
 // Overrides writes what of a configuration differs from the defaults as YAML that may be pasted as the `base` of a sweep file.
 // The seed, which is the sweep's to say, stands in a comment.

@@ -2,9 +2,13 @@ package experiments
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/trainer"
@@ -47,15 +51,25 @@ func (s *Sweep) Plan(device string) ([]Planned, error) {
 		return nil, inputError([]Fault{{File: "device", Message: variant.Unknown("device", device, []string{"auto", "cpu"}).Error()}})
 	}
 	var faults []Fault
-	p := planner{sweep: s, device: device, opened: map[string]source{}, sized: map[string]sized{}, usual: defaults{}}
+	p := planner{sweep: s, device: device, opened: map[string]source{}, sized: map[string]sized{}, usual: new(defaults)}
 	first := make(map[string]int, len(s.runs)) // by id
 	plan := make([]Planned, 0, len(s.runs))
-	for _, r := range s.runs {
-		one, err := p.run(r)
-		if err != nil {
-			faults = append(faults, r.arm.locate(s.File, err))
+	made, failed := make([]Planned, len(s.runs)), make([]error, len(s.runs))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, r := range s.runs {
+		group.Go(func() error {
+			made[i], failed[i] = p.run(r)
+			return nil
+		})
+	}
+	_ = group.Wait() // what failed stands in failed
+	for i, r := range s.runs {
+		if failed[i] != nil {
+			faults = append(faults, r.arm.locate(s.File, failed[i]))
 			continue
 		}
+		one := made[i]
 		at, twice := first[one.ID]
 		if !twice {
 			first[one.ID] = len(plan)
@@ -74,13 +88,15 @@ func (s *Sweep) Plan(device string) ([]Planned, error) {
 	return plan, inputError(faults)
 }
 
-// planner makes planned runs, and remembers what runs share.
+// planner makes planned runs, several at a time, and remembers what runs share.
 type planner struct {
 	sweep  *Sweep
 	device string
+	usual  *defaults
+
+	mutex  sync.Mutex        // guards what follows
 	opened map[string]source // by data and context
 	sized  map[string]sized  // by architecture
-	usual  defaults
 }
 
 // source is what planning needs of a run's data.
@@ -103,20 +119,9 @@ func (p *planner) run(r run) (Planned, error) {
 	c := r.config
 	settings := slices.Clone(r.arm.settings)
 	settings[slices.IndexFunc(settings, func(s Setting) bool { return s.Key == "seed" })].Value = c.Seed
-	text := strconv.Itoa(c.Arch.Context) + "\x00" + fingerprint(section(settings, "data"))
-	data, ok := p.opened[text]
-	if !ok {
-		data = open(c)
-		p.opened[text] = data
-	}
+	data, size := p.shared(c, settings)
 	if data.err != nil {
 		return Planned{}, variant.Errorf("data", "%s", strings.TrimPrefix(data.err.Error(), "data: "))
-	}
-	text = strconv.Itoa(data.vocab) + "\x00" + fingerprint(section(settings, "arch"))
-	size, ok := p.sized[text]
-	if !ok {
-		size = sizeOf(c.Arch, data.vocab)
-		p.sized[text] = size
 	}
 	if size.err != nil {
 		return Planned{}, size.err
@@ -124,6 +129,27 @@ func (p *planner) run(r run) (Planned, error) {
 	id, err := p.usual.identity(settings, c, data.digest, p.device)
 	return Planned{ID: id, Arm: r.arm.Name, Seed: c.Seed, Config: c, Differs: r.arm.Differs, DataDigest: data.digest, Device: p.device, Params: size.params, Vocab: size.vocab, Stopping: p.sweep.Stopping,
 		sites: sitesKey(settings), every: fingerprint(section(settings, "probe.every")), shape: size.shape, truth: data.truth, muonTables: slices.ContainsFunc(settings, func(s Setting) bool { return s.Key == "optim.embeddings" && s.Value == "muon" })}, err
+}
+
+// shared is what many runs have alike: their data, and their architecture over it.
+func (p *planner) shared(c trainer.Config, settings []Setting) (data source, size sized) {
+	ofData, ofArch := strconv.Itoa(c.Arch.Context)+"\x00"+fingerprint(section(settings, "data")), fingerprint(section(settings, "arch"))
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	data, ok := p.opened[ofData]
+	if !ok {
+		data = open(c)
+		p.opened[ofData] = data
+	}
+	if data.err != nil {
+		return data, size
+	}
+	ofArch = strconv.Itoa(data.vocab) + "\x00" + ofArch
+	if size, ok = p.sized[ofArch]; !ok {
+		size = sizeOf(c.Arch, data.vocab)
+		p.sized[ofArch] = size
+	}
+	return data, size
 }
 
 // section is the settings of one key of the configuration's top, which lie together.
