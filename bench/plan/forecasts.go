@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -127,7 +128,10 @@ func one(name, base string, speed experiments.Speed, threads int) (r row, err er
 	if !ok {
 		return r, fmt.Errorf("the system does not say what the worker used")
 	}
-	r.Processor, r.Memory = seconds(*used), float64(used.Maxrss)/1024 // Linux counts KiB
+	r.Processor = seconds(*used)
+	if r.Memory, err = peak(filepath.Join(dir, "runs", plan[0].ID)); err != nil {
+		return r, err
+	}
 	r.Ratio = r.Processor / r.Foretold
 	r.Within = foretold.Low <= r.Processor && r.Processor <= foretold.High
 	if r.Disk, err = disk(dir); err != nil {
@@ -135,6 +139,30 @@ func one(name, base string, speed experiments.Speed, threads int) (r row, err er
 	}
 	r.Rows, err = rows(filepath.Join(dir, "outcrop.db"))
 	return r, err
+}
+
+const statusFile = "status"
+
+// keepStatus has a worker leave in its run's folder what the system says of it: getrusage would count the memory that its
+// parent had when it forked.
+func keepStatus(dir string) error {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, statusFile), status, 0o666)
+}
+
+// peak is the largest resident memory of a run's worker, MiB.
+func peak(dir string) (float64, error) {
+	status, err := os.ReadFile(filepath.Join(dir, statusFile))
+	if err != nil {
+		return 0, err
+	}
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	line, _, _ := strings.Cut(after, " kB")
+	kib, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+	return float64(kib) / 1024, err
 }
 
 func rows(path string) (n int, err error) {

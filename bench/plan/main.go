@@ -15,7 +15,11 @@ import (
 
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "worker" {
-		if err := experiments.Work(context.Background(), os.Args[2], os.Stdout); err != nil {
+		err := experiments.Work(context.Background(), os.Args[2], os.Stdout)
+		if err == nil {
+			err = keepStatus(os.Args[2])
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
