@@ -9,9 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -87,7 +85,7 @@ const startParts = 3
 
 // trials are the runs that Calibrate times: together they tell the parts apart. Vocab is the model's; the data is backcopy over 32 tokens, the first one among them.
 var trials = []struct{ layers, width, heads, context, batch, vocab, heldOut int }{
-	{2, 64, 2, 64, 16, 64, 64},
+	{2, 64, 2, 64, 48, 64, 64},
 	{1, 128, 4, 64, 16, 64, 32},
 	{1, 256, 4, 64, 8, 64, 16},
 	{2, 32, 2, 64, 16, 64, 128},
@@ -102,12 +100,14 @@ var trials = []struct{ layers, width, heads, context, batch, vocab, heldOut int 
 }
 
 const (
+	trialRounds = 3 // all of them in turn, so that a slow moment spoils no kind alone
 	trialSteps  = 8
 	trialProbes = 3 // steps between two measurements
 )
 
-// Calibrate measures this machine: it trains a dozen small models for some steps each, by processor time, which other work on
-// the machine disturbs less than the clock's, and fits what each part takes. A few seconds.
+// Calibrate measures this machine: it trains a dozen small models for some steps each, three times in turn, by processor
+// time, which other work on the machine disturbs less than the clock's, and fits what each part takes to the medians. A
+// dozen seconds.
 func Calibrate(ctx context.Context) (Speed, error) {
 	s := Speed{CPU: cpuid.CPU.BrandName, Kernels: compute.Paths()[0], Trainer: trainer.Version, Date: time.Now().UTC().Format(time.DateOnly)}
 	dir, err := os.MkdirTemp("", "outcrop-calibrate")
@@ -115,39 +115,34 @@ func Calibrate(ctx context.Context) (Speed, error) {
 		return s, fmt.Errorf("experiments: measuring this machine: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var plans []Planned
-	var timed []trial
-	for i := range trials {
-		p, err := trialOf(i)
-		if err != nil {
-			return s, fmt.Errorf("experiments: measuring this machine: %w", err)
+	plans, timed := make([]Planned, len(trials)), make([]trial, len(trials))
+	for round := range trialRounds {
+		for i := range trials {
+			if plans[i], err = trialOf(i); err == nil {
+				err = timed[i].run(ctx, plans[i], filepath.Join(dir, fmt.Sprintf("%d-%d", round, i)))
+			}
+			if err != nil {
+				return s, fmt.Errorf("experiments: measuring this machine: %w", err)
+			}
 		}
-		t := trial{}
-		err = t.run(ctx, p, filepath.Join(dir, strconv.Itoa(i)))
-		if err != nil {
-			return s, fmt.Errorf("experiments: measuring this machine: %w", err)
-		}
-		plans, timed = append(plans, p), append(timed, t)
 	}
 	var rows [][]float64
 	var times []float64
 	for i, p := range plans {
 		x := p.stepParts(float64(p.Config.Train.Batch), float64(p.Config.Train.Slices))
-		rows, times = append(rows, x[:]), append(times, timed[i].step)
+		rows, times = append(rows, x[:]), append(times, median(timed[i].steps))
 	}
 	s.Step = fitParts(rows, times)
 	rows, times = nil, nil
 	s.Measure = make([]float64, measureParts)
 	for i, p := range plans {
 		x := p.measureParts()
-		rows, times = append(rows, x[:]), append(times, max(0, timed[i].measure-s.measure(p, 1)))
+		rows, times = append(rows, x[:]), append(times, max(0, median(timed[i].measures)-s.measure(p, 1)))
 	}
 	s.Measure = fitParts(rows, times)
 	rows, times = nil, nil
 	for i, p := range plans {
-		rows, times = append(rows, []float64{1, float64(p.Params), float64(p.Config.Arch.Layers * p.Config.Train.Slices)}), append(times, timed[i].start)
+		rows, times = append(rows, []float64{1, float64(p.Params), float64(p.Config.Arch.Layers * p.Config.Train.Slices)}), append(times, median(timed[i].starts))
 	}
 	s.Start = fitParts(rows, times)
 	return s, nil
@@ -169,29 +164,26 @@ func trialOf(i int) (Planned, error) {
 	return plan[0], nil
 }
 
-// trial is what one run took, seconds of processor time: a step at the median, a measurement at the median, and the rest.
-type trial struct {
-	step, measure, start float64
-	last                 float64
-	steps, both          []float64 // of single steps, and of those with a measurement before them
-}
+// trial is what runs of one kind took, seconds of processor time: single steps, single measurements, and of each run the rest.
+type trial struct{ steps, measures, starts []float64 }
 
 func (t *trial) run(ctx context.Context, p Planned, dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
+	var steps, both []float64 // and those with a measurement before them
 	begun := processor()
-	t.last = begun
+	last := begun
 	progress := func(step int, _ float64) {
 		now := processor()
-		switch took := now - t.last; {
+		switch took := now - last; {
 		case step == 1: // the tape, and memory touched for the first time
 		case (step-1)%trialProbes == 0:
-			t.both = append(t.both, took)
+			both = append(both, took)
 		default:
-			t.steps = append(t.steps, took)
+			steps = append(steps, took)
 		}
-		t.last = processor()
+		last = processor()
 	}
 	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Threads: 1, Recorder: nothing{}, Progress: progress})
 	if err != nil {
@@ -201,9 +193,13 @@ func (t *trial) run(ctx context.Context, p Planned, dir string) error {
 		return context.Canceled
 	}
 	total := processor() - begun
-	t.step = median(t.steps)
-	t.measure = max(0, median(t.both)-t.step)
-	t.start = max(0, total-float64(trialSteps+1)*t.step-float64(p.Measurements(0))*t.measure)
+	step := median(steps)
+	rest := total - float64(trialSteps+1)*step
+	for _, took := range both {
+		t.measures = append(t.measures, max(0, took-step))
+	}
+	rest -= float64(p.Measurements(0)) * median(t.measures[len(t.measures)-len(both):])
+	t.steps, t.starts = append(t.steps, steps...), append(t.starts, max(0, rest))
 	return nil
 }
 

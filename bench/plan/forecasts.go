@@ -19,12 +19,16 @@ import (
 // row is one run: what the plan foretold and what came.
 type row struct {
 	Run string `json:"run"`
-	// Foretold is in seconds, Processor the worker's processor time, Wall the clock's, from its start to its rows merged.
+	// Before and After are foretold from the machine as it was measured before and after the run, Foretold is between the two,
+	// seconds. Processor is the worker's processor time, Wall the clock's, from its start to its rows merged.
+	Before    float64 `json:"foretold_before_seconds"`
+	After     float64 `json:"foretold_after_seconds"`
 	Foretold  float64 `json:"foretold_seconds"`
 	Processor float64 `json:"processor_seconds"`
 	Wall      float64 `json:"wall_seconds"`
-	Ratio     float64 `json:"processor_to_foretold"`
-	Within    bool    `json:"within"`
+	// Ratio is the run's time to what was foretold: processor time with one thread, the clock's with more.
+	Ratio  float64 `json:"taken_to_foretold"`
+	Within bool    `json:"within"`
 	// Memory is in MiB, the worker's peak and what was foretold; Disk in KiB, of the run's folder and the database.
 	Memory         float64 `json:"memory_mib"`
 	ForetoldMemory float64 `json:"foretold_memory_mib"`
@@ -36,11 +40,12 @@ type row struct {
 
 // document is what the forecasts came to.
 type document struct {
-	Date   string            `json:"date"`
-	Speed  experiments.Speed `json:"speed"` // the last measured
-	Within int               `json:"within"`
-	Of     int               `json:"of"`
-	Rows   []row             `json:"runs"`
+	Date    string            `json:"date"`
+	Speed   experiments.Speed `json:"speed"` // the last measured
+	Threads int               `json:"threads"`
+	Within  int               `json:"within"`
+	Of      int               `json:"of"`
+	Rows    []row             `json:"runs"`
 }
 
 // cases are the runs, each a base.
@@ -62,83 +67,105 @@ var cases = []struct{ name, base string }{
 	{"tiny", "arch: {width: 16, heads: 2, context: 16}, train: {steps: 2000, batch: 8}, probe: {heldout: 64}"},
 }
 
-// forecasts measures the machine and trains, in turn, each run.
+// forecasts trains each run between two measurements of the machine.
 func forecasts(only string, rounds, threads int) (document, error) {
-	out := document{Date: time.Now().UTC().Format(time.DateOnly)}
+	out := document{Date: time.Now().UTC().Format(time.DateOnly), Threads: threads}
+	before, err := measured()
+	if err != nil {
+		return out, err
+	}
 	for range rounds {
 		for _, c := range cases {
 			if !strings.Contains(c.name, only) {
 				continue
 			}
-			clock, used := time.Now(), own()
-			speed, err := experiments.Calibrate(context.Background())
-			if err != nil {
-				return out, err
-			}
-			_, _ = fmt.Fprintf(os.Stderr, "measured the machine in %.1f s, %.1f s of processor time\n", time.Since(clock).Seconds(), own()-used)
-			out.Speed = speed
-			r, err := one(c.name, c.base, speed, threads)
+			p, r, err := one(c.name, c.base, threads)
 			if err != nil {
 				return out, fmt.Errorf("%s: %w", c.name, err)
 			}
+			after, err := measured()
+			if err != nil {
+				return out, err
+			}
+			r.foretell(before.Of(p, experiments.State{}, threads), after.Of(p, experiments.State{}, threads), threads)
+			before, out.Speed = after, after
 			out.Rows = append(out.Rows, r)
 			out.Of++
 			if r.Within {
 				out.Within++
 			}
-			_, _ = fmt.Fprintf(os.Stderr, "%-28s foretold %6.2f s, took %6.2f s of processor time (%.2f), %6.2f s by the clock; %.0f MiB of %.0f; %.0f KiB of %.0f; %d rows of %.0f\n",
-				r.Run, r.Foretold, r.Processor, r.Ratio, r.Wall, r.Memory, r.ForetoldMemory, r.Disk, r.ForetoldDisk, r.Rows, r.ForetoldRows)
+			_, _ = fmt.Fprintf(os.Stderr, "%-28s foretold %6.2f s (%.2f, %.2f), took %6.2f s of processor time, %6.2f s by the clock: %.2f; %.0f MiB of %.0f; %.0f KiB of %.0f; %d rows of %.0f\n",
+				r.Run, r.Foretold, r.Before, r.After, r.Processor, r.Wall, r.Ratio, r.Memory, r.ForetoldMemory, r.Disk, r.ForetoldDisk, r.Rows, r.ForetoldRows)
 		}
 	}
 	return out, nil
 }
 
-// one foretells a run and trains it in a process of its own.
-func one(name, base string, speed experiments.Speed, threads int) (r row, err error) {
+// measured is the machine's speed now.
+func measured() (experiments.Speed, error) {
+	clock, used := time.Now(), own()
+	speed, err := experiments.Calibrate(context.Background())
+	_, _ = fmt.Fprintf(os.Stderr, "measured the machine in %.1f s, %.1f s of processor time\n", time.Since(clock).Seconds(), own()-used)
+	return speed, err
+}
+
+// foretell holds the run's time against what was foretold before and after it: this machine's speed drifts by as much as the
+// range is wide, so that neither alone says how good the forecast is.
+func (r *row) foretell(before, after experiments.Forecast, threads int) {
+	between := experiments.Forecast{Seconds: (before.Seconds + after.Seconds) / 2}.Bounded()
+	taken := r.Processor
+	if threads > 1 {
+		taken = r.Wall
+	}
+	r.Before, r.After, r.Foretold = before.Seconds, after.Seconds, between.Seconds
+	r.Ratio = taken / r.Foretold
+	r.Within = between.Low <= taken && taken <= between.High
+}
+
+// one trains a run in a process of its own.
+func one(name, base string, threads int) (p experiments.Planned, r row, err error) {
 	sweep, err := experiments.LoadBytes(name, []byte("name: bench\nbase: {"+base+"}\n"))
 	if err != nil {
-		return r, err
+		return p, r, err
 	}
 	plan, err := sweep.Plan("cpu")
 	if err != nil {
-		return r, err
+		return p, r, err
 	}
 	dir, err := os.MkdirTemp("", "outcrop-bench-plan")
 	if err != nil {
-		return r, err
+		return p, r, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	self, err := os.Executable()
 	if err != nil {
-		return r, err
+		return p, r, err
 	}
 	var worker *exec.Cmd
-	cost := experiments.CostOf(plan[0])
-	foretold := speed.Of(plan[0], experiments.State{}, threads)
+	p = plan[0]
+	cost := experiments.CostOf(p)
 	clock := time.Now()
 	sum, err := experiments.Execute(context.Background(), sweep, experiments.Options{Results: dir, Jobs: 1, Threads: threads, Worker: func(dir string) *exec.Cmd {
 		worker = exec.Command(self, "worker", dir)
 		return worker
 	}})
 	if err != nil || sum.Done != 1 {
-		return r, fmt.Errorf("%v: %+v", err, sum)
+		return p, r, fmt.Errorf("%v: %+v", err, sum)
 	}
-	r = row{Run: name, Foretold: foretold.Seconds, Wall: time.Since(clock).Seconds(), ForetoldMemory: float64(cost.Memory) / (1 << 20), ForetoldDisk: float64(cost.Disk) / 1024, ForetoldRows: plan[0].Rows()}
+	r = row{Run: name, Wall: time.Since(clock).Seconds(), ForetoldMemory: float64(cost.Memory) / (1 << 20), ForetoldDisk: float64(cost.Disk) / 1024, ForetoldRows: p.Rows()}
 	used, ok := worker.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return r, fmt.Errorf("the system does not say what the worker used")
+		return p, r, fmt.Errorf("the system does not say what the worker used")
 	}
 	r.Processor = seconds(*used)
-	if r.Memory, err = peak(filepath.Join(dir, "runs", plan[0].ID)); err != nil {
-		return r, err
+	if r.Memory, err = peak(filepath.Join(dir, "runs", p.ID)); err != nil {
+		return p, r, err
 	}
-	r.Ratio = r.Processor / r.Foretold
-	r.Within = foretold.Low <= r.Processor && r.Processor <= foretold.High
 	if r.Disk, err = disk(dir); err != nil {
-		return r, err
+		return p, r, err
 	}
 	r.Rows, err = rows(filepath.Join(dir, "outcrop.db"))
-	return r, err
+	return p, r, err
 }
 
 const statusFile = "status"

@@ -118,7 +118,6 @@ func time(o options) (result, error) {
 		}
 		last, spent = clock.Now(), processor()
 	}
-	runtime.LockOSThread()
 	if _, err := trainer.Run(context.Background(), c, trainer.Options{Dir: dir, Threads: o.Threads, Kernels: o.Kernels, Recorder: nothing{}, Progress: progress}); err != nil {
 		return r, err
 	}
