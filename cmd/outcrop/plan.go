@@ -115,7 +115,7 @@ func machineSpeed(ctx context.Context, s *settings, again bool) (*experiments.Sp
 			return &kept, nil
 		}
 	}
-	s.log.Info("measuring this machine once, a few seconds; --calibrate does it again")
+	s.log.Info("measuring this machine once, a dozen seconds; --calibrate does it again")
 	speed, err := experiments.Calibrate(ctx)
 	if err != nil {
 		return nil, err
