@@ -3,7 +3,7 @@ package compute
 import "sync"
 
 // Team is a number of threads that run the parts of a step. A Run allocates nothing and starts no goroutine. The goroutines
-// are bound to no OS thread: the scheduler wakes one that is by way of two others, a tenth of a millisecond each time.
+// are bound to no OS thread, since one that is bound wakes later: a tiny step on two threads took .34 ms so, .19 to .23 unbound.
 type Team struct {
 	work  []chan task
 	done  sync.WaitGroup

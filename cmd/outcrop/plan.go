@@ -69,7 +69,7 @@ func planCommand(s *settings) *cobra.Command {
 		Short: "Check a sweep and list its runs, what they take and what is left to do, training nothing",
 		Long: `Check a sweep and list its runs: what differs from the base, parameters, tokens, floating-point operations, time, memory,
 disk, and what is left to do. Nothing is trained. The time is foretold from a measurement of this machine, which the first
-plan makes in a few seconds and keeps in the user's cache; it is that of free cores.`,
+plan makes in a dozen seconds and keeps in the user's cache; it is that of free cores.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			defer debug.SetGCPercent(debug.SetGCPercent(400)) // a plan of very many runs keeps what it makes to its end, which is near
