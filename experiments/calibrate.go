@@ -84,19 +84,23 @@ func (s Speed) Keep() error {
 const startParts = 3
 
 // trials are the runs that Calibrate times: together they tell the parts apart. Vocab is the model's; the data is backcopy over 32 tokens, the first one among them.
-var trials = []struct{ layers, width, heads, context, batch, vocab, heldOut int }{
-	{2, 64, 2, 64, 48, 64, 64},
-	{1, 128, 4, 64, 16, 64, 32},
-	{1, 256, 4, 64, 8, 64, 16},
-	{2, 32, 2, 64, 16, 64, 128},
-	{1, 64, 2, 256, 4, 64, 8},
-	{1, 64, 8, 64, 16, 64, 64},
-	{1, 64, 8, 128, 8, 64, 32},
-	{1, 64, 2, 64, 8, 2048, 8},
-	{8, 16, 2, 16, 8, 64, 16},
-	{1, 256, 4, 16, 2, 1024, 8},
-	{4, 96, 4, 32, 16, 64, 64},
-	{2, 16, 2, 32, 8, 32, 256},
+var trials = []struct {
+	layers, width, heads, context, batch, vocab, heldOut int
+	optim                                                string
+}{
+	{2, 64, 2, 64, 48, 64, 64, "adamw"},
+	{1, 128, 4, 64, 16, 64, 32, "adamw"},
+	{1, 256, 4, 64, 8, 64, 16, "adamw"},
+	{2, 32, 2, 64, 16, 64, 128, "adamw"},
+	{1, 64, 2, 256, 4, 64, 8, "adamw"},
+	{1, 64, 8, 64, 16, 64, 64, "adamw"},
+	{1, 64, 8, 128, 8, 64, 32, "adamw"},
+	{1, 64, 2, 64, 8, 2048, 8, "adamw"},
+	{8, 16, 2, 16, 8, 64, 16, "adamw"},
+	{1, 256, 4, 16, 2, 1024, 8, "adamw"},
+	{4, 96, 4, 32, 16, 64, 64, "adamw"},
+	{2, 16, 2, 32, 8, 32, 256, "adamw"},
+	{1, 192, 4, 32, 4, 64, 16, "muon"},
 }
 
 const (
@@ -105,7 +109,7 @@ const (
 	trialProbes = 3 // steps between two measurements
 )
 
-// Calibrate measures this machine: it trains a dozen small models for some steps each, three times in turn, by processor
+// Calibrate measures this machine: it trains small models for some steps each, three times in turn, by processor
 // time, which other work on the machine disturbs less than the clock's, and fits what each part takes to the medians. A
 // dozen seconds.
 func Calibrate(ctx context.Context) (Speed, error) {
@@ -150,9 +154,9 @@ func Calibrate(ctx context.Context) (Speed, error) {
 
 func trialOf(i int) (Planned, error) {
 	t := trials[i]
-	text := fmt.Sprintf(`{"name": "x", "base": {"arch": {"layers": %d, "width": %d, "heads": %d, "context": %d, "vocab": %d}, "data": {"vocab": 31},
+	text := fmt.Sprintf(`{"name": "x", "base": {"arch": {"layers": %d, "width": %d, "heads": %d, "context": %d, "vocab": %d}, "optim": %q, "data": {"vocab": 31},
 		"train": {"steps": %d, "batch": %d}, "probe": {"every": {"name": "steps", "n": %d}, "heldout": %d, "sequences": %d}}}`,
-		t.layers, t.width, t.heads, t.context, t.vocab, trialSteps, t.batch, trialProbes, t.heldOut, min(10, t.heldOut))
+		t.layers, t.width, t.heads, t.context, t.vocab, t.optim, trialSteps, t.batch, trialProbes, t.heldOut, min(10, t.heldOut))
 	sweep, err := LoadBytes("calibration", []byte(text))
 	if err != nil {
 		return Planned{}, err

@@ -55,9 +55,12 @@ const (
 	ofScores           // weights of attention: heads x positions^2
 	ofElements         // numbers read and written element by element
 	ofLogits           // tokens x vocabulary
-	ofParams           // parameters that the optimizer updates
 	ofBlocks           // blocks x slices: what a step costs whatever its size
+	ofSchulz           // operations of Muon's Newton-Schulz
+	ofParams           // parameters that the optimizer updates
 	stepParts
+
+	ofOptimizer = ofSchulz // the first part that is no slice's own: from here on on one thread
 )
 
 // The parts of a measurement's time beyond its forward passes.
@@ -75,7 +78,7 @@ const (
 // and Muon adds 5 (4 m^2 n + 2 m^3) for each matrix m x n, m <= n, that it updates. What acts element by element is left out.
 func (p Planned) FLOPs() float64 {
 	parts := p.stepParts(float64(p.Config.Train.Batch), 1)
-	return parts[ofProducts] + parts[ofAttention]
+	return parts[ofProducts] + parts[ofAttention] + parts[ofSchulz]
 }
 
 // stepParts counts the parts of a step over that many sequences, cut into slices.
@@ -85,9 +88,9 @@ func (p Planned) stepParts(batch, slices float64) (x [stepParts]float64) {
 	rows, tokens := batch*places, batch*float64(a.Context)
 	x[ofProducts] = 6 * (rows*s.blocks + tokens*s.outside)
 	if p.Config.Optim.Chosen() == "muon" {
-		x[ofProducts] += s.schulz
+		x[ofSchulz] = s.schulz
 		if p.muonTables {
-			x[ofProducts] += s.tables
+			x[ofSchulz] += s.tables
 		}
 	}
 	x[ofAttention] = 7 * batch * places * places * width * layers
@@ -251,11 +254,10 @@ func (s Speed) step(p Planned, parallel float64) float64 {
 	x := p.stepParts(float64(p.Config.Train.Batch), float64(p.Config.Train.Slices))
 	seconds := 0.0
 	for i, n := range x {
-		if i == ofParams {
-			seconds += n * s.Step[i]
-		} else {
-			seconds += n * s.Step[i] / parallel
+		if i < ofOptimizer {
+			n /= parallel
 		}
+		seconds += n * s.Step[i]
 	}
 	return seconds
 }
@@ -263,10 +265,9 @@ func (s Speed) step(p Planned, parallel float64) float64 {
 // forward is the time of a forward pass over sequences, of which a training step takes three times as long.
 func (s Speed) forward(p Planned, sequences float64) float64 {
 	seconds := 0.0
-	for i, n := range p.stepParts(sequences, 1) {
-		if i != ofParams {
-			seconds += n * s.Step[i] / 3
-		}
+	x := p.stepParts(sequences, 1)
+	for i, n := range x[:ofOptimizer] {
+		seconds += n * s.Step[i] / 3
 	}
 	return seconds
 }
