@@ -19,7 +19,7 @@ var arrows = map[string][]string{
 	"archs":           {"ops", "compute", "rng", "variant"},
 	"bench/fit":       {"fit", "predict", "rng"},
 	"bench/plan":      {"experiments", "store", "trainer"},
-	"bench/step":      {"compute", "probes", "trainer", "variant"},
+	"bench/step":      {"archs", "compute", "experiments", "probes", "trainer", "variant"},
 	"bench/store":     {"export", "store"},
 	"bench/variants":  {"archs", "compute", "optim", "rng", "variant"},
 	"cmd/outcrop":     {"compute", "configs", "derive", "experiments", "export", "fit", "plots", "predict", "report", "store", "trainer", "variant"},

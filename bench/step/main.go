@@ -1,5 +1,5 @@
 // Command step times the trainer's own step: forward, backward, clipping and the optimizer, with nothing measured in
-// between. The README beside it holds its results.
+// between; with --peer beside PyTorch's, in turn. The README beside it holds its results.
 package main
 
 import (
@@ -10,11 +10,29 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
+	clock "time"
 
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
 func main() {
+	err := command()
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "step:", err)
+	var input *variant.Error
+	if errors.As(err, &input) {
+		os.Exit(2)
+	}
+	os.Exit(1)
+}
+
+func command() error {
+	if len(os.Args) == 3 && os.Args[1] == "worker" {
+		return work(os.Args[2])
+	}
 	var o options
 	flag.StringVar(&o.Size, "size", "a", "model and batch: a, b, c or d")
 	flag.IntVar(&o.Threads, "threads", 1, "OS threads")
@@ -24,18 +42,36 @@ func main() {
 	flag.IntVar(&o.Steps, "steps", 0, "steps to time; 0 is about five seconds of them")
 	flag.StringVar(&o.Kernels, "kernels", "", "kernel path: avx512, avx2 or portable; none is the machine's best")
 	asJSON := flag.Bool("json", false, "print one JSON document")
+	asChild := flag.Bool("turns", false, "read numbers from standard input and take so many steps each time, as --peer has it")
+	var b bench
+	flag.StringVar(&b.python, "peer", "", "a Python with PyTorch: compare with its step, in turn")
+	list := flag.String("sizes", "a,b,c,d", "with --peer: the sizes to compare; none for none")
+	modes := flag.String("modes", "eager/baddbmm,eager/sdpa,compile/baddbmm,compile/sdpa,cpp-wrapper/baddbmm,cpp-wrapper/sdpa,max-autotune/baddbmm,max-autotune/sdpa",
+		"with --peer: its ways, each of which is tried: what compiles / how attention is written")
+	flag.IntVar(&b.rounds, "rounds", 5, "with --peer: turns of each")
+	flag.DurationVar(&b.turn, "turn", clock.Second, "with --peer: how long a turn is, about; three steps at least")
+	flag.BoolVar(&b.whole, "whole", false, "with --peer: compare whole runs too")
+	flag.StringVar(&b.jemalloc, "jemalloc", "", "with --peer: the allocator's file; none looks where the loader does")
+	flag.StringVar(&b.out, "out", "", "with --peer: the file for the JSON document; none is standard output")
 	flag.Parse()
-	if err := run(o, *asJSON, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "step:", err)
-		var input *variant.Error
-		if errors.As(err, &input) {
-			os.Exit(2)
-		}
-		os.Exit(1)
+	switch {
+	case *asChild:
+		return turns(o, os.Stdin, os.Stdout)
+	case b.python == "":
+		return alone(o, *asJSON, os.Stdout)
 	}
+	if *list != "none" {
+		b.sizes = strings.Split(*list, ",")
+	}
+	var err error
+	if b.modes, err = parseModes(*modes); err != nil {
+		return err
+	}
+	b.options = o
+	return b.run()
 }
 
-func run(o options, asJSON bool, out io.Writer) error {
+func alone(o options, asJSON bool, out io.Writer) error {
 	r, err := time(o)
 	if err != nil {
 		return err

@@ -4,15 +4,12 @@ import (
 	"context"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"syscall"
 	clock "time"
 
 	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/trainer"
-	"github.com/outcrop-lab/outcrop/variant"
 )
 
 // options are what is timed.
@@ -43,54 +40,24 @@ type result struct {
 	RSS int64 `json:"rss_mb"`
 }
 
-// size is a model and its batch: pre-norm RMSNorm, a GELU MLP of four times the width, an untied head.
-type size struct{ layers, width, heads, context, batch, vocab int }
-
-var sizes = map[string]size{
-	"a": {2, 64, 2, 64, 16, 256},
-	"b": {4, 128, 4, 128, 16, 256},
-	"c": {6, 256, 8, 256, 8, 4096},
-	"d": {8, 512, 8, 256, 8, 8192},
-}
-
-func (s size) gflop() float64 {
-	l, d, t, b, v := float64(s.layers), float64(s.width), float64(s.context), float64(s.batch), float64(s.vocab)
-	return (6*b*t*(12*l*d*d+d*v) + 7*l*t*d*b*t) / 1e9
-}
-
 const warm = 3 // steps before the first that counts: the tape, and memory touched for the first time
-
-func config(o options) (trainer.Config, size, error) {
-	c := trainer.Default()
-	s, ok := sizes[o.Size]
-	if !ok {
-		return c, s, variant.Errorf("size", "%v", variant.Unknown("size", o.Size, []string{"a", "b", "c", "d"}))
-	}
-	c.Arch.Layers, c.Arch.Width, c.Arch.Heads, c.Arch.Context, c.Arch.Vocab = s.layers, s.width, s.heads, s.context, s.vocab
-	if err := c.Optim.Choose(o.Optimizer); err != nil {
-		return c, s, variant.Errorf("optimizer", "%v", err)
-	}
-	c.Train.Batch, c.Train.Slices, c.Train.Precision = s.batch, o.Slices, o.Precision
-	c.Train.Steps = warm + max(5, o.Steps)
-	if o.Steps == 0 {
-		c.Train.Steps = warm + max(10, min(2000, int(5*60/s.gflop())))
-	}
-	// Measured are the first and the last step alone, on as little as can be.
-	c.Probe.Statistics, c.Probe.Sequences, c.Probe.HeldOut = []string{"top1"}, 1, 1
-	return c, s, c.Probe.Every.Choose("steps")
-}
 
 // time trains, and takes the clock after every update.
 func time(o options) (result, error) {
 	if o.Slices == 0 {
 		o.Slices = o.Threads
 	}
-	c, s, err := config(o)
+	s, err := sizeOf(o.Size)
 	if err != nil {
 		return result{}, err
 	}
-	if every, ok := c.Probe.Every.Value.(*trainer.Every); ok {
-		every.N = c.Train.Steps
+	steps := warm + max(5, o.Steps)
+	if o.Steps == 0 {
+		steps = warm + max(10, min(2000, int(5*60/s.gflop())))
+	}
+	c, err := configOf(o, steps)
+	if err != nil {
+		return result{}, err
 	}
 	dir, err := os.MkdirTemp("", "outcrop-step")
 	if err != nil {
@@ -145,14 +112,10 @@ func processor() float64 {
 	return 1e3*float64(u.Utime.Sec+u.Stime.Sec) + 1e-3*float64(u.Utime.Usec+u.Stime.Usec)
 }
 
-// peak is this process's largest resident memory so far, MiB; 0 where the system does not say. What getrusage tells counts
-// the process that started this one too.
+// peak is this process's largest resident memory so far, MiB; 0 where the system does not say.
 func peak() int64 {
 	status, _ := os.ReadFile("/proc/self/status")
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
-	line, _, _ := strings.Cut(after, " kB")
-	kib, _ := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
-	return kib >> 10
+	return int64(highWater(status))
 }
 
 func kernels(path string) string {

@@ -1,0 +1,57 @@
+package main
+
+import "sync"
+
+// sweep is two runs of one thread at once, ours against the peer's best way.
+type sweep struct {
+	Ours  timed `json:"ours"`
+	Rival rival `json:"peer"`
+}
+
+// pairs compares two runs of one thread at once on each side, by turns of a whole pair.
+func (b *bench) pairs(name string, m mode) (*sweep, error) {
+	var sides [2][2]*child
+	defer func() {
+		for _, k := range append(sides[0][:], sides[1][:]...) {
+			if k != nil {
+				k.end()
+			}
+		}
+	}()
+	var err error
+	for i := range 2 {
+		if sides[0][i], err = b.ours(name, 1); err != nil {
+			return nil, err
+		}
+		if sides[1][i], err = b.peer(name, 1, m); err != nil {
+			return nil, err
+		}
+	}
+	var times [2][2]timed
+	for range b.rounds {
+		for side, two := range sides {
+			steps, failed := [2][]float64{}, [2]error{}
+			n := b.steps(max(two[0].Step, two[1].Step))
+			var wait sync.WaitGroup
+			for i, k := range two {
+				wait.Go(func() { steps[i], failed[i] = k.turn(n) })
+			}
+			wait.Wait()
+			for i := range two {
+				if failed[i] != nil {
+					return nil, failed[i]
+				}
+				times[side][i].add(steps[i])
+			}
+		}
+	}
+	for side, two := range sides {
+		for i, k := range two {
+			if times[side][i].Memory, err = k.memory(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	ours, theirs := mean(times[0][:]), mean(times[1][:])
+	return &sweep{ours, rival{m, theirs, over(theirs.Rounds, ours.Rounds), ours.Memory / theirs.Memory}}, nil
+}

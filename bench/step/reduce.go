@@ -1,0 +1,55 @@
+package main
+
+import "slices"
+
+// timed is what the rounds of one contestant come to, milliseconds a step. A round's time is the median of its steps, and
+// Median that of the rounds.
+type timed struct {
+	Median float64   `json:"ms_median"`
+	Least  float64   `json:"ms_min"` // of all steps
+	Rounds []float64 `json:"ms_rounds"`
+	// Memory is the largest resident memory of a process, MiB.
+	Memory float64 `json:"peak_mib"`
+}
+
+// ratio is of times taken in turn, theirs to ours: above 1 we are faster. Median, Low and High are those of the rounds.
+type ratio struct {
+	Median float64 `json:"median"`
+	Low    float64 `json:"low"`
+	High   float64 `json:"high"`
+}
+
+// add puts a round's steps in.
+func (t *timed) add(steps []float64) {
+	least := slices.Min(steps)
+	if len(t.Rounds) == 0 || least < t.Least {
+		t.Least = least
+	}
+	t.Rounds = append(t.Rounds, median(slices.Clone(steps)))
+	t.Median = median(slices.Clone(t.Rounds))
+}
+
+// over holds their rounds against ours of the same turns.
+func over(theirs, ours []float64) ratio {
+	rounds := make([]float64, min(len(theirs), len(ours)))
+	for i := range rounds {
+		rounds[i] = theirs[i] / ours[i]
+	}
+	m := median(rounds) // sorts them
+	return ratio{Median: m, Low: rounds[0], High: rounds[len(rounds)-1]}
+}
+
+// mean is the time of processes that ran at once: round by round the mean of theirs. Memory is that of one, in the mean.
+func mean(all []timed) (m timed) {
+	m.Rounds = make([]float64, len(all[0].Rounds))
+	m.Least = all[0].Least
+	for _, t := range all {
+		for i, r := range t.Rounds {
+			m.Rounds[i] += r / float64(len(all))
+		}
+		m.Least = min(m.Least, t.Least)
+		m.Memory += t.Memory / float64(len(all))
+	}
+	m.Median = median(slices.Clone(m.Rounds))
+	return m
+}

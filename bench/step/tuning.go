@@ -1,0 +1,103 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/cpuid/v2"
+)
+
+//go:embed peer/step.py
+var peerScript string
+
+//go:embed peer/intel.c
+var intelSource string
+
+// tuning is how the peer's processes are tuned from outside.
+type tuning struct {
+	// Allocator is the file of jemalloc, or "glibc".
+	Allocator string `json:"allocator"`
+	// Intel tells whether MKL is told that the processor is Intel's.
+	Intel  bool     `json:"mkl_told_intel"`
+	Preset []string `json:"environment"`
+}
+
+// ours is what the environment may hold already of the things that tuning sets: it must not reach a peer, tuned or not.
+var preset = []string{"LD_PRELOAD", "MALLOC_", "OMP_", "MKL_", "KMP_", "GOMP_", "OPENBLAS_", "TORCH"}
+
+// plain is the environment without them.
+func plain() (env []string) {
+	for _, v := range os.Environ() {
+		if !slices.ContainsFunc(preset, func(p string) bool { return strings.HasPrefix(v, p) }) {
+			env = append(env, v)
+		}
+	}
+	return env
+}
+
+// tune finds out how this machine's peer is tuned; what it must build for that goes into dir. jemalloc is the file to preload;
+// none looks for one.
+func tune(dir, jemalloc string) (t tuning, err error) {
+	var preload []string
+	if jemalloc == "" {
+		jemalloc = installed("libjemalloc.so")
+	} else if _, err := os.Stat(jemalloc); err != nil {
+		return t, err
+	}
+	if t.Allocator = jemalloc; jemalloc != "" {
+		preload = append(preload, jemalloc)
+		t.Preset = append(t.Preset, "MALLOC_CONF=dirty_decay_ms:-1,muzzy_decay_ms:-1")
+	} else {
+		// The same from glibc: memory that was freed stays.
+		t.Allocator = "glibc"
+		t.Preset = append(t.Preset, "MALLOC_TRIM_THRESHOLD_=68719476736", "MALLOC_MMAP_MAX_=0", "MALLOC_TOP_PAD_=67108864")
+	}
+	if t.Intel = cpuid.CPU.VendorID != cpuid.Intel; t.Intel {
+		file, err := build(dir)
+		if err != nil {
+			return t, err
+		}
+		preload = append(preload, file)
+	}
+	if len(preload) > 0 {
+		t.Preset = append(t.Preset, "LD_PRELOAD="+strings.Join(preload, " "))
+	}
+	return t, nil
+}
+
+// env is the environment of a tuned peer.
+func (t tuning) env(threads int) []string {
+	return append(append(plain(), t.Preset...), fmt.Sprintf("OMP_NUM_THREADS=%d", threads), fmt.Sprintf("MKL_NUM_THREADS=%d", threads))
+}
+
+// installed is the file of a shared library that the loader knows; "" where it knows none.
+func installed(name string) string {
+	list, _ := exec.Command("ldconfig", "-p").Output()
+	for line := range strings.Lines(string(list)) {
+		if before, path, found := strings.Cut(strings.TrimSpace(line), " => "); found && strings.HasPrefix(before, name) {
+			return path
+		}
+	}
+	return ""
+}
+
+// build makes the library that answers MKL.
+func build(dir string) (string, error) {
+	source, library := filepath.Join(dir, "intel.c"), filepath.Join(dir, "intel.so")
+	if err := os.WriteFile(source, []byte(intelSource), 0o666); err != nil {
+		return "", err
+	}
+	compiler := os.Getenv("CC")
+	if compiler == "" {
+		compiler = "cc"
+	}
+	if said, err := exec.Command(compiler, "-shared", "-fPIC", "-O2", "-o", library, source).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building what MKL is told by: %w\n%s", err, said)
+	}
+	return library, nil
+}
