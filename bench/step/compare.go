@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	clock "time"
 )
 
@@ -20,37 +19,12 @@ type bench struct {
 	rounds   int
 	turn     clock.Duration // of one contestant in one round, about
 	whole    bool
+	commit   string
 	out      string
 
 	self   string
-	dir    string // temporary: the script, what is built and compiled
+	dir    string // temporary: what is built, compiled and trained
 	tuning tuning
-}
-
-// mode is one way of the peer.
-type mode struct {
-	Mode      string `json:"mode"` // "eager", "compile", "max-autotune", "cpp-wrapper"
-	Attention string `json:"attention"`
-	Tuned     bool   `json:"tuned"`
-}
-
-func (m mode) String() string {
-	if !m.Tuned {
-		return m.Mode + "/" + m.Attention + ", as installed"
-	}
-	return m.Mode + "/" + m.Attention
-}
-
-// parseModes reads "eager/sdpa,compile/baddbmm".
-func parseModes(list string) (all []mode, err error) {
-	for _, text := range strings.Split(list, ",") {
-		how, attention, found := strings.Cut(text, "/")
-		if !found || how == "" || attention == "" {
-			return nil, fmt.Errorf("a mode of the peer is written mode/attention, as in compile/baddbmm: %q", text)
-		}
-		all = append(all, mode{how, attention, true})
-	}
-	return all, nil
 }
 
 // rival is one way of the peer beside us.
@@ -69,6 +43,8 @@ type compared struct {
 	Params int     `json:"params"`
 	Ours   timed   `json:"ours"`
 	Rivals []rival `json:"peers"`
+	// Failed are the peer's ways that could not be begun, each with the reason.
+	Failed []string `json:"failed,omitempty"`
 	// Best and Installed are those of Rivals that are the fastest, tuned and as installed; nil where there is none.
 	Best      *rival `json:"best"`
 	Installed *rival `json:"installed"`
@@ -77,24 +53,9 @@ type compared struct {
 
 // ours is our step as a child.
 func (b *bench) ours(size string, threads int) (*child, error) {
-	return begin("ours at "+size, exec.Command(b.self, "--turns", "--size", size, "--threads", strconv.Itoa(threads), "--precision", b.Precision))
-}
-
-// peer is PyTorch's as a child.
-func (b *bench) peer(size string, threads int, m mode) (*child, error) {
-	return begin(m.String()+" at "+size, b.python3(threads, m, "--size", size))
-}
-
-// python3 is the command that runs the peer's script.
-func (b *bench) python3(threads int, m mode, args ...string) *exec.Cmd {
-	args = append([]string{"-c", peerScript, "--threads", strconv.Itoa(threads), "--mode", m.Mode, "--attention", m.Attention, "--precision", b.Precision}, args...)
-	cmd := exec.Command(b.python, args...)
-	cmd.Env = plain()
-	if m.Tuned {
-		cmd.Env = b.tuning.env(threads)
-	}
-	cmd.Env = append(cmd.Env, "TORCHINDUCTOR_CACHE_DIR="+b.dir+"/inductor")
-	return cmd
+	cmd := exec.Command(b.self, "--turns", "--size", size, "--threads", strconv.Itoa(threads), "--precision", b.Precision)
+	cmd.Env = append(os.Environ(), "TMPDIR="+b.dir)
+	return begin("ours at "+size, cmd)
 }
 
 // one compares one size.
@@ -104,36 +65,35 @@ func (b *bench) one(name string) (c compared, err error) {
 		return c, err
 	}
 	c = compared{Size: name, GFLOP: s.gflop()}
-	modes := b.modes
-	for _, m := range b.modes {
-		if m.Mode == "eager" {
-			modes = append(modes[:len(modes):len(modes)], mode{m.Mode, m.Attention, false})
-		}
+	ours, err := b.ours(name, b.Threads)
+	if err != nil {
+		return c, err
 	}
-	var all []*child
+	all := []*child{ours}
 	defer func() {
 		for _, k := range all {
 			k.end()
 		}
 	}()
-	ours, err := b.ours(name, b.Threads)
-	if err != nil {
-		return c, err
-	}
-	all = append(all, ours)
 	c.Params = ours.Params
-	for _, m := range modes {
+	for _, m := range b.ways() {
 		k, err := b.peer(name, b.Threads, m)
 		if err != nil {
-			return c, err
+			fmt.Fprintln(os.Stderr, err)
+			c.Failed = append(c.Failed, err.Error())
+			continue
 		}
 		all = append(all, k)
 		if err := same(ours, k, s); err != nil {
 			return c, err
 		}
+		c.Rivals = append(c.Rivals, rival{mode: m})
 		fmt.Fprintf(os.Stderr, "%s: warm in %.1f s, %.2f ms a step\n", k.name, k.Warm, k.Step)
 	}
-	times := make([]timed, len(all))
+	times := []*timed{&c.Ours}
+	for i := range c.Rivals {
+		times = append(times, &c.Rivals[i].timed)
+	}
 	for round := range b.rounds {
 		for k := range all {
 			i := (k + round) % len(all) // who goes first changes
@@ -149,12 +109,16 @@ func (b *bench) one(name string) (c compared, err error) {
 			return c, err
 		}
 	}
-	c.Ours = times[0]
-	for i, m := range modes {
-		c.Rivals = append(c.Rivals, rival{m, times[i+1], over(times[i+1].Rounds, c.Ours.Rounds), c.Ours.Memory / times[i+1].Memory})
+	for i := range c.Rivals {
+		c.Rivals[i].beside(&c.Ours)
 	}
 	c.Best, c.Installed = fastest(c.Rivals, true), fastest(c.Rivals, false)
 	return c, nil
+}
+
+// beside holds it against ours.
+func (r *rival) beside(ours *timed) {
+	r.Ratio, r.Share = over(r.Rounds, ours.Rounds), ours.Memory/r.Memory
 }
 
 // same checks that both have the same model: as many parameters, and a first loss near that of a uniform guess, within .1 nats.

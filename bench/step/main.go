@@ -52,6 +52,7 @@ func command() error {
 	flag.DurationVar(&b.turn, "turn", clock.Second, "with --peer: how long a turn is, about; three steps at least")
 	flag.BoolVar(&b.whole, "whole", false, "with --peer: compare whole runs too")
 	flag.StringVar(&b.jemalloc, "jemalloc", "", "with --peer: the allocator's file; none looks where the loader does")
+	flag.StringVar(&b.commit, "commit", "", "with --peer: what is measured, for the document")
 	flag.StringVar(&b.out, "out", "", "with --peer: the file for the JSON document; none is standard output")
 	flag.Parse()
 	switch {

@@ -52,6 +52,7 @@ func (b *bench) pairs(name string, m mode) (*sweep, error) {
 			}
 		}
 	}
-	ours, theirs := mean(times[0][:]), mean(times[1][:])
-	return &sweep{ours, rival{m, theirs, over(theirs.Rounds, ours.Rounds), ours.Memory / theirs.Memory}}, nil
+	two := &sweep{Ours: mean(times[0][:]), Rival: rival{mode: m, timed: mean(times[1][:])}}
+	two.Rival.beside(&two.Ours)
+	return two, nil
 }

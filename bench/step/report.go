@@ -6,7 +6,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
+	"syscall"
 	clock "time"
 
 	"github.com/klauspost/cpuid/v2"
@@ -15,6 +17,7 @@ import (
 // document is what a comparison came to.
 type document struct {
 	Date      string     `json:"date"`
+	Commit    string     `json:"commit,omitempty"`
 	CPU       string     `json:"cpu"`
 	Torch     string     `json:"torch"`
 	Kernels   string     `json:"kernels"`
@@ -34,6 +37,13 @@ func (b *bench) run() (err error) {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(b.dir) }()
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-interrupted
+		_ = os.RemoveAll(b.dir)
+		os.Exit(130)
+	}()
 	if b.tuning, err = tune(b.dir, b.jemalloc); err != nil {
 		return err
 	}
@@ -41,7 +51,7 @@ func (b *bench) run() (err error) {
 	if err != nil {
 		return fmt.Errorf("asking %s for PyTorch (see the README beside this program): %w", b.python, err)
 	}
-	d := document{Date: clock.Now().UTC().Format(clock.DateOnly), CPU: strings.TrimSpace(cpuid.CPU.BrandName), Torch: strings.TrimSpace(string(version)),
+	d := document{Date: clock.Now().UTC().Format(clock.DateOnly), Commit: b.commit, CPU: strings.TrimSpace(cpuid.CPU.BrandName), Torch: strings.TrimSpace(string(version)),
 		Kernels: kernels(""), Threads: b.Threads, Precision: b.Precision, Tuning: b.tuning}
 	out := io.Writer(os.Stderr)
 	_, _ = fmt.Fprintf(out, "%s, %s; %s kernels; PyTorch %s, %s\n", d.Date, d.CPU, d.Kernels, d.Torch, d.Tuning)
@@ -57,6 +67,11 @@ func (b *bench) run() (err error) {
 		}
 		c.print(out, b)
 		d.Sizes = append(d.Sizes, c)
+		if b.out != "" { // what is measured is kept if the next fails
+			if err := d.write(b.out); err != nil {
+				return err
+			}
+		}
 	}
 	if b.whole {
 		if d.Whole, err = b.runs(); err != nil {
@@ -90,7 +105,7 @@ func (t tuning) String() string {
 func (c compared) print(out io.Writer, b *bench) {
 	p := func(format string, args ...any) { _, _ = fmt.Fprintf(out, format, args...) }
 	p("\nsize %s: %d parameters, %.3f GFLOP a step, %d threads, %s, %d rounds\n", c.Size, c.Params, c.GFLOP, b.Threads, b.Precision, b.rounds)
-	p("  %-40s %10s %10s  %-22s %8s %8s\n", "", "ms a step", "least", "to ours (least, most)", "MiB", "ours to")
+	p("  %-40s %10s %10s  %-22s %8s %14s\n", "", "ms a step", "least", "theirs / ours (range)", "MiB", "ours / theirs")
 	p("  %-40s %10.3f %10.3f  %-22s %8.0f\n", "ours", c.Ours.Median, c.Ours.Least, "", c.Ours.Memory)
 	for _, r := range c.Rivals {
 		r.print(out, r.String())
@@ -107,14 +122,14 @@ func (c compared) print(out io.Writer, b *bench) {
 }
 
 func (r rival) print(out io.Writer, name string) {
-	_, _ = fmt.Fprintf(out, "  %-40s %10.3f %10.3f  %-22s %8.0f %8.2f\n", name, r.Median, r.Least, r.Ratio, r.Memory, r.Share)
+	_, _ = fmt.Fprintf(out, "  %-40s %10.3f %10.3f  %-22s %8.0f %14.2f\n", name, r.Median, r.Least, r.Ratio, r.Memory, r.Share)
 }
 
 func (r ratio) String() string { return fmt.Sprintf("%.2fx (%.2f, %.2f)", r.Median, r.Low, r.High) }
 
 func (e entire) print(out io.Writer) {
-	_, _ = fmt.Fprintf(out, "\na whole run, size %s, %d steps\n  %-40s %10s  %-22s %8s %8s\n", e.Size, e.Steps, "", "seconds", "to ours (least, most)", "MiB", "ours to")
+	_, _ = fmt.Fprintf(out, "\na whole run, size %s, %d steps\n  %-40s %10s  %-22s %8s %14s\n", e.Size, e.Steps, "", "seconds", "theirs / ours (range)", "MiB", "ours / theirs")
 	for _, r := range e.Runs {
-		_, _ = fmt.Fprintf(out, "  %-40s %10.2f  %-22s %8.0f %8.2f\n", r.Name, r.Median, r.Ratio, r.Memory, r.Share)
+		_, _ = fmt.Fprintf(out, "  %-40s %10.2f  %-22s %8.0f %14.2f\n", r.Name, r.Median, r.Ratio, r.Memory, r.Share)
 	}
 }

@@ -23,11 +23,12 @@ type tuning struct {
 	// Allocator is the file of jemalloc, or "glibc".
 	Allocator string `json:"allocator"`
 	// Intel tells whether MKL is told that the processor is Intel's.
-	Intel  bool     `json:"mkl_told_intel"`
-	Preset []string `json:"environment"`
+	Intel bool `json:"mkl_told_intel"`
+	// Environment is what is set beside the threads.
+	Environment []string `json:"environment"`
 }
 
-// ours is what the environment may hold already of the things that tuning sets: it must not reach a peer, tuned or not.
+// preset is what an environment may hold already of the things that tuning sets: it must reach no peer, tuned or not.
 var preset = []string{"LD_PRELOAD", "MALLOC_", "OMP_", "MKL_", "KMP_", "GOMP_", "OPENBLAS_", "TORCH"}
 
 // plain is the environment without them.
@@ -51,11 +52,11 @@ func tune(dir, jemalloc string) (t tuning, err error) {
 	}
 	if t.Allocator = jemalloc; jemalloc != "" {
 		preload = append(preload, jemalloc)
-		t.Preset = append(t.Preset, "MALLOC_CONF=dirty_decay_ms:-1,muzzy_decay_ms:-1")
+		t.Environment = append(t.Environment, "MALLOC_CONF=dirty_decay_ms:-1,muzzy_decay_ms:-1")
 	} else {
 		// The same from glibc: memory that was freed stays.
 		t.Allocator = "glibc"
-		t.Preset = append(t.Preset, "MALLOC_TRIM_THRESHOLD_=68719476736", "MALLOC_MMAP_MAX_=0", "MALLOC_TOP_PAD_=67108864")
+		t.Environment = append(t.Environment, "MALLOC_TRIM_THRESHOLD_=68719476736", "MALLOC_MMAP_MAX_=0", "MALLOC_TOP_PAD_=67108864")
 	}
 	if t.Intel = cpuid.CPU.VendorID != cpuid.Intel; t.Intel {
 		file, err := build(dir)
@@ -65,14 +66,14 @@ func tune(dir, jemalloc string) (t tuning, err error) {
 		preload = append(preload, file)
 	}
 	if len(preload) > 0 {
-		t.Preset = append(t.Preset, "LD_PRELOAD="+strings.Join(preload, " "))
+		t.Environment = append(t.Environment, "LD_PRELOAD="+strings.Join(preload, " "))
 	}
 	return t, nil
 }
 
 // env is the environment of a tuned peer.
 func (t tuning) env(threads int) []string {
-	return append(append(plain(), t.Preset...), fmt.Sprintf("OMP_NUM_THREADS=%d", threads), fmt.Sprintf("MKL_NUM_THREADS=%d", threads))
+	return append(append(plain(), t.Environment...), fmt.Sprintf("OMP_NUM_THREADS=%d", threads), fmt.Sprintf("MKL_NUM_THREADS=%d", threads))
 }
 
 // installed is the file of a shared library that the loader knows; "" where it knows none.

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+func TestRounds(t *testing.T) {
+	var ours, theirs timed
+	for _, steps := range [][]float64{{1, 1, 9}, {2, 2, 2}, {4, 4, 4}} {
+		ours.add(steps)
+	}
+	for _, steps := range [][]float64{{2, 2.5, 1.5}, {6, 6, 6}, {5, 3, 4}} {
+		theirs.add(steps)
+	}
+	// The medians of the rounds are 1, 2, 4 and 2, 6, 4; their ratios 2, 3, 1.
+	if want := []float64{2, 6, 4}; !slices.Equal(theirs.Rounds, want) || theirs.Median != 4 || theirs.Least != 1.5 {
+		t.Errorf("rounds %v, median %v, least %v", theirs.Rounds, theirs.Median, theirs.Least)
+	}
+	if got := over(theirs.Rounds, ours.Rounds); got != (ratio{2, 1, 3}) {
+		t.Errorf("ratio %+v", got)
+	}
+	if want := []float64{2, 6, 4}; !slices.Equal(theirs.Rounds, want) {
+		t.Errorf("the ratio has sorted the rounds: %v", theirs.Rounds)
+	}
+	ours.Memory, theirs.Memory = 10, 30
+	both := mean([]timed{ours, theirs})
+	if want := []float64{1.5, 4, 4}; !slices.Equal(both.Rounds, want) || both.Median != 4 || both.Least != 1 || both.Memory != 20 {
+		t.Errorf("mean %+v", both)
+	}
+}
+
+func TestFastest(t *testing.T) {
+	all := []rival{
+		{mode: mode{"eager", "sdpa", false}, timed: timed{Median: 1}},
+		{mode: mode{"eager", "sdpa", true}, timed: timed{Median: 3}},
+		{mode: mode{"compile", "sdpa", true}, timed: timed{Median: 2}},
+	}
+	if best := fastest(all, true); best != &all[2] {
+		t.Errorf("the fastest tuned is %v", best)
+	}
+	if best := fastest(all, false); best != &all[0] {
+		t.Errorf("the fastest as installed is %v", best)
+	}
+	if best := fastest(nil, true); best != nil {
+		t.Errorf("the fastest of none is %v", best)
+	}
+}
+
+func TestModes(t *testing.T) {
+	modes, err := parseModes("eager/sdpa,max-autotune/baddbmm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := bench{modes: modes}
+	want := []mode{{"eager", "sdpa", true}, {"max-autotune", "baddbmm", true}, {"eager", "sdpa", false}}
+	if got := b.ways(); !slices.Equal(got, want) {
+		t.Errorf("ways %v, want %v", got, want)
+	}
+	for _, bad := range []string{"", "eager", "eager/", "/sdpa", "eager/sdpa,"} {
+		if _, err := parseModes(bad); err == nil {
+			t.Errorf("%q passes", bad)
+		}
+	}
+}
+
+func TestHighWater(t *testing.T) {
+	if got := highWater([]byte("VmPeak:\t 9 kB\nVmHWM:\t    2560 kB\nVmRSS:\t 1 kB\n")); got != 2.5 {
+		t.Errorf("2,560 KiB are %v MiB", got)
+	}
+	if got := highWater(nil); got != 0 {
+		t.Errorf("nothing is %v MiB", got)
+	}
+	if peak() == 0 {
+		if _, err := os.Stat("/proc/self/status"); err == nil {
+			t.Error("this process has no peak")
+		}
+	}
+}
+
+// TestPeerIsTheSameModel: the sizes stand in two languages, and the probes of a whole run at our default steps.
+func TestPeerIsTheSameModel(t *testing.T) {
+	for name, s := range sizes {
+		row := fmt.Sprintf("%q: (%d, %d, %d, %d, %d, %d),", name, s.layers, s.width, s.heads, s.context, s.batch, s.vocab)
+		if !strings.Contains(peerScript, row) {
+			t.Errorf("peer/step.py lacks %s", row)
+		}
+	}
+	source, err := trainer.Default().Data.Value.Open(sizes["a"].context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row := fmt.Sprintf("\nTOKENS = %d ", source.Vocab()); !strings.Contains(peerScript, row) {
+		t.Errorf("peer/step.py lacks %q", row)
+	}
+	if got, want := measured(trainer.Default(), 2000), "0,1,2,4,8,16,32,64,128,256,512,1000,2000"; got != want {
+		t.Errorf("measured at %s, want %s", got, want)
+	}
+}
+
+// TestTurns: a child tells of its model, takes as many steps as it is asked for, and ends with its input.
+func TestTurns(t *testing.T) {
+	var out bytes.Buffer
+	if err := turns(options{Size: "a", Threads: 1, Precision: "float32", Optimizer: "adamw"}, strings.NewReader("2\n3\n"), &out); err != nil {
+		t.Fatal(err)
+	}
+	hear := json.NewDecoder(&out)
+	var r ready
+	if err := hear.Decode(&r); err != nil {
+		t.Fatal(err)
+	}
+	// 2 V D + L (12 D^2 + 2 D) + D, and the loss of a uniform guess.
+	if r.Params != 131392 || r.Threads != 1 || math.Abs(r.FirstLoss-math.Log(256)) > .1 || r.Step <= 0 {
+		t.Errorf("ready %+v", r)
+	}
+	for _, n := range []int{2, 3} {
+		var a answer
+		if err := hear.Decode(&a); err != nil {
+			t.Fatal(err)
+		}
+		if len(a.Steps) != n || slices.Min(a.Steps) <= 0 {
+			t.Errorf("%d steps took %v ms", n, a.Steps)
+		}
+	}
+	if hear.More() {
+		t.Error("more answers than turns")
+	}
+}
