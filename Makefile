@@ -4,7 +4,7 @@ export CGO_ENABLED = 1
 
 FUZZTIME ?= 60s
 
-.PHONY: help build quickstart test test-long test-race test-readers fuzz predictor bench-variants lint clean
+.PHONY: help build quickstart test test-long test-race test-readers fuzz predictor bench bench-variants lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -40,6 +40,15 @@ test-readers: ## exports read back by DuckDB and TensorBoard, which it installs 
 	python3 -m venv bin/readers
 	bin/readers/bin/pip install --quiet --disable-pip-version-check -r export/readers/requirements.txt
 	OUTCROP_PYTHON=$(CURDIR)/bin/readers/bin/python $(GO) test -tags readers -count 1 -v -run TestReaders ./cmd/outcrop
+
+BENCH ?= --whole
+
+bench: ## our step and a whole run against PyTorch's, which it installs into bin/peers: 5.6 GB of disk and over an hour
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo "bench needs Python's venv: apt-get install python3-venv"; exit 1; }
+	@command -v $${CXX:-c++} >/dev/null || { echo "bench needs a C++ compiler for torch.compile: apt-get install g++"; exit 1; }
+	python3 -m venv bin/peers
+	bin/peers/bin/pip install --quiet --disable-pip-version-check -r bench/step/peer/requirements.txt
+	$(GO) run ./bench/step --peer bin/peers/bin/python --threads 2 --commit "$$(git describe --always --dirty 2>/dev/null)" --out bin/peers/step.json $(BENCH)
 
 bench-variants: ## a step of every variant against the baseline's: six minutes
 	$(GO) run ./bench/variants
