@@ -78,9 +78,14 @@ func (c *child) turn(n int) ([]float64, error) {
 // failed ends the child, and says why with the last that it wrote to standard error.
 func (c *child) failed(err error) error {
 	c.end()
-	said, _, _ := strings.Cut(c.moans.String(), "nanobind: ") // which ends every process that has loaded PyTorch
+	return fmt.Errorf("%s: %w\n%s", c.name, err, lastWords(c.moans.String()))
+}
+
+// lastWords are the last lines that a process wrote to standard error.
+func lastWords(said string) string {
+	said, _, _ = strings.Cut(said, "nanobind: ") // with which every process ends that has loaded PyTorch
 	lines := strings.Split(strings.TrimSpace(said), "\n")
-	return fmt.Errorf("%s: %w\n%s", c.name, err, strings.Join(lines[max(0, len(lines)-12):], "\n"))
+	return strings.Join(lines[max(0, len(lines)-12):], "\n")
 }
 
 // memory is the child's largest resident memory so far, MiB.
