@@ -121,14 +121,14 @@ func (r *rival) beside(ours *timed) {
 	r.Ratio, r.Share = over(r.Rounds, ours.Rounds), ours.Memory/r.Memory
 }
 
-// same checks that both have the same model: as many parameters, and a first loss near that of a uniform guess, within .1 nats.
+// same checks that both have the same model: as many parameters, and a first loss within .05 nats of what these weights give.
 func same(ours, k *child, s size) error {
 	if ours.Params != k.Params {
 		return fmt.Errorf("%s has %d parameters, ours %d", k.name, k.Params, ours.Params)
 	}
 	for _, c := range []*child{ours, k} {
-		if guess := math.Log(float64(s.vocab)); !(math.Abs(c.FirstLoss-guess) < .1) {
-			return fmt.Errorf("%s begins at a loss of %.3f, not near ln V = %.3f", c.name, c.FirstLoss, guess)
+		if first := s.firstLoss(); !(math.Abs(c.FirstLoss-first) < .05) {
+			return fmt.Errorf("%s begins at a loss of %.3f, not near %.3f", c.name, c.FirstLoss, first)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/outcrop-lab/outcrop/trainer"
@@ -31,6 +32,13 @@ func sizeOf(name string) (size, error) {
 func (s size) gflop() float64 {
 	l, d, t, b, v := float64(s.layers), float64(s.width), float64(s.context), float64(s.batch), float64(s.vocab)
 	return (6*b*t*(12*l*d*d+d*v) + 7*l*t*d*b*t) / 1e9
+}
+
+// firstLoss is the expected loss before the first update, nats per token: each logit is the product of a normalised row and
+// weights from N(0, .02^2), so a Gaussian of variance D .02^2, and E log(sum of exp) of V such less the mean of one is
+// ln V + D .02^2 / 2.
+func (s size) firstLoss() float64 {
+	return math.Log(float64(s.vocab)) + float64(s.width)*.02*.02/2
 }
 
 // configOf is the run that is timed, of so many steps. Measured are the first and the last alone, on as little as can be.
