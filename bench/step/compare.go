@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"os"
@@ -52,20 +53,20 @@ type compared struct {
 }
 
 // ours is our step as a child.
-func (b *bench) ours(size string, threads int) (*child, error) {
-	cmd := exec.Command(b.self, "--turns", "--size", size, "--threads", strconv.Itoa(threads), "--precision", b.Precision)
+func (b *bench) ours(ctx context.Context, size string, threads int) (*child, error) {
+	cmd := exec.CommandContext(ctx, b.self, "--turns", "--size", size, "--threads", strconv.Itoa(threads), "--precision", b.Precision)
 	cmd.Env = append(os.Environ(), "TMPDIR="+b.dir)
 	return begin("ours at "+size, cmd)
 }
 
 // one compares one size.
-func (b *bench) one(name string) (c compared, err error) {
+func (b *bench) one(ctx context.Context, name string) (c compared, err error) {
 	s, err := sizeOf(name)
 	if err != nil {
 		return c, err
 	}
 	c = compared{Size: name, GFLOP: s.gflop()}
-	ours, err := b.ours(name, b.Threads)
+	ours, err := b.ours(ctx, name, b.Threads)
 	if err != nil {
 		return c, err
 	}
@@ -77,7 +78,10 @@ func (b *bench) one(name string) (c compared, err error) {
 	}()
 	c.Params = ours.Params
 	for _, m := range b.ways() {
-		k, err := b.peer(name, b.Threads, m)
+		k, err := b.peer(ctx, name, b.Threads, m)
+		if ctx.Err() != nil {
+			return c, ctx.Err()
+		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			c.Failed = append(c.Failed, err.Error())

@@ -3,14 +3,17 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	clock "time"
 
 	"github.com/outcrop-lab/outcrop/variant"
@@ -23,7 +26,10 @@ func main() {
 	}
 	fmt.Fprintln(os.Stderr, "step:", err)
 	var input *variant.Error
-	if errors.As(err, &input) {
+	switch {
+	case errors.Is(err, context.Canceled):
+		os.Exit(130)
+	case errors.As(err, &input):
 		os.Exit(2)
 	}
 	os.Exit(1)
@@ -69,7 +75,12 @@ func command() error {
 		return err
 	}
 	b.options = o
-	return b.run()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err = b.run(ctx); ctx.Err() != nil {
+		return ctx.Err() // and not that the children were ended
+	}
+	return err
 }
 
 func alone(o options, asJSON bool, out io.Writer) error {

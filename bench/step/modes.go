@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -47,14 +48,14 @@ func (b *bench) ways() []mode {
 }
 
 // peer is PyTorch's as a child.
-func (b *bench) peer(size string, threads int, m mode) (*child, error) {
-	return begin(m.String()+" at "+size, b.python3(threads, m, "--size", size))
+func (b *bench) peer(ctx context.Context, size string, threads int, m mode) (*child, error) {
+	return begin(m.String()+" at "+size, b.python3(ctx, threads, m, "--size", size))
 }
 
 // python3 is the command that runs the peer's script.
-func (b *bench) python3(threads int, m mode, args ...string) *exec.Cmd {
+func (b *bench) python3(ctx context.Context, threads int, m mode, args ...string) *exec.Cmd {
 	args = append([]string{"-c", peerScript, "--threads", strconv.Itoa(threads), "--mode", m.Mode, "--attention", m.Attention, "--precision", b.Precision}, args...)
-	cmd := exec.Command(b.python, args...)
+	cmd := exec.CommandContext(ctx, b.python, args...)
 	cmd.Env = plain()
 	if m.Tuned {
 		cmd.Env = b.tuning.env(threads)

@@ -1,6 +1,9 @@
 package main
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // sweep is two runs of one thread at once, ours against the peer's best way.
 type sweep struct {
@@ -9,7 +12,7 @@ type sweep struct {
 }
 
 // pairs compares two runs of one thread at once on each side, by turns of a whole pair.
-func (b *bench) pairs(name string, m mode) (*sweep, error) {
+func (b *bench) pairs(ctx context.Context, name string, m mode) (*sweep, error) {
 	var sides [2][2]*child
 	defer func() {
 		for _, k := range append(sides[0][:], sides[1][:]...) {
@@ -20,10 +23,10 @@ func (b *bench) pairs(name string, m mode) (*sweep, error) {
 	}()
 	var err error
 	for i := range 2 {
-		if sides[0][i], err = b.ours(name, 1); err != nil {
+		if sides[0][i], err = b.ours(ctx, name, 1); err != nil {
 			return nil, err
 		}
-		if sides[1][i], err = b.peer(name, 1, m); err != nil {
+		if sides[1][i], err = b.peer(ctx, name, 1, m); err != nil {
 			return nil, err
 		}
 	}

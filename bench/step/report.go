@@ -1,14 +1,13 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strings"
-	"syscall"
 	clock "time"
 
 	"github.com/klauspost/cpuid/v2"
@@ -29,7 +28,7 @@ type document struct {
 }
 
 // run compares, prints a table of each part as it is done, and writes the document.
-func (b *bench) run() (err error) {
+func (b *bench) run(ctx context.Context) (err error) {
 	if b.self, err = os.Executable(); err != nil {
 		return err
 	}
@@ -37,17 +36,10 @@ func (b *bench) run() (err error) {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(b.dir) }()
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-interrupted
-		_ = os.RemoveAll(b.dir)
-		os.Exit(130)
-	}()
 	if b.tuning, err = tune(b.dir, b.jemalloc); err != nil {
 		return err
 	}
-	version, err := exec.Command(b.python, "-c", "import torch; print(torch.__version__)").Output()
+	version, err := exec.CommandContext(ctx, b.python, "-c", "import torch; print(torch.__version__)").Output()
 	if err != nil {
 		return fmt.Errorf("asking %s for PyTorch (see the README beside this program): %w", b.python, err)
 	}
@@ -56,12 +48,12 @@ func (b *bench) run() (err error) {
 	out := io.Writer(os.Stderr)
 	_, _ = fmt.Fprintf(out, "%s, %s; %s kernels; PyTorch %s, %s\n", d.Date, d.CPU, d.Kernels, d.Torch, d.Tuning)
 	for _, name := range b.sizes {
-		c, err := b.one(name)
+		c, err := b.one(ctx, name)
 		if err != nil {
 			return err
 		}
 		if c.Best != nil {
-			if c.Sweep, err = b.pairs(name, c.Best.mode); err != nil {
+			if c.Sweep, err = b.pairs(ctx, name, c.Best.mode); err != nil {
 				return err
 			}
 		}
@@ -74,7 +66,7 @@ func (b *bench) run() (err error) {
 		}
 	}
 	if b.whole {
-		if d.Whole, err = b.runs(); err != nil {
+		if d.Whole, err = b.runs(ctx); err != nil {
 			return err
 		}
 		d.Whole.print(out)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,15 +53,18 @@ type entire struct {
 
 // runs trains whole runs in turn. Each of the peer's ways goes once before that, so that the caches of its compiler and of
 // the files that it reads are warm; one that fails is told of and left out.
-func (b *bench) runs() (*entire, error) {
+func (b *bench) runs(ctx context.Context) (*entire, error) {
 	e := &entire{Size: wholeSize, Steps: wholeSteps}
 	var start []func() (seconds, mib float64, err error)
 	for _, o := range []struct{ name, probe string }{{alike, "statistics: [top1, top2, top3, median, kurtosis], heldout: 10"}, {usual, ""}} {
 		e.Runs = append(e.Runs, run{Name: "ours, " + o.name})
-		start = append(start, func() (float64, float64, error) { return b.oursWhole(o.probe) })
+		start = append(start, func() (float64, float64, error) { return b.oursWhole(ctx, o.probe) })
 	}
 	for _, m := range b.modes {
-		seconds, _, err := b.peerWhole(m)
+		seconds, _, err := b.peerWhole(ctx, m)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "whole run, %s: %v\n", m, err)
 			e.Failed = append(e.Failed, m.String()+": "+err.Error())
@@ -68,7 +72,7 @@ func (b *bench) runs() (*entire, error) {
 		}
 		fmt.Fprintf(os.Stderr, "whole run, %s: %.1f s with cold caches\n", m, seconds)
 		e.Runs = append(e.Runs, run{Name: m.String()})
-		start = append(start, func() (float64, float64, error) { return b.peerWhole(m) })
+		start = append(start, func() (float64, float64, error) { return b.peerWhole(ctx, m) })
 	}
 	for range min(wholeRounds, b.rounds) {
 		for i := range e.Runs {
@@ -89,7 +93,7 @@ func (b *bench) runs() (*entire, error) {
 }
 
 // oursWhole executes a sweep of one run, in a worker process: from the sweep file to the merged and fitted results.
-func (b *bench) oursWhole(probe string) (seconds, mib float64, err error) {
+func (b *bench) oursWhole(ctx context.Context, probe string) (seconds, mib float64, err error) {
 	s := sizes[wholeSize]
 	text := fmt.Sprintf("name: bench\nbase: {arch: {layers: %d, width: %d, heads: %d, context: %d, vocab: %d}, train: {steps: %d, batch: %d, slices: %d, precision: %s}, probe: {%s}}\n",
 		s.layers, s.width, s.heads, s.context, s.vocab, wholeSteps, s.batch, b.Threads, b.Precision, probe)
@@ -103,7 +107,7 @@ func (b *bench) oursWhole(probe string) (seconds, mib float64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	sum, err := experiments.Execute(context.Background(), sweep, experiments.Options{Results: dir, Jobs: 1, Threads: b.Threads,
+	sum, err := experiments.Execute(ctx, sweep, experiments.Options{Results: dir, Jobs: 1, Threads: b.Threads,
 		Worker: func(dir string) *exec.Cmd { return exec.Command(b.self, "worker", dir) }})
 	seconds = clock.Since(began).Seconds()
 	if err != nil || sum.Done != 1 {
@@ -117,9 +121,15 @@ func (b *bench) oursWhole(probe string) (seconds, mib float64, err error) {
 	return seconds, highWater(status), err
 }
 
-// work is the worker's process. It leaves in the run's folder what the system says of it.
+// work is the worker's process, stopped when its standard input closes. It leaves in the run's folder what the system says of it.
 func work(dir string) error {
-	if err := experiments.Work(context.Background(), dir, os.Stdout); err != nil {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		stop()
+	}()
+	if err := experiments.Work(ctx, dir, os.Stdout); err != nil {
 		return err
 	}
 	status, err := os.ReadFile("/proc/self/status")
@@ -130,9 +140,9 @@ func work(dir string) error {
 }
 
 // peerWhole is one whole run of the peer, from the start of its process to its end.
-func (b *bench) peerWhole(m mode) (seconds, mib float64, err error) {
+func (b *bench) peerWhole(ctx context.Context, m mode) (seconds, mib float64, err error) {
 	checkpoint := filepath.Join(b.dir, "checkpoint.pt")
-	cmd := b.python3(b.Threads, m, "--size", wholeSize, "--whole", "--steps", strconv.Itoa(wholeSteps),
+	cmd := b.python3(ctx, b.Threads, m, "--size", wholeSize, "--whole", "--steps", strconv.Itoa(wholeSteps),
 		"--probes", measured(trainer.Default(), wholeSteps), "--sequences", strconv.Itoa(trainer.Default().Probe.Sequences), "--checkpoint", checkpoint)
 	var moans strings.Builder
 	cmd.Stderr = &moans
