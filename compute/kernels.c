@@ -19,38 +19,55 @@
 
 #define PATH portable
 #define LANES 4
+#define LANE_NUMBERS 0, 1, 2, 3
 #define TILE_ROWS 4
 #define TARGET
 #ifdef __x86_64__
 #define ROOT(x) (vec) _mm_sqrt_ps((__m128)(x))
+#define MOST(a, b) (vec) _mm_max_ps((__m128)(a), (__m128)(b)) // b where either is NaN, as LEAST
+#define LEAST(a, b) (vec) _mm_min_ps((__m128)(a), (__m128)(b))
 #else
 #define ROOT(x) (vec){sqrtf((x)[0]), sqrtf((x)[1]), sqrtf((x)[2]), sqrtf((x)[3])}
+#define MOST(a, b) F(pick)((a) > (b), a, b)
+#define LEAST(a, b) F(pick)((a) < (b), a, b)
 #endif
 #include "kernels_path.h"
 #undef PATH
 #undef LANES
+#undef LANE_NUMBERS
 #undef TILE_ROWS
 #undef TARGET
 #undef ROOT
+#undef MOST
+#undef LEAST
 
 #ifdef __x86_64__
 #define PATH avx2
 #define LANES 8
+#define LANE_NUMBERS 0, 1, 2, 3, 4, 5, 6, 7
 #define TILE_ROWS 6
 #define TARGET __attribute__((target("avx2,fma")))
 #define ROOT(x) (vec) _mm256_sqrt_ps((__m256)(x))
+#define MOST(a, b) (vec) _mm256_max_ps((__m256)(a), (__m256)(b))
+#define LEAST(a, b) (vec) _mm256_min_ps((__m256)(a), (__m256)(b))
 #include "kernels_path.h"
 #undef PATH
 #undef LANES
+#undef LANE_NUMBERS
 #undef TILE_ROWS
 #undef TARGET
 #undef ROOT
+#undef MOST
+#undef LEAST
 
 #define PATH avx512
 #define LANES 16
+#define LANE_NUMBERS 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 #define TILE_ROWS 12
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,prefer-vector-width=512")))
 #define ROOT(x) (vec) _mm512_sqrt_ps((__m512)(x))
+#define MOST(a, b) (vec) _mm512_max_ps((__m512)(a), (__m512)(b))
+#define LEAST(a, b) (vec) _mm512_min_ps((__m512)(a), (__m512)(b))
 #include "kernels_path.h"
 
 // Subnormal numbers count as 0 within a kernel: a saturated softmax is full of them, and each costs a hundred cycles.

@@ -78,7 +78,7 @@ INLINE float F(softmax)(float *row, long seen, long n, float root) {
 	float top = row[0];
 	if (whole) {
 		vec most = F(load)(row);
-		for (long i = LANES; i < whole; i += LANES) most = F(pick)(F(load)(row + i) > most, F(load)(row + i), most);
+		for (long i = LANES; i < whole; i += LANES) most = MOST(F(load)(row + i), most);
 		top = F(largest)(most);
 	}
 	for (long i = whole; i < n; i++) top = row[i] > top ? row[i] : top;

@@ -41,10 +41,9 @@ INLINE float F(largest)(vec v) {
 }
 
 // exp by x = n ln 2 + r, |r| <= ln 2 / 2, and a polynomial of degree 6 (Taylor to r^7 in the last term); clamped to
-// [-87, 88]. NaN stays NaN.
+// [-87, 88]. NaN stays NaN: it passes MOST and LEAST as their second argument, and whatever its n becomes, p is NaN.
 INLINE vec F(vexp)(vec x) {
-	vec c = F(pick)(x < F(all)(-87.0f), F(all)(-87.0f), x);
-	c = F(pick)(c > F(all)(88.0f), F(all)(88.0f), c);
+	vec c = LEAST(F(all)(88.0f), MOST(F(all)(-87.0f), x));
 	vec magic = F(all)(12582912.0f); // 1.5 * 2^23: adding it rounds to an integer
 	vec n = (c * 1.44269504f + magic) - magic;
 	vec r = (c - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -56,14 +55,13 @@ INLINE vec F(vexp)(vec x) {
 	p = p * r + 0.5f;
 	p = p * r + 1.0f;
 	p = p * r + 1.0f;
-	ivec e = (__builtin_convertvector(F(pick)(x == x, n, F(all)(0)), ivec) + 127) << 23;
-	return F(pick)(x == x, p * (vec)e, x);
+	return p * (vec)((__builtin_convertvector(n, ivec) + 127) << 23);
 }
 
 // Phi(x) = (1 + erf(x/sqrt 2))/2 by Abramowitz and Stegun 7.1.26 (absolute error 1.5e-7 in erf); density is
 // exp(-x^2/2).
 INLINE vec F(vphi)(vec x, vec *density) {
-	vec z = F(pick)(x < F(all)(0), -x, x) * 0.70710678f;
+	vec z = (vec)((ivec)x & 0x7fffffff) * 0.70710678f;
 	vec t = 1.0f / (1.0f + 0.3275911f * z);
 	vec e = F(vexp)(-0.5f * x * x);
 	vec p = ((((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) * t + 0.254829592f) * t;
@@ -239,7 +237,7 @@ INLINE float F(log_sum_exp)(const float *x, long n) {
 	float top = x[0];
 	if (whole) {
 		vec most = F(load)(x);
-		for (long i = LANES; i < whole; i += LANES) most = F(pick)(F(load)(x + i) > most, F(load)(x + i), most);
+		for (long i = LANES; i < whole; i += LANES) most = MOST(F(load)(x + i), most);
 		top = F(largest)(most);
 	}
 	for (long i = whole; i < n; i++) top = x[i] > top ? x[i] : top;
@@ -324,14 +322,53 @@ INLINE void F(copy)(float *to, const float *from, long width) {
 		memcpy(to, from, 4 * width);
 }
 
-// tile_of for each number of rows, so that every tile is unrolled.
-KERNEL F(tile)(long rows, float *c, long ldc, const float *a, long ai, long ak, const float *panel, long depth, long width, int add) {
+// The tiles of one panel: c[m, width]. From tile to tile a goes on by `next`. The last has its own number of rows, each
+// unrolled.
+KERNEL F(tiles)(long m, float *c, long ldc, const float *a, long ai, long ak, long next, const float *panel, long depth, long width, int add) {
+	for (; m >= TILE_ROWS; m -= TILE_ROWS, c += TILE_ROWS * ldc, a += next)
+		F(tile_of)(TILE_ROWS, c, ldc, a, ai, ak, panel, depth, width, add);
 #define ROWS(n) \
 	case n: \
-		if (n <= TILE_ROWS) F(tile_of)(n, c, ldc, a, ai, ak, panel, depth, width, add); \
+		if (n < TILE_ROWS) F(tile_of)(n, c, ldc, a, ai, ak, panel, depth, width, add); \
 		break;
-	switch (rows) { ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) }
+	switch (m) { ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) }
 #undef ROWS
+}
+
+// Transposes LANES x LANES numbers: exchanges the off-diagonal quarters of blocks of 2, then of 4, and so on.
+INLINE void F(transpose)(vec r[LANES]) {
+#define EXCHANGE(d) \
+	_Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) { \
+		if (i & (d)) continue; \
+		vec a = r[i], b = r[i + (d)]; \
+		r[i] = __builtin_shuffle(a, b, ((ivec){LANE_NUMBERS} & ~(d)) + (((ivec){LANE_NUMBERS} & (d)) / (d)) * LANES); \
+		r[i + (d)] = __builtin_shuffle(a, b, ((ivec){LANE_NUMBERS} & ~(d)) + (d) + (((ivec){LANE_NUMBERS} & (d)) / (d)) * LANES); \
+	}
+	EXCHANGE(1)
+	EXCHANGE(2)
+#if LANES >= 8
+	EXCHANGE(4)
+#endif
+#if LANES >= 16
+	EXCHANGE(8)
+#endif
+#undef EXCHANGE
+}
+
+// to[i, c] = b[c, i] for `depth` i and the first LANES of `columns` c; the rows of `to` lie 2 LANES apart.
+INLINE void F(pack_columns)(float *to, const float *b, long ldb, long columns, long depth) {
+	long i = 0;
+	if (columns >= LANES)
+		for (; i + LANES <= depth; i += LANES) {
+			vec r[LANES];
+#pragma GCC unroll 16
+			for (int c = 0; c < LANES; c++) r[c] = F(load)(b + c * ldb + i);
+			F(transpose)(r);
+#pragma GCC unroll 16
+			for (int c = 0; c < LANES; c++) F(store)(to + (i + c) * 2 * LANES, r[c]);
+		}
+	for (long c = 0; c < LANES && c < columns; c++)
+		for (long at = i; at < depth; at++) to[at * 2 * LANES + c] = b[c * ldb + at];
 }
 
 // Packs rows [k0, k0+depth) and columns [j0, j0+n) of op(b) by panels of 2 LANES columns, zero-padded.
@@ -340,8 +377,7 @@ INLINE void F(pack_panels)(float *to, const float *b, long ldb, int tb, long k0,
 		long width = j0 + n - j < 2 * LANES ? j0 + n - j : 2 * LANES;
 		if (width < 2 * LANES) memset(to, 0, 4 * depth * 2 * LANES);
 		if (tb)
-			for (long c = 0; c < width; c++)
-				for (long i = 0; i < depth; i++) to[i * 2 * LANES + c] = b[(j + c) * ldb + k0 + i];
+			for (long c = 0; c < width; c += LANES) F(pack_columns)(to + c, b + (j + c) * ldb + k0, ldb, width - c, depth);
 		else
 			for (long i = 0; i < depth; i++) F(copy)(to + i * 2 * LANES, b + (k0 + i) * ldb + j, width);
 	}
@@ -377,14 +413,11 @@ KERNEL F(product)(float *c, long ldc, const float *a, long lda, const float *b, 
 				if (tall) F(pack_tiles)(packed, a, lda, k0, depth, i0, some);
 				for (long j = 0; j < columns; j += 2 * LANES) {
 					long width = columns - j < 2 * LANES ? columns - j : 2 * LANES;
-					for (long i = 0; i < some; i += TILE_ROWS) {
-						long rows = some - i < TILE_ROWS ? some - i : TILE_ROWS;
-						float *out = c + (i0 + i) * ldc + j0 + j;
-						if (tall)
-							F(tile)(rows, out, ldc, packed + i * depth, 1, TILE_ROWS, pack + j * depth, depth, width, add || k0 > 0);
-						else
-							F(tile)(rows, out, ldc, a + (i0 + i) * ai + k0 * ak, ai, ak, pack + j * depth, depth, width, add || k0 > 0);
-					}
+					float *out = c + i0 * ldc + j0 + j;
+					if (tall)
+						F(tiles)(some, out, ldc, packed, 1, TILE_ROWS, TILE_ROWS * depth, pack + j * depth, depth, width, add || k0 > 0);
+					else
+						F(tiles)(some, out, ldc, a + i0 * ai + k0 * ak, ai, ak, TILE_ROWS * ai, pack + j * depth, depth, width, add || k0 > 0);
 				}
 			}
 		}
