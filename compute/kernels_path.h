@@ -322,17 +322,20 @@ INLINE void F(copy)(float *to, const float *from, long width) {
 		memcpy(to, from, 4 * width);
 }
 
-// The tiles of one panel: c[m, width]. From tile to tile a goes on by `next`. The last has its own number of rows, each
-// unrolled.
+// The tiles of one panel: c[m, width]. From tile to tile a goes on by `next`. Where little would be left for the last tile,
+// it shares with the one before: few rows take as long as half a tile. Each number of rows is unrolled.
 KERNEL F(tiles)(long m, float *c, long ldc, const float *a, long ai, long ak, long next, const float *panel, long depth, long width, int add) {
-	for (; m >= TILE_ROWS; m -= TILE_ROWS, c += TILE_ROWS * ldc, a += next)
+	for (; m >= TILE_ROWS * 3 / 2 || m == TILE_ROWS || (m > TILE_ROWS && next != TILE_ROWS * ai); m -= TILE_ROWS, c += TILE_ROWS * ldc, a += next)
 		F(tile_of)(TILE_ROWS, c, ldc, a, ai, ak, panel, depth, width, add);
+	for (long rows; m > 0; m -= rows, c += rows * ldc, a += rows * ai) {
+		rows = m > TILE_ROWS ? m / 2 : m;
 #define ROWS(n) \
 	case n: \
 		if (n < TILE_ROWS) F(tile_of)(n, c, ldc, a, ai, ak, panel, depth, width, add); \
 		break;
-	switch (m) { ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) }
+		switch (rows) { ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) }
 #undef ROWS
+	}
 }
 
 // Transposes LANES x LANES numbers: exchanges the off-diagonal quarters of blocks of 2, then of 4, and so on.
@@ -421,6 +424,14 @@ KERNEL F(product)(float *c, long ldc, const float *a, long lda, const float *b, 
 				}
 			}
 		}
+}
+
+// c[m,n] (+)= a[m,k] b[k,n] with b packed by panels already, `next` floats from one to the next: the sums of product.
+INLINE void F(packed_product)(float *c, long ldc, const float *a, long ai, long ak, const float *panels, long next, long m, long n, long k, int add) {
+	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K)
+		for (long j = 0; j < n; j += 2 * LANES)
+			F(tiles)(m, c + j, ldc, a + k0 * ak, ai, ak, TILE_ROWS * ai, panels + j / (2 * LANES) * next + k0 * 2 * LANES,
+				k - k0 < OC_BLOCK_K ? k - k0 : OC_BLOCK_K, n - j < 2 * LANES ? n - j : 2 * LANES, add || k0 > 0);
 }
 
 KERNEL F(matmul)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
