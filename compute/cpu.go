@@ -153,6 +153,13 @@ func (c *CPU) MatMul(y, a, b Buffer, m, n, k int, transA, transB, add bool) {
 	C.oc_matmul(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), (*C.float)(&c.pack[0]))
 }
 
+// Gram implements Device.
+func (c *CPU) Gram(y, a Buffer, m, k int, trans bool) {
+	same(y.n, m*m)
+	same(a.n, m*k)
+	C.oc_gram(c.path, f(y), f(a), C.long(m), C.long(k), flag(trans), (*C.float)(&c.pack[0]))
+}
+
 // Add implements Device.
 func (c *CPU) Add(y, a, b Buffer) {
 	same(y.n, a.n, b.n)

@@ -121,6 +121,8 @@ type Device interface {
 	// MatMul computes c[m,n] = op(a)[m,k] op(b)[k,n], or adds it to c. op transposes where told: a is then stored
 	// [k,m], b [n,k].
 	MatMul(c, a, b Buffer, m, n, k int, transA, transB, add bool)
+	// Gram computes c[m,m] = op(a)[m,k] op(a)^T, as MatMul does, at half its cost. Its bits are MatMul's.
+	Gram(c, a Buffer, m, k int, trans bool)
 	// Add computes y = a + b; y may be a or b.
 	Add(y, a, b Buffer)
 	// Scale computes x *= s.

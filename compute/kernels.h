@@ -24,6 +24,7 @@ typedef struct {
 // KERNEL(name, (parameters), (arguments))
 #define OC_KERNELS(KERNEL) \
 	KERNEL(matmul, (float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack), (c, a, b, m, n, k, ta, tb, add, pack)) \
+	KERNEL(gram, (float *c, const float *a, long m, long k, int ta, float *pack), (c, a, m, k, ta, pack)) \
 	KERNEL(add, (float *y, const float *a, const float *b, long n), (y, a, b, n)) \
 	KERNEL(axpby, (float *y, const float *x, float a, float b, long n), (y, x, a, b, n)) \
 	KERNEL(scale, (float *x, float s, long n), (x, s, n)) \

@@ -398,29 +398,29 @@ INLINE void F(pack_tiles)(float *to, const float *a, long lda, long k0, long dep
 	}
 }
 
-// c[m,n] (+)= op(a)[m,k] op(b)[k,n] with row strides ldc, lda, ldb. Blocks of b, OC_BLOCK_K x OC_BLOCK_N, are packed by
-// panels, and a transposed a, where enough panels pass it, by tiles: so a block of a's rows stays in cache meanwhile.
-// Whatever the blocks, an element sums OC_BLOCK_K products at a time, in order.
-KERNEL F(product)(float *c, long ldc, const float *a, long lda, const float *b, long ldb, long m, long n, long k, int ta, int tb, int add, float *pack) {
-	long ai = ta ? 1 : lda, ak = ta ? lda : 1;
+// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b, OC_BLOCK_K x OC_BLOCK_N, are packed by panels, and a transposed a, where
+// enough panels pass it, by tiles: so a block of a's rows stays in cache meanwhile. Whatever the blocks, an element sums
+// OC_BLOCK_K products at a time, in order. With `lower` the tiles wholly above the diagonal are left out.
+INLINE void F(product)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, int lower, float *pack) {
+	long ai = ta ? 1 : k, ak = ta ? m : 1;
 	float *packed = pack + OC_BLOCK_K * OC_BLOCK_N;
-	if (k == 0 && !add)
-		for (long i = 0; i < m; i++) memset(c + i * ldc, 0, 4 * n);
+	if (k == 0 && !add) memset(c, 0, 4 * m * n);
 	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K)
 		for (long j0 = 0; j0 < n; j0 += OC_BLOCK_N) {
 			long depth = k - k0 < OC_BLOCK_K ? k - k0 : OC_BLOCK_K, columns = n - j0 < OC_BLOCK_N ? n - j0 : OC_BLOCK_N;
-			F(pack_panels)(pack, b, ldb, tb, k0, depth, j0, columns);
+			F(pack_panels)(pack, b, tb ? k : n, tb, k0, depth, j0, columns);
 			for (long i0 = 0; i0 < m; i0 += OC_BLOCK_M) {
 				long some = m - i0 < OC_BLOCK_M ? m - i0 : OC_BLOCK_M;
 				int tall = ta && columns >= OC_WIDE;
-				if (tall) F(pack_tiles)(packed, a, lda, k0, depth, i0, some);
-				for (long j = 0; j < columns; j += 2 * LANES) {
+				if (tall) F(pack_tiles)(packed, a, m, k0, depth, i0, some);
+				for (long j = 0; j < columns && !(lower && j0 + j >= i0 + some); j += 2 * LANES) {
 					long width = columns - j < 2 * LANES ? columns - j : 2 * LANES;
-					float *out = c + i0 * ldc + j0 + j;
+					long first = lower && j0 + j > i0 ? (j0 + j - i0) / TILE_ROWS * TILE_ROWS : 0;
+					float *out = c + (i0 + first) * n + j0 + j;
 					if (tall)
-						F(tiles)(some, out, ldc, packed, 1, TILE_ROWS, TILE_ROWS * depth, pack + j * depth, depth, width, add || k0 > 0);
+						F(tiles)(some - first, out, n, packed + first * depth, 1, TILE_ROWS, TILE_ROWS * depth, pack + j * depth, depth, width, add || k0 > 0);
 					else
-						F(tiles)(some, out, ldc, a + i0 * ai + k0 * ak, ai, ak, TILE_ROWS * ai, pack + j * depth, depth, width, add || k0 > 0);
+						F(tiles)(some - first, out, n, a + (i0 + first) * ai + k0 * ak, ai, ak, TILE_ROWS * ai, pack + j * depth, depth, width, add || k0 > 0);
 				}
 			}
 		}
@@ -435,7 +435,16 @@ INLINE void F(packed_product)(float *c, long ldc, const float *a, long ai, long 
 }
 
 KERNEL F(matmul)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
-	F(product)(c, n, a, ta ? m : k, b, tb ? k : n, m, n, k, ta, tb, add, pack);
+	F(product)(c, a, b, m, n, k, ta, tb, add, 0, pack);
+}
+
+// c[m,m] = op(a)[m,k] op(a)^T: half of the products, the other half mirrored.
+KERNEL F(gram)(float *c, const float *a, long m, long k, int ta, float *pack) {
+	F(product)(c, a, a, m, m, k, ta, !ta, 0, 1, pack);
+	for (long i0 = 0; i0 < m; i0 += 16) // a square of 16 at a time: both its lines and its mirror image's stay in cache
+		for (long j0 = i0; j0 < m; j0 += 16)
+			for (long i = i0; i < i0 + 16 && i < m; i++)
+				for (long j = j0 > i ? j0 : i + 1; j < j0 + 16 && j < m; j++) c[i * m + j] = c[j * m + i];
 }
 
 #include "kernels_attention.h"

@@ -3,6 +3,7 @@ package compute
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -195,6 +196,30 @@ func TestMatMul(t *testing.T) {
 					}
 					return sum
 				}), 2e-6)
+			}
+		}
+	})
+}
+
+// A Gram matrix is MatMul's to the bit, that of a symmetric matrix its square.
+func TestGram(t *testing.T) {
+	eachPath(t, func(_ *testing.T, k *kernels) {
+		for _, size := range [][2]int{{1, 1}, {5, 7}, {17, 33}, {64, 256}, {100, 19}, {130, 300}, {205, 64}} {
+			m, depth := size[0], size[1]
+			for _, trans := range []bool{false, true} {
+				a := k.normal(m*depth, 1)
+				want, got := k.poison(m*m), k.poison(m*m)
+				k.MatMul(want, a, a, m, m, depth, trans, !trans, false)
+				k.Gram(got, a, m, depth, trans)
+				if !slices.Equal(got.Host(), want.Host()) {
+					k.Errorf("%s: the Gram matrix of %d x %d, transposed %v, is not the product's", k.Path(), m, depth, trans)
+				}
+				square := k.poison(m * m)
+				k.MatMul(square, want, want, m, m, m, false, false, false)
+				k.Gram(got, want, m, m, false)
+				if !slices.Equal(got.Host(), square.Host()) {
+					k.Errorf("%s: the Gram matrix of a symmetric %d x %d is not its square", k.Path(), m, m)
+				}
 			}
 		}
 	})

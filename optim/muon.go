@@ -122,8 +122,8 @@ func newtonSchulz(dev compute.Device, x, next, a, b compute.Buffer, rows, cols i
 	m := min(rows, cols)
 	a, b = a.Slice(0, m*m), b.Slice(0, m*m)
 	for range 5 {
-		dev.MatMul(a, x, x, m, m, max(rows, cols), tall, !tall, false)
-		dev.MatMul(b, a, a, m, m, m, false, false, false)
+		dev.Gram(a, x, m, max(rows, cols), tall)
+		dev.Gram(b, a, m, m, false) // A is symmetric to the bit: A A^T is A^2
 		dev.Axpby(b, a, -4.7750, 2.0315)
 		if tall {
 			dev.MatMul(next, x, b, rows, cols, m, false, false, false)
