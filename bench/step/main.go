@@ -92,9 +92,9 @@ func alone(o options, asJSON bool, out io.Writer) error {
 		return json.NewEncoder(out).Encode(r)
 	}
 	_, err = fmt.Fprintf(out, "size %s, %d threads, %d slices, %s, %s, %s kernels: %.3f ms a step at the median of %d, %.3f at least,\n"+
-		"%.3f ms of processor time; %.3f GFLOP, %.1f GFLOP/s; %d bytes allocated and %d goroutines started a step; %d MiB at the peak\n",
+		"%.3f ms of processor time; %.3f GFLOP, %.1f GFLOP/s, %.0f %% of %d times %.1f in multiply-adds alone; %d bytes allocated and %d goroutines started a step; %d MiB at the peak\n",
 		r.Size, r.Threads, r.Slices, r.Precision, r.Optimizer, r.Kernels, r.Median, r.Steps, r.Least, r.Processor, r.GFLOP,
-		1e3*r.GFLOP/r.Median, r.Allocated, r.Goroutines, r.RSS)
+		1e3*r.GFLOP/r.Median, 100*r.Share, r.Threads, r.Peak, r.Allocated, r.Goroutines, r.RSS)
 	return err
 }
 

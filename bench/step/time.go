@@ -33,6 +33,10 @@ type result struct {
 	Processor float64 `json:"ms_processor"`
 	// GFLOP is 6 B T (12 L D^2 + D V) + 7 L T D B T, in units of 1e9, whatever is recomputed.
 	GFLOP float64 `json:"gflop"`
+	// Peak is what one thread reaches in nothing but multiply-adds, GFLOP/s, the better of before and after; Share is GFLOP over the
+	// median, by that of all threads.
+	Peak  float64 `json:"peak_gflops"`
+	Share float64 `json:"share_of_peak"`
 	// Allocated and Goroutines are a steady step's: bytes of Go's heap, and goroutines at its end more than at the start.
 	Allocated  int64 `json:"alloc_bytes"`
 	Goroutines int   `json:"goroutines"`
@@ -65,6 +69,8 @@ func time(o options) (result, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	r := result{Size: o.Size, Threads: o.Threads, Slices: o.Slices, Precision: o.Precision, Optimizer: o.Optimizer, GFLOP: s.gflop()}
+	r.Kernels = kernels(o.Kernels)
+	r.Peak = fmaPeak(r.Kernels)
 	var wall, busy []float64
 	var before, after runtime.MemStats
 	goroutines := 0
@@ -88,9 +94,12 @@ func time(o options) (result, error) {
 	if _, err := trainer.Run(context.Background(), c, trainer.Options{Dir: dir, Threads: o.Threads, Kernels: o.Kernels, Recorder: nothing{}, Progress: progress}); err != nil {
 		return r, err
 	}
-	r.Kernels = kernels(o.Kernels)
+	r.Peak = max(r.Peak, fmaPeak(r.Kernels))
 	r.Steps, r.Median, r.Processor = len(wall), median(wall), median(busy)
 	r.Least = wall[0]
+	if r.Peak > 0 {
+		r.Share = 1e3 * r.GFLOP / r.Median / (r.Peak * float64(o.Threads))
+	}
 	r.Allocated = int64(after.TotalAlloc-before.TotalAlloc) / int64(c.Train.Steps-1-warm)
 	r.Goroutines = goroutines
 	r.RSS = peak()
