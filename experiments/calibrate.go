@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -30,6 +31,9 @@ type Speed struct {
 	Step    []float64 `json:"step"`    // by stepParts
 	Measure []float64 `json:"measure"` // by measureParts
 	Start   []float64 `json:"start"`   // fixed, a parameter, a block of a slice
+	// Beside is how many times as long a slice takes while another thread trains beside it: they share caches, memory and the
+	// processor's clock. 1 where there is one core.
+	Beside float64 `json:"beside"`
 }
 
 // speedFile is where the speed of this processor, with these kernels and this trainer, is kept.
@@ -59,7 +63,7 @@ func KeptSpeed() (s Speed, ok bool, err error) {
 	if err != nil {
 		return s, false, fmt.Errorf("experiments: the measured speed: %w", err)
 	}
-	if json.Unmarshal(text, &s) != nil || len(s.Step) != stepParts || len(s.Measure) != measureParts || len(s.Start) != startParts {
+	if json.Unmarshal(text, &s) != nil || len(s.Step) != stepParts || len(s.Measure) != measureParts || len(s.Start) != startParts || s.Beside < 1 {
 		return Speed{}, false, nil
 	}
 	return s, true, nil
@@ -110,8 +114,8 @@ const (
 )
 
 // Calibrate measures this machine: it trains small models for some steps each, three times in turn, by processor
-// time, which other work on the machine disturbs less than the clock's, and fits what each part takes to the medians. A
-// dozen seconds.
+// time, which other work on the machine disturbs less than the clock's, and fits what each part takes to the medians; then
+// once by the clock with two threads, if it has two cores. Some fifteen seconds.
 func Calibrate(ctx context.Context) (Speed, error) {
 	s := Speed{CPU: cpuid.CPU.BrandName, Kernels: compute.Paths()[0], Trainer: trainer.Version, Date: time.Now().UTC().Format(time.DateOnly)}
 	dir, err := os.MkdirTemp("", "outcrop-calibrate")
@@ -123,7 +127,7 @@ func Calibrate(ctx context.Context) (Speed, error) {
 	for round := range trialRounds {
 		for i := range trials {
 			if plans[i], err = trialOf(i); err == nil {
-				err = timed[i].run(ctx, plans[i], filepath.Join(dir, fmt.Sprintf("%d-%d", round, i)))
+				err = timed[i].run(ctx, plans[i], filepath.Join(dir, fmt.Sprintf("%d-%d", round, i)), 1, processor)
 			}
 			if err != nil {
 				return s, fmt.Errorf("experiments: measuring this machine: %w", err)
@@ -149,6 +153,21 @@ func Calibrate(ctx context.Context) (Speed, error) {
 		rows, times = append(rows, []float64{1, float64(p.Params), float64(p.Config.Arch.Layers * p.Config.Train.Slices)}), append(times, median(timed[i].starts))
 	}
 	s.Start = fitParts(rows, times)
+	s.Beside = 1
+	if runtime.NumCPU() == 1 {
+		return s, nil
+	}
+	begun := time.Now()
+	var factors []float64
+	for i, p := range plans {
+		var two trial
+		if err := two.run(ctx, p, filepath.Join(dir, fmt.Sprintf("two-%d", i)), 2, func() float64 { return time.Since(begun).Seconds() }); err != nil {
+			return s, fmt.Errorf("experiments: measuring this machine: %w", err)
+		}
+		shared, own := s.stepTimes(p)
+		factors = append(factors, (median(two.steps)-own)/(shared/2))
+	}
+	s.Beside = max(1, median(factors))
 	return s, nil
 }
 
@@ -168,18 +187,18 @@ func trialOf(i int) (Planned, error) {
 	return plan[0], nil
 }
 
-// trial is what runs of one kind took, seconds of processor time: single steps, single measurements, and of each run the rest.
+// trial is what runs of one kind took, seconds: single steps, single measurements, and of each run the rest.
 type trial struct{ steps, measures, starts []float64 }
 
-func (t *trial) run(ctx context.Context, p Planned, dir string) error {
+func (t *trial) run(ctx context.Context, p Planned, dir string, threads int, clock func() float64) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
 	var steps, both []float64 // and those with a measurement before them
-	begun := processor()
+	begun := clock()
 	last := begun
 	progress := func(step int, _ float64) {
-		now := processor()
+		now := clock()
 		switch took := now - last; {
 		case step == 1: // the tape, and memory touched for the first time
 		case (step-1)%trialProbes == 0:
@@ -187,16 +206,16 @@ func (t *trial) run(ctx context.Context, p Planned, dir string) error {
 		default:
 			steps = append(steps, took)
 		}
-		last = processor()
+		last = clock()
 	}
-	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Threads: 1, Recorder: nothing{}, Progress: progress})
+	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Threads: threads, Recorder: nothing{}, Progress: progress})
 	if err != nil {
 		return err
 	}
 	if result.Status != trainer.Done {
 		return context.Canceled
 	}
-	total := processor() - begun
+	total := clock() - begun
 	step := median(steps)
 	rest := total - float64(trialSteps+1)*step
 	for _, took := range both {

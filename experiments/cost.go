@@ -238,6 +238,9 @@ func forecast(seconds float64) Forecast { return Forecast{Seconds: seconds}.Boun
 func (s Speed) Of(p Planned, state State, threads int) Forecast {
 	c := p.Config
 	parallel := float64(max(1, min(threads, c.Train.Slices)))
+	if parallel > 1 {
+		parallel = max(1, parallel/s.Beside)
+	}
 	measuring := s.measure(p, parallel)
 	switch state.Word() {
 	case "same", store.Done, store.Diverged:
@@ -251,15 +254,20 @@ func (s Speed) Of(p Planned, state State, threads int) Forecast {
 
 // step is the time of one step, seconds: slices side by side, the optimizer after them.
 func (s Speed) step(p Planned, parallel float64) float64 {
-	x := p.stepParts(float64(p.Config.Train.Batch), float64(p.Config.Train.Slices))
-	seconds := 0.0
-	for i, n := range x {
+	shared, own := s.stepTimes(p)
+	return shared/parallel + own
+}
+
+// stepTimes are the times of a step's parts, seconds of one thread: of those that threads share, and of those that one does.
+func (s Speed) stepTimes(p Planned) (shared, own float64) {
+	for i, n := range p.stepParts(float64(p.Config.Train.Batch), float64(p.Config.Train.Slices)) {
 		if i < ofOptimizer {
-			n /= parallel
+			shared += n * s.Step[i]
+		} else {
+			own += n * s.Step[i]
 		}
-		seconds += n * s.Step[i]
 	}
-	return seconds
+	return shared, own
 }
 
 // forward is the time of a forward pass over sequences, of which a training step takes three times as long.

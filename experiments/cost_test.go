@@ -109,8 +109,13 @@ func TestMakespan(t *testing.T) {
 // What is left shortens the forecast: half of the steps take less than all, nothing takes nothing, two threads less than one.
 func TestForecastOfWhatIsLeft(t *testing.T) {
 	p := planOf(t, "name: x\nbase: {train: {steps: 100}}\n")[0]
-	s := Speed{Step: slices.Repeat([]float64{1e-9}, stepParts), Measure: slices.Repeat([]float64{1e-9}, measureParts), Start: []float64{.1, 0, 0}}
+	s := Speed{Step: slices.Repeat([]float64{1e-9}, stepParts), Measure: slices.Repeat([]float64{1e-9}, measureParts), Start: []float64{.1, 0, 0}, Beside: 1.2}
 	whole := s.Of(p, State{}, 1)
+	quiet := s
+	quiet.Beside = 1
+	if alone, beside := quiet.Of(p, State{}, 2).Seconds, s.Of(p, State{}, 2).Seconds; !(alone < beside && beside < 1.2*alone) || quiet.Of(p, State{}, 1) != whole {
+		t.Errorf("two threads take %v s, %v where each takes 1.2 times as long", alone, beside)
+	}
 	half, two := s.Of(p, State{From: 50}, 1), s.Of(p, State{}, 2)
 	if !(half.Seconds < whole.Seconds && half.Seconds > whole.Seconds/4) || two.Seconds >= whole.Seconds {
 		t.Errorf("whole %v, from the half %v, two threads %v", whole.Seconds, half.Seconds, two.Seconds)
@@ -134,7 +139,7 @@ func TestSpeedIsKept(t *testing.T) {
 	if _, ok, err := KeptSpeed(); ok || err != nil {
 		t.Errorf("%v, %v before anything was kept", ok, err)
 	}
-	want := Speed{Trainer: trainer.Version, Step: make([]float64, stepParts), Measure: make([]float64, measureParts), Start: make([]float64, startParts)}
+	want := Speed{Trainer: trainer.Version, Step: make([]float64, stepParts), Measure: make([]float64, measureParts), Start: make([]float64, startParts), Beside: 1}
 	if err := want.Keep(); err != nil {
 		t.Fatal(err)
 	}
@@ -170,8 +175,11 @@ func TestCalibrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	var took trial
-	if err := took.run(t.Context(), p, t.TempDir()); err != nil {
+	if err := took.run(t.Context(), p, t.TempDir(), 1, processor); err != nil {
 		t.Fatal(err)
+	}
+	if s.Beside < 1 || s.Beside > 4 {
+		t.Errorf("a thread beside another takes %v times as long", s.Beside)
 	}
 	if ratio := s.step(p, 1) / median(took.steps); !(ratio > .5 && ratio < 2) {
 		t.Errorf("a step is foretold as %v s and took %v", s.step(p, 1), median(took.steps))

@@ -20,7 +20,7 @@ import (
 type row struct {
 	Run string `json:"run"`
 	// Before and After are foretold from the machine as it was measured before and after the run, Foretold is between the two,
-	// seconds. Processor is the worker's processor time, Wall the clock's, from its start to its rows merged.
+	// seconds. Processor is the worker's processor time, Wall the clock's, from its start to its end.
 	Before    float64 `json:"foretold_before_seconds"`
 	After     float64 `json:"foretold_after_seconds"`
 	Foretold  float64 `json:"foretold_seconds"`
@@ -144,23 +144,29 @@ func one(name, base string, threads int) (p experiments.Planned, r row, err erro
 	var worker *exec.Cmd
 	p = plan[0]
 	cost := experiments.CostOf(p)
-	clock := time.Now()
+	var begun time.Time
 	sum, err := experiments.Execute(context.Background(), sweep, experiments.Options{Results: dir, Jobs: 1, Threads: threads, Worker: func(dir string) *exec.Cmd {
-		worker = exec.Command(self, "worker", dir)
+		worker, begun = exec.Command(self, "worker", dir), time.Now()
 		return worker
 	}})
 	if err != nil || sum.Done != 1 {
 		return p, r, fmt.Errorf("%v: %+v", err, sum)
 	}
-	r = row{Run: name, Wall: time.Since(clock).Seconds(), ForetoldMemory: float64(cost.Memory) / (1 << 20), ForetoldDisk: float64(cost.Disk) / 1024, ForetoldRows: p.Rows()}
+	r = row{Run: name, ForetoldMemory: float64(cost.Memory) / (1 << 20), ForetoldDisk: float64(cost.Disk) / 1024, ForetoldRows: p.Rows()}
 	used, ok := worker.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
 		return p, r, fmt.Errorf("the system does not say what the worker used")
 	}
 	r.Processor = seconds(*used)
-	if r.Memory, err = peak(filepath.Join(dir, "runs", p.ID)); err != nil {
+	status := filepath.Join(dir, "runs", p.ID, statusFile)
+	if r.Memory, err = peak(status); err != nil {
 		return p, r, err
 	}
+	left, err := os.Stat(status)
+	if err != nil {
+		return p, r, err
+	}
+	r.Wall = left.ModTime().Sub(begun).Seconds()
 	if r.Disk, err = disk(dir); err != nil {
 		return p, r, err
 	}
@@ -171,7 +177,7 @@ func one(name, base string, threads int) (p experiments.Planned, r row, err erro
 const statusFile = "status"
 
 // keepStatus has a worker leave in its run's folder what the system says of it: getrusage would count the memory that its
-// parent had when it forked.
+// parent had when it forked. It is the last that a worker does, so that the file tells when it ended, too.
 func keepStatus(dir string) error {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -181,8 +187,8 @@ func keepStatus(dir string) error {
 }
 
 // peak is the largest resident memory of a run's worker, MiB.
-func peak(dir string) (float64, error) {
-	status, err := os.ReadFile(filepath.Join(dir, statusFile))
+func peak(path string) (float64, error) {
+	status, err := os.ReadFile(path)
 	if err != nil {
 		return 0, err
 	}
