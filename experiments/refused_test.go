@@ -15,7 +15,8 @@ import (
 // A damaged checkpoint, and one of another run, are refused by name in what the coordinator is told and in the run's log;
 // the run goes on from the one before and ends with the rows of one that was left alone.
 func TestRefusedCheckpoints(t *testing.T) {
-	src := fmt.Sprintf(tiny, 300, 20, 1)
+	const steps = 2000 // so many that none of the runs ends before it is stopped
+	src := fmt.Sprintf(tiny, steps, 20, 1)
 	alone := newLab(t)
 	if _, err := alone.execute(t.Context(), src, nil); err != nil {
 		t.Fatal(err)
@@ -50,8 +51,8 @@ func TestRefusedCheckpoints(t *testing.T) {
 	if hurt.ID == other.ID {
 		other = plan[1]
 	}
-	foreign := filepath.Join(alone.dir(other), "checkpoints", "step-00000300")
-	if err := os.CopyFS(checkpoint(300), os.DirFS(foreign)); err != nil {
+	foreign := filepath.Join(alone.dir(other), "checkpoints", fmt.Sprintf("step-%08d", steps))
+	if err := os.CopyFS(checkpoint(steps), os.DirFS(foreign)); err != nil {
 		t.Fatal(err)
 	}
 
@@ -65,7 +66,7 @@ func TestRefusedCheckpoints(t *testing.T) {
 		t.Fatalf("%+v, %v", sum, err)
 	}
 	text := strings.Join(told, "\n")
-	for _, part := range []string{checkpoint(300) + ": belongs to run " + other.ID, checkpoint(kept[1]) + ": optimizer.safetensors is damaged", fmt.Sprintf("going on from step %d", kept[0])} {
+	for _, part := range []string{checkpoint(steps) + ": belongs to run " + other.ID, checkpoint(kept[1]) + ": optimizer.safetensors is damaged", fmt.Sprintf("going on from step %d", kept[0])} {
 		if !strings.Contains(text, part) {
 			t.Errorf("told %q, want %q", text, part)
 		}
