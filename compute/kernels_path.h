@@ -323,7 +323,8 @@ INLINE void F(copy)(float *to, const float *from, long width) {
 }
 
 // The tiles of one panel: c[m, width]. From tile to tile a goes on by `next`. Where little would be left for the last tile,
-// it shares with the one before: few rows take as long as half a tile. Each number of rows is unrolled.
+// it shares with the one before: few rows take as long as half a tile. Rows that are packed by tiles (next != TILE_ROWS ai)
+// cannot share. Each number of rows is unrolled.
 KERNEL F(tiles)(long m, float *c, long ldc, const float *a, long ai, long ak, long next, const float *panel, long depth, long width, int add) {
 	for (; m >= TILE_ROWS * 3 / 2 || m == TILE_ROWS || (m > TILE_ROWS && next != TILE_ROWS * ai); m -= TILE_ROWS, c += TILE_ROWS * ldc, a += next)
 		F(tile_of)(TILE_ROWS, c, ldc, a, ai, ak, panel, depth, width, add);

@@ -32,7 +32,7 @@ type Speed struct {
 	Measure []float64 `json:"measure"` // by measureParts
 	Start   []float64 `json:"start"`   // fixed, a parameter, a block of a slice
 	// Beside is how many times as long a slice takes while another thread trains beside it: they share caches, memory and the
-	// processor's clock. 1 where there is one core.
+	// processor's clock, and wait for each other. 1 where there is one core.
 	Beside float64 `json:"beside"`
 }
 
