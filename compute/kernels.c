@@ -104,7 +104,7 @@ OC_UPDATES(OC_DISPATCH)
 
 long oc_matmul_scratch(void) { return OC_BLOCK_K * (OC_BLOCK_N + OC_BLOCK_M); }
 
-// q, k, v, dq, dk, dv; two blocks of scores; q, dy and k, and k and v across, by panels of 32 channels or keys at most.
+// q, k, v, dq, dk, dv; two blocks of scores; k, q and dy by panels of channels, q and dy by panels of queries, 32 at most.
 long oc_attend_scratch(oc_attention o) {
 	long keys = o.T + o.extra, wide = (o.E + 31) / 32 * 32;
 	return 6 * keys * o.E + 2 * OC_BLOCK_T * keys + 3 * keys * wide + 2 * ((keys + 31) / 32 * 32) * o.E;

@@ -3,39 +3,27 @@
 // Copies the part of one head, [T, E] out of rows of (H+2KV)E, its first 2 `pairs` channels rotated by position where
 // RoPE's tables are given (arXiv 2104.09864): channels (i, i+pairs).
 INLINE void F(take)(float *out, const float *from, oc_attention o, int rotate) {
-	long stride = (o.H + 2 * o.KV) * o.E, half = o.pairs;
-	for (long t = 0; t < o.T; t++) {
+	long stride = (o.H + 2 * o.KV) * o.E, half = rotate && o.cosines ? o.pairs : 0;
+	const float *c = o.cosines, *s = o.sines;
+	for (long t = 0; t < o.T; t++, c += half, s += half) {
 		const float *x = from + t * stride;
 		float *y = out + t * o.E;
 		for (long i = 0; i < o.E; i += 16) __builtin_prefetch(x + 8 * stride + i); // rows lie too far apart to be foreseen
-		if (!rotate || !o.cosines) {
-			memcpy(y, x, 4 * o.E);
-			continue;
-		}
-		for (long i = 0; i < half; i++) {
-			float c = o.cosines[t * half + i], s = o.sines[t * half + i];
-			y[i] = x[i] * c - x[i + half] * s;
-			y[i + half] = x[i] * s + x[i + half] * c;
-		}
-		memcpy(y + 2 * half, x + 2 * half, 4 * (o.E - 2 * half));
+		EACH(half, y, AT(x) * AT(c) - AT(x + half) * AT(s));
+		EACH(half, y + half, AT(x) * AT(s) + AT(x + half) * AT(c));
+		EACH(o.E - 2 * half, y + 2 * half, AT(x + 2 * half));
 	}
 }
 
 // The inverse of take, for gradients.
 INLINE void F(give)(float *to, const float *x, oc_attention o, int rotate) {
-	long stride = (o.H + 2 * o.KV) * o.E, half = o.pairs;
-	for (long t = 0; t < o.T; t++, x += o.E) {
+	long stride = (o.H + 2 * o.KV) * o.E, half = rotate && o.cosines ? o.pairs : 0;
+	const float *c = o.cosines, *s = o.sines;
+	for (long t = 0; t < o.T; t++, x += o.E, c += half, s += half) {
 		float *y = to + t * stride;
-		if (!rotate || !o.cosines) {
-			memcpy(y, x, 4 * o.E);
-			continue;
-		}
-		for (long i = 0; i < half; i++) {
-			float c = o.cosines[t * half + i], s = o.sines[t * half + i];
-			y[i] = x[i] * c + x[i + half] * s;
-			y[i + half] = x[i + half] * c - x[i] * s;
-		}
-		memcpy(y + 2 * half, x + 2 * half, 4 * (o.E - 2 * half));
+		EACH(half, y, AT(x) * AT(c) + AT(x + half) * AT(s));
+		EACH(half, y + half, AT(x + half) * AT(c) - AT(x) * AT(s));
+		EACH(o.E - 2 * half, y + 2 * half, AT(x + 2 * half));
 	}
 }
 
@@ -62,183 +50,190 @@ INLINE float *F(head)(float **q, float **k, float **v, oc_attention o, const flo
 // What rounds up to whole panels.
 INLINE long F(panels)(long n) { return (n + 2 * LANES - 1) / (2 * LANES) * (2 * LANES); }
 
-// x y^T for query rows [t0, t1) of x, rows ldx apart, and the keys that one of them sees, packed: s[t1-t0, n], a panel of
-// keys only from the first query on that sees it. What lies above is left as it was.
-INLINE void F(seen_keys)(float *s, const float *x, long ldx, const float *panels, oc_attention o, long t0, long t1) {
-	long n = t1 + o.extra;
-	for (long j = 0; j < n; j += 2 * LANES) {
-		long from = j - o.extra > t0 ? j - o.extra : t0;
-		F(packed_product)(s + (from - t0) * n + j, n, x + (from - t0) * ldx, ldx, 1, panels + j * o.E, 0, t1 - from, n - j < 2 * LANES ? n - j : 2 * LANES, o.E, 0);
+// What follows takes OC_BLOCK_T queries at a time, those from t0 on, and lets them stand across the lanes: a block of scores
+// or weights is s[keys, OC_BLOCK_T]. `common` keys are seen by every query of the block, n by the last; the lanes after the
+// sequence's end hold queries of zeros.
+
+// Queries of a block, and its lanes: whole panels.
+INLINE long F(queries)(oc_attention o, long t0) { return o.T - t0 < OC_BLOCK_T ? o.T - t0 : OC_BLOCK_T; }
+INLINE long F(lanes)(oc_attention o, long t0) { return F(panels)(F(queries)(o, t0)); }
+
+// Which lanes from c on see the i-th key after the common ones.
+INLINE ivec F(see)(long c, long i) { return (ivec){LANE_NUMBERS} > (ivec){0} + (int)(i - c); }
+
+// s = x y^T for x [keys, E] and the block's y, packed.
+INLINE void F(meet)(float *s, const float *x, const float *across, oc_attention o, long t0, long n) {
+	F(packed_product)(s, OC_BLOCK_T, x, o.E, 1, across + t0 * o.E, o.E * 2 * LANES, n, F(lanes)(o, t0), o.E, 0);
+}
+
+// c[queries, E] = s^T x for weights s, and x [keys, E], packed: a tile sums over the keys that its last query sees.
+INLINE void F(sum_keys)(float *c, long ldc, const float *s, const float *panels, oc_attention o, long t0) {
+	long keys = o.T + o.extra, queries = F(queries)(o, t0);
+	for (long t = 0, rows; t < queries; t += rows) {
+		rows = queries - t >= TILE_ROWS * 3 / 2 ? TILE_ROWS : queries - t;
+		F(packed_product)(c + t * ldc, ldc, s + t, 1, OC_BLOCK_T, panels, keys * 2 * LANES, rows, o.E, t0 + t + rows + o.extra, 0);
 	}
 }
 
-// c[t1-t0, E] = s x for weights s of query rows [t0, t1), and x [keys, E], packed: a tile sums over the keys that it sees.
-INLINE void F(sum_keys)(float *c, long ldc, const float *s, const float *panels, oc_attention o, long t0, long t1) {
-	long n = t1 + o.extra, keys = o.T + o.extra;
-	for (long t = t0, rows; t < t1; t += rows) {
-		rows = t1 - t >= TILE_ROWS * 3 / 2 ? TILE_ROWS : t1 - t;
-		F(packed_product)(c + (t - t0) * ldc, ldc, s + (t - t0) * n, n, 1, panels, keys * 2 * LANES, rows, o.E, t + rows + o.extra, 0);
-	}
-}
-
-// c[n, E] += s^T x for weights s of query rows [t0, t1), and x [T, E], packed: a tile of keys sums over the queries that see it.
-INLINE void F(sum_queries)(float *c, const float *s, const float *panels, oc_attention o, long t0, long t1) {
-	long n = t1 + o.extra, all = t0 + 1 + o.extra; // keys that every query of the block sees
-	F(packed_product)(c, o.E, s, 1, n, panels + t0 * 2 * LANES, o.T * 2 * LANES, all, o.E, t1 - t0, 1);
-	for (long j = all, some; j < n; j += some) {
-		long from = j - o.extra;
+// c[keys, E] += s x for weights s, and x [T, E], packed: a tile sums over the queries that see its first key.
+INLINE void F(sum_queries)(float *c, const float *s, const float *panels, oc_attention o, long t0) {
+	long common = t0 + 1 + o.extra, queries = F(queries)(o, t0), n = t0 + queries + o.extra;
+	F(packed_product)(c, o.E, s, OC_BLOCK_T, 1, panels + t0 * 2 * LANES, o.T * 2 * LANES, common, o.E, queries, 1);
+	for (long j = common, some; j < n; j += some) {
+		long from = j - common + 1;
 		some = n - j >= TILE_ROWS * 3 / 2 ? TILE_ROWS : n - j;
-		F(packed_product)(c + j * o.E, o.E, s + (from - t0) * n + j, 1, n, panels + from * 2 * LANES, o.T * 2 * LANES, some, o.E, t1 - from, 1);
+		F(packed_product)(c + j * o.E, o.E, s + j * OC_BLOCK_T + from, OC_BLOCK_T, 1, panels + (t0 + from) * 2 * LANES, o.T * 2 * LANES, some, o.E, queries - from, 1);
 	}
 }
 
-// Scores of head h, query rows [t0, t1), against the keys that they see, before their scale: s[t1-t0, t1+extra]. A sink
-// logit stands in the extra slot; ALiBi adds slope (j - t) to every other (arXiv 2108.12409).
-INLINE void F(scores)(float *s, const float *q, const float *keys, oc_attention o, const float *sinks, long h, long t0, long t1) {
-	long n = t1 + o.extra;
-	F(seen_keys)(s, q + t0 * o.E, o.E, keys, o, t0, t1);
-	float scale = sqrtf((float)o.E);
-	for (long t = t0; sinks && t < t1; t++) s[(t - t0) * n] = scale * sinks[h];
-	for (long t = t0; o.slopes && t < t1; t++) {
-		float slope = scale * o.slopes[h], *row = s + (t - t0) * n + o.extra;
-		for (long j = 0; j <= t; j++) row[j] += slope * (j - t);
+// The scores of head h before their scale. A sink logit stands in the extra slot; ALiBi adds slope (j - t) to every other
+// (arXiv 2108.12409).
+INLINE void F(scores)(float *s, const float *k, const float *across, oc_attention o, const float *sinks, long h, long t0, long n) {
+	F(meet)(s, k, across, o, t0, n);
+	float scale = sqrtf((float)o.E), slope = o.slopes ? scale * o.slopes[h] : 0;
+	long lanes = F(lanes)(o, t0);
+	for (long c = 0; sinks && c < lanes; c++) s[c] = scale * sinks[h];
+	for (long j = o.extra; o.slopes && j < n; j++)
+		for (long c = 0; c < lanes; c++) s[j * OC_BLOCK_T + c] += slope * (j - o.extra - t0 - c);
+}
+
+// The largest score that each of the lanes from c on sees.
+INLINE vec F(top)(const float *s, long c, long common, long n) {
+	vec least = F(all)(-INFINITY), top[4] = {least, least, least, least};
+	long j = 0;
+	for (; j + 4 <= common; j += 4)
+		for (int i = 0; i < 4; i++) top[i] = MOST(F(load)(s + (j + i) * OC_BLOCK_T + c), top[i]);
+	for (; j < common; j++) top[0] = MOST(F(load)(s + j * OC_BLOCK_T + c), top[0]);
+	for (; j < n; j++) top[1] = MOST(F(pick)(F(see)(c, j - common), F(load)(s + j * OC_BLOCK_T + c), least), top[1]);
+	vec a = MOST(top[0], top[1]), b = MOST(top[2], top[3]);
+	return MOST(a, b);
+}
+
+// root/(t+1) for the queries t of the lanes from c on (arXiv 2410.13835).
+INLINE vec F(row_share)(float root, long t0, long c) { return root / (__builtin_convertvector((ivec){LANE_NUMBERS}, vec) + (float)(t0 + c + 1)); }
+
+// Scores become weights, 0 for the keys not seen, each query's to be multiplied by its `share`: exp(root s - shift), sigmoid(root s
+// + bias) or max(s, 0). norm is what the gradient needs: a log-sum-exp, or a sum.
+INLINE void F(weights_of)(const int mode, float *s, oc_attention o, long t0, long n, float *share, float *norm) {
+	long common = t0 + 1 + o.extra, lanes = F(lanes)(o, t0);
+	float root = 1.0f / sqrtf((float)o.E);
+	for (long c = 0; c < lanes; c += LANES) {
+		vec shift = {0}, sum = {0}, one = F(all)(1.0f), part = one;
+		if (mode == OC_SOFTMAX) shift = root * F(top)(s, c, common, n);
+		for (long j = 0; j < n; j++) {
+			vec x = F(load)(s + j * OC_BLOCK_T + c), w;
+			if (mode == OC_SOFTMAX)
+				w = F(vexp)(root * x - shift);
+			else if (mode == OC_RELU_ROWS)
+				w = F(above)(x);
+			else
+				w = F(sigmoid)(root * x + o.bias);
+			if (j >= common) w = F(pick)(F(see)(c, j - common), w, F(all)(0));
+			F(store)(s + j * OC_BLOCK_T + c, w);
+			sum += w;
+		}
+		if (mode == OC_RELU_ROWS)
+			part = F(row_share)(root, t0, c);
+		else if (mode != OC_SIGMOIDS)
+			part = one / sum;
+		F(store)(share + c, part);
+		if (mode == OC_SOFTMAX) sum = shift + F(vlog)(sum);
+		F(store)(norm + c, sum);
 	}
 }
 
-// The first `seen` of n, in whole vectors where n has them: a row spares its vectors their tails.
-INLINE long F(vectors)(long seen, long n) {
-	long whole = (seen + LANES - 1) / LANES * LANES;
-	return whole < n ? whole : n;
+// With the gradient g = dY V^T of the weights P: s becomes P, and g that of the scores before their scale. For softmax dS =
+// P (g - inner) root, inner = rowsum(dY Y); for sigmoids P (1 - sigmoid) (g - inner) root, with inner 0 unless they are
+// normalised; for relu g root/(t+1) where the score is above 0.
+INLINE void F(weights_grad_of)(const int mode, float *s, float *g, oc_attention o, long t0, long n, const float *norm, const float *inner) {
+	long common = t0 + 1 + o.extra, lanes = F(lanes)(o, t0);
+	float root = 1.0f / sqrtf((float)o.E);
+	for (long c = 0; c < lanes; c += LANES) {
+		vec one = F(all)(1.0f), none = F(all)(0), sum = F(load)(norm + c), mean = none, share = one;
+		if (mode != OC_SIGMOIDS) mean = F(load)(inner + c);
+		if (mode == OC_RELU_ROWS)
+			share = F(row_share)(root, t0, c);
+		else if (mode == OC_SIGMOID_NORMALISED)
+			share = one / sum;
+		for (long j = 0; j < n; j++) {
+			vec x = F(load)(s + j * OC_BLOCK_T + c), up = F(load)(g + j * OC_BLOCK_T + c), p, down;
+			if (mode == OC_SOFTMAX) {
+				p = F(vexp)(root * x - sum);
+				down = p * (up - mean) * root;
+			} else if (mode == OC_RELU_ROWS) {
+				p = share * F(above)(x);
+				down = F(pick)(x <= none, none, share * up);
+			} else {
+				vec w = F(sigmoid)(root * x + o.bias);
+				p = share * w;
+				down = p * (one - w) * (up - mean) * root;
+			}
+			if (j >= common) {
+				ivec see = F(see)(c, j - common);
+				p = F(pick)(see, p, none);
+				down = F(pick)(see, down, none);
+			}
+			F(store)(s + j * OC_BLOCK_T + c, p);
+			F(store)(g + j * OC_BLOCK_T + c, down);
+		}
+	}
 }
 
-// A row of scores becomes a row of probabilities over the first `seen` of `keys`, and 0 on the others. Returns the log of
-// the sum of exp(root * score).
-INLINE float F(softmax)(float *row, long seen, long keys, float root) {
-	long n = F(vectors)(seen, keys), whole = n / LANES * LANES;
-	for (long i = seen; i < n; i++) row[i] = -INFINITY;
-	float top = row[0];
-	if (whole) {
-		vec most = F(load)(row);
-		for (long i = LANES; i < whole; i += LANES) most = MOST(F(load)(row + i), most);
-		top = F(largest)(most);
+// A case for each of the modes, so that none is decided upon within a loop.
+#define MODES(f, ...) \
+	switch (o.mode) { \
+	case OC_SOFTMAX: F(f)(OC_SOFTMAX, __VA_ARGS__); break; \
+	case OC_SIGMOIDS: F(f)(OC_SIGMOIDS, __VA_ARGS__); break; \
+	case OC_SIGMOID_NORMALISED: F(f)(OC_SIGMOID_NORMALISED, __VA_ARGS__); break; \
+	default: F(f)(OC_RELU_ROWS, __VA_ARGS__); \
 	}
-	for (long i = whole; i < n; i++) top = row[i] > top ? row[i] : top;
-	vec sum = {0};
-	for (long i = 0; i < whole; i += LANES) {
-		vec e = F(vexp)(root * (F(load)(row + i) - top));
-		F(store)(row + i, e);
-		sum += e;
-	}
-	float total = F(total)(sum), tail[LANES];
-	if (whole < n) {
-		F(store)(tail, F(vexp)(root * (F(load_tail)(row + whole, n - whole) - top)));
-		for (long i = 0; i < n - whole; i++) total += row[whole + i] = tail[i];
-	}
-	float share = 1.0f / total;
-	for (long i = 0; i < whole; i += LANES) F(store)(row + i, share * F(load)(row + i));
-	for (long i = whole; i < n; i++) row[i] *= share;
-	memset(row + seen, 0, 4 * (keys - seen));
-	return root * top + (float)log((double)total);
-}
-
-// A row of scores becomes a row of sigmoid weights (arXiv 2409.04431), over their sum where that is told. Returns the sum.
-INLINE float F(sigmoids)(float *row, long seen, long n, float root, float bias, int normalise) {
-	EACH(seen, row, F(sigmoid)(root * AT(row) + bias));
-	memset(row + seen, 0, 4 * (n - seen));
-	float sum = F(sum)(row, seen);
-	if (normalise) F(scale)(row, 1.0f / sum, seen);
-	return sum;
-}
-
-// A row of scores becomes a row of weights by the attention's mode; `seen` of n keys are visible to query t. Returns what
-// the gradient needs: the log-sum-exp, or the sum of sigmoids.
-INLINE float F(weights)(float *row, oc_attention o, long t, long n, float root) {
-	long seen = t + 1 + o.extra;
-	switch (o.mode) {
-	case OC_SOFTMAX: return F(softmax)(row, seen, n, root);
-	case OC_RELU_ROWS: { // relu(s) / (t+1) (arXiv 2410.13835)
-		float share = root / (t + 1);
-		EACH(seen, row, share * F(above)(AT(row)));
-		memset(row + seen, 0, 4 * (n - seen));
-		return 0;
-	}
-	}
-	return F(sigmoids)(row, seen, n, root, o.bias, o.mode == OC_SIGMOID_NORMALISED);
-}
 
 KERNEL F(attend)(oc_attention o, float *y, float *lse, const float *qkv, const float *kb, const float *vb, const float *sinks, float *scratch) {
 	long keys = o.T + o.extra, width = o.H * o.E;
-	float root = 1.0f / sqrtf((float)o.E);
+	float share[OC_BLOCK_T], norm[OC_BLOCK_T];
 	for (long b = 0; b < o.B; b++)
 		for (long h = 0; h < o.H; h++) {
 			float *q, *k, *v, *s = F(head)(&q, &k, &v, o, qkv, kb, vb, b, h, scratch);
-			float *columns = s + OC_BLOCK_T * keys, *values = columns + F(panels)(keys) * o.E;
-			F(pack_panels)(columns, k, o.E, 1, 0, o.E, 0, keys);
+			float *across = s + OC_BLOCK_T * keys, *values = across + F(panels)(o.T) * o.E;
+			F(pack_panels)(across, q, o.E, 1, 0, o.E, 0, o.T);
 			F(pack_panels)(values, v, o.E, 0, 0, keys, 0, o.E);
 			for (long t0 = 0; t0 < o.T; t0 += OC_BLOCK_T) {
-				long t1 = t0 + OC_BLOCK_T < o.T ? t0 + OC_BLOCK_T : o.T, n = t1 + o.extra;
-				F(scores)(s, q, columns, o, sinks, h, t0, t1);
-				for (long t = t0; t < t1; t++)
-					lse[(b * o.H + h) * o.T + t] = F(weights)(s + (t - t0) * n, o, t, n, root);
-				F(sum_keys)(y + (b * o.T + t0) * width + h * o.E, width, s, values, o, t0, t1);
+				long queries = F(queries)(o, t0), n = t0 + queries + o.extra;
+				float *out = y + (b * o.T + t0) * width + h * o.E;
+				F(scores)(s, k, across, o, sinks, h, t0, n);
+				MODES(weights_of, s, o, t0, n, share, norm)
+				memcpy(lse + (b * o.H + h) * o.T + t0, norm, 4 * queries);
+				F(sum_keys)(out, width, s, values, o, t0);
+				for (long t = 0; t < queries; t++) EACH(o.E, out + t * width, share[t] * AT(out + t * width));
 			}
 		}
 }
 
 KERNEL F(attend_pattern)(oc_attention o, float *p, const float *qkv, const float *kb, const float *sinks, float *scratch) {
 	long keys = o.T + o.extra;
-	float root = 1.0f / sqrtf((float)o.E);
+	float share[OC_BLOCK_T], norm[OC_BLOCK_T];
 	memset(p, 0, 4 * o.B * o.H * o.T * keys);
 	for (long b = 0; b < o.B; b++)
 		for (long h = 0; h < o.H; h++) {
-			float *q, *k, *v, *s = F(head)(&q, &k, &v, o, qkv, kb, 0, b, h, scratch), *columns = s + OC_BLOCK_T * keys;
-			F(pack_panels)(columns, k, o.E, 1, 0, o.E, 0, keys);
+			float *q, *k, *v, *s = F(head)(&q, &k, &v, o, qkv, kb, 0, b, h, scratch), *across = s + OC_BLOCK_T * keys;
+			F(pack_panels)(across, q, o.E, 1, 0, o.E, 0, o.T);
 			for (long t0 = 0; t0 < o.T; t0 += OC_BLOCK_T) {
-				long t1 = t0 + OC_BLOCK_T < o.T ? t0 + OC_BLOCK_T : o.T, n = t1 + o.extra;
-				F(scores)(s, q, columns, o, sinks, h, t0, t1);
-				for (long t = t0; t < t1; t++) {
-					float *row = s + (t - t0) * n;
-					F(weights)(row, o, t, n, root);
-					memcpy(p + ((b * o.H + h) * o.T + t) * keys, row, 4 * n);
+				long queries = F(queries)(o, t0), n = t0 + queries + o.extra;
+				F(scores)(s, k, across, o, sinks, h, t0, n);
+				MODES(weights_of, s, o, t0, n, share, norm)
+				for (long t = 0; t < queries; t++) {
+					float *row = p + ((b * o.H + h) * o.T + t0 + t) * keys;
+					for (long j = 0; j < n; j++) row[j] = share[t] * s[j * OC_BLOCK_T + t];
 				}
 			}
 		}
-}
-
-// A row of scores and one of dP = dY V^T become P and dS, before the scale of S: for softmax dS = P (dP - rowsum(dY Y)),
-// for sigmoids P (1 - sigmoid) dP (less rowsum(dY Y) when normalised), for relu dP where the score is above 0.
-INLINE void F(weights_grad)(float *row, float *grad, oc_attention o, long t, long keys, float root, float norm, const float *up, const float *out) {
-	long seen = t + 1 + o.extra, n = F(vectors)(seen, keys);
-	float inner = F(dot)(up, out, o.E);
-	switch (o.mode) {
-	case OC_SOFTMAX:
-		EACH(n, row, F(vexp)(root * AT(row) - norm));
-		EACH(n, grad, AT(row) * (AT(grad) - inner) * root);
-		break;
-	case OC_RELU_ROWS: {
-		float share = root / (t + 1);
-		EACH(n, grad, F(pick)(AT(row) <= F(all)(0), F(all)(0), share * AT(grad)));
-		EACH(n, row, share * F(above)(AT(row)));
-		break;
-	}
-	default: {
-		int normalise = o.mode == OC_SIGMOID_NORMALISED;
-		float share = normalise ? 1.0f / norm : 1.0f;
-		if (!normalise) inner = 0;
-		EACH(n, row, F(sigmoid)(root * AT(row) + o.bias));
-		EACH(n, grad, share * AT(row) * (1.0f - AT(row)) * (AT(grad) - inner) * root);
-		EACH(n, row, share * AT(row));
-	}
-	}
-	memset(row + seen, 0, 4 * (keys - seen));
-	memset(grad + seen, 0, 4 * (keys - seen));
 }
 
 // With P and dS as above: dV = P^T dY, dQ = dS K / sqrt(E), dK = dS^T Q / sqrt(E), summed over the query heads that share
 // them; the gradient of a sink logit is the sum of its column of dS.
 KERNEL F(attend_grad)(oc_attention o, float *dqkv, float *dkb, float *dvb, float *dsinks, const float *dy, const float *y, const float *lse, const float *qkv, const float *kb, const float *vb, const float *sinks, float *scratch) {
 	long keys = o.T + o.extra, width = o.H * o.E, shared = o.KV * o.E, group = o.H / o.KV;
-	float root = 1.0f / sqrtf((float)o.E);
+	float root = 1.0f / sqrtf((float)o.E), norm[OC_BLOCK_T] = {0}, inner[OC_BLOCK_T] = {0};
 	if (dkb) memset(dkb, 0, 4 * shared);
 	if (dvb) memset(dvb, 0, 4 * shared);
 	if (dsinks) memset(dsinks, 0, 4 * o.H);
@@ -246,28 +241,27 @@ KERNEL F(attend_grad)(oc_attention o, float *dqkv, float *dkb, float *dvb, float
 		for (long h = 0; h < o.H; h++) {
 			float *q, *k, *v, *dq = F(head)(&q, &k, &v, o, qkv, kb, vb, b, h, scratch);
 			float *dk = dq + keys * o.E, *dv = dk + keys * o.E, *p = dv + keys * o.E, *ds = p + OC_BLOCK_T * keys;
-			float *columns = ds + OC_BLOCK_T * keys, *across = columns + F(panels)(keys) * o.E; // k and v by panels of keys
-			float *ks = across + F(panels)(keys) * o.E, *qs = ks + keys * F(panels)(o.E), *ups = qs + o.T * F(panels)(o.E); // by panels of channels
-			F(pack_panels)(columns, k, o.E, 1, 0, o.E, 0, keys);
-			F(pack_panels)(across, v, o.E, 1, 0, o.E, 0, keys);
+			float *across = ds + OC_BLOCK_T * keys, *ups_across = across + F(panels)(o.T) * o.E; // q and dy by panels of queries
+			float *ks = ups_across + F(panels)(o.T) * o.E, *qs = ks + keys * F(panels)(o.E), *ups = qs + o.T * F(panels)(o.E); // by panels of channels
+			const float *up = dy + b * o.T * width + h * o.E, *out = y + b * o.T * width + h * o.E;
+			F(pack_panels)(across, q, o.E, 1, 0, o.E, 0, o.T);
+			F(pack_panels)(ups_across, up, width, 1, 0, o.E, 0, o.T);
 			F(pack_panels)(ks, k, o.E, 0, 0, keys, 0, o.E);
 			F(pack_panels)(qs, q, o.E, 0, 0, o.T, 0, o.E);
-			F(pack_panels)(ups, dy + b * o.T * width + h * o.E, width, 0, 0, o.T, 0, o.E);
+			F(pack_panels)(ups, up, width, 0, 0, o.T, 0, o.E);
 			double sink = 0;
 			if (h % group == 0) memset(dk, 0, 8 * keys * o.E);
 			for (long t0 = 0; t0 < o.T; t0 += OC_BLOCK_T) {
-				long t1 = t0 + OC_BLOCK_T < o.T ? t0 + OC_BLOCK_T : o.T, n = t1 + o.extra;
-				const float *up = dy + (b * o.T + t0) * width + h * o.E, *out = y + (b * o.T + t0) * width + h * o.E;
-				F(scores)(p, q, columns, o, sinks, h, t0, t1);
-				F(seen_keys)(ds, up, width, across, o, t0, t1);
-				for (long t = t0; t < t1; t++) {
-					float *row = p + (t - t0) * n, *grad = ds + (t - t0) * n;
-					F(weights_grad)(row, grad, o, t, n, root, lse[(b * o.H + h) * o.T + t], up + (t - t0) * width, out + (t - t0) * width);
-					sink += grad[0];
-				}
-				F(sum_queries)(dv, p, ups, o, t0, t1);
-				F(sum_keys)(dq + t0 * o.E, o.E, ds, ks, o, t0, t1);
-				F(sum_queries)(dk, ds, qs, o, t0, t1);
+				long queries = F(queries)(o, t0), n = t0 + queries + o.extra;
+				memcpy(norm, lse + (b * o.H + h) * o.T + t0, 4 * queries);
+				for (long t = 0; t < queries; t++) inner[t] = F(dot)(up + (t0 + t) * width, out + (t0 + t) * width, o.E);
+				F(scores)(p, k, across, o, sinks, h, t0, n);
+				F(meet)(ds, v, ups_across, o, t0, n);
+				MODES(weights_grad_of, p, ds, o, t0, n, norm, inner)
+				for (long t = 0; t < queries; t++) sink += ds[t];
+				F(sum_queries)(dv, p, ups, o, t0);
+				F(sum_keys)(dq + t0 * o.E, o.E, ds, ks, o, t0);
+				F(sum_queries)(dk, ds, qs, o, t0);
 			}
 			if (dsinks) dsinks[h] += (float)(sink / root);
 			float *to = dqkv + b * o.T * (width + 2 * shared);
@@ -280,3 +274,5 @@ KERNEL F(attend_grad)(oc_attention o, float *dqkv, float *dkb, float *dvb, float
 			if (dvb) F(add)(dvb + at, dvb + at, dv, o.E);
 		}
 }
+
+#undef MODES

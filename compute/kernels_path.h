@@ -58,6 +58,16 @@ INLINE vec F(vexp)(vec x) {
 	return p * (vec)((__builtin_convertvector(n, ivec) + 127) << 23);
 }
 
+// ln x for normal x > 0: x = 2^n m with m from sqrt(1/2) to sqrt 2, ln m = 2 atanh(s), s = (m-1)/(m+1), by its series to s^9
+// (relative error 1e-7). NaN and infinity become NaN.
+INLINE vec F(vlog)(vec x) {
+	ivec power = ((ivec)x - 0x3f3504f3) >> 23;
+	vec n = __builtin_convertvector(power, vec), f = (vec)((ivec)x - (power << 23)) - 1.0f;
+	vec s = f / (2.0f + f), z = s * s;
+	vec series = (((z * (2.0f / 9) + 2.0f / 7) * z + 2.0f / 5) * z + 2.0f / 3) * z * s;
+	return n * 0.693359375f + (2.0f * s + (series - n * 2.12194440e-4f)) + (x - x);
+}
+
 // Phi(x) = (1 + erf(x/sqrt 2))/2 by Abramowitz and Stegun 7.1.26 (absolute error 1.5e-7 in erf); density is
 // exp(-x^2/2).
 INLINE vec F(vphi)(vec x, vec *density) {
