@@ -182,6 +182,12 @@ func (c *CPU) SumSquares(x Buffer) float64 {
 	return float64(*out)
 }
 
+// exp is y = e^x as every kernel takes it, alone so that its error can be tested.
+func (c *CPU) exp(y, x Buffer) {
+	same(y.n, x.n)
+	C.oc_expf(c.path, f(y), f(x), C.long(x.n))
+}
+
 // Embedding implements Device.
 func (c *CPU) Embedding(y, w Buffer, tokens Ints, d int) {
 	same(y.n, tokens.n*d)

@@ -22,6 +22,8 @@
 #define LANE_NUMBERS 0, 1, 2, 3
 #define TILE_ROWS 4
 #define TARGET
+#define ROUND(x) (((x) + 12582912.0f) - 12582912.0f) // 1.5 * 2^23: adding it rounds to an integer
+#define POWER(x, n) ((x) * (vec)((__builtin_convertvector(n, ivec) + 127) << 23)) // x 2^n
 #ifdef __x86_64__
 #define ROOT(x) (vec) _mm_sqrt_ps((__m128)(x))
 #define MOST(a, b) (vec) _mm_max_ps((__m128)(a), (__m128)(b)) // b where either is NaN, as LEAST
@@ -60,11 +62,16 @@
 #undef MOST
 #undef LEAST
 
+#undef ROUND
+#undef POWER
+
 #define PATH avx512
 #define LANES 16
 #define LANE_NUMBERS 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 #define TILE_ROWS 12
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,prefer-vector-width=512")))
+#define ROUND(x) (vec) _mm512_roundscale_ps((__m512)(x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#define POWER(x, n) (vec) _mm512_scalef_ps((__m512)(x), (__m512)(n))
 #define ROOT(x) (vec) _mm512_sqrt_ps((__m512)(x))
 #define MOST(a, b) (vec) _mm512_max_ps((__m512)(a), (__m512)(b))
 #define LEAST(a, b) (vec) _mm512_min_ps((__m512)(a), (__m512)(b))

@@ -131,6 +131,28 @@ func dotted(a, b []float64) float64 {
 	return sum
 }
 
+// The exponential is exact to a relative 2e-7 from -87 to 88, clamps what lies outside, and is 1 at 0.
+func TestExp(t *testing.T) {
+	eachPath(t, func(_ *testing.T, k *kernels) {
+		x := k.normal(1<<18, 30)
+		y := k.poison(x.Len())
+		k.exp(y, x)
+		worst := 0.0
+		for i, x := range double(x) {
+			want := math.Exp(math.Min(88, math.Max(-87, x)))
+			worst = math.Max(worst, math.Abs(float64(y.Host()[i])-want)/want)
+		}
+		if worst > 2e-7 {
+			k.Errorf("relative error %g", worst)
+		}
+		k.Upload(x.Slice(0, 2), []float32{0, float32(math.NaN())})
+		k.exp(y, x)
+		if y.Host()[0] != 1 || y.Host()[1] == y.Host()[1] {
+			k.Errorf("e^0 = %g, e^NaN = %g", y.Host()[0], y.Host()[1])
+		}
+	})
+}
+
 // The bounds are those of the approximations that kernels_path.h states: erf to 1.5e-7 absolute.
 func TestActivations(t *testing.T) {
 	phi := func(x float64) float64 { return .5 * math.Erfc(-x/math.Sqrt2) }
