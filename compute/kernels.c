@@ -6,12 +6,11 @@
 #include <immintrin.h>
 #endif
 
-// A product's blocks: the depth of a panel, the columns that are packed at once (512 KB), and the rows that pass them, a
+// A product's blocks: the depth of a panel, the columns that are packed at once (512 KB), and the rows that they pass, a
 // multiple of every TILE_ROWS (96 KB).
 #define OC_BLOCK_K 256
 #define OC_BLOCK_N 512
 #define OC_BLOCK_M 96
-#define OC_WIDE 128 // columns from which on a transposed a is packed
 #define OC_BLOCK_T 32  // query rows of an attention block
 
 #define OC_JOIN2(a, b) a##_##b
@@ -109,7 +108,7 @@ int oc_best_path(void) { return OC_PORTABLE; }
 OC_KERNELS(OC_DISPATCH)
 OC_UPDATES(OC_DISPATCH)
 
-long oc_matmul_scratch(void) { return OC_BLOCK_K * (OC_BLOCK_N + OC_BLOCK_M); }
+long oc_matmul_scratch(void) { return OC_BLOCK_K * OC_BLOCK_N; }
 
 // q, k, v, dq, dk, dv; two blocks of scores; k, q and dy by panels of channels, q and dy by panels of queries, 32 at most.
 long oc_attend_scratch(oc_attention o) {

@@ -47,9 +47,6 @@ INLINE float *F(head)(float **q, float **k, float **v, oc_attention o, const flo
 	return *v + keys * o.E;
 }
 
-// What rounds up to whole panels.
-INLINE long F(panels)(long n) { return (n + 2 * LANES - 1) / (2 * LANES) * (2 * LANES); }
-
 // What follows takes OC_BLOCK_T queries at a time, those from t0 on, and lets them stand across the lanes: a block of scores
 // or weights is s[keys, OC_BLOCK_T]. `common` keys are seen by every query of the block, n by the last; the lanes after the
 // sequence's end hold queries of zeros.

@@ -286,13 +286,13 @@ KERNEL F(adamw)(float *w, const float *g, float *m, float *v, long n, float lr, 
 	EACH(n, w, AT(w) - lr * ((AT(m) / c1) / (ROOT(AT(v) / c2) + eps) + wd * AT(w)));
 }
 
-// One register tile: c[rows, 2 LANES] (+)= a[rows, depth] panel[depth, 2 LANES]. a steps by (ai, ak).
-INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long ai, long ak, const float *panel, long depth, long width, int add) {
+// One register tile: c[rows, 2 LANES] (+)= a[rows, depth] b[depth, 2 LANES]. a steps by (ai, ak), b by bk.
+INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long ai, long ak, const float *b, long bk, long depth, long width, int add) {
 	vec sum[12][2];
 #pragma GCC unroll 16
 	for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (vec){0};
 	for (long k = 0; k < depth; k++) {
-		vec b0 = F(load)(panel + k * 2 * LANES), b1 = F(load)(panel + k * 2 * LANES + LANES);
+		vec b0 = F(load)(b + k * bk), b1 = F(load)(b + k * bk + LANES);
 #pragma GCC unroll 16
 		for (int r = 0; r < rows; r++) {
 			vec x = F(all)(a[r * ai + k * ak]);
@@ -328,20 +328,25 @@ INLINE void F(copy)(float *to, const float *from, long width) {
 		memcpy(to, from, 4 * width);
 }
 
-// The tiles of one panel: c[m, width]. From tile to tile a goes on by `next`. Where little would be left for the last tile,
-// it shares with the one before: few rows take as long as half a tile. Rows that are packed by tiles (next != TILE_ROWS ai)
-// cannot share. Each number of rows is unrolled.
-KERNEL F(tiles)(long m, float *c, long ldc, const float *a, long ai, long ak, long next, const float *panel, long depth, long width, int add) {
-	for (; m >= TILE_ROWS * 3 / 2 || m == TILE_ROWS || (m > TILE_ROWS && next != TILE_ROWS * ai); m -= TILE_ROWS, c += TILE_ROWS * ldc, a += next)
-		F(tile_of)(TILE_ROWS, c, ldc, a, ai, ak, panel, depth, width, add);
+// The tiles of one panel: c[m, width]. Of a's steps (ai, ak) one is 1; b's rows lie 2 LANES apart unless ai is 1. Where little
+// would be left for the last tile, it shares with the one before: few rows take as long as half a tile. Each number of rows
+// is unrolled, for either step.
+KERNEL F(tiles)(long m, float *c, long ldc, const float *a, long ai, long ak, const float *b, long bk, long depth, long width, int add) {
+#define TILE(rows) \
+	if (ai == 1) \
+		F(tile_of)(rows, c, ldc, a, 1, ak, b, bk, depth, width, add); \
+	else \
+		F(tile_of)(rows, c, ldc, a, ai, 1, b, 2 * LANES, depth, width, add);
+	for (; m >= TILE_ROWS * 3 / 2 || m == TILE_ROWS; m -= TILE_ROWS, c += TILE_ROWS * ldc, a += TILE_ROWS * ai) { TILE(TILE_ROWS) }
 	for (long rows; m > 0; m -= rows, c += rows * ldc, a += rows * ai) {
 		rows = m > TILE_ROWS ? m / 2 : m;
 #define ROWS(n) \
 	case n: \
-		if (n < TILE_ROWS) F(tile_of)(n, c, ldc, a, ai, ak, panel, depth, width, add); \
+		if (n < TILE_ROWS) { TILE(n) } \
 		break;
 		switch (rows) { ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) }
 #undef ROWS
+#undef TILE
 	}
 }
 
@@ -393,41 +398,40 @@ INLINE void F(pack_panels)(float *to, const float *b, long ldb, int tb, long k0,
 	}
 }
 
-// Packs a transposed a, rows [k0, k0+depth) and columns [i0, i0+m), by tiles of TILE_ROWS columns: a row at a time, so that
-// each line of memory is read once.
-INLINE void F(pack_tiles)(float *to, const float *a, long lda, long k0, long depth, long i0, long m) {
-	long whole = m / TILE_ROWS * TILE_ROWS;
-	for (long k = 0; k < depth; k++) {
-		const float *row = a + (k0 + k) * lda + i0;
-		float *at = to + k * TILE_ROWS;
-		for (long i = 0; i < whole; i += TILE_ROWS, at += depth * TILE_ROWS) memcpy(at, row + i, 4 * TILE_ROWS);
-		memcpy(at, row + whole, 4 * (m - whole));
-	}
+// What rounds up to whole panels.
+INLINE long F(panels)(long n) { return (n + 2 * LANES - 1) / (2 * LANES) * (2 * LANES); }
+
+// Asks memory for rows [from, to) of x, `width` floats of each, before they are needed.
+INLINE void F(ask)(const float *x, long ldx, long from, long to, long width) {
+	for (long r = from; r < to; r++)
+		for (long i = 0; i < width; i += 16) __builtin_prefetch(x + r * ldx + i);
 }
 
-// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b, OC_BLOCK_K x OC_BLOCK_N, are packed by panels, and a transposed a, where
-// enough panels pass it, by tiles: so a block of a's rows stays in cache meanwhile. Whatever the blocks, an element sums
-// OC_BLOCK_K products at a time, in order. With `lower` the tiles wholly above the diagonal are left out.
+// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b, OC_BLOCK_K x OC_BLOCK_N, are packed by panels, unless its rows lie near each
+// other already and pass few tiles (a gradient of weights); OC_BLOCK_M rows of a stay in cache while all panels pass them,
+// each of which asks for a part of the rows that come next. Whatever the blocks, an element sums OC_BLOCK_K products at a
+// time, in order. With `lower` the tiles wholly above the diagonal are left out.
 INLINE void F(product)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, int lower, float *pack) {
 	long ai = ta ? 1 : k, ak = ta ? m : 1;
-	float *packed = pack + OC_BLOCK_K * OC_BLOCK_N;
+	int near = ta && !tb && n <= OC_BLOCK_N && n % (2 * LANES) == 0;
 	if (k == 0 && !add) memset(c, 0, 4 * m * n);
 	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K)
 		for (long j0 = 0; j0 < n; j0 += OC_BLOCK_N) {
 			long depth = k - k0 < OC_BLOCK_K ? k - k0 : OC_BLOCK_K, columns = n - j0 < OC_BLOCK_N ? n - j0 : OC_BLOCK_N;
-			F(pack_panels)(pack, b, tb ? k : n, tb, k0, depth, j0, columns);
+			if (!near) F(pack_panels)(pack, b, tb ? k : n, tb, k0, depth, j0, columns);
 			for (long i0 = 0; i0 < m; i0 += OC_BLOCK_M) {
-				long some = m - i0 < OC_BLOCK_M ? m - i0 : OC_BLOCK_M;
-				int tall = ta && columns >= OC_WIDE;
-				if (tall) F(pack_tiles)(packed, a, m, k0, depth, i0, some);
-				for (long j = 0; j < columns && !(lower && j0 + j >= i0 + some); j += 2 * LANES) {
-					long width = columns - j < 2 * LANES ? columns - j : 2 * LANES;
+				long some = m - i0 < OC_BLOCK_M ? m - i0 : OC_BLOCK_M, panels = F(panels)(columns) / (2 * LANES);
+				long k1 = k0, i1 = i0 + OC_BLOCK_M; // the block of a that comes next
+				if (i1 >= m) i1 = 0, k1 = j0 + OC_BLOCK_N >= n ? k0 + OC_BLOCK_K : k0;
+				long rows = ta ? k - k1 : m - i1, most = ta ? OC_BLOCK_K : OC_BLOCK_M, width = ta ? m - i1 : k - k1, widest = ta ? OC_BLOCK_M : OC_BLOCK_K;
+				if (rows > most) rows = most;
+				if (width > widest) width = widest;
+				for (long p = 0; p < panels && !(lower && j0 + p * 2 * LANES >= i0 + some); p++) {
+					long j = p * 2 * LANES, left = columns - j;
 					long first = lower && j0 + j > i0 ? (j0 + j - i0) / TILE_ROWS * TILE_ROWS : 0;
-					float *out = c + (i0 + first) * n + j0 + j;
-					if (tall)
-						F(tiles)(some - first, out, n, packed + first * depth, 1, TILE_ROWS, TILE_ROWS * depth, pack + j * depth, depth, width, add || k0 > 0);
-					else
-						F(tiles)(some - first, out, n, a + (i0 + first) * ai + k0 * ak, ai, ak, TILE_ROWS * ai, pack + j * depth, depth, width, add || k0 > 0);
+					F(ask)(a + i1 * ai + k1 * ak, ta ? m : k, p * rows / panels, (p + 1) * rows / panels, width);
+					F(tiles)(some - first, c + (i0 + first) * n + j0 + j, n, a + (i0 + first) * ai + k0 * ak, ai, ak,
+						near ? b + k0 * n + j : pack + j * depth, near ? n : 2 * LANES, depth, left < 2 * LANES ? left : 2 * LANES, add || k0 > 0);
 				}
 			}
 		}
@@ -437,7 +441,7 @@ INLINE void F(product)(float *c, const float *a, const float *b, long m, long n,
 INLINE void F(packed_product)(float *c, long ldc, const float *a, long ai, long ak, const float *panels, long next, long m, long n, long k, int add) {
 	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K)
 		for (long j = 0; j < n; j += 2 * LANES)
-			F(tiles)(m, c + j, ldc, a + k0 * ak, ai, ak, TILE_ROWS * ai, panels + j / (2 * LANES) * next + k0 * 2 * LANES,
+			F(tiles)(m, c + j, ldc, a + k0 * ak, ai, ak, panels + j / (2 * LANES) * next + k0 * 2 * LANES, 2 * LANES,
 				k - k0 < OC_BLOCK_K ? k - k0 : OC_BLOCK_K, n - j < 2 * LANES ? n - j : 2 * LANES, add || k0 > 0);
 }
 
