@@ -3,6 +3,8 @@ package compute
 /*
 #cgo CFLAGS: -O3 -std=gnu11 -Wno-psabi -Wno-unused-function
 #cgo LDFLAGS: -lm
+#cgo noescape oc_sum_squares
+#cgo nocallback oc_sum_squares
 #include "kernels.h"
 */
 import "C"
@@ -177,9 +179,9 @@ func (c *CPU) Axpby(y, x Buffer, a, b float32) {
 
 // SumSquares implements Device.
 func (c *CPU) SumSquares(x Buffer) float64 {
-	out := (*C.double)(unsafe.Pointer(&c.pack[0]))
-	C.oc_sum_squares(c.path, out, f(x), C.long(x.n))
-	return float64(*out)
+	var sum C.double
+	C.oc_sum_squares(c.path, &sum, f(x), C.long(x.n))
+	return float64(sum)
 }
 
 // exp is y = e^x as every kernel takes it, alone so that its error can be tested.

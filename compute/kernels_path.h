@@ -21,6 +21,8 @@ INLINE vec F(load_tail)(const float *p, long n) {
 	return v;
 }
 
+INLINE void F(store_tail)(float *p, vec v, long n) { memcpy(p, &v, 4 * n); }
+
 // Both fold the upper half of the lanes onto the lower until one is left.
 INLINE float F(total)(vec v) {
 	float s[LANES];
@@ -105,6 +107,7 @@ INLINE vec F(vgelu_slope)(vec x) {
 		} \
 	} while (0)
 #define AT(p) (full ? F(load)((p) + i) : F(load_tail)((p) + i, left))
+#define PUT(p, r) (full ? F(store)((p) + i, r) : F(store_tail)((p) + i, r, left))
 
 KERNEL F(add)(float *y, const float *a, const float *b, long n) { EACH(n, y, AT(a) + AT(b)); }
 
@@ -281,9 +284,13 @@ KERNEL F(cross_entropy_grad)(float *dlogits, const float *dloss, const float *lo
 
 // arXiv 1711.05101; c1 = 1 - b1^t, c2 = 1 - b2^t.
 KERNEL F(adamw)(float *w, const float *g, float *m, float *v, long n, float lr, float b1, float b2, float eps, float wd, float c1, float c2) {
-	EACH(n, m, b1 * AT(m) + (1.0f - b1) * AT(g));
-	EACH(n, v, b2 * AT(v) + (1.0f - b2) * AT(g) * AT(g));
-	EACH(n, w, AT(w) - lr * ((AT(m) / c1) / (ROOT(AT(v) / c2) + eps) + wd * AT(w)));
+	EACH(n, w, ({
+		vec gradient = AT(g);
+		vec mean = b1 * AT(m) + (1.0f - b1) * gradient, square = b2 * AT(v) + (1.0f - b2) * gradient * gradient;
+		PUT(m, mean);
+		PUT(v, square);
+		AT(w) - lr * ((mean / c1) / (ROOT(square / c2) + eps) + wd * AT(w));
+	}));
 }
 
 // One register tile: c[rows, 2 LANES] (+)= a[rows, depth] b[depth, 2 LANES]. a steps by (ai, ak), b by bk.
@@ -464,6 +471,7 @@ KERNEL F(gram)(float *c, const float *a, long m, long k, int ta, float *pack) {
 
 #undef EACH
 #undef AT
+#undef PUT
 #undef vec
 #undef ivec
 #undef F

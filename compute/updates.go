@@ -1,11 +1,11 @@
 package compute
 
 /*
+#cgo noescape oc_moments
+#cgo nocallback oc_moments
 #include "kernels.h"
 */
 import "C"
-
-import "unsafe"
 
 // Updates is what optimizers and after-step rules need of a Device beside AdamW.
 type Updates interface {
@@ -31,7 +31,7 @@ func (c *CPU) Affine(x Buffer, a, b float32) {
 
 // Moments implements Updates.
 func (c *CPU) Moments(x Buffer) (mean, squares float64) {
-	out := (*[2]C.double)(unsafe.Pointer(&c.pack[0]))
+	var out [2]C.double
 	C.oc_moments(c.path, &out[0], f(x), C.long(x.n))
 	return float64(out[0]), float64(out[1])
 }
