@@ -10,10 +10,12 @@ func TestTeamRunsEachItemOnce(t *testing.T) {
 	for _, threads := range []int{1, 2, 3} {
 		team := NewTeam(threads)
 		for _, n := range []int{0, 1, 2, 7} {
-			calls := make([]int, n)
-			team.Run(n, func(i int) { calls[i]++ })
-			if slices.ContainsFunc(calls, func(c int) bool { return c != 1 }) {
-				t.Errorf("%d threads, %d items: called %v times", threads, n, calls)
+			calls, by := make([]int, n), make([]int, threads)
+			for range 1000 { // some of them find the others asleep, some do not
+				team.Run(n, func(thread, i int) { calls[i]++; by[thread]++ })
+			}
+			if slices.ContainsFunc(calls, func(c int) bool { return c != 1000 }) {
+				t.Errorf("%d threads, %d items: called %v times in 1,000 runs, %v by thread", threads, n, calls, by)
 			}
 		}
 		team.Close()
@@ -31,7 +33,7 @@ func TestTeamPanics(t *testing.T) {
 					t.Errorf("item %d: recovered %v, want its panic", item, got)
 				}
 			}()
-			team.Run(2, func(i int) {
+			team.Run(2, func(_, i int) {
 				if i == item {
 					panic("fault")
 				}
@@ -39,7 +41,7 @@ func TestTeamPanics(t *testing.T) {
 		}()
 	}
 	sum := make([]int, 2)
-	team.Run(2, func(i int) { sum[i] = i + 1 })
+	team.Run(2, func(_, i int) { sum[i] = i + 1 })
 	if sum[0]+sum[1] != 3 {
 		t.Errorf("after a panic the team computes %v", sum)
 	}
@@ -48,7 +50,7 @@ func TestTeamPanics(t *testing.T) {
 func TestTeamSteadyState(t *testing.T) {
 	team := NewTeam(2)
 	defer team.Close()
-	work := func(int) {}
+	work := func(int, int) {}
 	team.Run(2, work)
 	before := runtime.NumGoroutine()
 	if n := testing.AllocsPerRun(100, func() { team.Run(2, work) }); n != 0 {

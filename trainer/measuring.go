@@ -108,7 +108,7 @@ type sums struct {
 // queries at t >= 1; and `backcopy_risk`, the loss averaged over trigger queries, whose next token is certain.
 func (m *measuring) heldOut(team *compute.Team) ([]metric, error) {
 	chunks := make([]sums, (len(m.held.Tokens)+m.chunk-1)/m.chunk)
-	team.Run(len(m.slices), func(i int) {
+	team.Run(len(m.slices), func(_, i int) {
 		for k := i; k < len(chunks); k += len(m.slices) {
 			chunks[k] = m.heldOutChunk(m.slices[i], k)
 		}

@@ -27,7 +27,7 @@ type training struct {
 	params    []optim.Param
 	optimizer optim.Optimizer
 	slices    []slice
-	backward  func(i int) // slice i's part of the batch: its loss and gradients
+	backward  func(_, i int) // slice i's part of the batch: its loss and gradients
 	measuring measuring
 	batch     data.Batch
 	loss      float64 // of the last batch, before its update
@@ -162,7 +162,7 @@ func newTraining(c Config, o Options) (t *training, err error) {
 	}
 	t.optimizer = c.Optim.New(t.device, t.params)
 	t.team = compute.NewTeam(max(1, min(o.Threads, c.Train.Slices)))
-	t.backward = func(i int) {
+	t.backward = func(_, i int) {
 		s, rows := &t.slices[i], len(t.batch.Tokens)/len(t.slices)
 		s.device.UploadInts(s.model.Tokens, t.batch.Tokens[i*rows:(i+1)*rows])
 		s.device.UploadInts(s.model.Targets, t.batch.Targets[i*rows:(i+1)*rows])
