@@ -31,7 +31,7 @@ type Speed struct {
 	Step    []float64 `json:"step"`    // by stepParts
 	Measure []float64 `json:"measure"` // by measureParts
 	Start   []float64 `json:"start"`   // fixed, a parameter, a block of a slice
-	// Beside is how many times as long a slice takes while another thread trains beside it: they share caches, memory and the
+	// Beside is how many times as long a thread takes while another thread trains beside it: they share caches, memory and the
 	// processor's clock, and wait for each other. 1 where there is one core.
 	Beside float64 `json:"beside"`
 }
@@ -164,8 +164,7 @@ func Calibrate(ctx context.Context) (Speed, error) {
 		if err := two.run(ctx, p, filepath.Join(dir, fmt.Sprintf("two-%d", i)), 2, func() float64 { return time.Since(begun).Seconds() }); err != nil {
 			return s, fmt.Errorf("experiments: measuring this machine: %w", err)
 		}
-		shared, own := s.stepTimes(p)
-		factors = append(factors, (median(two.steps)-own)/(shared/2))
+		factors = append(factors, median(two.steps)/s.step(p, 2))
 	}
 	s.Beside = max(1, median(factors))
 	return s, nil

@@ -60,7 +60,7 @@ const (
 	ofParams           // parameters that the optimizer updates
 	stepParts
 
-	ofOptimizer = ofSchulz // the first part that is no slice's own: from here on on one thread
+	ofOptimizer = ofSchulz // the first part that is of no pass
 )
 
 // The parts of a measurement's time beyond its forward passes.
@@ -252,22 +252,13 @@ func (s Speed) Of(p Planned, state State, threads int) Forecast {
 	return forecast(s.start(p) + steps*s.step(p, parallel) + float64(p.Measurements(state.From))*measuring)
 }
 
-// step is the time of one step, seconds: slices side by side, the optimizer after them.
+// step is the time of one step, seconds. The threads share all of it: slices, then parts of the parameters.
 func (s Speed) step(p Planned, parallel float64) float64 {
-	shared, own := s.stepTimes(p)
-	return shared/parallel + own
-}
-
-// stepTimes are the times of a step's parts, seconds of one thread: of those that threads share, and of those that one does.
-func (s Speed) stepTimes(p Planned) (shared, own float64) {
+	seconds := 0.0
 	for i, n := range p.stepParts(float64(p.Config.Train.Batch), float64(p.Config.Train.Slices)) {
-		if i < ofOptimizer {
-			shared += n * s.Step[i]
-		} else {
-			own += n * s.Step[i]
-		}
+		seconds += n * s.Step[i]
 	}
-	return shared, own
+	return seconds / parallel
 }
 
 // forward is the time of a forward pass over sequences, of which a training step takes three times as long.

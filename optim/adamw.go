@@ -23,13 +23,11 @@ func (a *AdamW) Validate() error {
 }
 
 // New implements Method.
-func (a *AdamW) New(dev compute.Device, params []Param) Optimizer { return a.state(dev, params) }
+func (a *AdamW) New(threads Threads, params []Param) Optimizer { return a.state(threads, params) }
 
-func (a *AdamW) state(dev compute.Device, params []Param) *adamw {
-	s := &adamw{AdamW: *a, dev: dev, params: params}
-	for _, p := range params {
-		s.m, s.v = append(s.m, dev.Alloc(p.Value.Len())), append(s.v, dev.Alloc(p.Value.Len()))
-	}
+func (a *AdamW) state(threads Threads, params []Param) *adamw {
+	s := &adamw{AdamW: *a, elementwise: newElementwise(threads, params, "m", "v")}
+	s.update = s.updatePiece
 	return s
 }
 
@@ -38,42 +36,36 @@ func (a *AdamW) state(dev compute.Device, params []Param) *adamw {
 type Adam struct{ AdamW }
 
 // New implements Method.
-func (a *Adam) New(dev compute.Device, params []Param) Optimizer {
-	s := a.state(dev, params)
+func (a *Adam) New(threads Threads, params []Param) Optimizer {
+	s := a.state(threads, params)
 	s.coupled = true
 	return s
 }
 
 type adamw struct {
 	AdamW
+	*elementwise
 	coupled bool
-	dev     compute.Device
-	params  []Param
-	m, v    []compute.Buffer
-	count   int
+	c1, c2  float32 // 1 - beta^t of this update
 }
 
 // Step implements Optimizer.
-func (s *adamw) Step(lr float32) {
-	s.count++
-	c1 := 1 - math.Pow(s.Beta1, float64(s.count))
-	c2 := 1 - math.Pow(s.Beta2, float64(s.count))
-	for i, p := range s.params {
-		decay := float32(p.Decay)
-		if s.coupled {
-			s.dev.Axpby(p.Grad, p.Value, decay, 1)
-			decay = 0
-		}
-		s.dev.AdamW(p.Value, p.Grad, s.m[i], s.v[i], lr*float32(p.LRFactor), float32(s.Beta1), float32(s.Beta2), float32(s.Eps), decay, float32(c1), float32(c2))
-	}
+func (s *adamw) Step(lr, clip float32) {
+	s.begin(lr, clip)
+	s.threads.Team.Run(len(s.parts), s.part)
 }
 
-// State implements Optimizer.
-func (s *adamw) State() State {
-	state := State{Count: &s.count}
-	for i, p := range s.params {
-		state.Names = append(state.Names, p.Name+".m", p.Name+".v")
-		state.Buffers = append(state.Buffers, s.m[i], s.v[i])
+func (s *adamw) begin(lr, clip float32) {
+	s.elementwise.begin(lr, clip)
+	s.c1 = float32(1 - math.Pow(s.Beta1, float64(s.count)))
+	s.c2 = float32(1 - math.Pow(s.Beta2, float64(s.count)))
+}
+
+func (s *adamw) updatePiece(dev compute.Device, p Param, lr float32) {
+	decay := float32(p.Decay)
+	if s.coupled {
+		dev.Axpby(p.Grad, p.Value, decay, 1)
+		decay = 0
 	}
-	return state
+	dev.AdamW(p.Value, p.Grad, p.state[0], p.state[1], lr, float32(s.Beta1), float32(s.Beta2), float32(s.Eps), decay, s.c1, s.c2)
 }

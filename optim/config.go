@@ -27,8 +27,12 @@ type Param struct {
 	Shape       []int
 	Kind        Kind
 	Value, Grad compute.Buffer
+	// Further are the gradients of a batch's further slices, which Gradient.Sum adds to Grad.
+	Further []compute.Buffer
 	// LRFactor is what the learning rate is multiplied by, Decay the weight decay: Config.New sets both, by group.
 	LRFactor, Decay float64
+
+	state []compute.Buffer // its optimizer's, each as long as Value
 }
 
 // Config is the sweep file's `optim`: a method with its own parameters beside the common keys.
@@ -58,13 +62,13 @@ type Group struct {
 // Method is an optimizer's settings; New makes its state for the parameters, in device memory.
 type Method interface {
 	Validate() error
-	New(dev compute.Device, params []Param) Optimizer
+	New(threads Threads, params []Param) Optimizer
 }
 
 // Optimizer updates parameters from their gradients.
 type Optimizer interface {
-	// Step does one update at this learning rate. It allocates nothing.
-	Step(lr float32)
+	// Step does one update at this learning rate, of the gradients times clip, which ClipFactor says. It allocates nothing.
+	Step(lr, clip float32)
 	// State lists the named buffers and the step count that a checkpoint must keep to go on bit for bit.
 	State() State
 }
@@ -110,15 +114,15 @@ func (c Config) Validate() error {
 }
 
 // New makes the optimizer of these parameters and what follows each of its steps.
-func (c Config) New(dev compute.Device, params []Param) Optimizer {
+func (c Config) New(threads Threads, params []Param) Optimizer {
 	grouped := make([]Param, len(params))
 	for i, p := range params {
 		g := c.Groups.of(p.Kind)
 		p.LRFactor, p.Decay = g.LR, g.WeightDecay*c.WeightDecay
 		grouped[i] = p
 	}
-	o := c.Value.New(dev, grouped)
-	if after := c.AfterStep.Value.New(dev, grouped); after != nil {
+	o := c.Value.New(threads, grouped)
+	if after := c.AfterStep.Value.New(threads.Devices[0], grouped); after != nil {
 		return &ruled{Optimizer: o, after: after, count: o.State().Count}
 	}
 	return o
@@ -146,7 +150,7 @@ type ruled struct {
 }
 
 // Step implements Optimizer.
-func (r *ruled) Step(lr float32) {
-	r.Optimizer.Step(lr)
+func (r *ruled) Step(lr, clip float32) {
+	r.Optimizer.Step(lr, clip)
 	r.after(*r.count)
 }

@@ -13,20 +13,10 @@ type Lion struct {
 func (l *Lion) Validate() error { return betas(l.Beta1, l.Beta2) }
 
 // New implements Method.
-func (l *Lion) New(dev compute.Device, params []Param) Optimizer {
-	return &lion{Lion: *l, dev: dev, velocity: newVelocity(dev, params)}
-}
-
-type lion struct {
-	Lion
-	velocity
-	dev compute.Device
-}
-
-// Step implements Optimizer.
-func (s *lion) Step(lr float32) {
-	s.count++
-	for i, p := range s.params {
-		s.dev.Lion(p.Value, p.Grad, s.momentum[i], lr*float32(p.LRFactor), float32(s.Beta1), float32(s.Beta2), float32(p.Decay))
+func (l *Lion) New(threads Threads, params []Param) Optimizer {
+	e, beta1, beta2 := newElementwise(threads, params, "momentum"), float32(l.Beta1), float32(l.Beta2)
+	e.update = func(dev compute.Device, p Param, lr float32) {
+		dev.Lion(p.Value, p.Grad, p.state[0], lr, beta1, beta2, float32(p.Decay))
 	}
+	return e
 }

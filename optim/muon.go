@@ -2,6 +2,7 @@ package optim
 
 import (
 	"math"
+	"slices"
 
 	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/variant"
@@ -39,25 +40,23 @@ func (m *Muon) Validate() error {
 }
 
 // New implements Method.
-func (m *Muon) New(dev compute.Device, params []Param) Optimizer {
-	s := &muon{Muon: *m, dev: dev}
+func (m *Muon) New(threads Threads, params []Param) Optimizer {
+	s := &muon{Muon: *m, threads: threads}
 	var own, rest []Param
-	largest, side := 0, 0
 	for _, p := range params {
-		if !m.owns(p.Kind) {
+		if m.owns(p.Kind) {
+			own = append(own, p)
+		} else {
 			rest = append(rest, p)
-			continue
-		}
-		own = append(own, p)
-		largest = max(largest, p.Value.Len())
-		if rows, cols := sides(p); !oneDimensional(p) {
-			side = max(side, min(rows, cols))
 		}
 	}
-	s.velocity = newVelocity(dev, own)
-	s.x, s.next = dev.Alloc(largest), dev.Alloc(largest)
-	s.a, s.b = dev.Alloc(side*side), dev.Alloc(side*side)
-	s.rest = (&AdamW{m.Beta1, m.Beta2, m.Eps}).state(dev, rest)
+	s.own = withState(threads.Devices[0], own, 1)
+	s.dearest = slices.SortedStableFunc(slices.Values(s.own), func(a, b Param) int { return schulz(b) - schulz(a) })
+	for _, dev := range threads.Devices {
+		s.scratch = append(s.scratch, newMuonScratch(dev, own))
+	}
+	s.rest = (&AdamW{m.Beta1, m.Beta2, m.Eps}).state(threads, rest)
+	s.part = s.updatePart
 	return s
 }
 
@@ -80,38 +79,77 @@ func sides(p Param) (rows, cols int) {
 	return p.Shape[0], p.Shape[1]
 }
 
+// schulz is a tenth of the operations of a matrix's Newton-Schulz.
+func schulz(p Param) int {
+	rows, cols := sides(p)
+	least, most := min(rows, cols), max(rows, cols)
+	return least * least * (2*most + least)
+}
+
 func oneDimensional(p Param) bool { return p.Kind == Vector || p.Kind == Scalar || len(p.Shape) != 2 }
+
+// muonScratch is what a thread needs for a matrix.
+type muonScratch struct {
+	x, next compute.Buffer // the largest matrix
+	a, b    compute.Buffer // the largest Gram matrix
+}
+
+func newMuonScratch(dev compute.Device, params []Param) muonScratch {
+	largest, side := 0, 0
+	for _, p := range params {
+		largest = max(largest, p.Value.Len())
+		if rows, cols := sides(p); !oneDimensional(p) {
+			side = max(side, min(rows, cols))
+		}
+	}
+	return muonScratch{dev.Alloc(largest), dev.Alloc(largest), dev.Alloc(side * side), dev.Alloc(side * side)}
+}
 
 type muon struct {
 	Muon
-	velocity // of Muon's own
-	dev      compute.Device
-	x, next  compute.Buffer // the largest matrix
-	a, b     compute.Buffer // the largest Gram matrix
+	threads  Threads
+	own      []Param // Muon's own
+	dearest  []Param // the same, those first whose update takes longest
+	scratch  []muonScratch
 	rest     *adamw
+	lr, clip float32
+	part     func(thread, i int)
 }
 
 // Step implements Optimizer.
-func (s *muon) Step(lr float32) {
-	s.rest.Step(lr)
-	for i, p := range s.params {
-		rows, cols := sides(p)
-		u, n := s.momentum[i], p.Value.Len()
-		s.dev.Axpby(u, p.Grad, 1, float32(s.Momentum))
-		x := s.x.Slice(0, n)
-		s.dev.Axpby(x, p.Grad, 1, 0)
-		s.dev.Axpby(x, u, float32(s.Momentum), 1)
-		s.dev.Scale(x, float32(1/(math.Sqrt(s.dev.SumSquares(x))+1e-7)))
-		if !oneDimensional(p) {
-			x = newtonSchulz(s.dev, x, s.next.Slice(0, n), s.a, s.b, rows, cols)
-		}
-		scale := .2 * math.Sqrt(float64(max(rows, cols)))
-		if s.Scale == Spectral {
-			scale = math.Sqrt(math.Max(1, float64(rows)/float64(cols)))
-		}
-		rate := lr * float32(p.LRFactor)
-		s.dev.Axpby(p.Value, x, -rate*float32(scale), 1-rate*float32(p.Decay))
+func (s *muon) Step(lr, clip float32) {
+	s.lr, s.clip = lr, clip
+	s.rest.begin(lr, clip)
+	s.threads.Team.Run(len(s.dearest)+len(s.rest.parts), s.part)
+}
+
+// updatePart updates one of Muon's own, or a part of the rest.
+func (s *muon) updatePart(thread, i int) {
+	if i < len(s.dearest) {
+		s.update(s.threads.Devices[thread], s.dearest[i], s.scratch[thread])
+	} else {
+		s.rest.part(thread, i-len(s.dearest))
 	}
+}
+
+func (s *muon) update(dev compute.Device, p Param, scratch muonScratch) {
+	scaleGrad(dev, p, s.clip)
+	rows, cols := sides(p)
+	u, n := p.state[0], p.Value.Len()
+	dev.Axpby(u, p.Grad, 1, float32(s.Momentum))
+	x := scratch.x.Slice(0, n)
+	dev.Axpby(x, p.Grad, 1, 0)
+	dev.Axpby(x, u, float32(s.Momentum), 1)
+	dev.Scale(x, float32(1/(math.Sqrt(dev.SumSquares(x))+1e-7)))
+	if !oneDimensional(p) {
+		x = newtonSchulz(dev, x, scratch.next.Slice(0, n), scratch.a, scratch.b, rows, cols)
+	}
+	scale := .2 * math.Sqrt(float64(max(rows, cols)))
+	if s.Scale == Spectral {
+		scale = math.Sqrt(math.Max(1, float64(rows)/float64(cols)))
+	}
+	rate := s.lr * float32(p.LRFactor)
+	dev.Axpby(p.Value, x, -rate*float32(scale), 1-rate*float32(p.Decay))
 }
 
 // newtonSchulz applies X <- aX + (bA + cA^2)X, A = X X^T, five times to x [rows, cols], over the smaller side: for a
@@ -138,8 +176,7 @@ func newtonSchulz(dev compute.Device, x, next, a, b compute.Buffer, rows, cols i
 
 // State implements Optimizer. The count is AdamW's, which steps as often.
 func (s *muon) State() State {
-	state, own := s.rest.State(), s.velocity.State()
-	state.Names = append(state.Names, own.Names...)
-	state.Buffers = append(state.Buffers, own.Buffers...)
+	state := s.rest.State()
+	state.add(s.own, "momentum")
 	return state
 }

@@ -3,7 +3,6 @@ package optim
 import (
 	"math"
 
-	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -35,22 +34,6 @@ var optimizers = variant.Registry[Method]{
 		Formula: "b = momentum b + g; w -= lr (b + decay w), with nesterov g + momentum b for b",
 		Source:  "Sutskever et al. 2013; decoupled decay from 1711.05101",
 	},
-}
-
-// ClipNorm scales all gradients by max/norm where their global Euclidean norm is above max (arXiv 1211.5063), and
-// returns the norm before. A max of 0 does not clip; a norm that is not finite changes nothing.
-func ClipNorm(dev compute.Device, params []Param, max float64) float64 {
-	sum := 0.0
-	for _, p := range params {
-		sum += dev.SumSquares(p.Grad)
-	}
-	norm := math.Sqrt(sum)
-	if max > 0 && norm > max && !math.IsInf(norm, 0) {
-		for _, p := range params {
-			dev.Scale(p.Grad, float32(max/norm))
-		}
-	}
-	return norm
 }
 
 func betas(beta1, beta2 float64) error {

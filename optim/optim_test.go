@@ -20,6 +20,11 @@ func device(t *testing.T) *compute.CPU {
 	return dev
 }
 
+// alone is one thread.
+func alone(dev compute.Device) Threads {
+	return Threads{Team: compute.NewTeam(1), Devices: []compute.Device{dev}}
+}
+
 func param(dev compute.Device, kind Kind, shape []int, value, grad []float32) Param {
 	p := Param{Name: string(kind), Kind: kind, Shape: shape, Value: dev.Alloc(len(value)), Grad: dev.Alloc(len(grad)), LRFactor: 1}
 	dev.Upload(p.Value, value)
@@ -76,11 +81,11 @@ func TestMuonByHand(t *testing.T) {
 		m := optimizers["muon"].New().(*Muon)
 		m.Scale = c.scale
 		p.Decay = decay
-		o := m.New(dev, []Param{p})
+		o := m.New(alone(dev), []Param{p})
 		want, buf := wide(start), make([]float64, 6)
 		for _, g := range grads {
 			dev.Upload(p.Grad, g)
-			o.Step(lr)
+			o.Step(lr, 1)
 			x, norm := make([]float64, 6), 0.0
 			for i, v := range wide(g) {
 				buf[i] = momentum*buf[i] + v
@@ -169,22 +174,22 @@ func TestOptimizers(t *testing.T) {
 				dev := device(t)
 				start := []float32{3, -1, 2, 0, 1.5, -2}
 				ps := []Param{param(dev, Matrix, []int{2, 3}, start, make([]float32, 6)), param(dev, Vector, []int{6}, start, make([]float32, 6))}
-				o := c.New(dev, ps)
+				o := c.New(alone(dev), ps)
 				for step := range 60 {
 					if interrupt && step == 30 {
-						o = resumed(dev, o, c.New(dev, ps))
+						o = resumed(dev, o, c.New(alone(dev), ps))
 					}
 					for _, p := range ps {
 						for i, w := range p.Value.Host() {
 							p.Grad.Host()[i] = w - 1
 						}
 					}
-					o.Step(.03)
+					o.Step(.03, 1)
 				}
 				if count := *o.State().Count; count != 60 {
 					t.Errorf("%s: %d updates counted, want 60", name, count)
 				}
-				if n := testing.AllocsPerRun(10, func() { o.Step(0) }); n != 0 {
+				if n := testing.AllocsPerRun(10, func() { o.Step(0, 1) }); n != 0 {
 					t.Errorf("%s, %s: %v allocations a step", name, rule, n)
 				}
 				return append(slices.Clone(ps[0].Value.Host()), ps[1].Value.Host()...)
@@ -256,28 +261,6 @@ func TestWSDIsTrapezoidal(t *testing.T) {
 	}
 	if err := s.Choose("wsd"); err != nil || s.Value.(*Trapezoidal).Decay != .5 {
 		t.Errorf("%v: said again it loses its parameters: %+v", err, s.Value)
-	}
-}
-
-func TestClipNorm(t *testing.T) {
-	dev := device(t)
-	ps := []Param{param(dev, Vector, []int{1}, []float32{0}, []float32{3}), param(dev, Vector, []int{1}, []float32{0}, []float32{4})}
-	if n := ClipNorm(dev, ps, 0); n != 5 || ps[0].Grad.Host()[0] != 3 {
-		t.Errorf("norm %v, gradient %v", n, ps[0].Grad.Host()[0])
-	}
-	if n := ClipNorm(dev, ps, 1); n != 5 || math.Abs(float64(ps[1].Grad.Host()[0])-.8) > 1e-6 {
-		t.Errorf("norm %v, gradient %v", n, ps[1].Grad.Host()[0])
-	}
-}
-
-// A gradient that is not finite is reported, and stays for whoever looks for its cause.
-func TestClipNormOfNoNumber(t *testing.T) {
-	dev := device(t)
-	for _, bad := range []float64{math.NaN(), math.Inf(1)} {
-		p := param(dev, Vector, []int{2}, []float32{0, 0}, []float32{float32(bad), 3})
-		if n := ClipNorm(dev, []Param{p}, 1); !(math.IsNaN(n) || math.IsInf(n, 1)) || p.Grad.Host()[1] != 3 {
-			t.Errorf("%v: norm %v, gradient %v", bad, n, p.Grad.Host()[1])
-		}
 	}
 }
 

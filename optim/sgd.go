@@ -23,57 +23,23 @@ func (s *SGD) Validate() error {
 }
 
 // New implements Method.
-func (s *SGD) New(dev compute.Device, params []Param) Optimizer {
-	return &sgd{SGD: *s, dev: dev, velocity: newVelocity(dev, params)}
+func (s *SGD) New(threads Threads, params []Param) Optimizer {
+	e, settings := newElementwise(threads, params, "momentum"), *s
+	e.update = settings.update
+	return e
 }
 
-type sgd struct {
-	SGD
-	velocity
-	dev compute.Device
-}
-
-// Step implements Optimizer.
-func (s *sgd) Step(lr float32) {
-	s.count++
-	momentum := float32(s.Momentum)
-	for i, p := range s.params {
-		rate, decay, b := lr*float32(p.LRFactor), float32(p.Decay), s.momentum[i]
-		if s.Coupled {
-			s.dev.Axpby(p.Grad, p.Value, decay, 1)
-			decay = 0
-		}
-		s.dev.Axpby(b, p.Grad, 1, momentum)
-		if !s.Nesterov {
-			s.dev.Axpby(p.Value, b, -rate, 1-rate*decay)
-			continue
-		}
-		s.dev.Axpby(p.Value, p.Grad, -rate, 1-rate*decay)
-		s.dev.Axpby(p.Value, b, -rate*momentum, 1)
+func (s *SGD) update(dev compute.Device, p Param, lr float32) {
+	momentum, decay, b := float32(s.Momentum), float32(p.Decay), p.state[0]
+	if s.Coupled {
+		dev.Axpby(p.Grad, p.Value, decay, 1)
+		decay = 0
 	}
-}
-
-// velocity is the state of an optimizer that keeps one momentum a parameter.
-type velocity struct {
-	params   []Param
-	momentum []compute.Buffer
-	count    int
-}
-
-func newVelocity(dev compute.Device, params []Param) velocity {
-	v := velocity{params: params}
-	for _, p := range params {
-		v.momentum = append(v.momentum, dev.Alloc(p.Value.Len()))
+	dev.Axpby(b, p.Grad, 1, momentum)
+	if !s.Nesterov {
+		dev.Axpby(p.Value, b, -lr, 1-lr*decay)
+		return
 	}
-	return v
-}
-
-// State implements Optimizer.
-func (v *velocity) State() State {
-	state := State{Count: &v.count}
-	for i, p := range v.params {
-		state.Names = append(state.Names, p.Name+".momentum")
-		state.Buffers = append(state.Buffers, v.momentum[i])
-	}
-	return state
+	dev.Axpby(p.Value, p.Grad, -lr, 1-lr*decay)
+	dev.Axpby(p.Value, b, -lr*momentum, 1)
 }

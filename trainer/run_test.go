@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -120,13 +121,52 @@ func TestBitsDoNotDependOnThreads(t *testing.T) {
 		if err := c.Optim.Choose(optimizer); err != nil {
 			t.Fatal(err)
 		}
-		one, two := t.TempDir(), t.TempDir()
-		_, a := train(t, t.Context(), c, Options{Dir: one, Threads: 1})
-		_, b := train(t, t.Context(), c, Options{Dir: two, Threads: 2})
-		equalRows(t, a, b)
-		if !bytes.Equal(checkpointBytes(t, one, c.Train.Steps), checkpointBytes(t, two, c.Train.Steps)) {
-			t.Errorf("%s: weights differ between one thread and two", optimizer)
+		c.Train.Slices, c.Optim.Clip = 4, .1
+		one := t.TempDir()
+		_, want := train(t, t.Context(), c, Options{Dir: one, Threads: 1})
+		if norm := want.metric(0, "grad_norm"); norm <= c.Optim.Clip {
+			t.Errorf("%s: a gradient of norm %v is not clipped", optimizer, norm)
 		}
+		for _, threads := range []int{2, 3} {
+			dir := t.TempDir()
+			_, got := train(t, t.Context(), c, Options{Dir: dir, Threads: threads})
+			equalRows(t, want, got)
+			if !bytes.Equal(checkpointBytes(t, one, c.Train.Steps), checkpointBytes(t, dir, c.Train.Steps)) {
+				t.Errorf("%s: weights differ between one thread and %d", optimizer, threads)
+			}
+		}
+	}
+}
+
+// A step that is not the first allocates nothing and starts no goroutine, whatever the optimizer.
+func TestStepsAreBare(t *testing.T) {
+	for _, optimizer := range []string{"adam", "adamw", "lion", "muon", "sgd"} {
+		c := small()
+		if err := c.Optim.Choose(optimizer); err != nil {
+			t.Fatal(err)
+		}
+		c.Optim.Clip = .1
+		training, err := newTraining(c, Options{Threads: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := 0
+		step := func() {
+			if err := training.gradient(at); err != nil {
+				t.Fatal(err)
+			}
+			training.update(at)
+			at++
+		}
+		step()
+		before := runtime.NumGoroutine()
+		if n := testing.AllocsPerRun(10, step); n != 0 {
+			t.Errorf("%s: a step allocates %v times", optimizer, n)
+		}
+		if after := runtime.NumGoroutine(); after > before {
+			t.Errorf("%s: %d goroutines after, %d before", optimizer, after, before)
+		}
+		training.close()
 	}
 }
 

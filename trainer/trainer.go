@@ -21,10 +21,11 @@ type training struct {
 	run       string // its id
 	restored  int    // step of the checkpoint that was loaded, -1 for none
 	source    data.Source
-	device    *compute.CPU // of the parameters and the optimizer
+	device    *compute.CPU // of the parameters
 	team      *compute.Team
 	weights   *archs.Weights
 	params    []optim.Param
+	summed    *optim.Gradient
 	optimizer optim.Optimizer
 	slices    []slice
 	backward  func(_, i int) // slice i's part of the batch: its loss and gradients
@@ -111,7 +112,7 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 			return result(Done), t.checkpoint(o.Dir, step)
 		}
 		clock = time.Now()
-		t.optimizer.Step(float32(t.rate(step)))
+		t.update(step)
 		busy += time.Since(clock)
 		if o.Progress != nil {
 			o.Progress(step+1, t.loss)
@@ -157,11 +158,19 @@ func newTraining(c Config, o Options) (t *training, err error) {
 		}
 	}
 	for i, p := range t.weights.Params() {
-		t.params = append(t.params, optim.Param{Name: p.Name, Layer: p.Layer, Shape: p.Shape, Kind: optim.Kind(p.Kind),
-			Value: t.weights.Value(i), Grad: t.slices[0].model.Grads[i]})
+		param := optim.Param{Name: p.Name, Layer: p.Layer, Shape: p.Shape, Kind: optim.Kind(p.Kind), Value: t.weights.Value(i), Grad: t.slices[0].model.Grads[i]}
+		for _, s := range t.slices[1:] {
+			param.Further = append(param.Further, s.model.Grads[i])
+		}
+		t.params = append(t.params, param)
 	}
-	t.optimizer = c.Optim.New(t.device, t.params)
-	t.team = compute.NewTeam(max(1, min(o.Threads, c.Train.Slices)))
+	threads := optim.Threads{}
+	for _, s := range t.slices[:max(1, min(o.Threads, c.Train.Slices))] {
+		threads.Devices = append(threads.Devices, s.device)
+	}
+	t.team = compute.NewTeam(len(threads.Devices))
+	threads.Team = t.team
+	t.summed, t.optimizer = optim.NewGradient(threads, t.params), c.Optim.New(threads, t.params)
 	t.backward = func(_, i int) {
 		s, rows := &t.slices[i], len(t.batch.Tokens)/len(t.slices)
 		s.device.UploadInts(s.model.Tokens, t.batch.Tokens[i*rows:(i+1)*rows])
@@ -196,25 +205,25 @@ func (t *training) size() int {
 	return n
 }
 
-// gradient leaves the clipped gradient of batch `step` in the parameters' Grad, and its loss and norm in t.
+// gradient leaves the gradient of batch `step`, not yet clipped, in the parameters' Grad, and its loss and norm in t.
 func (t *training) gradient(step int) error {
 	c := t.config
 	t.source.Batch(&t.batch, c.Seed, step, c.Train.Batch)
 	t.team.Run(len(t.slices), t.backward)
 	t.loss = 0
-	for i, s := range t.slices {
+	for _, s := range t.slices {
 		if s.err != nil {
 			return s.err
 		}
 		t.loss += float64(s.model.Loss.Host()[0])
-		if i > 0 {
-			for p := range t.params {
-				t.device.Add(t.params[p].Grad, t.params[p].Grad, s.model.Grads[p])
-			}
-		}
 	}
-	t.gradNorm = optim.ClipNorm(t.device, t.params, c.Optim.Clip)
+	t.gradNorm = t.summed.Sum()
 	return nil
+}
+
+// update does the update that leads from step to step+1.
+func (t *training) update(step int) {
+	t.optimizer.Step(float32(t.rate(step)), optim.ClipFactor(t.gradNorm, t.config.Optim.Clip))
 }
 
 // measure returns the rows of the present parameters, those after step updates.

@@ -123,7 +123,7 @@ func median(x []float64) float64 {
 type step struct {
 	device    *compute.CPU
 	model     *archs.Model
-	params    []optim.Param
+	gradient  *optim.Gradient
 	optimizer optim.Optimizer
 	clip      float64
 	flops     float64
@@ -142,10 +142,12 @@ func newStep(c archs.Config, o optim.Config) (*step, error) {
 	if s.model, err = archs.Build(c, archs.Shape{Batch: batch, Train: true, Tokens: batch * c.Context}, device, w, nil); err != nil {
 		return nil, err
 	}
+	var params []optim.Param
 	for i, p := range w.Params() {
-		s.params = append(s.params, optim.Param{Name: p.Name, Layer: p.Layer, Shape: p.Shape, Kind: optim.Kind(p.Kind), Value: w.Value(i), Grad: s.model.Grads[i]})
+		params = append(params, optim.Param{Name: p.Name, Layer: p.Layer, Shape: p.Shape, Kind: optim.Kind(p.Kind), Value: w.Value(i), Grad: s.model.Grads[i]})
 	}
-	s.optimizer = o.New(device, s.params)
+	threads := optim.Threads{Team: compute.NewTeam(1), Devices: []compute.Device{device}}
+	s.gradient, s.optimizer = optim.NewGradient(threads, params), o.New(threads, params)
 	random := rng.New(0, "tokens").Rand()
 	tokens := make([]int32, batch*c.Context)
 	for i := range tokens {
@@ -166,8 +168,7 @@ func (s *step) time() (float64, error) {
 	if err := s.model.Run(); err != nil {
 		return 0, err
 	}
-	optim.ClipNorm(s.device, s.params, s.clip)
-	s.optimizer.Step(1e-3)
+	s.optimizer.Step(1e-3, optim.ClipFactor(s.gradient.Sum(), s.clip))
 	end, err := processor()
 	return end - start, err
 }

@@ -1,0 +1,70 @@
+package optim
+
+import (
+	"slices"
+
+	"github.com/outcrop-lab/outcrop/compute"
+)
+
+// Threads are what an optimizer runs on: a team, and a device for each of its threads. The first device gives the memory of
+// the state. Nothing but time depends on how many there are.
+type Threads struct {
+	Team    *compute.Team
+	Devices []compute.Device
+}
+
+// partLen is how many elements a part has: so few that what a thread has written of them is still in its first cache when
+// it reads them again.
+const partLen = 4096
+
+// cut lays the parameters end to end and cuts them into parts of partLen elements, of which the last may be shorter. A part
+// is a list of pieces of parameters.
+func cut(params []Param) (parts [][]Param) {
+	room := 0
+	for _, p := range params {
+		for from, to := 0, 0; from < p.Value.Len(); from = to {
+			if room == 0 {
+				parts, room = append(parts, nil), partLen
+			}
+			to = min(from+room, p.Value.Len())
+			room -= to - from
+			last := &parts[len(parts)-1]
+			*last = append(*last, p.piece(from, to))
+		}
+	}
+	return parts
+}
+
+// piece is the elements [from, to) of a parameter.
+func (p Param) piece(from, to int) Param {
+	p.Value, p.Grad = p.Value.Slice(from, to), p.Grad.Slice(from, to)
+	p.Further, p.state = slices.Clone(p.Further), slices.Clone(p.state)
+	for _, buffers := range [][]compute.Buffer{p.Further, p.state} {
+		for i, b := range buffers {
+			buffers[i] = b.Slice(from, to)
+		}
+	}
+	return p
+}
+
+// withState returns the parameters with so many zeroed buffers of their length each.
+func withState(dev compute.Device, params []Param, buffers int) []Param {
+	params = slices.Clone(params)
+	for i, p := range params {
+		params[i].state = nil
+		for range buffers {
+			params[i].state = append(params[i].state, dev.Alloc(p.Value.Len()))
+		}
+	}
+	return params
+}
+
+// add lists the state of parameters, each buffer under its parameter's name and its own.
+func (s *State) add(params []Param, names ...string) {
+	for _, p := range params {
+		for i, b := range p.state {
+			s.Names = append(s.Names, p.Name+"."+names[i])
+			s.Buffers = append(s.Buffers, b)
+		}
+	}
+}
