@@ -14,11 +14,11 @@ func (c *Context) Add(a, b *gorgonia.Node) (*gorgonia.Node, error) {
 		return nil, fmt.Errorf("ops: adding %v and %v", a.Shape(), b.Shape())
 	}
 	dev := c.dev
-	y, value := c.alloc(a.Shape()...)
 	return c.apply(&fused{
-		name:  "add",
-		value: value,
-		bind: func(in []compute.Buffer) func() {
+		name:    "add",
+		value:   c.value(a.Shape()...),
+		inPlace: true,
+		bind: func(y compute.Buffer, in []compute.Buffer) func() {
 			a, b := in[0], in[1]
 			return func() { dev.Add(y, a, b) }
 		},

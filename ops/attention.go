@@ -36,12 +36,11 @@ func (x Extra) buffers(b []compute.Buffer) (out compute.Extra) {
 func (c *Context) Attend(a compute.Attention, qkv *gorgonia.Node, x Extra) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, width := a.B*a.T, a.H*a.E
-	y, value := c.alloc(rows, width)
 	lse := dev.Alloc(a.B * a.H * a.T)
 	return c.apply(&fused{
 		name:  "attention",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(rows, width),
+		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			qkv, extra := b[0], x.buffers(b[1:])
 			return func() { dev.Attend(a, y, lse, qkv, extra) }
 		},
@@ -53,7 +52,6 @@ func (c *Context) Attend(a compute.Attention, qkv *gorgonia.Node, x Extra) (*gor
 
 func (c *Context) attendGrad(a compute.Attention, nodes gorgonia.Nodes, x Extra, out, dy *gorgonia.Node, lse compute.Buffer) (gorgonia.Nodes, error) {
 	dev := c.dev
-	dqkv, value := c.alloc(a.B*a.T, a.Row())
 	var parts []compute.Buffer
 	for _, n := range nodes[1:] {
 		parts = append(parts, dev.Alloc(n.Shape().TotalSize()))
@@ -61,8 +59,8 @@ func (c *Context) attendGrad(a compute.Attention, nodes gorgonia.Nodes, x Extra,
 	dextra := x.buffers(parts)
 	back, err := c.apply(&fused{
 		name:  "attention grad",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(a.B*a.T, a.Row()),
+		bind: func(dqkv compute.Buffer, b []compute.Buffer) func() {
 			dy, y, qkv, extra := b[0], b[1], b[2], x.buffers(b[3:])
 			return func() { dev.AttendGrad(a, dqkv, dextra, dy, y, lse, qkv, extra) }
 		},

@@ -11,20 +11,19 @@ import (
 func (c *Context) Bias(x *gorgonia.Node, packed compute.Buffer, biases ...*gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	n := x.Shape()[1]
-	y, value := c.alloc(x.Shape()...)
 	return c.apply(&fused{
 		name:  "bias",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(x.Shape()...),
+		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x := b[0]
 			return func() { dev.AddPositions(y, x, packed, 1, n) }
 		},
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			db, value := c.alloc(n)
+			db := dev.Alloc(n) // whole: it is handed out in parts
 			back, err := c.apply(&fused{
 				name:  "bias grad",
-				value: value,
-				bind: func(b []compute.Buffer) func() {
+				value: c.view(db, n),
+				bind: func(_ compute.Buffer, b []compute.Buffer) func() {
 					dy := b[0]
 					return func() { dev.AddPositionsGrad(db, dy, 1, n) }
 				},

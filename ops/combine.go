@@ -9,21 +9,19 @@ import (
 // Combine is y = x s, or x + s, of x's shape; how s stretches over x is said by the broadcast.
 func (c *Context) Combine(x, s *gorgonia.Node, over compute.Broadcast, add bool) (*gorgonia.Node, error) {
 	dev := c.dev
-	y, value := c.alloc(x.Shape()...)
 	return c.apply(&fused{
 		name:  "combine",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(x.Shape()...),
+		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x, s := b[0], b[1]
 			return func() { dev.Combine(y, x, s, over, add) }
 		},
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			dx, value := c.alloc(nodes[0].Shape()...)
 			ds := dev.Alloc(nodes[1].Shape().TotalSize())
 			back, err := c.apply(&fused{
 				name:  "combine grad",
-				value: value,
-				bind: func(b []compute.Buffer) func() {
+				value: c.value(nodes[0].Shape()...),
+				bind: func(dx compute.Buffer, b []compute.Buffer) func() {
 					dy, x, s := b[0], b[1], b[2]
 					return func() { dev.CombineGrad(dx, ds, dy, x, s, over, add) }
 				},
@@ -40,20 +38,18 @@ func (c *Context) Combine(x, s *gorgonia.Node, over compute.Broadcast, add bool)
 func (c *Context) HeadMean(x *gorgonia.Node, heads int) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, e := x.Shape()[0], x.Shape()[1]/heads
-	y, value := c.alloc(rows, e)
 	return c.apply(&fused{
 		name:  "head mean",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(rows, e),
+		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x := b[0]
 			return func() { dev.HeadMean(y, x, heads, e) }
 		},
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			dx, value := c.alloc(rows, heads*e)
 			back, err := c.apply(&fused{
 				name:  "head mean grad",
-				value: value,
-				bind: func(b []compute.Buffer) func() {
+				value: c.value(rows, heads*e),
+				bind: func(dx compute.Buffer, b []compute.Buffer) func() {
 					dy := b[0]
 					return func() { dev.HeadMeanGrad(dx, dy, heads, e) }
 				},

@@ -16,31 +16,25 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Context is one graph under construction on one device: it finds the buffer behind each value, and lists the kernel
+// Context is one graph under construction on one device: it finds the memory behind each value, and lists the kernel
 // calls in the order of their first run.
 type Context struct {
-	dev     compute.Device
-	graph   *gorgonia.ExprGraph
-	engine  engine
-	buffers map[span]compute.Buffer
-	sums    map[[2]span]*tensor.Dense
-	calls   []func()
-	count   int
-}
-
-// span identifies a buffer by where it lies; two views at one address differ in length.
-type span struct {
-	at uintptr
-	n  int
+	dev    compute.Device
+	graph  *gorgonia.ExprGraph
+	engine engine
+	memory memory
+	sums   map[[2]span]*tensor.Dense
+	calls  []func()
+	count  int
 }
 
 // NewContext returns a context with an empty graph.
 func NewContext(dev compute.Device) *Context {
 	c := &Context{
-		dev:     dev,
-		graph:   gorgonia.NewGraph(),
-		buffers: make(map[span]compute.Buffer),
-		sums:    make(map[[2]span]*tensor.Dense),
+		dev:    dev,
+		graph:  gorgonia.NewGraph(),
+		memory: newMemory(dev),
+		sums:   make(map[[2]span]*tensor.Dense),
 	}
 	c.engine.ctx = c
 	return c
@@ -55,32 +49,50 @@ func (c *Context) Leaf(name string, b compute.Buffer, shape ...int) *gorgonia.No
 		gorgonia.WithName(name), gorgonia.WithValue(c.view(b, shape...)))
 }
 
-// Buffer is the memory in which the node's value lies, once the graph has run.
+// Buffer is the memory in which the node's value lies once the graph has run. What is asked for before the first run stays; a
+// value that no one asked for has lent its memory to later ones by then, unless no op reads it.
 func (c *Context) Buffer(n *gorgonia.Node) (compute.Buffer, error) {
-	if own, ok := n.Op().(*fused); ok {
-		return c.find(own.value)
+	at, ok := c.spanOf(n)
+	if !ok {
+		return c.find(n.Value())
 	}
-	if sum, ok := c.sums[c.operands(n)]; ok {
-		return c.find(sum)
+	if b, ok := c.memory.of[at]; ok {
+		return b, nil
 	}
-	return c.find(n.Value())
+	if len(c.calls) > 0 {
+		return compute.Buffer{}, fmt.Errorf("ops: the memory of %v has been given to later values: it must be asked for before the first run", n)
+	}
+	return c.memory.keep(at), nil
 }
 
-// view makes the tensor that stands for a buffer, and remembers which one it is.
+// spanOf is where the value of one of our ops, or of a bound sum, lies; false of another node.
+func (c *Context) spanOf(n *gorgonia.Node) (span, bool) {
+	if own, ok := n.Op().(*fused); ok {
+		return spanOf(own.value), true
+	}
+	if sum, ok := c.sums[c.operands(n)]; ok {
+		return spanOf(sum), true
+	}
+	return span{}, false
+}
+
+// view makes the tensor that stands for a buffer.
 func (c *Context) view(b compute.Buffer, shape ...int) *tensor.Dense {
 	if size := tensor.Shape(shape).TotalSize(); size != b.Len() {
 		panic(fmt.Sprintf("ops: a buffer of %d seen as %v", b.Len(), shape))
 	}
-	t := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...), tensor.WithEngine(c.engine),
-		tensor.FromMemory(uintptr(b.Pointer()), uintptr(4*b.Len())))
-	c.buffers[spanOf(t)] = b
+	t := c.tensor(b, shape...)
+	c.memory.of[spanOf(t)] = b
 	return t
 }
 
-// alloc gives a fresh buffer of that shape, and the tensor that stands for it.
-func (c *Context) alloc(shape ...int) (compute.Buffer, *tensor.Dense) {
-	b := c.dev.Alloc(tensor.Shape(shape).TotalSize())
-	return b, c.view(b, shape...)
+// value makes the tensor that stands for the result of an op. It has an address of its own, by which it is known, and gets
+// its memory when the op first runs; gorgonia looks at neither.
+func (c *Context) value(shape ...int) *tensor.Dense { return c.tensor(c.dev.Alloc(1), shape...) }
+
+func (c *Context) tensor(at compute.Buffer, shape ...int) *tensor.Dense {
+	return tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...), tensor.WithEngine(c.engine),
+		tensor.FromMemory(uintptr(at.Pointer()), uintptr(4*tensor.Shape(shape).TotalSize())))
 }
 
 // find returns the buffer behind a value. A constant is uploaded into a buffer of its own.
@@ -94,11 +106,9 @@ func (c *Context) find(v gorgonia.Value) (compute.Buffer, error) {
 	if !ok {
 		return compute.Buffer{}, fmt.Errorf("ops: a value of type %T has no device memory", v)
 	}
-	b, ok := c.buffers[spanOf(t)]
+	b, ok := c.memory.of[spanOf(t)]
 	if !ok {
 		return compute.Buffer{}, fmt.Errorf("ops: a tensor %v lies outside the device memory of this graph", t.Shape())
 	}
 	return b, nil
 }
-
-func spanOf(t tensor.Tensor) span { return span{at: t.Uintptr(), n: t.Shape().TotalSize()} }

@@ -11,22 +11,20 @@ import (
 func (c *Context) CrossEntropy(logits *gorgonia.Node, targets compute.Ints, scale float32) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, vocab := logits.Shape()[0], logits.Shape()[1]
-	loss, value := c.alloc()
 	lse := dev.Alloc(rows)
 	return c.apply(&fused{
 		name:  "cross-entropy",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(),
+		bind: func(loss compute.Buffer, b []compute.Buffer) func() {
 			logits := b[0]
 			return func() { dev.CrossEntropy(loss, lse, logits, targets, vocab, scale) }
 		},
 		// The output is an input of the gradient only so that lse is there before it.
 		diff: func(nodes gorgonia.Nodes, out, dloss *gorgonia.Node) (gorgonia.Nodes, error) {
-			dlogits, value := c.alloc(rows, vocab)
 			back, err := c.apply(&fused{
 				name:  "cross-entropy grad",
-				value: value,
-				bind: func(b []compute.Buffer) func() {
+				value: c.value(rows, vocab),
+				bind: func(dlogits compute.Buffer, b []compute.Buffer) func() {
 					dloss, logits := b[0], b[1]
 					return func() { dev.CrossEntropyGrad(dlogits, dloss, logits, lse, targets, vocab, scale) }
 				},

@@ -10,18 +10,16 @@ import (
 // bias b [D].
 func (c *Context) DyT(x, a, g, b *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
-	y, value := c.alloc(x.Shape()...)
-	s := dev.Alloc(y.Len())
+	s := dev.Alloc(x.Shape().TotalSize())
 	return c.apply(&fused{
 		name:  "dyt",
-		value: value,
-		bind: func(in []compute.Buffer) func() {
+		value: c.value(x.Shape()...),
+		bind: func(y compute.Buffer, in []compute.Buffer) func() {
 			x, a, g, b := in[0], in[1], in[2], last(in[3:])
 			return func() { dev.DyT(y, s, x, a, g, b) }
 		},
 		// The output is an input of the gradient only so that s is there before it.
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			dx, value := c.alloc(nodes[0].Shape()...)
 			var parts []compute.Buffer // of a, g, and b
 			for _, n := range nodes[1:] {
 				parts = append(parts, dev.Alloc(n.Shape().TotalSize()))
@@ -29,8 +27,8 @@ func (c *Context) DyT(x, a, g, b *gorgonia.Node) (*gorgonia.Node, error) {
 			db := last(parts[2:])
 			back, err := c.apply(&fused{
 				name:  "dyt grad",
-				value: value,
-				bind: func(in []compute.Buffer) func() {
+				value: c.value(nodes[0].Shape()...),
+				bind: func(dx compute.Buffer, in []compute.Buffer) func() {
 					dy, x, a, g := in[0], in[1], in[2], in[3]
 					return func() { dev.DyTGrad(dx, parts[0], parts[1], db, dy, x, a, g, s) }
 				},

@@ -15,10 +15,12 @@ import (
 // fused is every op of this package as gorgonia sees it. What differs between ops is bind and diff.
 type fused struct {
 	name  string
-	value *tensor.Dense // owned by the op; what Do returns
+	value *tensor.Dense // what Do returns
 	shape tensor.Shape  // of the node
-	// bind returns the kernel call for the inputs' memory. Without it the op hands out memory that its input filled.
-	bind func(in []compute.Buffer) func()
+	// bind returns the kernel call for the result's memory and the inputs'. Without it the op hands out memory that its input filled.
+	bind func(y compute.Buffer, in []compute.Buffer) func()
+	// inPlace tells that the result may lie where an input does.
+	inPlace bool
 	// diff returns the gradient of each input. Without it the op is not differentiable.
 	diff func(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error)
 	// side is memory that the op fills beside its value, which Side makes a node of.
@@ -28,7 +30,6 @@ type fused struct {
 	id     int
 	inputs []hm.Type
 	result hm.Type
-	call   func()
 }
 
 // apply puts the op into the graph.
@@ -50,23 +51,30 @@ func (c *Context) apply(op *fused, inputs ...*gorgonia.Node) (*gorgonia.Node, er
 	return node, nil
 }
 
-// Do implements gorgonia.Op: the first run binds the kernel to the inputs' memory and puts it on the context's list.
+// Do implements gorgonia.Op. It runs once, in the first run: it binds the kernel to the memory of inputs and result, and puts
+// it on the context's list.
 func (f *fused) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
+	memory := &f.ctx.memory
 	if f.bind == nil {
+		memory.read(values...)
 		return f.value, nil
 	}
-	if f.call == nil {
-		in := make([]compute.Buffer, len(values))
-		for i, v := range values {
-			var err error
-			if in[i], err = f.ctx.find(v); err != nil {
-				return nil, fmt.Errorf("%s, input %d: %w", f.name, i, err)
-			}
+	in := make([]compute.Buffer, len(values))
+	for i, v := range values {
+		var err error
+		if in[i], err = f.ctx.find(v); err != nil {
+			return nil, fmt.Errorf("%s, input %d: %w", f.name, i, err)
 		}
-		f.call = f.bind(in)
-		f.ctx.calls = append(f.ctx.calls, f.call)
 	}
-	f.call()
+	if f.inPlace {
+		memory.read(values...)
+	}
+	call := f.bind(memory.take(spanOf(f.value)), in)
+	if !f.inPlace {
+		memory.read(values...)
+	}
+	f.ctx.calls = append(f.ctx.calls, call)
+	call()
 	return f.value, nil
 }
 

@@ -10,24 +10,22 @@ import (
 // 2505.06708). Beside its value it holds the scores sigmoid(z).
 func (c *Context) Gate(x, z *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
-	y, value := c.alloc(x.Shape()...)
 	s := dev.Alloc(z.Shape().TotalSize())
 	return c.apply(&fused{
 		name:  "gate",
-		value: value,
+		value: c.value(x.Shape()...),
 		side:  s,
-		bind: func(b []compute.Buffer) func() {
+		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x, z := b[0], b[1]
 			return func() { dev.Gate(y, s, x, z) }
 		},
 		// The output is an input of the gradient only so that the scores are there before it.
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			dx, value := c.alloc(nodes[0].Shape()...)
 			dz := dev.Alloc(s.Len())
 			back, err := c.apply(&fused{
 				name:  "gate grad",
-				value: value,
-				bind: func(b []compute.Buffer) func() {
+				value: c.value(nodes[0].Shape()...),
+				bind: func(dx compute.Buffer, b []compute.Buffer) func() {
 					dy, x := b[0], b[1]
 					return func() { dev.GateGrad(dx, dz, dy, x, s) }
 				},

@@ -9,7 +9,7 @@ import (
 )
 
 // Grad differentiates the loss. The gradients of a value that is used twice are summed by gorgonia's stock addition:
-// each is given a buffer here. Compile refuses any other stock op.
+// each is given a value here. Compile refuses any other stock op.
 func (c *Context) Grad(loss *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
 	grads, err := gorgonia.Grad(loss, wrt...)
 	if err != nil {
@@ -25,14 +25,14 @@ func (c *Context) Grad(loss *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nod
 	return grads, nil
 }
 
-// bindSum gives a stock addition, and those that it reads, a buffer each.
+// bindSum gives a stock addition, and those that it reads, a value each.
 func (c *Context) bindSum(n *gorgonia.Node) error {
 	operands := c.operands(n)
 	if operands[0].at == 0 || operands[1].at == 0 {
 		return fmt.Errorf("ops: the sum %v reads a value without device memory", n)
 	}
 	if _, done := c.sums[operands]; !done {
-		_, c.sums[operands] = c.alloc(n.Shape()...)
+		c.sums[operands] = c.value(n.Shape()...)
 	}
 	return nil
 }
@@ -96,7 +96,7 @@ type engine struct {
 // AllocAccessible keeps gorgonia's hands off the values.
 func (engine) AllocAccessible() bool { return false }
 
-// Add computes a + b into the buffer that Grad set aside for this pair, whatever gorgonia proposes to overwrite.
+// Add computes a + b into the value that Grad set aside for this pair, whatever gorgonia proposes to overwrite.
 func (e engine) Add(a, b tensor.Tensor, _ ...tensor.FuncOpt) (tensor.Tensor, error) {
 	sum, ok := e.ctx.sums[[2]span{spanOf(a), spanOf(b)}]
 	if !ok {
@@ -110,10 +110,8 @@ func (e engine) Add(a, b tensor.Tensor, _ ...tensor.FuncOpt) (tensor.Tensor, err
 	if err != nil {
 		return nil, err
 	}
-	y, err := e.ctx.find(sum)
-	if err != nil {
-		return nil, err
-	}
+	e.ctx.memory.read(a, b) // the sum may lie where one of them does
+	y := e.ctx.memory.take(spanOf(sum))
 	dev := e.ctx.dev
 	call := func() { dev.Add(y, ab, bb) }
 	e.ctx.calls = append(e.ctx.calls, call)

@@ -11,18 +11,16 @@ import (
 func (c *Context) LayerNorm(x, g, b *gorgonia.Node, eps float32) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, d := x.Shape()[0], x.Shape()[1]
-	y, value := c.alloc(rows, d)
 	n, rinv := dev.Alloc(rows*d), dev.Alloc(rows)
 	return c.apply(&fused{
 		name:  "layernorm",
-		value: value,
-		bind: func(in []compute.Buffer) func() {
+		value: c.value(rows, d),
+		bind: func(y compute.Buffer, in []compute.Buffer) func() {
 			x, g, b := in[0], in[1], last(in[2:])
 			return func() { dev.LayerNorm(y, n, rinv, x, g, b, d, eps) }
 		},
 		// The output is an input of the gradient only so that n and rinv are there before it.
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			dx, value := c.alloc(rows, d)
 			var parts []compute.Buffer // of g, and of b
 			for range nodes[1:] {
 				parts = append(parts, dev.Alloc(d))
@@ -30,8 +28,8 @@ func (c *Context) LayerNorm(x, g, b *gorgonia.Node, eps float32) (*gorgonia.Node
 			db := last(parts[1:])
 			back, err := c.apply(&fused{
 				name:  "layernorm grad",
-				value: value,
-				bind: func(in []compute.Buffer) func() {
+				value: c.value(rows, d),
+				bind: func(dx compute.Buffer, in []compute.Buffer) func() {
 					dy, g := in[0], in[1]
 					return func() { dev.LayerNormGrad(dx, parts[0], db, dy, g, n, rinv, d) }
 				},

@@ -27,11 +27,10 @@ func (c *Context) Linear(x *gorgonia.Node, packed compute.Buffer, weights ...*go
 		out += w.Shape()[0]
 	}
 	dev := c.dev
-	y, value := c.alloc(rows, out)
 	return c.apply(&fused{
 		name:  "linear",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(rows, out),
+		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x := b[0]
 			return func() { dev.MatMul(y, x, packed, rows, out, in, false, true, false) }
 		},
@@ -44,12 +43,11 @@ func (c *Context) Linear(x *gorgonia.Node, packed compute.Buffer, weights ...*go
 // linearGrad is dx = dy W and dW = dy^T x.
 func (c *Context) linearGrad(nodes gorgonia.Nodes, dy *gorgonia.Node, packed compute.Buffer, rows, in, out int) (gorgonia.Nodes, error) {
 	dev := c.dev
-	dx, value := c.alloc(rows, in)
 	dw := dev.Alloc(out * in)
 	back, err := c.apply(&fused{
 		name:  "linear grad",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(rows, in),
+		bind: func(dx compute.Buffer, b []compute.Buffer) func() {
 			dy, x := b[0], b[1]
 			return func() {
 				dev.MatMul(dx, dy, packed, rows, in, out, false, false, false)

@@ -135,6 +135,10 @@ func TestSummedGradients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	got, err := n.ctx.Buffer(n.loss)
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := compile(t, n.ctx)
 	buffers := []compute.Buffer{n.eb, n.gb, n.wb}
 	for _, way := range []string{"tape", "replay", "replay again"} {
@@ -150,10 +154,6 @@ func TestSummedGradients(t *testing.T) {
 			values = append(values, v)
 		}
 		loss := func() float64 { return n.float64Loss(values[0], values[1], values[2]) }
-		got, err := n.ctx.Buffer(n.loss)
-		if err != nil {
-			t.Fatal(err)
-		}
 		if e := math.Abs(float64(got.Host()[0])/loss() - 1); !(e <= 1e-5) {
 			t.Errorf("%s: loss %v, want %v", way, got.Host()[0], loss())
 		}

@@ -10,11 +10,10 @@ import (
 // slot, that is column 0 and position j is column j+1. It has no gradient.
 func (c *Context) AttendPattern(a compute.Attention, qkv *gorgonia.Node, x Extra) (*gorgonia.Node, error) {
 	dev := c.dev
-	p, value := c.alloc(a.B, a.H, a.T, a.Keys())
 	return c.apply(&fused{
 		name:  "attention pattern",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(a.B, a.H, a.T, a.Keys()),
+		bind: func(p compute.Buffer, b []compute.Buffer) func() {
 			qkv, extra := b[0], x.buffers(b[1:])
 			return func() { dev.AttendPattern(a, p, qkv, extra) }
 		},

@@ -10,20 +10,18 @@ import (
 func (c *Context) AddPositions(x, p *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	t, d := p.Shape()[0], p.Shape()[1]
-	y, value := c.alloc(x.Shape()...)
 	return c.apply(&fused{
 		name:  "positions",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(x.Shape()...),
+		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x, p := b[0], b[1]
 			return func() { dev.AddPositions(y, x, p, t, d) }
 		},
 		diff: func(_ gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			dp, value := c.alloc(t, d)
 			back, err := c.apply(&fused{
 				name:  "positions grad",
-				value: value,
-				bind: func(b []compute.Buffer) func() {
+				value: c.value(t, d),
+				bind: func(dp compute.Buffer, b []compute.Buffer) func() {
 					dy := b[0]
 					return func() { dev.AddPositionsGrad(dp, dy, t, d) }
 				},

@@ -12,11 +12,10 @@ func (c *Context) Prepend(first, x *gorgonia.Node, t int) (*gorgonia.Node, error
 	n, d := first.Shape()[0], first.Shape()[1]
 	groups := x.Shape()[0] / t
 	head, all := n*d, (n+t)*d
-	y, value := c.alloc(groups*(n+t), d)
 	return c.apply(&fused{
 		name:  "prepend",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(groups*(n+t), d),
+		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			first, x, tail := b[0], b[1], y.Slice(head, y.Len())
 			return func() {
 				dev.CopyRows(y, first, groups, head, all, 0)
@@ -28,12 +27,11 @@ func (c *Context) Prepend(first, x *gorgonia.Node, t int) (*gorgonia.Node, error
 			if err != nil {
 				return nil, err
 			}
-			dfirst, value := c.alloc(n, d)
 			each := dev.Alloc(groups * head)
 			back, err := c.apply(&fused{
 				name:  "prepend grad",
-				value: value,
-				bind: func(b []compute.Buffer) func() {
+				value: c.value(n, d),
+				bind: func(dfirst compute.Buffer, b []compute.Buffer) func() {
 					dy := b[0]
 					return func() {
 						dev.CopyRows(each, dy, groups, head, head, all)

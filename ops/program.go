@@ -18,6 +18,7 @@ func (c *Context) Compile() (*Program, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	c.countReaders()
 	program, registers, err := gorgonia.Compile(c.graph)
 	if err != nil {
 		return nil, fmt.Errorf("ops: compiling the graph: %w", err)

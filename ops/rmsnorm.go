@@ -21,23 +21,21 @@ func (c *Context) RMSNormHeads(x, g *gorgonia.Node, eps float32) (*gorgonia.Node
 func (c *Context) rmsnorm(x, g *gorgonia.Node, d int, eps float32) (*gorgonia.Node, error) {
 	dev := c.dev
 	gains := g.Shape()[0]
-	y, value := c.alloc(x.Shape()...)
 	rinv := dev.Alloc(x.Shape().TotalSize() / d)
 	return c.apply(&fused{
 		name:  "rmsnorm",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(x.Shape()...),
+		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x, g := b[0], b[1]
 			return func() { dev.RMSNorm(y, rinv, x, g, d, eps) }
 		},
 		// The output is an input of the gradient only so that rinv is there before it.
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			dx, value := c.alloc(nodes[0].Shape()...)
 			dg := dev.Alloc(gains)
 			back, err := c.apply(&fused{
 				name:  "rmsnorm grad",
-				value: value,
-				bind: func(b []compute.Buffer) func() {
+				value: c.value(nodes[0].Shape()...),
+				bind: func(dx compute.Buffer, b []compute.Buffer) func() {
 					dy, x, g := b[0], b[1], b[2]
 					return func() { dev.RMSNormGrad(dx, dg, dy, x, g, rinv, d) }
 				},

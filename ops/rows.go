@@ -21,20 +21,19 @@ func (c *Context) Tail(x *gorgonia.Node, n, of, width int) (*gorgonia.Node, erro
 // cut takes the columns [from, to) of x seen as [rows, width], as a matrix of the shape said.
 func (c *Context) cut(x *gorgonia.Node, rows, width, from, to int, shape ...int) (*gorgonia.Node, error) {
 	dev := c.dev
-	y, value := c.alloc(shape...)
 	return c.apply(&fused{
 		name:  "cut",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(shape...),
+		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x := b[0].Slice(from, b[0].Len())
 			return func() { dev.CopyRows(y, x, rows, to-from, to-from, width) }
 		},
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			dx, value := c.alloc(nodes[0].Shape()...) // zero where nobody writes
+			dx := dev.Alloc(nodes[0].Shape().TotalSize()) // its own: zero where nobody writes
 			back, err := c.apply(&fused{
 				name:  "cut grad",
-				value: value,
-				bind: func(b []compute.Buffer) func() {
+				value: c.view(dx, nodes[0].Shape()...),
+				bind: func(_ compute.Buffer, b []compute.Buffer) func() {
 					dy, part := b[0], dx.Slice(from, dx.Len())
 					return func() { dev.CopyRows(part, dy, rows, to-from, width, to-from) }
 				},
@@ -53,11 +52,10 @@ func (c *Context) Join(parts ...*gorgonia.Node) (*gorgonia.Node, error) {
 		from = append(from, width)
 		width += p.Shape()[1]
 	}
-	y, value := c.alloc(rows, width)
 	return c.apply(&fused{
 		name:  "join",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(rows, width),
+		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			return func() {
 				for i, x := range b {
 					w := x.Len() / rows
@@ -83,11 +81,10 @@ func (c *Context) Join(parts ...*gorgonia.Node) (*gorgonia.Node, error) {
 func (c *Context) Repeat(v *gorgonia.Node, rows int) (*gorgonia.Node, error) {
 	dev := c.dev
 	n := v.Shape()[0]
-	y, value := c.alloc(rows, n)
 	return c.apply(&fused{
 		name:  "repeat",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(rows, n),
+		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			v := b[0]
 			return func() { dev.CopyRows(y, v, rows, n, n, 0) }
 		},
@@ -101,11 +98,10 @@ func (c *Context) Repeat(v *gorgonia.Node, rows int) (*gorgonia.Node, error) {
 // sumRows is the sum over rows, [n], of dy [R, n].
 func (c *Context) sumRows(dy *gorgonia.Node, n int) (*gorgonia.Node, error) {
 	dev := c.dev
-	dv, value := c.alloc(n)
 	return c.apply(&fused{
 		name:  "row sum",
-		value: value,
-		bind: func(b []compute.Buffer) func() {
+		value: c.value(n),
+		bind: func(dv compute.Buffer, b []compute.Buffer) func() {
 			dy := b[0]
 			return func() { dev.AddPositionsGrad(dv, dy, 1, n) }
 		},

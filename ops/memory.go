@@ -1,0 +1,93 @@
+package ops
+
+import (
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/outcrop-lab/outcrop/compute"
+)
+
+// memory hands out what the values of a graph lie in. During the first run each op takes memory for its result and gives back
+// that of the values that nobody reads after it; what was given back is taken first, by results of the same length. Later
+// runs make the same calls in the same order, so that this holds for them too.
+type memory struct {
+	dev     compute.Device
+	of      map[span]compute.Buffer
+	lent    map[span]bool            // taken by a result, not kept
+	readers map[span]int             // ops that read the value and have not run
+	free    map[int][]compute.Buffer // by length
+}
+
+// span identifies a value by where its tensor lies; two views at one address differ in length.
+type span struct {
+	at uintptr
+	n  int
+}
+
+func spanOf(t tensor.Tensor) span { return span{at: t.Uintptr(), n: t.Shape().TotalSize()} }
+
+func newMemory(dev compute.Device) memory {
+	return memory{dev: dev, of: make(map[span]compute.Buffer), lent: make(map[span]bool), readers: make(map[span]int), free: make(map[int][]compute.Buffer)}
+}
+
+// keep gives a value memory of its own.
+func (m *memory) keep(at span) compute.Buffer {
+	b := m.dev.Alloc(at.n)
+	m.of[at] = b
+	return b
+}
+
+// take finds memory for a value that is about to be computed.
+func (m *memory) take(at span) compute.Buffer {
+	if b, ok := m.of[at]; ok {
+		return b
+	}
+	m.lent[at] = true
+	free := m.free[at.n]
+	if len(free) == 0 {
+		return m.keep(at)
+	}
+	b := free[len(free)-1] // the last given back: it is in the cache yet
+	m.of[at], m.free[at.n] = b, free[:len(free)-1]
+	return b
+}
+
+// read tells that an op has read these values, each for once however often it stands there.
+func (m *memory) read(values ...gorgonia.Value) {
+	for i, v := range values {
+		t, ok := v.(*tensor.Dense)
+		if !ok {
+			continue
+		}
+		at := spanOf(t)
+		if again(values[:i], t) {
+			continue
+		}
+		if m.readers[at]--; m.readers[at] == 0 && m.lent[at] {
+			m.free[at.n] = append(m.free[at.n], m.of[at])
+			delete(m.of, at)
+		}
+	}
+}
+
+func again(values []gorgonia.Value, t *tensor.Dense) bool {
+	for _, v := range values {
+		if other, ok := v.(*tensor.Dense); ok && spanOf(other) == spanOf(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// countReaders counts the ops that read each value.
+func (c *Context) countReaders() {
+	for _, n := range c.graph.AllNodes() {
+		seen := make(map[span]bool)
+		for _, child := range children(c.graph, n) {
+			if at, ok := c.spanOf(child); ok && !seen[at] {
+				seen[at] = true
+				c.memory.readers[at]++
+			}
+		}
+	}
+}
