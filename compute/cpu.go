@@ -34,6 +34,7 @@ type CPU struct {
 	regions [][]byte
 	free    []byte
 	bytes   int
+	own     int // of bytes
 	pack    []float32
 	scratch []float32
 	ropes   map[rope]Buffer // cos then sin, each [T, pairs]
@@ -52,7 +53,7 @@ func NewCPU(path string) (*CPU, error) {
 		return nil, fmt.Errorf("compute: no kernel path %q on this machine (%s)", path, strings.Join(known, ", "))
 	}
 	c := &CPU{path: C.int(slices.Index(paths, path)), ropes: map[rope]Buffer{}, slopes: map[int]Buffer{}}
-	c.pack = c.Alloc(int(C.oc_matmul_scratch())).Host()
+	c.pack = c.keep(int(C.oc_matmul_scratch())).Host()
 	return c, nil
 }
 
@@ -64,6 +65,17 @@ func (c *CPU) Path() string { return paths[c.path] }
 
 // Bytes implements Device.
 func (c *CPU) Bytes() int { return c.bytes }
+
+// Scratch is how much of Bytes the kernels keep for themselves: what products pack, attention's scratch and tables.
+func (c *CPU) Scratch() int { return c.own }
+
+// keep takes memory for the kernels themselves.
+func (c *CPU) keep(n int) Buffer {
+	before := c.bytes
+	b := c.Alloc(n)
+	c.own += c.bytes - before
+	return b
+}
 
 const region = 4 << 20
 

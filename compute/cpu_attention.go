@@ -23,7 +23,7 @@ func (c *CPU) attention(a Attention) C.oc_attention {
 		o.slopes = f(c.alibi(a.H))
 	}
 	if need := int(C.oc_attend_scratch(o)); need > len(c.scratch) {
-		c.scratch = c.Alloc(need).Host()
+		c.scratch = c.keep(need).Host()
 	}
 	return o
 }
@@ -35,7 +35,7 @@ func (c *CPU) rope(a Attention) Buffer {
 		return table
 	}
 	half := a.Turn / 2
-	table := c.Alloc(2 * a.T * half)
+	table := c.keep(2 * a.T * half)
 	host := table.Host()
 	for t := range a.T {
 		for j := range half {
@@ -51,7 +51,7 @@ func (c *CPU) alibi(heads int) Buffer {
 	if table, ok := c.slopes[heads]; ok {
 		return table
 	}
-	table := c.Alloc(heads)
+	table := c.keep(heads)
 	for h, slope := range ALiBiSlopes(heads) {
 		table.Host()[h] = float32(slope)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -99,15 +100,12 @@ func (t *training) writeCheckpoint(root string, step int) error {
 	optimizer := t.optimizer.State()
 	s := state{Version: Version, Run: t.run, Seed: t.config.Seed, Step: step, Updates: *optimizer.Count, SHA256: map[string]string{}}
 	var model, moments []safetensors.Tensor
-	for _, p := range t.params {
-		data := make([]float32, p.Value.Len())
-		t.device.Download(data, p.Value)
-		model = append(model, safetensors.Tensor{Name: p.Name, Shape: p.Shape, Data: data})
+	for _, p := range t.params { // from where they lie: a copy would be half as much again as the run has
+		model = append(model, safetensors.Tensor{Name: p.Name, Shape: p.Shape, Data: p.Value.Host()})
 	}
 	for i, name := range optimizer.Names {
-		data := make([]float32, optimizer.Buffers[i].Len())
-		t.device.Download(data, optimizer.Buffers[i])
-		moments = append(moments, safetensors.Tensor{Name: name, Shape: []int{len(data)}, Data: data})
+		b := optimizer.Buffers[i]
+		moments = append(moments, safetensors.Tensor{Name: name, Shape: []int{b.Len()}, Data: b.Host()})
 	}
 	for name, tensors := range map[string][]safetensors.Tensor{modelFile: model, optimizerFile: moments} {
 		path := filepath.Join(partial, name)
@@ -199,11 +197,13 @@ func removePartials(root string) error {
 }
 
 func digest(path string) (string, error) {
-	content, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
-	return sum(content), nil
+	s := sha256.New()
+	_, err = io.Copy(s, f)
+	return hex.EncodeToString(s.Sum(nil)), errors.Join(err, f.Close())
 }
 
 func sum(content []byte) string {

@@ -39,4 +39,5 @@ type Result struct {
 	Step   int     // updates done
 	Params int     // number of scalars
 	Loss   float64 // of the last batch, in nats per token
+	Memory Memory
 }

@@ -60,7 +60,7 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 		return Result{}, fmt.Errorf("trainer: %w", err)
 	}
 	result := func(status Status) Result {
-		return Result{Status: status, Step: step, Params: t.size(), Loss: t.loss}
+		return Result{Status: status, Step: step, Params: t.size(), Loss: t.loss, Memory: t.memory()}
 	}
 	started, since, busy := step, step, time.Duration(0)
 	for ; ; step++ {

@@ -1,0 +1,42 @@
+package trainer
+
+import "github.com/outcrop-lab/outcrop/compute"
+
+// Memory is what a run holds outside Go's heap, bytes, by part.
+type Memory struct {
+	Params    int
+	Gradients int // of each slice
+	Optimizer int // its moments
+	// Activations are those of the slices' graphs: what the backward pass reads, and what it passes on.
+	Activations int
+	Measuring   int // the graphs of the probe batch and of the held-out sequences
+	Scratch     int // what the kernels of all devices keep for themselves
+}
+
+// Total is what all devices gave.
+func (m Memory) Total() int {
+	return m.Params + m.Gradients + m.Optimizer + m.Activations + m.Measuring + m.Scratch
+}
+
+// memory tells how the devices' memory is used now; a graph takes its own at its first run.
+func (t *training) memory() (m Memory) {
+	given := func(d *compute.CPU) int {
+		m.Scratch += d.Scratch()
+		return d.Bytes() - d.Scratch()
+	}
+	m.Params = 4 * t.size()
+	m.Optimizer = given(t.device) - m.Params
+	for _, s := range t.slices {
+		gradients := 0
+		for _, g := range s.model.Grads {
+			gradients += 4 * g.Len()
+		}
+		m.Gradients += gradients
+		m.Activations += given(s.device) - gradients
+	}
+	m.Measuring = given(t.measuring.device)
+	for _, s := range t.measuring.slices {
+		m.Measuring += given(s.device)
+	}
+	return m
+}
