@@ -205,17 +205,22 @@ func (p Planned) checkpoints() int64 {
 			kept = min(written, kept+c.Train.Steps/forever)
 		}
 	}
-	moments := 2.0 * float64(p.Params)
-	switch c.Optim.Chosen() {
+	return int64(kept) * int64(4*(float64(p.Params)+p.moments()))
+}
+
+// moments is how many numbers the optimizer keeps.
+func (p Planned) moments() float64 {
+	params := float64(p.Params)
+	switch p.Config.Optim.Chosen() {
 	case "sgd", "lion":
-		moments = float64(p.Params)
+		return params
 	case "muon": // one moment of what it updates itself
-		moments = float64(p.Params)
-		if !p.muonTables {
-			moments += p.shape.table
+		if p.muonTables {
+			return params
 		}
+		return params + p.shape.table
 	}
-	return int64(kept) * int64(4*(float64(p.Params)+moments))
+	return 2 * params
 }
 
 // Forecast is what a run is foretold to take of its own time where its threads have a core each, seconds, with its bounds.

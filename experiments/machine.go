@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/outcrop-lab/outcrop/trainer"
 )
 
 // machine is what the workers of a coordinator share: cores, and bytes of memory.
@@ -51,21 +53,32 @@ func (c *coordinator) share(j job, pending int) (threads int, memory int64, ok b
 	return threads, memory, ok
 }
 
-// memoryOf is the resident memory that a run's worker is taken to want at most, bytes. In floats of four bytes: its
-// parameters with gradients a slice and two moments; the buffers of a graph, per token of its batch some 40 widths and
-// 6 hidden widths a layer and 4 logits when it is trained, a half of that when it is only measured; and per probe
-// sequence, layer and head a pattern of context². A test holds it against real workers.
+// memoryOf is the resident memory that a run's worker is taken to want at most, bytes. A test holds it against real workers.
 func memoryOf(p Planned) int64 {
-	const process = 96 << 20 // Go, SQLite, the kernels' scratch and the arenas' last regions
-	a, t := p.Config.Arch, p.Config.Train
-	vocab := float64(p.Vocab)
-	width, hidden := float64(a.Width), 4*float64(a.Width)
-	perToken := float64(a.Layers)*(40*width+6*hidden) + 4*vocab + 8*width
+	const process = 64 << 20 // Go, SQLite, and the arenas' last regions
+	return process + int64(foretold(p).Total())
+}
+
+// foretold is what a run is taken to hold at most, by part. Of a token of its batch the slices keep, in every block, what its
+// matrices read and write, and beside it some 14 widths in the most demanding of variants; what passes between ops, and the
+// logits, stand there once. The held-out graphs keep a norm's statistics a block, the probe's may be asked for all, here for
+// half, and for a pattern of context² a sequence, layer and head.
+func foretold(p Planned) trainer.Memory {
+	a, c := p.Config.Arch, p.Config
+	layers, width, vocab := float64(a.Layers), float64(a.Width), float64(p.Vocab)
 	context := float64(a.Context + a.Registers + 1)
-	batch, probe := float64(t.Batch)*context, float64(p.Config.Probe.Sequences)*context
-	floats := float64(p.Params)*float64(3+t.Slices) + 1.5*batch*perToken + probe*perToken/2 +
-		probe*context*float64(a.Layers*a.Heads) + 3*float64(p.Config.Probe.HeldOut)*context
-	return process + int64(4*floats)
+	batch, probe := float64(c.Train.Batch)*context, float64(c.Probe.Sequences)*context
+	kept, passed := p.shape.widths+14*layers*width, 16*width+3*vocab
+	bytes := func(floats float64) int { return int(4 * floats) }
+	return trainer.Memory{
+		Params:      4 * p.Params,
+		Gradients:   4 * p.Params * c.Train.Slices,
+		Optimizer:   bytes(p.moments()),
+		Activations: bytes(batch * (kept + passed)),
+		Measuring: bytes(batch*(2*layers*width+passed) + probe*(kept/2+passed) + probe*context*layers*float64(a.Heads) +
+			3*float64(c.Probe.HeldOut)*context),
+		Scratch: (2 + 2*c.Train.Slices) * (2 << 20),
+	}
 }
 
 // available is what the system could give without swapping, bytes; everything where it does not say.

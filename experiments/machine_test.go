@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/outcrop-lab/outcrop/trainer"
 )
 
 // The memory that a worker is taken to want is at least what a real one had resident at most, and not so much more that a
@@ -19,6 +21,8 @@ func TestMemoryOfWorkers(t *testing.T) {
 		{"wide", `arch: {layers: 2, width: 256, heads: 4, context: 64}`},
 		{"deep", `arch: {layers: 8, width: 64, heads: 4, context: 64, norm_placement: sandwich, qk_norm: true, gate: g1}`},
 		{"long", `arch: {layers: 2, width: 64, heads: 8, context: 256, mlp: swiglu}`},
+		{"size b", `arch: {layers: 4, width: 128, heads: 4, context: 128}`},
+		{"all that keeps", `arch: {layers: 6, width: 96, heads: 4, context: 64, mlp: swiglu, gate: g1, norm: layernorm, norm_placement: sandwich, qk_norm: true, registers: 4}`},
 	} {
 		src := fmt.Sprintf("name: tiny\nbase:\n  %s\n  train: {steps: 2, batch: 32}\n  probe: {heldout: 64}\n", c.config)
 		p := planOf(t, src)[0]
@@ -48,6 +52,34 @@ func TestMemoryOfWorkers(t *testing.T) {
 		t.Logf("%s: a worker had %d MiB, taken to want %d MiB", c.name, had>>20, took>>20)
 		if took < had || took > 3*had {
 			t.Errorf("%s: a worker had %d MiB, taken to want %d MiB", c.name, had>>20, took>>20)
+		}
+	}
+}
+
+// Part by part a run holds at most what it is foretold to; of parameters and their gradients exactly as much.
+func TestForetoldMemory(t *testing.T) {
+	for _, config := range []string{
+		`arch: {layers: 2, width: 128, heads: 4}`,
+		`arch: {layers: 2, width: 64, heads: 2, norm: layernorm, norm_placement: sandwich, qk_norm: true, gate: g1, mlp: geglu}, optim: muon`,
+		`arch: {layers: 3, width: 64, heads: 4, registers: 4, norm: dyt, attention: sigmoid, tied: true}, optim: sgd`,
+	} {
+		p := planOf(t, "name: tiny\nbase: {"+config+", train: {steps: 1, batch: 16}, probe: {heldout: 16}}\n")[0]
+		result, err := trainer.Run(t.Context(), p.Config, trainer.Options{Dir: t.TempDir(), Threads: 2, Recorder: nothing{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, got := foretold(p), result.Memory
+		t.Logf("%s\n held     %+v\n foretold %+v", config, got, want)
+		if got.Params != want.Params || got.Gradients != want.Gradients {
+			t.Errorf("%s: parameters %d and gradients %d, foretold %d and %d", config, got.Params, got.Gradients, want.Params, want.Gradients)
+		}
+		for _, part := range []struct {
+			name      string
+			got, want int
+		}{{"optimizer", got.Optimizer, want.Optimizer + 1<<20}, {"activations", got.Activations, want.Activations}, {"measuring", got.Measuring, want.Measuring}, {"scratch", got.Scratch, want.Scratch}} {
+			if part.got > part.want || 4*part.got < part.want && part.want > 8<<20 {
+				t.Errorf("%s: %s %d bytes, foretold %d", config, part.name, part.got, part.want)
+			}
 		}
 	}
 }

@@ -185,6 +185,48 @@ func TestSummedGradients(t *testing.T) {
 	}
 }
 
+// TestMemoryIsLent: of a chain of ops each reads but the one before, so two values have memory; one that is asked for before
+// the first run keeps its own and stays right, one that is asked for after it is refused, and the last is there unasked.
+func TestMemoryIsLent(t *testing.T) {
+	const n, long = 4096, 8
+	dev := newCPU(t)
+	c := NewContext(dev)
+	b := dev.Alloc(n)
+	for i := range b.Host() {
+		b.Host()[i] = 1
+	}
+	x := c.Leaf("x", b, 1, n)
+	chain := []*gorgonia.Node{x}
+	for range long {
+		x = must(t)(c.Add(must(t)(c.Activate(compute.Identity, x)), x)) // twice x
+		chain = append(chain, x)
+	}
+	kept, err := c.Buffer(chain[3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := compile(t, c)
+	before := dev.Bytes()
+	for range 2 {
+		if err := p.Run(); err != nil {
+			t.Fatal(err)
+		}
+		last, err := c.Buffer(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last.Host()[n-1] != 1<<long || kept.Host()[n-1] != 1<<3 {
+			t.Errorf("the last is %v, want %d; the third %v, want 8", last.Host()[n-1], 1<<long, kept.Host()[n-1])
+		}
+		if took := dev.Bytes() - before; took > 3*4*n {
+			t.Errorf("%d ops took %d bytes, want three values of %d at most", 2*long, took, 4*n)
+		}
+	}
+	if _, err := c.Buffer(chain[2]); err == nil || !strings.Contains(err.Error(), "given to later values") {
+		t.Errorf("a value whose memory was given away: %v", err)
+	}
+}
+
 // watched counts the goroutines that exist while a kernel runs.
 type watched struct {
 	compute.Device

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"os"
 	"runtime"
 	"syscall"
@@ -42,6 +43,26 @@ type result struct {
 	Goroutines int   `json:"goroutines"`
 	// RSS is the process's peak resident memory, MiB.
 	RSS int64 `json:"rss_mb"`
+	// Memory is what of it is where, MiB.
+	Memory memory `json:"memory_mib"`
+}
+
+// memory is a run's by part, MiB. Activations are those of all slices: what the backward pass reads, and what it passes on.
+// Measuring is the graphs that measure the first step and the last, Scratch what kernels pack, Rest the program, Go and what
+// the arenas have not handed out.
+type memory struct {
+	Params      float64 `json:"parameters"`
+	Gradients   float64 `json:"gradients"`
+	Optimizer   float64 `json:"optimizer"`
+	Activations float64 `json:"activations"`
+	Measuring   float64 `json:"measuring"`
+	Scratch     float64 `json:"scratch"`
+	Rest        float64 `json:"rest"`
+}
+
+func memoryOf(m trainer.Memory, rss int64) memory {
+	mib := func(bytes int) float64 { return math.Round(100*float64(bytes)/(1<<20)) / 100 }
+	return memory{mib(m.Params), mib(m.Gradients), mib(m.Optimizer), mib(m.Activations), mib(m.Measuring), mib(m.Scratch), mib(int(rss)<<20 - m.Total())}
 }
 
 const warm = 3 // steps before the first that counts: the tape, and memory touched for the first time
@@ -91,7 +112,8 @@ func time(o options) (result, error) {
 		}
 		last, spent = clock.Now(), processor()
 	}
-	if _, err := trainer.Run(context.Background(), c, trainer.Options{Dir: dir, Threads: o.Threads, Kernels: o.Kernels, Recorder: nothing{}, Progress: progress}); err != nil {
+	ran, err := trainer.Run(context.Background(), c, trainer.Options{Dir: dir, Threads: o.Threads, Kernels: o.Kernels, Recorder: nothing{}, Progress: progress})
+	if err != nil {
 		return r, err
 	}
 	r.Peak = max(r.Peak, fmaPeak(r.Kernels))
@@ -103,6 +125,7 @@ func time(o options) (result, error) {
 	r.Allocated = int64(after.TotalAlloc-before.TotalAlloc) / int64(c.Train.Steps-1-warm)
 	r.Goroutines = goroutines
 	r.RSS = peak()
+	r.Memory = memoryOf(ran.Memory, r.RSS)
 	return r, nil
 }
 
