@@ -18,8 +18,10 @@ const module = "github.com/outcrop-lab/outcrop/"
 var arrows = map[string][]string{
 	"archs":           {"ops", "compute", "rng", "variant"},
 	"bench/fit":       {"fit", "predict", "rng"},
+	"bench/growth":    {"bench/steady", "compute", "plots", "trainer"},
 	"bench/plan":      {"experiments", "store", "trainer"},
-	"bench/step":      {"archs", "compute", "experiments", "probes", "trainer", "variant"},
+	"bench/steady":    {"probes", "trainer"},
+	"bench/step":      {"archs", "bench/steady", "compute", "experiments", "trainer", "variant"},
 	"bench/store":     {"export", "store"},
 	"bench/variants":  {"archs", "compute", "optim", "rng", "variant"},
 	"cmd/outcrop":     {"compute", "configs", "derive", "experiments", "export", "fit", "plots", "predict", "report", "store", "trainer", "variant"},

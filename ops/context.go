@@ -23,7 +23,8 @@ type Context struct {
 	graph  *gorgonia.ExprGraph
 	engine engine
 	memory memory
-	sums   map[[2]span]*tensor.Dense
+	sums   map[[2]span]*tensor.Dense // of stock additions, by their operands
+	bound  map[*gorgonia.Node]span   // where they lie
 	calls  []func()
 	count  int
 }
@@ -35,6 +36,7 @@ func NewContext(dev compute.Device) *Context {
 		graph:  gorgonia.NewGraph(),
 		memory: newMemory(dev),
 		sums:   make(map[[2]span]*tensor.Dense),
+		bound:  make(map[*gorgonia.Node]span),
 	}
 	c.engine.ctx = c
 	return c
@@ -70,10 +72,8 @@ func (c *Context) spanOf(n *gorgonia.Node) (span, bool) {
 	if own, ok := n.Op().(*fused); ok {
 		return spanOf(own.value), true
 	}
-	if sum, ok := c.sums[c.operands(n)]; ok {
-		return spanOf(sum), true
-	}
-	return span{}, false
+	at, ok := c.bound[n]
+	return at, ok
 }
 
 // view makes the tensor that stands for a buffer.

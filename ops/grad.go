@@ -27,29 +27,24 @@ func (c *Context) Grad(loss *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nod
 
 // bindSum gives a stock addition, and those that it reads, a value each.
 func (c *Context) bindSum(n *gorgonia.Node) error {
-	operands := c.operands(n)
-	if operands[0].at == 0 || operands[1].at == 0 {
-		return fmt.Errorf("ops: the sum %v reads a value without device memory", n)
+	if _, done := c.spanOf(n); done {
+		return nil
 	}
-	if _, done := c.sums[operands]; !done {
-		c.sums[operands] = c.value(n.Shape()...)
-	}
-	return nil
-}
-
-// operands tells where the two operands of a stock addition lie; zero where that is not known.
-func (c *Context) operands(n *gorgonia.Node) (at [2]span) {
-	if !isSum(n) {
-		return at
-	}
+	var operands [2]span
 	for i, child := range children(c.graph, n) {
-		if own, ok := child.Op().(*fused); ok {
-			at[i] = spanOf(own.value)
-		} else if isSum(child) && c.bindSum(child) == nil {
-			at[i] = spanOf(c.sums[c.operands(child)])
+		if isSum(child) {
+			if err := c.bindSum(child); err != nil {
+				return err
+			}
+		}
+		var ok bool
+		if operands[i], ok = c.spanOf(child); !ok {
+			return fmt.Errorf("ops: the sum %v reads a value without device memory", n)
 		}
 	}
-	return at
+	c.sums[operands] = c.value(n.Shape()...)
+	c.bound[n] = spanOf(c.sums[operands])
+	return nil
 }
 
 // check reports a node that is neither a leaf, a constant, one of our ops nor an addition that Grad bound, and two nodes that gorgonia
@@ -64,9 +59,7 @@ func (c *Context) check() error {
 		if n.Op() == nil || n.Op().Arity() == 0 {
 			continue
 		}
-		_, ours := n.Op().(*fused)
-		_, bound := c.sums[c.operands(n)]
-		if !ours && !bound {
+		if _, ok := c.spanOf(n); !ok {
 			return fmt.Errorf("ops: the graph holds the stock op %v", n.Op())
 		}
 	}

@@ -185,6 +185,25 @@ func TestSummedGradients(t *testing.T) {
 	}
 }
 
+// TestDeepSums: each of 64 residual additions, one reading the other, sums gradients; to find where they lie takes no longer
+// for each than for the one before.
+func TestDeepSums(t *testing.T) {
+	dev := newCPU(t)
+	n := newTied(t, dev)
+	tokens := dev.AllocInts(rows)
+	x := must(t)(n.ctx.Embedding(n.e, tokens))
+	for range 64 {
+		x = must(t)(n.ctx.Add(x, must(t)(n.ctx.Activate(compute.ReLU, x))))
+	}
+	loss := must(t)(n.ctx.CrossEntropy(must(t)(n.ctx.Linear(x, n.eb, n.e)), tokens, 1))
+	if _, err := n.ctx.Grad(loss, n.e); err != nil {
+		t.Fatal(err)
+	}
+	if err := compile(t, n.ctx).Run(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestMemoryIsLent: of a chain of ops each reads but the one before, so two values have memory; one that is asked for before
 // the first run keeps its own and stays right, one that is asked for after it is refused, and the last is there unasked.
 func TestMemoryIsLent(t *testing.T) {

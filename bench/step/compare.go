@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"strconv"
 	clock "time"
+
+	"github.com/outcrop-lab/outcrop/bench/steady"
 )
 
 // bench is what is compared and how long.
@@ -65,7 +67,7 @@ func (b *bench) one(ctx context.Context, name string) (c compared, err error) {
 	if err != nil {
 		return c, err
 	}
-	c = compared{Size: name, GFLOP: s.gflop()}
+	c = compared{Size: name, GFLOP: s.GFLOP()}
 	ours, err := b.ours(ctx, name, b.Threads)
 	if err != nil {
 		return c, err
@@ -126,12 +128,12 @@ func (r *rival) beside(ours *timed) {
 }
 
 // same checks that both have the same model: as many parameters, and a first loss within .05 nats of what these weights give.
-func same(ours, k *child, s size) error {
+func same(ours, k *child, s steady.Size) error {
 	if ours.Params != k.Params {
 		return fmt.Errorf("%s has %d parameters, ours %d", k.name, k.Params, ours.Params)
 	}
 	for _, c := range []*child{ours, k} {
-		if first := s.firstLoss(); !(math.Abs(c.FirstLoss-first) < .05) {
+		if first := firstLoss(s); !(math.Abs(c.FirstLoss-first) < .05) {
 			return fmt.Errorf("%s begins at a loss of %.3f, not near %.3f", c.name, c.FirstLoss, first)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	clock "time"
@@ -99,10 +98,4 @@ func alone(o options, asJSON bool, out io.Writer) error {
 		1e3*r.GFLOP/r.Median, 100*r.Share, r.Threads, r.Peak, r.Allocated, r.Goroutines, r.RSS,
 		m.Params, m.Gradients, m.Optimizer, m.Activations, m.Activations/float64(r.Slices), m.Measuring, m.Scratch, m.Rest)
 	return err
-}
-
-// median of x, which it sorts.
-func median(x []float64) float64 {
-	slices.Sort(x)
-	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
 }

@@ -1,6 +1,10 @@
 package main
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/outcrop-lab/outcrop/bench/steady"
+)
 
 // timed is what the rounds of one contestant come to, milliseconds a step. A round's time is the median of its steps, and
 // Median that of the rounds.
@@ -25,8 +29,8 @@ func (t *timed) add(steps []float64) {
 	if len(t.Rounds) == 0 || least < t.Least {
 		t.Least = least
 	}
-	t.Rounds = append(t.Rounds, median(slices.Clone(steps)))
-	t.Median = median(slices.Clone(t.Rounds))
+	t.Rounds = append(t.Rounds, steady.Median(slices.Clone(steps)))
+	t.Median = steady.Median(slices.Clone(t.Rounds))
 }
 
 // over holds their rounds against ours of the same turns.
@@ -35,7 +39,7 @@ func over(theirs, ours []float64) ratio {
 	for i := range rounds {
 		rounds[i] = theirs[i] / ours[i]
 	}
-	m := median(rounds) // sorts them
+	m := steady.Median(rounds) // sorts them
 	return ratio{Median: m, Low: rounds[0], High: rounds[len(rounds)-1]}
 }
 
@@ -50,6 +54,6 @@ func mean(all []timed) (m timed) {
 		m.Least = min(m.Least, t.Least)
 		m.Memory += t.Memory / float64(len(all))
 	}
-	m.Median = median(slices.Clone(m.Rounds))
+	m.Median = steady.Median(slices.Clone(m.Rounds))
 	return m
 }

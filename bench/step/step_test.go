@@ -89,12 +89,12 @@ func TestHighWater(t *testing.T) {
 // TestPeerIsTheSameModel: the sizes stand in two languages, and the probes of a whole run at our default steps.
 func TestPeerIsTheSameModel(t *testing.T) {
 	for name, s := range sizes {
-		row := fmt.Sprintf("%q: (%d, %d, %d, %d, %d, %d),", name, s.layers, s.width, s.heads, s.context, s.batch, s.vocab)
+		row := fmt.Sprintf("%q: (%d, %d, %d, %d, %d, %d),", name, s.Layers, s.Width, s.Heads, s.Context, s.Batch, s.Vocab)
 		if !strings.Contains(peerScript, row) {
 			t.Errorf("peer/step.py lacks %s", row)
 		}
 	}
-	source, err := trainer.Default().Data.Value.Open(sizes["a"].context)
+	source, err := trainer.Default().Data.Value.Open(sizes["a"].Context)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestTurns(t *testing.T) {
 		t.Fatal(err)
 	}
 	// 2 V D + L (12 D^2 + 2 D) + D.
-	if r.Params != 131392 || r.Threads != 1 || math.Abs(r.FirstLoss-sizes["a"].firstLoss()) > .05 || r.Step <= 0 {
+	if r.Params != 131392 || r.Threads != 1 || math.Abs(r.FirstLoss-firstLoss(sizes["a"])) > .05 || r.Step <= 0 {
 		t.Errorf("ready %+v", r)
 	}
 	for _, n := range []int{2, 3} {

@@ -5,11 +5,10 @@ import (
 	"math"
 	"os"
 	"runtime"
-	"syscall"
 	clock "time"
 
+	"github.com/outcrop-lab/outcrop/bench/steady"
 	"github.com/outcrop-lab/outcrop/compute"
-	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
@@ -65,8 +64,6 @@ func memoryOf(m trainer.Memory, rss int64) memory {
 	return memory{mib(m.Params), mib(m.Gradients), mib(m.Optimizer), mib(m.Activations), mib(m.Measuring), mib(m.Scratch), mib(int(rss)<<20 - m.Total())}
 }
 
-const warm = 3 // steps before the first that counts: the tape, and memory touched for the first time
-
 // time trains, and takes the clock after every update.
 func time(o options) (result, error) {
 	if o.Slices == 0 {
@@ -76,9 +73,9 @@ func time(o options) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	steps := warm + max(5, o.Steps)
+	steps := steady.Warm + max(5, o.Steps)
 	if o.Steps == 0 {
-		steps = warm + max(10, min(2000, int(5*60/s.gflop())))
+		steps = steady.Warm + max(10, min(2000, int(5*60/s.GFLOP())))
 	}
 	c, err := configOf(o, steps)
 	if err != nil {
@@ -89,20 +86,20 @@ func time(o options) (result, error) {
 		return result{}, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	r := result{Size: o.Size, Threads: o.Threads, Slices: o.Slices, Precision: o.Precision, Optimizer: o.Optimizer, GFLOP: s.gflop()}
+	r := result{Size: o.Size, Threads: o.Threads, Slices: o.Slices, Precision: o.Precision, Optimizer: o.Optimizer, GFLOP: s.GFLOP()}
 	r.Kernels = kernels(o.Kernels)
 	r.Peak = fmaPeak(r.Kernels)
 	var wall, busy []float64
 	var before, after runtime.MemStats
 	goroutines := 0
-	last, spent := clock.Now(), processor()
+	last, spent := clock.Now(), steady.Processor()
 	progress := func(step int, _ float64) {
-		now, used := clock.Now(), processor()
-		if step > warm {
+		now, used := clock.Now(), steady.Processor()
+		if step > steady.Warm {
 			wall, busy = append(wall, 1e3*now.Sub(last).Seconds()), append(busy, used-spent)
 		}
 		switch step {
-		case warm:
+		case steady.Warm:
 			wall, busy = make([]float64, 0, c.Train.Steps), make([]float64, 0, c.Train.Steps)
 			goroutines = runtime.NumGoroutine()
 			runtime.ReadMemStats(&before)
@@ -110,38 +107,23 @@ func time(o options) (result, error) {
 			runtime.ReadMemStats(&after)
 			goroutines = runtime.NumGoroutine() - goroutines
 		}
-		last, spent = clock.Now(), processor()
+		last, spent = clock.Now(), steady.Processor()
 	}
-	ran, err := trainer.Run(context.Background(), c, trainer.Options{Dir: dir, Threads: o.Threads, Kernels: o.Kernels, Recorder: nothing{}, Progress: progress})
+	ran, err := trainer.Run(context.Background(), c, trainer.Options{Dir: dir, Threads: o.Threads, Kernels: o.Kernels, Recorder: steady.Nothing{}, Progress: progress})
 	if err != nil {
 		return r, err
 	}
 	r.Peak = max(r.Peak, fmaPeak(r.Kernels))
-	r.Steps, r.Median, r.Processor = len(wall), median(wall), median(busy)
+	r.Steps, r.Median, r.Processor = len(wall), steady.Median(wall), steady.Median(busy)
 	r.Least = wall[0]
 	if r.Peak > 0 {
 		r.Share = 1e3 * r.GFLOP / r.Median / (r.Peak * float64(o.Threads))
 	}
-	r.Allocated = int64(after.TotalAlloc-before.TotalAlloc) / int64(c.Train.Steps-1-warm)
+	r.Allocated = int64(after.TotalAlloc-before.TotalAlloc) / int64(c.Train.Steps-1-steady.Warm)
 	r.Goroutines = goroutines
 	r.RSS = peak()
 	r.Memory = memoryOf(ran.Memory, r.RSS)
 	return r, nil
-}
-
-// nothing records nothing.
-type nothing struct{}
-
-func (nothing) Record(int, []probes.Value) error  { return nil }
-func (nothing) Timing(int, string, float64) error { return nil }
-
-// processor is this process's processor time so far, milliseconds.
-func processor() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err) // the arguments are right
-	}
-	return 1e3*float64(u.Utime.Sec+u.Stime.Sec) + 1e-3*float64(u.Utime.Usec+u.Stime.Usec)
 }
 
 // peak is this process's largest resident memory so far, MiB; 0 where the system does not say.

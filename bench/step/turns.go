@@ -10,6 +10,7 @@ import (
 	clock "time"
 
 	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/bench/steady"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
@@ -43,7 +44,7 @@ func turns(o options, in io.Reader, out io.Writer) error {
 	defer stop()
 	speak := json.NewEncoder(out)
 	var spoken error
-	times, left := []float64(nil), warm+estimated
+	times, left := []float64(nil), steady.Warm+estimated
 	last := clock.Now()
 	started := last
 	progress := func(step int, loss float64) {
@@ -52,8 +53,8 @@ func turns(o options, in io.Reader, out io.Writer) error {
 			say.FirstLoss = loss
 		}
 		if left--; left == 0 && ctx.Err() == nil {
-			if step == warm+estimated {
-				say.Step, say.Warm = median(times[warm:]), clock.Since(started).Seconds()
+			if step == steady.Warm+estimated {
+				say.Step, say.Warm = steady.Median(times[steady.Warm:]), clock.Since(started).Seconds()
 				spoken = speak.Encode(say)
 			} else {
 				spoken = speak.Encode(answer{times})
@@ -65,6 +66,6 @@ func turns(o options, in io.Reader, out io.Writer) error {
 		}
 		last = clock.Now()
 	}
-	_, err = trainer.Run(ctx, c, trainer.Options{Dir: dir, Threads: o.Threads, Kernels: o.Kernels, Recorder: nothing{}, Progress: progress})
+	_, err = trainer.Run(ctx, c, trainer.Options{Dir: dir, Threads: o.Threads, Kernels: o.Kernels, Recorder: steady.Nothing{}, Progress: progress})
 	return errors.Join(err, spoken)
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	clock "time"
 
+	"github.com/outcrop-lab/outcrop/bench/steady"
 	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
@@ -86,7 +87,7 @@ func (b *bench) runs(ctx context.Context) (*entire, error) {
 	}
 	for i := range e.Runs {
 		r := &e.Runs[i]
-		r.Median = median(slices.Clone(r.Seconds))
+		r.Median = steady.Median(slices.Clone(r.Seconds))
 		r.Ratio, r.Share = over(r.Seconds, e.Runs[0].Seconds), e.Runs[0].Memory/r.Memory
 	}
 	return e, nil
@@ -96,7 +97,7 @@ func (b *bench) runs(ctx context.Context) (*entire, error) {
 func (b *bench) oursWhole(ctx context.Context, probe string) (seconds, mib float64, err error) {
 	s := sizes[wholeSize]
 	text := fmt.Sprintf("name: bench\nbase: {arch: {layers: %d, width: %d, heads: %d, context: %d, vocab: %d}, train: {steps: %d, batch: %d, slices: %d, precision: %s}, probe: {%s}}\n",
-		s.layers, s.width, s.heads, s.context, s.vocab, wholeSteps, s.batch, b.Threads, b.Precision, probe)
+		s.Layers, s.Width, s.Heads, s.Context, s.Vocab, wholeSteps, s.Batch, b.Threads, b.Precision, probe)
 	dir, err := os.MkdirTemp(b.dir, "whole")
 	if err != nil {
 		return 0, 0, err
