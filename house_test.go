@@ -17,6 +17,7 @@ const module = "github.com/outcrop-lab/outcrop/"
 // arrows says which of our packages each may import; nothing points back up. Tests may import any leaf.
 var arrows = map[string][]string{
 	"archs":           {"ops", "compute", "rng", "variant"},
+	"bench/cores":     {"bench/steady", "experiments"},
 	"bench/fit":       {"fit", "predict", "rng"},
 	"bench/growth":    {"bench/steady", "compute", "plots", "trainer"},
 	"bench/plan":      {"experiments", "store", "trainer"},

@@ -29,7 +29,8 @@ func thisMachine() machine {
 
 // share tells whether the machine holds one job more beside those at work, with how many threads, and what memory it is
 // taken to want. pending counts the jobs that wait, this one included. One job is always held. Runs beside each other come
-// before threads of one: two runs of two threads in turn took 4 % more processor time than side by side with one each.
+// before threads of one, which bench/cores measures. Where the jobs do not come out even with the cores, the odd ones begin: they
+// have the idle machine to themselves and take more threads, as they could not at the end, beside what is not ready yet.
 func (c *coordinator) share(j job, pending int) (threads int, memory int64, ok bool) {
 	cores, room := c.machine.cores, c.machine.memory
 	for _, r := range c.active {
@@ -37,6 +38,9 @@ func (c *coordinator) share(j job, pending int) (threads int, memory int64, ok b
 		room -= r.memory
 	}
 	places := min(pending, cores)
+	if odd := pending % max(1, cores); odd > 0 && len(c.active) == 0 {
+		places = odd
+	}
 	if c.Jobs > 0 {
 		places = min(pending, c.Jobs-len(c.active))
 		if places < 1 {

@@ -38,7 +38,7 @@ func DrawGrowth(path string, g Growth) error {
 	}
 	for k, l := range g.Panels {
 		p := panel(k, len(g.Panels), pg.cols, "", "ms a step")
-		p.X.Label.Text = fmt.Sprintf("%s (%s)", l.Name, l.Unit)
+		p.X.Label.Text, p.X.Label.Padding = fmt.Sprintf("%s (%s)", l.Name, l.Unit), 3
 		p.X.Min, p.X.Max = l.At[0]/math.Sqrt2, l.At[len(l.At)-1]*math.Sqrt2
 		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, pointTicks(l.At)
 		scaleY(p, values.lo, values.hi)
