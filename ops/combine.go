@@ -17,19 +17,20 @@ func (c *Context) Combine(x, s *gorgonia.Node, over compute.Broadcast, add bool)
 			return func() { dev.Combine(y, x, s, over, add) }
 		},
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			ds := dev.Alloc(nodes[1].Shape().TotalSize())
+			second := c.value(nodes[1].Shape()...)
 			back, err := c.apply(&fused{
 				name:  "combine grad",
 				value: c.value(nodes[0].Shape()...),
 				bind: func(dx compute.Buffer, b []compute.Buffer) func() {
-					dy, x, s := b[0], b[1], b[2]
+					ds, dy, x, s := c.memory.take(spanOf(second)), b[0], b[1], b[2]
 					return func() { dev.CombineGrad(dx, ds, dy, x, s, over, add) }
 				},
 			}, dy, nodes[0], nodes[1])
 			if err != nil {
 				return nil, err
 			}
-			return c.parts(back, gorgonia.Nodes{back}, []compute.Buffer{ds}, nodes[1:])
+			ds, err := c.beside(back, second)
+			return gorgonia.Nodes{back, ds}, err
 		},
 	}, x, s)
 }

@@ -21,20 +21,20 @@ func (c *Context) Gate(x, z *gorgonia.Node) (*gorgonia.Node, error) {
 		},
 		// The output is an input of the gradient only so that the scores are there before it.
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			dz := dev.Alloc(s.Len())
+			second := c.value(nodes[1].Shape()...)
 			back, err := c.apply(&fused{
 				name:  "gate grad",
 				value: c.value(nodes[0].Shape()...),
 				bind: func(dx compute.Buffer, b []compute.Buffer) func() {
-					dy, x := b[0], b[1]
+					dz, dy, x := c.memory.take(spanOf(second)), b[0], b[1]
 					return func() { dev.GateGrad(dx, dz, dy, x, s) }
 				},
 			}, dy, nodes[0], out)
 			if err != nil {
 				return nil, err
 			}
-			score, err := c.part(back, dz, nodes[1].Shape()...)
-			return gorgonia.Nodes{back, score}, err
+			dz, err := c.beside(back, second)
+			return gorgonia.Nodes{back, dz}, err
 		},
 	}, x, z)
 }

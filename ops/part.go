@@ -4,13 +4,19 @@ import (
 	"errors"
 
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
 // part hands out memory that the node's op filled, as a node of its own.
 func (c *Context) part(of *gorgonia.Node, b compute.Buffer, shape ...int) (*gorgonia.Node, error) {
-	return c.apply(&fused{name: "part", value: c.view(b, shape...)}, of)
+	return c.beside(of, c.view(b, shape...))
+}
+
+// beside hands out a value for which the node's op took memory beside its own.
+func (c *Context) beside(of *gorgonia.Node, value *tensor.Dense) (*gorgonia.Node, error) {
+	return c.apply(&fused{name: "part", value: value}, of)
 }
 
 // parts hands out a buffer for each node, of its shape, after the gradients that are there already.
