@@ -1,7 +1,7 @@
 // Package ops holds the fused gorgonia ops of a transformer: forward and symbolic gradient, over a compute.Device.
 //
 // Gorgonia is the graph, the type and shape checker, the differentiator and the scheduler; the ops are the arithmetic.
-// Each op owns the buffer that it writes. All activations are matrices [R, width], R = B*T rows; weights are [out, in].
+// What an op writes is its own until the last op has read it. All activations are matrices [R, width], R = B*T rows; weights are [out, in].
 package ops
 
 import (

@@ -99,7 +99,7 @@ func (f *fused) CallsExtern() bool { return false }
 // OverwritesInput implements gorgonia.Op.
 func (f *fused) OverwritesInput() int { return -1 }
 
-// WriteHash implements gorgonia.Op. Each op is unique, since it owns memory.
+// WriteHash implements gorgonia.Op. Each op is unique: its value is its own.
 func (f *fused) WriteHash(h hash.Hash) { _, _ = fmt.Fprintf(h, "outcrop %s %d", f.name, f.id) }
 
 // Hashcode implements gorgonia.Op.

@@ -52,7 +52,8 @@ func (m *memory) take(at span) compute.Buffer {
 	return b
 }
 
-// read tells that an op has read these values, each for once however often it stands there.
+// read counts down the readers of the values that an op reads, each once however often it stands there; what has none left is
+// free for others.
 func (m *memory) read(values ...gorgonia.Value) {
 	for i, v := range values {
 		t, ok := v.(*tensor.Dense)
