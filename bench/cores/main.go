@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -161,7 +162,8 @@ func (a *answer) reduce() {
 
 func printed(out io.Writer, all []answer, rounds int) error {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	lines := []string{fmt.Sprintf("%s, %s, %d rounds\n", time.Now().UTC().Format(time.DateOnly), strings.TrimSpace(cpuid.CPU.BrandName), rounds),
+	lines := []string{fmt.Sprintf("%s, %d cores of an %s (family %d), %d rounds\n", time.Now().UTC().Format(time.DateOnly), runtime.GOMAXPROCS(0),
+		strings.TrimSpace(cpuid.CPU.BrandName), cpuid.CPU.Family, rounds),
 		"| size\t| \t| seconds\t| against\t| throughput (range)\t|", strings.Repeat("|---\t", 5) + "|"}
 	for _, a := range all {
 		lines = append(lines, fmt.Sprintf("| %s\t| %s\t| %.2f\t| %.2f\t| %.2f (%.2f, %.2f)\t|", a.Size, a.Question,

@@ -27,6 +27,7 @@ import (
 type document struct {
 	Date    string      `json:"date"`
 	CPU     string      `json:"cpu"`
+	Family  int         `json:"cpu_family"`
 	Kernels string      `json:"kernels"`
 	Threads int         `json:"threads"`
 	Rounds  int         `json:"rounds"`
@@ -53,7 +54,7 @@ func main() {
 }
 
 func run(ctx context.Context, rounds int, only string, last int, file, figure string) error {
-	d := document{Date: time.Now().UTC().Format(time.DateOnly), CPU: strings.TrimSpace(cpuid.CPU.BrandName), Kernels: compute.Paths()[0],
+	d := document{Date: time.Now().UTC().Format(time.DateOnly), CPU: strings.TrimSpace(cpuid.CPU.BrandName), Family: cpuid.CPU.Family, Kernels: compute.Paths()[0],
 		Threads: 1, Rounds: rounds, Base: base}
 	var err error
 	if d.Axes, err = axes(only, last); err != nil {
@@ -92,7 +93,7 @@ func run(ctx context.Context, rounds int, only string, last int, file, figure st
 // print writes tables as Markdown has them.
 func (d document) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	lines := []string{fmt.Sprintf("%s, %s, %s kernels, one thread, %d rounds\n", d.Date, d.CPU, d.Kernels, d.Rounds),
+	lines := []string{fmt.Sprintf("%s, %s (family %d), %s kernels, one thread, %d rounds\n", d.Date, d.CPU, d.Family, d.Kernels, d.Rounds),
 		"| \t| from\t| to\t| slope at the top\t| theory's\t| slope over all\t| theory's\t|", strings.Repeat("|---\t", 7) + "|"}
 	for _, a := range d.Axes {
 		lines = append(lines, fmt.Sprintf("| %s\t| %d\t| %d\t| %.2f\t| %.2f\t| %.2f\t| %.2f\t|", a.Name, a.Points[0].At, a.Points[len(a.Points)-1].At,
