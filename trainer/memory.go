@@ -26,6 +26,9 @@ func (t *training) memory() (m Memory) {
 	}
 	m.Params = 4 * t.size()
 	m.Optimizer = given(t.device) - m.Params
+	for _, d := range t.beside {
+		m.Optimizer += given(d)
+	}
 	for _, s := range t.slices {
 		gradients := 0
 		for _, g := range s.model.Grads {

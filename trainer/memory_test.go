@@ -25,7 +25,7 @@ func TestMemory(t *testing.T) {
 		if _, err := r.measure(0); err != nil {
 			t.Fatal(err)
 		}
-		devices := []*compute.CPU{r.device, r.measuring.device, r.slices[0].device, r.slices[1].device, r.measuring.slices[0].device, r.measuring.slices[1].device}
+		devices := []*compute.CPU{r.device, r.measuring.device, r.slices[0].device, r.slices[1].device, r.beside[0], r.measuring.slices[0].device, r.measuring.slices[1].device}
 		sum := 0
 		for _, d := range devices {
 			sum += d.Bytes()

@@ -21,7 +21,8 @@ type training struct {
 	run       string // its id
 	restored  int    // step of the checkpoint that was loaded, -1 for none
 	source    data.Source
-	device    *compute.CPU // of the parameters
+	device    *compute.CPU   // of the parameters
+	beside    []*compute.CPU // of the optimizer's further threads
 	team      *compute.Team
 	weights   *archs.Weights
 	params    []optim.Param
@@ -164,12 +165,15 @@ func newTraining(c Config, o Options) (t *training, err error) {
 		}
 		t.params = append(t.params, param)
 	}
-	threads := optim.Threads{}
-	for _, s := range t.slices[:max(1, min(o.Threads, c.Train.Slices))] {
-		threads.Devices = append(threads.Devices, s.device)
+	threads := optim.Threads{Team: compute.NewTeam(max(1, min(o.Threads, c.Train.Slices))), Devices: []compute.Device{t.device}}
+	t.team = threads.Team
+	for range min(o.Threads, c.Train.Slices) - 1 {
+		beside, err := compute.NewCPU(o.Kernels)
+		if err != nil {
+			return t, err
+		}
+		t.beside, threads.Devices = append(t.beside, beside), append(threads.Devices, beside)
 	}
-	t.team = compute.NewTeam(len(threads.Devices))
-	threads.Team = t.team
 	t.summed, t.optimizer = optim.NewGradient(threads, t.params), c.Optim.New(threads, t.params)
 	t.backward = func(_, i int) {
 		s, rows := &t.slices[i], len(t.batch.Tokens)/len(t.slices)
@@ -190,6 +194,9 @@ func (t *training) close() {
 	}
 	if t.team != nil {
 		t.team.Close()
+	}
+	for _, d := range t.beside {
+		d.Free()
 	}
 	if t.device != nil {
 		t.device.Free()
