@@ -27,7 +27,7 @@ func small() Config {
 
 func newCPU(t *testing.T) compute.Device {
 	t.Helper()
-	dev, err := compute.NewCPU("")
+	dev, err := compute.NewCPU("", compute.Float32)
 	if err != nil {
 		t.Fatal(err)
 	}

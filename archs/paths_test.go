@@ -37,7 +37,7 @@ func TestPathsAgree(t *testing.T) {
 // gradientsOn are all gradients, one after the other.
 func gradientsOn(t *testing.T, path string, c Config) (all []float32) {
 	t.Helper()
-	dev, err := compute.NewCPU(path)
+	dev, err := compute.NewCPU(path, compute.Float32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func BenchmarkStep(b *testing.B) {
 					_ = c.Gate.Choose("g1")
 					l.set(&c)
 				}
-				dev, err := compute.NewCPU("")
+				dev, err := compute.NewCPU("", compute.Float32)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -31,6 +31,7 @@ func Paths() []string {
 // CPU is the host as a Device: an arena outside the Go heap, and kernels in C. Each call runs on the calling thread.
 type CPU struct {
 	path    C.int
+	bf16    bool // MatMul rounds its operands
 	regions [][]byte
 	free    []byte
 	bytes   int
@@ -43,18 +44,41 @@ type CPU struct {
 
 var _ Device = (*CPU)(nil)
 
-// NewCPU returns a CPU whose kernels take the named path; "" is the machine's best.
-func NewCPU(path string) (*CPU, error) {
+// NewCPU returns a CPU whose kernels take the named path and whose products the precision; path "" is the machine's best.
+func NewCPU(path string, p Precision) (*CPU, error) {
+	if err := Can(path, p); err != nil {
+		return nil, fmt.Errorf("compute: %w", err)
+	}
+	if path == "" {
+		path = Paths()[0]
+	}
+	c := &CPU{path: C.int(slices.Index(paths, path)), bf16: p == BF16, ropes: map[rope]Buffer{}, slopes: map[int]Buffer{}}
+	scratch := C.oc_matmul_scratch()
+	if c.bf16 {
+		scratch = max(scratch, C.oc_bf16_scratch())
+	}
+	c.pack = c.keep(int(scratch)).Host()
+	return c, nil
+}
+
+// Can tells why this machine has no CPU of that path and precision; nil where it has. BF16 needs the avx512 path and the
+// instruction vdpbf16ps.
+func Can(path string, p Precision) error {
 	known := Paths()
 	if path == "" {
 		path = known[0]
 	}
-	if !slices.Contains(known, path) {
-		return nil, fmt.Errorf("compute: no kernel path %q on this machine (%s)", path, strings.Join(known, ", "))
+	switch {
+	case !slices.Contains(known, path):
+		return fmt.Errorf("no kernel path %q on this machine (%s)", path, strings.Join(known, ", "))
+	case p == Float32 || p == BF16 && C.oc_has_bf16(C.int(slices.Index(paths, path))) == 1:
+		return nil
+	case p == BF16 && path == "avx512":
+		return fmt.Errorf("bf16 needs the instruction vdpbf16ps (avx512_bf16), which this processor has not: take float32, or another machine")
+	case p == BF16:
+		return fmt.Errorf("bf16 needs the instruction vdpbf16ps (avx512_bf16), which the %s kernels have not: take float32, or a machine and kernels that have it", path)
 	}
-	c := &CPU{path: C.int(slices.Index(paths, path)), ropes: map[rope]Buffer{}, slopes: map[int]Buffer{}}
-	c.pack = c.keep(int(C.oc_matmul_scratch())).Host()
-	return c, nil
+	return fmt.Errorf("no precision %q (%s, %s)", p, Float32, BF16)
 }
 
 // Kind implements Device.
@@ -109,7 +133,7 @@ func (c *CPU) Free() {
 	for _, m := range c.regions {
 		_ = unix.Munmap(m)
 	}
-	*c = CPU{path: c.path}
+	*c = CPU{path: c.path, bf16: c.bf16}
 }
 
 // Upload implements Device.
@@ -164,6 +188,10 @@ func (c *CPU) MatMul(y, a, b Buffer, m, n, k int, transA, transB, add bool) {
 	same(y.n, m*n)
 	same(a.n, m*k)
 	same(b.n, k*n)
+	if c.bf16 {
+		C.oc_matmul_bf16(f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), (*C.float)(&c.pack[0]))
+		return
+	}
 	C.oc_matmul(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), (*C.float)(&c.pack[0]))
 }
 

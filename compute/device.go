@@ -41,6 +41,16 @@ func (b Ints) Pointer() unsafe.Pointer { return b.ptr }
 // Host is the memory as a slice, for devices whose memory the host can touch.
 func (b Ints) Host() []int32 { return unsafe.Slice((*int32)(b.ptr), b.n) }
 
+// Precision is what a device's MatMul rounds the numbers to that it multiplies. All buffers, its sums and every other kernel
+// are float32.
+type Precision string
+
+// The precisions. BF16 has 8 bits of significand where float32 has 24, and its range; it rounds to the nearest, ties to even.
+const (
+	Float32 Precision = "float32"
+	BF16    Precision = "bf16"
+)
+
 // Activation names an elementwise non-linearity.
 type Activation int
 
@@ -119,9 +129,10 @@ type Device interface {
 	UploadInts(dst Ints, src []int32)
 
 	// MatMul computes c[m,n] = op(a)[m,k] op(b)[k,n], or adds it to c. op transposes where told: a is then stored
-	// [k,m], b [n,k].
+	// [k,m], b [n,k]. The device's Precision is that of a and b in it, and in it alone.
 	MatMul(c, a, b Buffer, m, n, k int, transA, transB, add bool)
-	// Gram computes c[m,m] = op(a)[m,k] op(a)^T, as MatMul does, at half its cost. Its bits are MatMul's.
+	// Gram computes c[m,m] = op(a)[m,k] op(a)^T at half of MatMul's cost, always in Float32. Its bits are those of MatMul in
+	// Float32.
 	Gram(c, a Buffer, m, k int, trans bool)
 	// Add computes y = a + b; y may be a or b.
 	Add(y, a, b Buffer)

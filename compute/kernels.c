@@ -76,6 +76,8 @@
 #define LEAST(a, b) (vec) _mm512_min_ps((__m512)(a), (__m512)(b))
 #include "kernels_path.h"
 
+#include "kernels_bf16.h"
+
 // Subnormal numbers count as 0 within a kernel: a saturated softmax is full of them, and each costs a hundred cycles.
 #define OC_FLUSH 0x8040 // MXCSR: flush to zero, denormals are zero
 
@@ -102,6 +104,20 @@ int oc_best_path(void) {
 		return OC_AVX512;
 	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? OC_AVX2 : OC_PORTABLE;
 }
+
+int oc_has_bf16(int path) {
+	__builtin_cpu_init();
+	return path == OC_AVX512 && __builtin_cpu_supports("avx512bf16");
+}
+
+long oc_bf16_scratch(void) { return OC_PAIRS * (OC_PAIR_COLUMNS + OC_PAIR_MOST); }
+
+void oc_matmul_bf16(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
+	unsigned mode = __builtin_ia32_stmxcsr();
+	__builtin_ia32_ldmxcsr(mode | OC_FLUSH);
+	matmul_bf16(c, a, b, m, n, k, ta, tb, add, pack);
+	__builtin_ia32_ldmxcsr(mode);
+}
 #else
 #define OC_DISPATCH(name, params, args) \
 	void oc_##name(int path, OC_LIST params) { (void)path; name##_portable args; }
@@ -109,6 +125,12 @@ int oc_best_path(void) {
 void oc_pause(void) {}
 
 int oc_best_path(void) { return OC_PORTABLE; }
+
+int oc_has_bf16(int path) { return 0; }
+
+long oc_bf16_scratch(void) { return 0; }
+
+void oc_matmul_bf16(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {}
 #endif
 
 OC_KERNELS(OC_DISPATCH)

@@ -75,4 +75,9 @@ void oc_pause(void);
 // The best path of this processor.
 int oc_best_path(void);
 
+// As matmul, of operands rounded to bf16. Only where oc_has_bf16 is 1: on the avx512 path of a processor with avx512_bf16.
+void oc_matmul_bf16(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack);
+long oc_bf16_scratch(void);
+int oc_has_bf16(int path);
+
 #endif

@@ -12,7 +12,7 @@ func eachPath(t *testing.T, test func(t *testing.T, k *kernels)) {
 	t.Helper()
 	for _, path := range Paths() {
 		t.Run(path, func(t *testing.T) {
-			dev, err := NewCPU(path)
+			dev, err := NewCPU(path, Float32)
 			if err != nil {
 				t.Fatal(err)
 			}

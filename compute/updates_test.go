@@ -9,7 +9,7 @@ import (
 // have the sign 0; a NaN passes through.
 func TestUpdates(t *testing.T) {
 	for _, path := range Paths() {
-		dev, err := NewCPU(path)
+		dev, err := NewCPU(path, Float32)
 		if err != nil {
 			t.Fatal(err)
 		}

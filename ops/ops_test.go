@@ -105,7 +105,7 @@ func must(t *testing.T) func(*gorgonia.Node, error) *gorgonia.Node {
 
 func newCPU(t *testing.T) compute.Device {
 	t.Helper()
-	dev, err := compute.NewCPU("")
+	dev, err := compute.NewCPU("", compute.Float32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 func device(t *testing.T) *compute.CPU {
 	t.Helper()
-	dev, err := compute.NewCPU("")
+	dev, err := compute.NewCPU("", compute.Float32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func Pairs(c Config) ([]probes.Pair, error) {
 
 // shown are the layers of an architecture with what the plan finds there, without data.
 func shown(c archs.Config, plan probes.Plan) ([]probes.Layer, error) {
-	device, err := compute.NewCPU("")
+	device, err := compute.NewCPU("", compute.Float32)
 	if err != nil {
 		return nil, err
 	}

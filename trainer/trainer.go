@@ -140,7 +140,7 @@ func newTraining(c Config, o Options) (t *training, err error) {
 	if have, need := t.config.Arch.Vocab, t.source.Vocab(); have < need {
 		return t, fmt.Errorf("arch.vocab is %d, but the data has %d tokens: leave it out, or raise it", have, need)
 	}
-	if t.device, err = compute.NewCPU(o.Kernels); err != nil {
+	if t.device, err = compute.NewCPU(o.Kernels, compute.Float32); err != nil {
 		return t, err
 	}
 	arch := t.config.Arch
@@ -150,7 +150,7 @@ func newTraining(c Config, o Options) (t *training, err error) {
 	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Train: true, Tokens: c.Train.Batch * arch.Context}
 	for range c.Train.Slices {
 		s := slice{}
-		if s.device, err = compute.NewCPU(o.Kernels); err != nil {
+		if s.device, err = compute.NewCPU(o.Kernels, compute.Float32); err != nil {
 			return t, err
 		}
 		t.slices = append(t.slices, s)
@@ -168,7 +168,7 @@ func newTraining(c Config, o Options) (t *training, err error) {
 	threads := optim.Threads{Team: compute.NewTeam(max(1, min(o.Threads, c.Train.Slices))), Devices: []compute.Device{t.device}}
 	t.team = threads.Team
 	for range min(o.Threads, c.Train.Slices) - 1 {
-		beside, err := compute.NewCPU(o.Kernels)
+		beside, err := compute.NewCPU(o.Kernels, compute.Float32)
 		if err != nil {
 			return t, err
 		}

@@ -130,7 +130,7 @@ type step struct {
 }
 
 func newStep(c archs.Config, o optim.Config) (*step, error) {
-	device, err := compute.NewCPU("")
+	device, err := compute.NewCPU("", compute.Float32)
 	if err != nil {
 		return nil, err
 	}

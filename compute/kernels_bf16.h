@@ -1,0 +1,153 @@
+// Products whose operands are rounded to bf16, to the nearest and even, as they are packed: vdpbf16ps multiplies two pairs
+// and adds both products to a float32 sum. Pairs lie along k; an odd k ends with a zero. Included once, for processors with
+// avx512_bf16. Sums run in a fixed order, so that equal input gives equal bits.
+
+#define OC_BF16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,prefer-vector-width=512")))
+#define KERNEL OC_BF16 static void
+#define INLINE OC_BF16 static inline __attribute__((always_inline))
+
+#define OC_PAIR_ROWS 12    // the height of a register tile
+#define OC_PAIRS 256       // the depth of a panel, in pairs
+#define OC_PAIR_COLUMNS 256 // columns that are packed at once
+#define OC_PAIR_BLOCK 96   // rows that pass a panel, a multiple of OC_PAIR_ROWS
+#define OC_PAIR_MOST 1344   // rows that are packed at once, a multiple of OC_PAIR_BLOCK
+
+typedef unsigned pair; // bf16 at k in the lower half, at k+1 in the upper
+
+// The first n of 16, n >= 0.
+INLINE __mmask16 bf16_first(long n) { return n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1); }
+
+// 16 pairs of the first n of 32 neighbours.
+INLINE __m512i bf16_along(const float *x, long n) {
+	__m512 low = n >= 16 ? _mm512_loadu_ps(x) : _mm512_maskz_loadu_ps(bf16_first(n), x);
+	__m512 high = n >= 32 ? _mm512_loadu_ps(x + 16) : n > 16 ? _mm512_maskz_loadu_ps(bf16_first(n - 16), x + 16) : _mm512_setzero_ps();
+	return (__m512i)_mm512_cvtne2ps_pbh(high, low);
+}
+
+// 16 pairs of the first n of x and, where it is there, of y, the row after it.
+INLINE __m512i bf16_across(const float *x, const float *y, long n) {
+	const __m512i order = _mm512_add_epi32(_mm512_set1_epi32(16 << 16), _mm512_mullo_epi32(_mm512_set1_epi32(0x10001),
+		_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)));
+	__mmask16 some = bf16_first(n);
+	__m512 low = _mm512_maskz_loadu_ps(some, x), high = y ? _mm512_maskz_loadu_ps(some, y) : _mm512_setzero_ps();
+	return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+}
+
+// One register tile: c[rows, 32] (+)= a[rows, 2 pairs] panel[2 pairs, 32]. a steps by (ai, ap).
+INLINE void bf16_tile(const int rows, float *c, long ldc, const pair *a, long ai, long ap, const pair *panel, long pairs, long width, int add) {
+	__m512 sum[OC_PAIR_ROWS][2];
+#pragma GCC unroll 16
+	for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_setzero_ps();
+	for (long p = 0; p < pairs; p++) {
+		__m512bh b0 = (__m512bh)_mm512_loadu_si512(panel + p * 32), b1 = (__m512bh)_mm512_loadu_si512(panel + p * 32 + 16);
+#pragma GCC unroll 16
+		for (int r = 0; r < rows; r++) {
+			__m512bh x = (__m512bh)_mm512_set1_epi32((int)a[r * ai + p * ap]);
+			sum[r][0] = _mm512_dpbf16_ps(sum[r][0], x, b0);
+			sum[r][1] = _mm512_dpbf16_ps(sum[r][1], x, b1);
+		}
+	}
+	__mmask16 left = bf16_first(width), right = bf16_first(width > 16 ? width - 16 : 0);
+#pragma GCC unroll 16
+	for (int r = 0; r < rows; r++) {
+		float *out = c + r * ldc;
+		if (add) {
+			sum[r][0] = _mm512_add_ps(sum[r][0], _mm512_maskz_loadu_ps(left, out));
+			sum[r][1] = _mm512_add_ps(sum[r][1], _mm512_maskz_loadu_ps(right, out + 16));
+		}
+		if (width == 32) {
+			_mm512_storeu_ps(out, sum[r][0]);
+			_mm512_storeu_ps(out + 16, sum[r][1]);
+		} else {
+			_mm512_mask_storeu_ps(out, left, sum[r][0]);
+			_mm512_mask_storeu_ps(out + 16, right, sum[r][1]);
+		}
+	}
+}
+
+// The tiles of one panel: c[m, width]. Where little would be left for the last tile, it shares with the one before. Each
+// number of rows is unrolled.
+KERNEL bf16_tiles(long m, float *c, long ldc, const pair *a, long ai, long ap, const pair *panel, long pairs, long width, int add) {
+	for (long rows; m > 0; m -= rows, c += rows * ldc, a += rows * ai) {
+		rows = m >= OC_PAIR_ROWS * 3 / 2 || m == OC_PAIR_ROWS ? OC_PAIR_ROWS : m > OC_PAIR_ROWS ? m / 2 : m;
+#define ROWS(n) \
+	case n: \
+		if (n <= OC_PAIR_ROWS) bf16_tile(n, c, ldc, a, ai, ap, panel, pairs, width, add); \
+		break;
+		switch (rows) { ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14) }
+#undef ROWS
+	}
+}
+
+// Packs rows [i0, i0+m) of op(a) and `depth` of its columns from k0: a row after the other, or, where a lies transposed, by
+// blocks of OC_PAIR_BLOCK rows, [pairs, OC_PAIR_BLOCK] each.
+INLINE void bf16_pack_a(pair *to, const float *a, long lda, int ta, long i0, long m, long k0, long depth) {
+	long pairs = (depth + 1) / 2;
+	if (!ta) {
+		for (long i = 0; i < m; i++, to += pairs)
+			for (long p = 0; p < pairs; p += 16) {
+				__m512i x = bf16_along(a + (i0 + i) * lda + k0 + 2 * p, depth - 2 * p);
+				if (p + 16 <= pairs)
+					_mm512_storeu_si512(to + p, x);
+				else
+					_mm512_mask_storeu_epi32(to + p, bf16_first(pairs - p), x);
+			}
+		return;
+	}
+	for (long p = 0; p < pairs; p++) {
+		const float *row = a + (k0 + 2 * p) * lda + i0, *next = 2 * p + 1 < depth ? row + lda : 0;
+		for (long i = 0; i < m; i += 16) {
+			long block = i / OC_PAIR_BLOCK;
+			_mm512_storeu_si512(to + (block * pairs + p) * OC_PAIR_BLOCK + i % OC_PAIR_BLOCK, bf16_across(row + i, next ? next + i : 0, m - i));
+		}
+	}
+}
+
+// Packs `depth` rows of op(b) from k0, and n columns from j0, by panels of 32 columns, zero-padded: [pairs, 32] each.
+INLINE void bf16_pack_b(pair *to, const float *b, long ldb, int tb, long k0, long depth, long j0, long n) {
+	long pairs = (depth + 1) / 2;
+	for (long j = 0; j < n; j += 32, to += pairs * 32) {
+		if (!tb) {
+			for (long p = 0; p < pairs; p++) {
+				const float *row = b + (k0 + 2 * p) * ldb + j0 + j, *next = 2 * p + 1 < depth ? row + ldb : 0;
+				_mm512_storeu_si512(to + p * 32, bf16_across(row, next, n - j));
+				_mm512_storeu_si512(to + p * 32 + 16, bf16_across(row + 16, next ? next + 16 : 0, n - j > 16 ? n - j - 16 : 0));
+			}
+			continue;
+		}
+		for (long half = 0; half < 32; half += 16)
+			for (long p = 0; p < pairs; p += 16) {
+				vec_avx512 r[16];
+#pragma GCC unroll 16
+				for (long c = 0; c < 16; c++)
+					r[c] = j + half + c < n ? (vec_avx512)bf16_along(b + (j0 + j + half + c) * ldb + k0 + 2 * p, depth - 2 * p) : (vec_avx512){0};
+				transpose_avx512(r);
+#pragma GCC unroll 16
+				for (long i = 0; i < 16; i++)
+					if (p + i < pairs) _mm512_storeu_ps((float *)(to + (p + i) * 32 + half), (__m512)r[i]);
+			}
+	}
+}
+
+// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Whatever the blocks, an element sums 2 OC_PAIRS products at a time, in order.
+KERNEL matmul_bf16(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
+	pair *panels = (pair *)pack, *rows = panels + OC_PAIRS * OC_PAIR_COLUMNS;
+	if (k == 0 && !add) memset(c, 0, 4 * m * n);
+	for (long m0 = 0; m0 < m; m0 += OC_PAIR_MOST)
+		for (long k0 = 0; k0 < k; k0 += 2 * OC_PAIRS) {
+			long tall = m - m0 < OC_PAIR_MOST ? m - m0 : OC_PAIR_MOST, depth = k - k0 < 2 * OC_PAIRS ? k - k0 : 2 * OC_PAIRS;
+			long pairs = (depth + 1) / 2;
+			bf16_pack_a(rows, a, ta ? m : k, ta, m0, tall, k0, depth);
+			for (long j0 = 0; j0 < n; j0 += OC_PAIR_COLUMNS) {
+				long columns = n - j0 < OC_PAIR_COLUMNS ? n - j0 : OC_PAIR_COLUMNS;
+				bf16_pack_b(panels, b, tb ? k : n, tb, k0, depth, j0, columns);
+				for (long i0 = 0; i0 < tall; i0 += OC_PAIR_BLOCK)
+					for (long j = 0; j < columns; j += 32)
+						bf16_tiles(tall - i0 < OC_PAIR_BLOCK ? tall - i0 : OC_PAIR_BLOCK, c + (m0 + i0) * n + j0 + j, n, rows + i0 * pairs,
+							ta ? 1 : pairs, ta ? OC_PAIR_BLOCK : 1, panels + j * pairs, pairs, columns - j < 32 ? columns - j : 32, add || k0 > 0);
+			}
+		}
+}
+
+#undef KERNEL
+#undef INLINE
