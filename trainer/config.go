@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/data"
 	"github.com/outcrop-lab/outcrop/optim"
 	"github.com/outcrop-lab/outcrop/probes"
@@ -32,7 +33,7 @@ type Train struct {
 	Steps     int    `json:"steps" doc:"updates"`
 	Batch     int    `json:"batch" doc:"sequences a step, a multiple of slices"`
 	Slices    int    `json:"slices" doc:"parts of the batch; gradients are summed in slice order, so the bits depend on it"`
-	Precision string `json:"precision" enum:"float32" doc:"of all arithmetic"`
+	Precision string `json:"precision" enum:"float32,bf16" doc:"of the numbers that the model's linear layers multiply; all sums and all else are float32"`
 }
 
 // Probe is when, where and on what activations are measured.
@@ -68,7 +69,19 @@ func Default() Config {
 
 const tiedHead = "arch.tied leaves no head of its own, so that this changes nothing: say it of groups.embedding, or leave it out"
 
-// Validate checks the whole configuration and returns a *variant.Error naming the key at fault. It opens no file.
+var precisions = []string{string(compute.Float32), string(compute.BF16)}
+
+// CanRun returns a *variant.Error where this machine, with that kernel path ("" for its best), lacks what the configuration
+// needs. Of a sound configuration that is an instruction for train.precision.
+func (c Config) CanRun(kernels string) error {
+	if err := compute.Can(kernels, compute.Precision(c.Train.Precision)); err != nil {
+		return variant.Errorf("train.precision", "%v", err)
+	}
+	return nil
+}
+
+// Validate checks the whole configuration and returns a *variant.Error naming the key at fault. It opens no file, and asks
+// nothing of the machine.
 func (c Config) Validate() error {
 	if err := c.Arch.Validate(); err != nil {
 		return err
@@ -93,8 +106,8 @@ func (c Config) Validate() error {
 		return variant.Errorf("train.slices", "must be at least 1, is %d", c.Train.Slices)
 	case c.Train.Batch < 1 || c.Train.Batch%c.Train.Slices != 0:
 		return variant.Errorf("train.batch", "must be a positive multiple of train.slices (%d), is %d", c.Train.Slices, c.Train.Batch)
-	case c.Train.Precision != "float32":
-		return variant.Errorf("train.precision", "%s", variant.Unknown("precision", c.Train.Precision, []string{"float32"}))
+	case !slices.Contains(precisions, c.Train.Precision):
+		return variant.Errorf("train.precision", "%s", variant.Unknown("precision", c.Train.Precision, precisions))
 	case c.Probe.Sequences < 1:
 		return variant.Errorf("probe.sequences", "must be at least 1, is %d", c.Probe.Sequences)
 	case c.Probe.HeldOut < c.Probe.Sequences:

@@ -48,7 +48,8 @@ func (t *training) buildMeasuring() error {
 	c, m := t.config, &t.measuring
 	*m = measuring{arch: c.Arch, source: t.source, plan: c.Probe.plan()}
 	var err error
-	if m.device, err = compute.NewCPU(t.device.Path(), compute.Float32); err != nil {
+	precision := compute.Precision(c.Train.Precision)
+	if m.device, err = compute.NewCPU(t.device.Path(), precision); err != nil {
 		return err
 	}
 	if err := t.buildProbe(); err != nil {
@@ -60,7 +61,7 @@ func (t *training) buildMeasuring() error {
 	m.chunk = shape.Batch * c.Arch.Context
 	for range c.Train.Slices {
 		s := slice{}
-		if s.device, err = compute.NewCPU(t.device.Path(), compute.Float32); err != nil {
+		if s.device, err = compute.NewCPU(t.device.Path(), precision); err != nil {
 			return err
 		}
 		m.slices = append(m.slices, s)

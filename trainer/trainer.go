@@ -21,8 +21,8 @@ type training struct {
 	run       string // its id
 	restored  int    // step of the checkpoint that was loaded, -1 for none
 	source    data.Source
-	device    *compute.CPU   // of the parameters
-	beside    []*compute.CPU // of the optimizer's further threads
+	device    *compute.CPU   // of the parameters and the optimizer, float32 whatever the precision
+	beside    []*compute.CPU // of the optimizer's further threads, likewise
 	team      *compute.Team
 	weights   *archs.Weights
 	params    []optim.Param
@@ -131,6 +131,9 @@ func newTraining(c Config, o Options) (t *training, err error) {
 			t.close()
 		}
 	}()
+	if err := c.CanRun(o.Kernels); err != nil {
+		return t, err
+	}
 	if t.source, err = c.Data.Value.Open(c.Arch.Context); err != nil {
 		return t, err
 	}
@@ -150,7 +153,7 @@ func newTraining(c Config, o Options) (t *training, err error) {
 	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Train: true, Tokens: c.Train.Batch * arch.Context}
 	for range c.Train.Slices {
 		s := slice{}
-		if s.device, err = compute.NewCPU(o.Kernels, compute.Float32); err != nil {
+		if s.device, err = compute.NewCPU(o.Kernels, compute.Precision(c.Train.Precision)); err != nil {
 			return t, err
 		}
 		t.slices = append(t.slices, s)
