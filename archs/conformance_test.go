@@ -25,9 +25,11 @@ func small() Config {
 	return c
 }
 
-func newCPU(t *testing.T) compute.Device {
+func newCPU(t *testing.T) compute.Device { return newCPUOf(t, compute.Float32) }
+
+func newCPUOf(t *testing.T, p compute.Precision) compute.Device {
 	t.Helper()
-	dev, err := compute.NewCPU("", compute.Float32)
+	dev, err := compute.NewCPU("", p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +40,13 @@ func newCPU(t *testing.T) compute.Device {
 // built is a model on a device of its own, with gains drawn too, so that none is the 1 that hides a missing factor.
 func built(t *testing.T, c Config, train bool, sites []string) (*Model, *Weights, compute.Device) {
 	t.Helper()
-	dev := newCPU(t)
+	return builtIn(t, compute.Float32, c, train, sites)
+}
+
+// builtIn is built on a device of that precision.
+func builtIn(t *testing.T, p compute.Precision, c Config, train bool, sites []string) (*Model, *Weights, compute.Device) {
+	t.Helper()
+	dev := newCPUOf(t, p)
 	w, err := NewWeights(c, dev, rng.New(3, "init"))
 	if err != nil {
 		t.Fatal(err)

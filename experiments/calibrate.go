@@ -88,23 +88,29 @@ func (s Speed) Keep() error {
 const startParts = 3
 
 // trials are the runs that Calibrate times: together they tell the parts apart. Vocab is the model's; the data is backcopy over 32 tokens, the first one among them.
+// Those in a precision that this machine lacks are left out.
 var trials = []struct {
 	layers, width, heads, context, batch, vocab, heldOut int
 	optim                                                string
+	precision                                            compute.Precision
 }{
-	{2, 64, 2, 64, 48, 64, 64, "adamw"},
-	{1, 128, 4, 64, 16, 64, 32, "adamw"},
-	{1, 256, 4, 64, 8, 64, 16, "adamw"},
-	{2, 32, 2, 64, 16, 64, 128, "adamw"},
-	{1, 64, 2, 256, 4, 64, 8, "adamw"},
-	{1, 64, 8, 64, 16, 64, 64, "adamw"},
-	{1, 64, 8, 128, 8, 64, 32, "adamw"},
-	{1, 64, 2, 64, 8, 2048, 8, "adamw"},
-	{8, 16, 2, 16, 8, 64, 16, "adamw"},
-	{1, 256, 4, 16, 2, 1024, 8, "adamw"},
-	{4, 96, 4, 32, 16, 64, 64, "adamw"},
-	{2, 16, 2, 32, 8, 32, 256, "adamw"},
-	{1, 192, 4, 32, 4, 64, 16, "muon"},
+	{2, 64, 2, 64, 48, 64, 64, "adamw", compute.Float32},
+	{1, 128, 4, 64, 16, 64, 32, "adamw", compute.Float32},
+	{1, 256, 4, 64, 8, 64, 16, "adamw", compute.Float32},
+	{2, 32, 2, 64, 16, 64, 128, "adamw", compute.Float32},
+	{1, 64, 2, 256, 4, 64, 8, "adamw", compute.Float32},
+	{1, 64, 8, 64, 16, 64, 64, "adamw", compute.Float32},
+	{1, 64, 8, 128, 8, 64, 32, "adamw", compute.Float32},
+	{1, 64, 2, 64, 8, 2048, 8, "adamw", compute.Float32},
+	{8, 16, 2, 16, 8, 64, 16, "adamw", compute.Float32},
+	{1, 256, 4, 16, 2, 1024, 8, "adamw", compute.Float32},
+	{4, 96, 4, 32, 16, 64, 64, "adamw", compute.Float32},
+	{2, 16, 2, 32, 8, 32, 256, "adamw", compute.Float32},
+	{1, 192, 4, 32, 4, 64, 16, "muon", compute.Float32},
+	{2, 64, 2, 64, 48, 64, 64, "adamw", compute.BF16},
+	{1, 256, 4, 64, 8, 64, 16, "adamw", compute.BF16},
+	{1, 64, 2, 64, 8, 2048, 8, "adamw", compute.BF16},
+	{4, 96, 4, 32, 16, 64, 64, "adamw", compute.BF16},
 }
 
 const (
@@ -123,13 +129,14 @@ func Calibrate(ctx context.Context) (Speed, error) {
 		return s, fmt.Errorf("experiments: measuring this machine: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	plans, timed := make([]Planned, len(trials)), make([]trial, len(trials))
+	plans, err := trialPlans()
+	if err != nil {
+		return s, fmt.Errorf("experiments: measuring this machine: %w", err)
+	}
+	timed := make([]trial, len(plans))
 	for round := range trialRounds {
-		for i := range trials {
-			if plans[i], err = trialOf(i); err == nil {
-				err = timed[i].run(ctx, plans[i], filepath.Join(dir, fmt.Sprintf("%d-%d", round, i)), 1, processor)
-			}
-			if err != nil {
+		for i, p := range plans {
+			if err := timed[i].run(ctx, p, filepath.Join(dir, fmt.Sprintf("%d-%d", round, i)), 1, processor); err != nil {
 				return s, fmt.Errorf("experiments: measuring this machine: %w", err)
 			}
 		}
@@ -170,20 +177,26 @@ func Calibrate(ctx context.Context) (Speed, error) {
 	return s, nil
 }
 
-func trialOf(i int) (Planned, error) {
-	t := trials[i]
-	text := fmt.Sprintf(`{"name": "x", "base": {"arch": {"layers": %d, "width": %d, "heads": %d, "context": %d, "vocab": %d}, "optim": %q, "data": {"vocab": 31},
-		"train": {"steps": %d, "batch": %d}, "probe": {"every": {"name": "steps", "n": %d}, "heldout": %d, "sequences": %d}}}`,
-		t.layers, t.width, t.heads, t.context, t.vocab, t.optim, trialSteps, t.batch, trialProbes, t.heldOut, min(10, t.heldOut))
-	sweep, err := LoadBytes("calibration", []byte(text))
-	if err != nil {
-		return Planned{}, err
+// trialPlans are the trials that this machine can run.
+func trialPlans() (plans []Planned, err error) {
+	for _, t := range trials {
+		if compute.Can("", t.precision) != nil {
+			continue
+		}
+		text := fmt.Sprintf(`{"name": "x", "base": {"arch": {"layers": %d, "width": %d, "heads": %d, "context": %d, "vocab": %d}, "optim": %q, "data": {"vocab": 31},
+			"train": {"steps": %d, "batch": %d, "precision": %q}, "probe": {"every": {"name": "steps", "n": %d}, "heldout": %d, "sequences": %d}}}`,
+			t.layers, t.width, t.heads, t.context, t.vocab, t.optim, trialSteps, t.batch, t.precision, trialProbes, t.heldOut, min(10, t.heldOut))
+		sweep, err := LoadBytes("calibration", []byte(text))
+		if err != nil {
+			return nil, err
+		}
+		plan, err := sweep.Plan("cpu")
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, plan[0])
 	}
-	plan, err := sweep.Plan("cpu")
-	if err != nil {
-		return Planned{}, err
-	}
-	return plan[0], nil
+	return plans, nil
 }
 
 // trial is what runs of one kind took, seconds: single steps, single measurements, and of each run the rest.

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -50,7 +51,8 @@ func shapeOf(params []archs.Param, tied bool) (s shape) {
 
 // The parts of a step's time; a machine's speed has a time for each.
 const (
-	ofProducts  = iota // operations of matrix products
+	ofProducts  = iota // operations of matrix products in float32
+	ofRounded          // the same in bf16
 	ofAttention        // operations of attention
 	ofScores           // weights of attention: heads x positions^2
 	ofElements         // numbers read and written element by element
@@ -78,7 +80,7 @@ const (
 // and Muon adds 5 (4 m^2 n + 2 m^3) for each matrix m x n, m <= n, that it updates. What acts element by element is left out.
 func (p Planned) FLOPs() float64 {
 	parts := p.stepParts(float64(p.Config.Train.Batch), 1)
-	return parts[ofProducts] + parts[ofAttention] + parts[ofSchulz]
+	return parts[ofProducts] + parts[ofRounded] + parts[ofAttention] + parts[ofSchulz]
 }
 
 // stepParts counts the parts of a step over that many sequences, cut into slices.
@@ -86,7 +88,11 @@ func (p Planned) stepParts(batch, slices float64) (x [stepParts]float64) {
 	a, s := p.Config.Arch, p.shape
 	places, layers, width := float64(a.Registers+a.Context), float64(a.Layers), float64(a.Width)
 	rows, tokens := batch*places, batch*float64(a.Context)
-	x[ofProducts] = 6 * (rows*s.blocks + tokens*s.outside)
+	products := ofProducts
+	if p.Config.Train.Precision == string(compute.BF16) {
+		products = ofRounded
+	}
+	x[products] = 6 * (rows*s.blocks + tokens*s.outside)
 	if p.Config.Optim.Chosen() == "muon" {
 		x[ofSchulz] = s.schulz
 		if p.muonTables {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
@@ -160,8 +161,8 @@ func TestSpeedIsKept(t *testing.T) {
 	}
 }
 
-// Every time that is fitted is a number, and the forecast of a trial of its own kind is near what it took: within a factor of
-// two here, where other tests share the machine; bench/plan holds real runs against a quarter.
+// The forecasts of two trials of its own kind, one in each precision, are near what they took: within a factor of two here,
+// where other tests share the machine; bench/plan holds real runs against a quarter.
 func TestCalibrate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a dozen seconds of training: run without -short")
@@ -170,18 +171,29 @@ func TestCalibrate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := trialOf(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var took trial
-	if err := took.run(t.Context(), p, t.TempDir(), 1, processor); err != nil {
-		t.Fatal(err)
-	}
 	if s.Beside < 1 || s.Beside > 4 {
 		t.Errorf("a thread beside another takes %v times as long", s.Beside)
 	}
-	if ratio := s.step(p, 1) / median(took.steps); !(ratio > .5 && ratio < 2) {
-		t.Errorf("a step is foretold as %v s and took %v", s.step(p, 1), median(took.steps))
+	plans, err := trialPlans()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := map[string]bool{}
+	for _, p := range plans {
+		precision := p.Config.Train.Precision
+		if tried[precision] {
+			continue
+		}
+		tried[precision] = true
+		var took trial
+		if err := took.run(t.Context(), p, t.TempDir(), 1, processor); err != nil {
+			t.Fatal(err)
+		}
+		if ratio := s.step(p, 1) / median(took.steps); !(ratio > .5 && ratio < 2) {
+			t.Errorf("a step in %s is foretold as %v s and took %v", precision, s.step(p, 1), median(took.steps))
+		}
+	}
+	if has := compute.Can("", compute.BF16) == nil; tried["bf16"] != has || s.Step[ofRounded] > 0 != has {
+		t.Errorf("bf16 was timed: %v, %v s an operation; the machine has it: %v", tried["bf16"], s.Step[ofRounded], has)
 	}
 }

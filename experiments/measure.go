@@ -51,6 +51,9 @@ func Probe(ctx context.Context, o ProbeOptions) (done Probed, err error) {
 	if err := p.Config.Validate(); err != nil {
 		return done, inputError([]Fault{flagFault(err)})
 	}
+	if err := p.Config.CanRun(""); err != nil {
+		return done, inputError([]Fault{{File: "run " + short(run.ID), Message: err.Error()}})
+	}
 	dir := filepath.Join(o.Results, "runs", run.ID)
 	steps, err := trainer.Kept(dir)
 	if err != nil {

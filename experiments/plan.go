@@ -41,8 +41,11 @@ type Planned struct {
 }
 
 // Plan opens the data of every run, once each, and gives the runs their ids. Device is a kind or "auto". Bad data is an
-// *InputError that names its path and the place in the file.
-func (s *Sweep) Plan(device string) ([]Planned, error) {
+// *InputError that names its path and the place in the file; a precision that this machine lacks is one too.
+func (s *Sweep) Plan(device string) ([]Planned, error) { return s.plan(device, "") }
+
+// plan is Plan for a machine whose best kernel path is kernels, "" for this one's.
+func (s *Sweep) plan(device, kernels string) ([]Planned, error) {
 	switch device {
 	case "", "auto":
 		device = "cpu"
@@ -51,7 +54,7 @@ func (s *Sweep) Plan(device string) ([]Planned, error) {
 		return nil, inputError([]Fault{{File: "device", Message: variant.Unknown("device", device, []string{"auto", "cpu"}).Error()}})
 	}
 	var faults []Fault
-	p := planner{sweep: s, device: device, opened: map[string]source{}, sized: map[string]sized{}, usual: new(defaults)}
+	p := planner{sweep: s, device: device, kernels: kernels, opened: map[string]source{}, sized: map[string]sized{}, usual: new(defaults)}
 	first := make(map[string]int, len(s.runs)) // by id
 	plan := make([]Planned, 0, len(s.runs))
 	made, failed := make([]Planned, len(s.runs)), make([]error, len(s.runs))
@@ -90,9 +93,10 @@ func (s *Sweep) Plan(device string) ([]Planned, error) {
 
 // planner makes planned runs, several at a time, and remembers what runs share.
 type planner struct {
-	sweep  *Sweep
-	device string
-	usual  *defaults
+	sweep   *Sweep
+	device  string
+	kernels string
+	usual   *defaults
 
 	mutex  sync.Mutex        // guards what follows
 	opened map[string]source // by data and context
@@ -125,6 +129,9 @@ func (p *planner) run(r run) (Planned, error) {
 	}
 	if size.err != nil {
 		return Planned{}, size.err
+	}
+	if err := c.CanRun(p.kernels); err != nil {
+		return Planned{}, err
 	}
 	id, err := p.usual.identity(settings, c, data.digest, p.device)
 	return Planned{ID: id, Arm: r.arm.Name, Seed: c.Seed, Config: c, Differs: r.arm.Differs, DataDigest: data.digest, Device: p.device, Params: size.params, Vocab: size.vocab, Stopping: p.sweep.Stopping,

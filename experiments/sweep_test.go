@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/configs"
 	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/trainer"
@@ -98,6 +99,24 @@ func TestMissingFiles(t *testing.T) {
 		}
 		if _, err := s.Plan("cpu"); !errors.As(err, &input) || !strings.HasPrefix(err.Error(), "s.yaml:3:") || !strings.Contains(err.Error(), c.path) {
 			t.Errorf("%s of %s: got %v, want its place and path", c.source, c.path, err)
+		}
+	}
+}
+
+// A sweep in bf16 loads anywhere; its plan is refused, with the place of the setting, where the kernels lack the instruction.
+func TestPrecisionIsRefused(t *testing.T) {
+	const needs = "bf16 needs the instruction vdpbf16ps (avx512_bf16), which the portable kernels have not: take float32, or a machine and kernels that have it"
+	for src, want := range map[string]string{
+		"name: x\nbase:\n  train: {steps: 9, precision: bf16}\nseeds: 2\n":     "s.yaml:3:32: base.train.precision: " + needs,
+		"name: x\narms:\n  a: {}\n  b: {train: {precision: bf16}}\nseeds: 2\n": "s.yaml:4:26: arms.b.train.precision: " + needs,
+	} {
+		s := load(t, src)
+		var input *InputError
+		if _, err := s.plan("cpu", "portable"); !errors.As(err, &input) || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+		if _, err := s.Plan("cpu"); (err == nil) != (compute.Can("", compute.BF16) == nil) {
+			t.Errorf("on this machine: %v", err)
 		}
 	}
 }
@@ -215,6 +234,11 @@ func TestGoldenIDs(t *testing.T) {
 	got := map[string]string{}
 	for _, p := range plan {
 		got[fmt.Sprintf("%s, seed %d", p.Arm, p.Seed)] = p.ID
+	}
+	rounded := plan[0].Config
+	rounded.Train.Precision = "bf16" // a plan of it needs a machine that has it, its id none
+	if got["baseline in bf16, seed 0"], err = identity(rounded, plan[0].DataDigest, plan[0].Device); err != nil {
+		t.Fatal(err)
 	}
 	text, err := json.MarshalIndent(got, "", "  ")
 	if err != nil {

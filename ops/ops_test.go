@@ -103,9 +103,11 @@ func must(t *testing.T) func(*gorgonia.Node, error) *gorgonia.Node {
 	}
 }
 
-func newCPU(t *testing.T) compute.Device {
+func newCPU(t *testing.T) compute.Device { return newCPUOf(t, compute.Float32) }
+
+func newCPUOf(t *testing.T, p compute.Precision) compute.Device {
 	t.Helper()
-	dev, err := compute.NewCPU("", compute.Float32)
+	dev, err := compute.NewCPU("", p)
 	if err != nil {
 		t.Fatal(err)
 	}
