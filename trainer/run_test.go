@@ -115,41 +115,52 @@ func TestRunMeasuresAndLearns(t *testing.T) {
 	}
 }
 
+// each runs a test on a small run in each precision that this machine has, with each optimizer in float32; whether a machine
+// that has no bf16 refuses it, TestPrecisionIsRefused tells.
+func each(t *testing.T, test func(t *testing.T, c Config)) {
+	for _, one := range []struct{ precision, optimizer string }{{"float32", "adam"}, {"float32", "adamw"}, {"float32", "lion"}, {"float32", "muon"}, {"float32", "sgd"}, {"bf16", "adamw"}, {"bf16", "muon"}} {
+		t.Run(one.precision+", "+one.optimizer, func(t *testing.T) {
+			c := small()
+			c.Train.Precision = one.precision
+			if err := c.Optim.Choose(one.optimizer); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.CanRun(""); err != nil {
+				t.Skip(err)
+			}
+			test(t, c)
+		})
+	}
+}
+
 func TestBitsDoNotDependOnThreads(t *testing.T) {
-	for _, optimizer := range []string{"adam", "adamw", "lion", "muon", "sgd"} {
-		c := small()
-		if err := c.Optim.Choose(optimizer); err != nil {
-			t.Fatal(err)
-		}
+	each(t, func(t *testing.T, c Config) {
 		c.Train.Slices, c.Optim.Clip = 4, .1
 		one := t.TempDir()
 		_, want := train(t, t.Context(), c, Options{Dir: one, Threads: 1})
 		if norm := want.metric(0, "grad_norm"); norm <= c.Optim.Clip {
-			t.Errorf("%s: a gradient of norm %v is not clipped", optimizer, norm)
+			t.Errorf("a gradient of norm %v is not clipped", norm)
 		}
 		for _, threads := range []int{2, 3} {
 			dir := t.TempDir()
 			_, got := train(t, t.Context(), c, Options{Dir: dir, Threads: threads})
 			equalRows(t, want, got)
 			if !bytes.Equal(checkpointBytes(t, one, c.Train.Steps), checkpointBytes(t, dir, c.Train.Steps)) {
-				t.Errorf("%s: weights differ between one thread and %d", optimizer, threads)
+				t.Errorf("weights differ between one thread and %d", threads)
 			}
 		}
-	}
+	})
 }
 
 // A step that is not the first allocates nothing and starts no goroutine, whatever the optimizer.
 func TestStepsAreBare(t *testing.T) {
-	for _, optimizer := range []string{"adam", "adamw", "lion", "muon", "sgd"} {
-		c := small()
-		if err := c.Optim.Choose(optimizer); err != nil {
-			t.Fatal(err)
-		}
+	each(t, func(t *testing.T, c Config) {
 		c.Optim.Clip = .1
 		training, err := newTraining(c, Options{Threads: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer training.close()
 		at := 0
 		step := func() {
 			if err := training.gradient(at); err != nil {
@@ -161,22 +172,17 @@ func TestStepsAreBare(t *testing.T) {
 		step()
 		before := runtime.NumGoroutine()
 		if n := testing.AllocsPerRun(10, step); n != 0 {
-			t.Errorf("%s: a step allocates %v times", optimizer, n)
+			t.Errorf("a step allocates %v times", n)
 		}
 		if after := runtime.NumGoroutine(); after > before {
-			t.Errorf("%s: %d goroutines after, %d before", optimizer, after, before)
+			t.Errorf("%d goroutines after, %d before", after, before)
 		}
-		training.close()
-	}
+	})
 }
 
 // A run stopped at some step and called again ends with the bytes and rows of one left alone, for each optimizer.
 func TestResumeIsExact(t *testing.T) {
-	for _, optimizer := range []string{"adam", "adamw", "lion", "muon", "sgd"} {
-		c := small()
-		if err := c.Optim.Choose(optimizer); err != nil {
-			t.Fatal(err)
-		}
+	each(t, func(t *testing.T, c Config) {
 		c.Checkpoint.Every = 7
 		whole, parts := t.TempDir(), t.TempDir()
 		_, want := train(t, t.Context(), c, Options{Dir: whole})
@@ -193,14 +199,14 @@ func TestResumeIsExact(t *testing.T) {
 				t.Fatal(err)
 			}
 			if wanted := map[bool]Status{true: Done, false: Stopped}[stop < 0]; result.Status != wanted {
-				t.Fatalf("%s: status %s, want %s", optimizer, result.Status, wanted)
+				t.Fatalf("status %s, want %s", result.Status, wanted)
 			}
 		}
 		equalRows(t, want, got)
 		if !bytes.Equal(checkpointBytes(t, whole, c.Train.Steps), checkpointBytes(t, parts, c.Train.Steps)) {
-			t.Errorf("%s: resumed weights differ", optimizer)
+			t.Error("resumed weights differ")
 		}
-	}
+	})
 }
 
 func TestDamagedCheckpointIsPassedOver(t *testing.T) {
