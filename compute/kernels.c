@@ -110,7 +110,7 @@ int oc_has_bf16(int path) {
 	return path == OC_AVX512 && __builtin_cpu_supports("avx512bf16");
 }
 
-long oc_bf16_scratch(void) { return OC_PAIRS * (OC_PAIR_COLUMNS + OC_PAIR_MOST); }
+long oc_bf16_scratch(void) { return OC_PAIRS * (OC_PAIR_COLUMNS + OC_PAIR_BLOCK); }
 
 void oc_matmul_bf16(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
 	unsigned mode = __builtin_ia32_stmxcsr();

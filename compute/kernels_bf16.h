@@ -6,11 +6,10 @@
 #define KERNEL OC_BF16 static void
 #define INLINE OC_BF16 static inline __attribute__((always_inline))
 
-#define OC_PAIR_ROWS 12    // the height of a register tile
-#define OC_PAIRS 256       // the depth of a panel, in pairs
-#define OC_PAIR_COLUMNS 256 // columns that are packed at once
-#define OC_PAIR_BLOCK 96   // rows that pass a panel, a multiple of OC_PAIR_ROWS
-#define OC_PAIR_MOST 1344   // rows that are packed at once, a multiple of OC_PAIR_BLOCK
+#define OC_PAIR_ROWS 12      // the height of a register tile
+#define OC_PAIRS 256         // the depth of a panel, in pairs
+#define OC_PAIR_COLUMNS 1024 // columns of b that are packed at once
+#define OC_PAIR_BLOCK 96     // rows of a that are, a multiple of OC_PAIR_ROWS and of 16
 
 typedef unsigned pair; // bf16 at k in the lower half, at k+1 in the upper
 
@@ -79,72 +78,65 @@ KERNEL bf16_tiles(long m, float *c, long ldc, const pair *a, long ai, long ap, c
 	}
 }
 
-// Packs rows [i0, i0+m) of op(a) and `depth` of its columns from k0: a row after the other, or, where a lies transposed, by
-// blocks of OC_PAIR_BLOCK rows, [pairs, OC_PAIR_BLOCK] each.
-INLINE void bf16_pack_a(pair *to, const float *a, long lda, int ta, long i0, long m, long k0, long depth) {
+// Packs m rows of op(a) and `depth` of its columns: a row after the other, or, where a lies transposed, [pairs, OC_PAIR_BLOCK].
+KERNEL bf16_pack_a(pair *to, const float *a, long lda, int ta, long m, long depth) {
 	long pairs = (depth + 1) / 2;
-	if (!ta) {
-		for (long i = 0; i < m; i++, to += pairs)
+	if (ta) {
+		for (long p = 0; p < pairs; p++, to += OC_PAIR_BLOCK) {
+			const float *row = a + 2 * p * lda, *next = 2 * p + 1 < depth ? row + lda : 0;
+			for (long i = 0; i < m; i += 16) _mm512_storeu_si512(to + i, bf16_across(row + i, next ? next + i : 0, m - i));
+		}
+		return;
+	}
+	for (long i = 0; i < m; i++, to += pairs, a += lda) {
+		long p = 0;
+		for (; p + 16 <= depth / 2; p += 16) _mm512_storeu_si512(to + p, bf16_along(a + 2 * p, 32));
+		if (p < pairs) _mm512_mask_storeu_epi32(to + p, bf16_first(pairs - p), bf16_along(a + 2 * p, depth - 2 * p));
+	}
+}
+
+// Packs `depth` rows and n columns of op(b) by panels of 32 columns, zero-padded: [pairs, 32] each.
+KERNEL bf16_pack_b(pair *to, const float *b, long ldb, int tb, long depth, long n) {
+	long pairs = (depth + 1) / 2;
+	if (tb) {
+		for (long j = 0; j < n; j += 16)
 			for (long p = 0; p < pairs; p += 16) {
-				__m512i x = bf16_along(a + (i0 + i) * lda + k0 + 2 * p, depth - 2 * p);
-				if (p + 16 <= pairs)
-					_mm512_storeu_si512(to + p, x);
-				else
-					_mm512_mask_storeu_epi32(to + p, bf16_first(pairs - p), x);
+				vec_avx512 r[16];
+#pragma GCC unroll 16
+				for (long c = 0; c < 16; c++) r[c] = j + c < n ? (vec_avx512)bf16_along(b + (j + c) * ldb + 2 * p, depth - 2 * p) : (vec_avx512){0};
+				transpose_avx512(r);
+				pair *panel = to + j / 32 * pairs * 32 + p * 32 + j % 32;
+#pragma GCC unroll 16
+				for (long i = 0; i < 16; i++)
+					if (p + i < pairs) store_avx512((float *)(panel + i * 32), r[i]);
 			}
 		return;
 	}
 	for (long p = 0; p < pairs; p++) {
-		const float *row = a + (k0 + 2 * p) * lda + i0, *next = 2 * p + 1 < depth ? row + lda : 0;
-		for (long i = 0; i < m; i += 16) {
-			long block = i / OC_PAIR_BLOCK;
-			_mm512_storeu_si512(to + (block * pairs + p) * OC_PAIR_BLOCK + i % OC_PAIR_BLOCK, bf16_across(row + i, next ? next + i : 0, m - i));
-		}
+		const float *row = b + 2 * p * ldb, *next = 2 * p + 1 < depth ? row + ldb : 0;
+		for (long j = 0; j < n; j += 16)
+			_mm512_storeu_si512(to + (j / 32 * pairs + p) * 32 + j % 32, bf16_across(row + j, next ? next + j : 0, n - j));
 	}
 }
 
-// Packs `depth` rows of op(b) from k0, and n columns from j0, by panels of 32 columns, zero-padded: [pairs, 32] each.
-INLINE void bf16_pack_b(pair *to, const float *b, long ldb, int tb, long k0, long depth, long j0, long n) {
-	long pairs = (depth + 1) / 2;
-	for (long j = 0; j < n; j += 32, to += pairs * 32) {
-		if (!tb) {
-			for (long p = 0; p < pairs; p++) {
-				const float *row = b + (k0 + 2 * p) * ldb + j0 + j, *next = 2 * p + 1 < depth ? row + ldb : 0;
-				_mm512_storeu_si512(to + p * 32, bf16_across(row, next, n - j));
-				_mm512_storeu_si512(to + p * 32 + 16, bf16_across(row + 16, next ? next + 16 : 0, n - j > 16 ? n - j - 16 : 0));
-			}
-			continue;
-		}
-		for (long half = 0; half < 32; half += 16)
-			for (long p = 0; p < pairs; p += 16) {
-				vec_avx512 r[16];
-#pragma GCC unroll 16
-				for (long c = 0; c < 16; c++)
-					r[c] = j + half + c < n ? (vec_avx512)bf16_along(b + (j0 + j + half + c) * ldb + k0 + 2 * p, depth - 2 * p) : (vec_avx512){0};
-				transpose_avx512(r);
-#pragma GCC unroll 16
-				for (long i = 0; i < 16; i++)
-					if (p + i < pairs) _mm512_storeu_ps((float *)(to + (p + i) * 32 + half), (__m512)r[i]);
-			}
-	}
-}
-
-// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Whatever the blocks, an element sums 2 OC_PAIRS products at a time, in order.
+// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b, 2 OC_PAIRS x OC_PAIR_COLUMNS, are packed by panels, and for each of them
+// blocks of a's rows, which stay in cache while the panels pass. Whatever the blocks, an element sums 2 OC_PAIRS products at a
+// time, in order.
 KERNEL matmul_bf16(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
 	pair *panels = (pair *)pack, *rows = panels + OC_PAIRS * OC_PAIR_COLUMNS;
+	long lda = ta ? m : k, ldb = tb ? k : n;
 	if (k == 0 && !add) memset(c, 0, 4 * m * n);
-	for (long m0 = 0; m0 < m; m0 += OC_PAIR_MOST)
-		for (long k0 = 0; k0 < k; k0 += 2 * OC_PAIRS) {
-			long tall = m - m0 < OC_PAIR_MOST ? m - m0 : OC_PAIR_MOST, depth = k - k0 < 2 * OC_PAIRS ? k - k0 : 2 * OC_PAIRS;
+	for (long k0 = 0; k0 < k; k0 += 2 * OC_PAIRS)
+		for (long j0 = 0; j0 < n; j0 += OC_PAIR_COLUMNS) {
+			long depth = k - k0 < 2 * OC_PAIRS ? k - k0 : 2 * OC_PAIRS, columns = n - j0 < OC_PAIR_COLUMNS ? n - j0 : OC_PAIR_COLUMNS;
 			long pairs = (depth + 1) / 2;
-			bf16_pack_a(rows, a, ta ? m : k, ta, m0, tall, k0, depth);
-			for (long j0 = 0; j0 < n; j0 += OC_PAIR_COLUMNS) {
-				long columns = n - j0 < OC_PAIR_COLUMNS ? n - j0 : OC_PAIR_COLUMNS;
-				bf16_pack_b(panels, b, tb ? k : n, tb, k0, depth, j0, columns);
-				for (long i0 = 0; i0 < tall; i0 += OC_PAIR_BLOCK)
-					for (long j = 0; j < columns; j += 32)
-						bf16_tiles(tall - i0 < OC_PAIR_BLOCK ? tall - i0 : OC_PAIR_BLOCK, c + (m0 + i0) * n + j0 + j, n, rows + i0 * pairs,
-							ta ? 1 : pairs, ta ? OC_PAIR_BLOCK : 1, panels + j * pairs, pairs, columns - j < 32 ? columns - j : 32, add || k0 > 0);
+			bf16_pack_b(panels, tb ? b + j0 * ldb + k0 : b + k0 * ldb + j0, ldb, tb, depth, columns);
+			for (long i0 = 0; i0 < m; i0 += OC_PAIR_BLOCK) {
+				long some = m - i0 < OC_PAIR_BLOCK ? m - i0 : OC_PAIR_BLOCK;
+				bf16_pack_a(rows, ta ? a + k0 * lda + i0 : a + i0 * lda + k0, lda, ta, some, depth);
+				for (long j = 0; j < columns; j += 32)
+					bf16_tiles(some, c + i0 * n + j0 + j, n, rows, ta ? 1 : pairs, ta ? OC_PAIR_BLOCK : 1, panels + j * pairs, pairs,
+						columns - j < 32 ? columns - j : 32, add || k0 > 0);
 			}
 		}
 }
