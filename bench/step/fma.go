@@ -19,12 +19,25 @@ package main
 	}
 
 #ifdef __x86_64__
+#include <immintrin.h>
+// The same of vdpbf16ps: four operations a lane. 16 registers keep every unit busy.
+__attribute__((target("avx512f,avx512bf16,prefer-vector-width=512"))) static float dot_loop(long n) {
+	__m512 a[16];
+	__m512bh x = (__m512bh)_mm512_set1_epi32(0x3f803f80), y = (__m512bh)_mm512_set1_epi32(0x3c003c00);
+	_Pragma("GCC unroll 24") for (int i = 0; i < 16; i++) a[i] = _mm512_set1_ps((float)i);
+	for (long k = 0; k < n; k++) {
+		_Pragma("GCC unroll 24") for (int i = 0; i < 16; i++) a[i] = _mm512_dpbf16_ps(a[i], x, y);
+	}
+	_Pragma("GCC unroll 24") for (int i = 1; i < 16; i++) a[0] = _mm512_add_ps(a[0], a[i]);
+	return a[0][0];
+}
 LOOP(portable, 4, 12, )
 LOOP(avx2, 8, 12, __attribute__((target("avx2,fma"))))
 LOOP(avx512, 16, 24, __attribute__((target("avx512f,fma,prefer-vector-width=512"))))
 static float fma_loop(int lanes, long n) { return lanes == 16 ? fma_avx512(n) : lanes == 8 ? fma_avx2(n) : fma_portable(n); }
 #else
 static float fma_loop(int lanes, long n) { return lanes + n; }
+static float dot_loop(long n) { return n; }
 #endif
 */
 import "C"
@@ -32,23 +45,31 @@ import "C"
 import (
 	"runtime"
 	clock "time"
+
+	"github.com/outcrop-lab/outcrop/compute"
 )
 
 var widths = map[string]struct{ lanes, registers int }{"avx512": {16, 24}, "avx2": {8, 12}, "portable": {4, 12}}
 
-// fmaPeak is the rate of multiply-adds in float32 that one thread of this machine reaches with that kernel path's vectors when
-// it does nothing else, GFLOP/s: the best of some tries of 20 ms or so. 0 where that is not known.
-func fmaPeak(path string) float64 {
+// fmaPeak is the rate of multiply-adds that one thread of this machine reaches with that kernel path's vectors in that precision
+// when it does nothing else, GFLOP/s: the best of some tries of 20 ms or so. 0 where that is not known, or cannot be had.
+func fmaPeak(path, precision string) float64 {
 	w, ok := widths[path]
-	if !ok || runtime.GOARCH != "amd64" {
+	if !ok || runtime.GOARCH != "amd64" || compute.Can(path, compute.Precision(precision)) != nil {
 		return 0
 	}
 	const n = 4_000_000
 	best := 0.0
 	for range 5 {
+		operations := 2 * n * float64(w.lanes*w.registers)
 		start := clock.Now()
-		C.fma_loop(C.int(w.lanes), n)
-		best = max(best, 2*n*float64(w.lanes*w.registers)/clock.Since(start).Seconds()/1e9)
+		if precision == string(compute.BF16) {
+			operations = 2 * n * 32 * 16
+			C.dot_loop(n)
+		} else {
+			C.fma_loop(C.int(w.lanes), n)
+		}
+		best = max(best, operations/clock.Since(start).Seconds()/1e9)
 	}
 	return best
 }

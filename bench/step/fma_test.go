@@ -10,11 +10,14 @@ import (
 // A processor that does less than a thousand million a second ran something else, or the loop was optimised into one register.
 func TestFMAPeak(t *testing.T) {
 	for _, path := range compute.Paths() {
-		if rate := fmaPeak(path); (rate > 1) != (runtime.GOARCH == "amd64") {
-			t.Errorf("%s: %.1f GFLOP/s", path, rate)
+		for _, precision := range []compute.Precision{compute.Float32, compute.BF16} {
+			has := runtime.GOARCH == "amd64" && compute.Can(path, precision) == nil
+			if rate := fmaPeak(path, string(precision)); (rate > 1) != has {
+				t.Errorf("%s, %s: %.1f GFLOP/s", path, precision, rate)
+			}
 		}
 	}
-	if rate := fmaPeak("abacus"); rate != 0 {
+	if rate := fmaPeak("abacus", "float32"); rate != 0 {
 		t.Errorf("an unknown path reaches %v", rate)
 	}
 }

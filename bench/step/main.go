@@ -42,7 +42,7 @@ func command() error {
 	flag.StringVar(&o.Size, "size", "a", "model and batch: a, b, c or d")
 	flag.IntVar(&o.Threads, "threads", 1, "OS threads")
 	flag.IntVar(&o.Slices, "slices", 0, "parts of the batch; 0 is as many as threads")
-	flag.StringVar(&o.Precision, "precision", "float32", "of all arithmetic")
+	flag.StringVar(&o.Precision, "precision", "float32", "train.precision: float32, or bf16")
 	flag.StringVar(&o.Optimizer, "optimizer", "adamw", "the optimizer")
 	flag.IntVar(&o.Steps, "steps", 0, "steps to time; 0 is about five seconds of them")
 	flag.StringVar(&o.Kernels, "kernels", "", "kernel path: avx512, avx2 or portable; none is the machine's best")

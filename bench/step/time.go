@@ -33,7 +33,7 @@ type result struct {
 	Processor float64 `json:"ms_processor"`
 	// GFLOP is 6 B T (12 L D^2 + D V) + 7 L T D B T, in units of 1e9, whatever is recomputed.
 	GFLOP float64 `json:"gflop"`
-	// Peak is what one thread reaches in nothing but multiply-adds, GFLOP/s, the better of before and after; Share is GFLOP over the
+	// Peak is what one thread reaches in nothing but multiply-adds of the precision, GFLOP/s, the better of before and after; Share is GFLOP over the
 	// median, by that of all threads.
 	Peak  float64 `json:"peak_gflops"`
 	Share float64 `json:"share_of_peak"`
@@ -88,7 +88,7 @@ func time(o options) (result, error) {
 	defer func() { _ = os.RemoveAll(dir) }()
 	r := result{Size: o.Size, Threads: o.Threads, Slices: o.Slices, Precision: o.Precision, Optimizer: o.Optimizer, GFLOP: s.GFLOP()}
 	r.Kernels = kernels(o.Kernels)
-	r.Peak = fmaPeak(r.Kernels)
+	r.Peak = fmaPeak(r.Kernels, r.Precision)
 	var wall, busy []float64
 	var before, after runtime.MemStats
 	goroutines := 0
@@ -113,7 +113,7 @@ func time(o options) (result, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Peak = max(r.Peak, fmaPeak(r.Kernels))
+	r.Peak = max(r.Peak, fmaPeak(r.Kernels, r.Precision))
 	r.Steps, r.Median, r.Processor = len(wall), steady.Median(wall), steady.Median(busy)
 	r.Least = wall[0]
 	if r.Peak > 0 {
