@@ -57,6 +57,7 @@ func examine(s *settings) []check {
 		{"cores", fmt.Sprint(runtime.NumCPU())},
 		{"jobs", jobs(s)},
 		{"kernels", kernels()},
+		{"bf16", bf16()},
 		{"gpu", gpu},
 		{"results", folder(s.Results)},
 		{"c compiler", compiler},
@@ -97,6 +98,14 @@ func kernels() string {
 		text += "; also " + strings.Join(paths[1:], ", ")
 	}
 	return text
+}
+
+// bf16 tells whether a run can have train.precision: bf16.
+func bf16() string {
+	if err := compute.Can("", compute.BF16); err != nil {
+		return "none: " + err.Error()
+	}
+	return "by vdpbf16ps"
 }
 
 // folder tells whether results can be written there, and how much room is left.

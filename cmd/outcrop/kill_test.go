@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/trainer"
 	"github.com/outcrop-lab/outcrop/variant"
@@ -96,6 +97,11 @@ func TestTwentyKills(t *testing.T) {
 	text := kills
 	for i := range max(len(optimizers), len(schedules)) {
 		text += arm("a"+strconv.Itoa(i), optimizers[i%len(optimizers)], rules[i%len(rules)], groups[i/2%len(groups)], schedules[i%len(schedules)])
+	}
+	if err := compute.Can("", compute.BF16); err != nil {
+		t.Logf("no run in bf16: %v", err)
+	} else {
+		text += "  bf16: {train: {precision: bf16}}\n"
 	}
 	killing(t, text, 4, 20)
 }

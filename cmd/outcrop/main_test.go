@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/outcrop-lab/outcrop/compute"
 )
 
 const tiny = `name: tiny
@@ -75,6 +77,25 @@ func TestBadInput(t *testing.T) {
 	}
 	if code, _, stderr := outcrop(t.Context(), "rum"); code != exitInput || !strings.Contains(stderr, "run") {
 		t.Errorf("unknown verb: exit %d, %q", code, stderr)
+	}
+}
+
+// A sweep in bf16 is planned where the processor has the instruction; elsewhere the verbs refuse it, with its place and what to do.
+func TestPrecisionIsRefused(t *testing.T) {
+	has := compute.Can("", compute.BF16) == nil
+	file := sweepFile(t, strings.Replace(strings.ReplaceAll(tiny, "STEPS", "10"), "batch:", "precision: bf16, batch:", 1))
+	for _, verb := range []string{"plan", "run"} {
+		results := filepath.Join(t.TempDir(), "results")
+		code, _, stderr := outcrop(t.Context(), verb, file, "--results", results)
+		if has && code != exitDone {
+			t.Errorf("%s: exit %d, %q", verb, code, stderr)
+		}
+		if want := "base.train.precision: bf16 needs the instruction vdpbf16ps (avx512_bf16), which "; !has && (code != exitInput || !strings.Contains(stderr, want)) {
+			t.Errorf("%s: exit %d, %q, want 2 and %q", verb, code, stderr, want)
+		}
+		if _, err := os.Stat(results); !has && err == nil {
+			t.Errorf("%s: something was written", verb)
+		}
 	}
 }
 
