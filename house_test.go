@@ -20,7 +20,7 @@ var arrows = map[string][]string{
 	"bench/cores":     {"bench/steady", "experiments"},
 	"bench/fit":       {"fit", "predict", "rng"},
 	"bench/growth":    {"bench/steady", "compute", "plots", "trainer"},
-	"bench/plan":      {"experiments", "store", "trainer"},
+	"bench/plan":      {"compute", "experiments", "store", "trainer"},
 	"bench/steady":    {"probes", "trainer"},
 	"bench/step":      {"archs", "bench/steady", "compute", "experiments", "trainer", "variant"},
 	"bench/store":     {"export", "store"},
