@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -10,7 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/trainer"
+	"github.com/outcrop-lab/outcrop/variant"
 )
 
 func TestRounds(t *testing.T) {
@@ -132,5 +135,19 @@ func TestTurns(t *testing.T) {
 	}
 	if hear.More() {
 		t.Error("more answers than turns")
+	}
+}
+
+// In bf16 a step is timed where the kernels have it, and refused by the key elsewhere.
+func TestBF16(t *testing.T) {
+	for _, path := range []string{"", "portable"} {
+		r, err := time(options{Size: "a", Threads: 1, Precision: "bf16", Optimizer: "adamw", Kernels: path, Steps: 5})
+		at := new(variant.Error)
+		switch has := compute.Can(path, compute.BF16) == nil; {
+		case has && (err != nil || r.Precision != "bf16" || r.Median <= 0 || r.Peak <= 0):
+			t.Errorf("%q kernels: %+v, %v", path, r, err)
+		case !has && (!errors.As(err, &at) || at.Key != "train.precision"):
+			t.Errorf("%q kernels: %v", path, err)
+		}
 	}
 }
