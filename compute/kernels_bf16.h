@@ -1,6 +1,6 @@
 // Products whose operands are rounded to bf16, to the nearest and even, as they are packed: vdpbf16ps multiplies two pairs
 // and adds both products to a float32 sum. Pairs lie along k; an odd k ends with a zero. Included once, for processors with
-// avx512_bf16. Sums run in a fixed order, so that equal input gives equal bits.
+// avx512_bf16. Sums run in a fixed order, so that equal input gives equal bits; subnormal numbers count as 0.
 
 #define OC_BF16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,prefer-vector-width=512")))
 #define KERNEL OC_BF16 static void
@@ -70,10 +70,8 @@ KERNEL bf16_tiles(long m, float *c, long ldc, const pair *a, long ai, long ap, c
 	for (long rows; m > 0; m -= rows, c += rows * ldc, a += rows * ai) {
 		rows = m >= OC_PAIR_ROWS * 3 / 2 || m == OC_PAIR_ROWS ? OC_PAIR_ROWS : m > OC_PAIR_ROWS ? m / 2 : m;
 #define ROWS(n) \
-	case n: \
-		if (n <= OC_PAIR_ROWS) bf16_tile(n, c, ldc, a, ai, ap, panel, pairs, width, add); \
-		break;
-		switch (rows) { ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14) }
+	case n: bf16_tile(n, c, ldc, a, ai, ap, panel, pairs, width, add); break;
+		switch (rows) { ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) }
 #undef ROWS
 	}
 }
@@ -95,7 +93,8 @@ KERNEL bf16_pack_a(pair *to, const float *a, long lda, int ta, long m, long dept
 	}
 }
 
-// Packs `depth` rows and n columns of op(b) by panels of 32 columns, zero-padded: [pairs, 32] each.
+// Packs `depth` rows and n columns of op(b) by panels of 32 columns, [pairs, 32] each. Beyond the last column stands anything:
+// no tile keeps what it makes of it.
 KERNEL bf16_pack_b(pair *to, const float *b, long ldb, int tb, long depth, long n) {
 	long pairs = (depth + 1) / 2;
 	if (tb) {
