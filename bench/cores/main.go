@@ -22,6 +22,7 @@ import (
 	"github.com/klauspost/cpuid/v2"
 
 	"github.com/outcrop-lab/outcrop/bench/steady"
+	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/experiments"
 )
 
@@ -60,6 +61,7 @@ type answer struct {
 
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "worker" {
+		compute.Quiet()
 		if err := work(os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

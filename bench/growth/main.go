@@ -36,6 +36,7 @@ type document struct {
 }
 
 func main() {
+	compute.Quiet()
 	rounds := flag.Int("rounds", 5, "turns of each shape")
 	only := flag.String("only", "", "axes with commas: width, context, layers, batch; none is all")
 	last := flag.Int("last", 1<<20, "the largest number on any axis")

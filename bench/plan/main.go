@@ -10,11 +10,13 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/experiments"
 )
 
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "worker" {
+		compute.Quiet()
 		err := experiments.Work(context.Background(), os.Args[2], os.Stdout)
 		if err == nil {
 			err = keepStatus(os.Args[2])

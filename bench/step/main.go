@@ -15,6 +15,7 @@ import (
 	"syscall"
 	clock "time"
 
+	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -36,6 +37,7 @@ func main() {
 
 func command() error {
 	if len(os.Args) == 3 && os.Args[1] == "worker" {
+		compute.Quiet()
 		return work(os.Args[2])
 	}
 	var o options
@@ -62,8 +64,10 @@ func command() error {
 	flag.Parse()
 	switch {
 	case *asChild:
+		compute.Quiet()
 		return turns(o, os.Stdin, os.Stdout)
 	case b.python == "":
+		compute.Quiet()
 		return alone(o, *asJSON, os.Stdout)
 	}
 	if *list != "none" {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/experiments"
 )
 
@@ -14,6 +15,7 @@ import (
 // however it ends.
 func workerCommand(*settings) *cobra.Command {
 	return &cobra.Command{Use: "worker RUNDIR", Hidden: true, Args: arguments(cobra.ExactArgs(1)), RunE: func(cmd *cobra.Command, args []string) error {
+		compute.Quiet()
 		ctx, cancel := context.WithCancel(cmd.Context())
 		defer cancel()
 		go func() {
