@@ -28,6 +28,7 @@ type Model struct {
 	Tokens, Targets compute.Ints
 	Loss            compute.Buffer   // one number, nats per token
 	Logits          compute.Buffer   // [B*T, V]
+	LogSumExp       compute.Buffer   // [B*T], of the logits
 	Grads           []compute.Buffer // of each parameter, in the order of Params; nil without Train
 	Sites           []Site
 
@@ -74,6 +75,7 @@ func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (
 	}
 	m.Sites = b.sites
 	m.Loss, m.Logits = must(b.ctx.Buffer(loss)), must(b.ctx.Buffer(logits))
+	m.LogSumExp = must(b.ctx.Buffer(must(b.ctx.Side(loss, b.B*b.T))))
 	m.program = must(b.ctx.Compile())
 	return m, nil
 }

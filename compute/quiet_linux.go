@@ -19,12 +19,17 @@ func Quiet() {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if late, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0); err != nil || late >= slack {
+	if late() {
 		return
 	}
-	program, err := os.Executable()
-	if err != nil || unix.Prctl(unix.PR_SET_TIMERSLACK, slack, 0, 0, 0) != nil {
-		return
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, slack, 0, 0, 0)
+	if program, err := os.Executable(); err == nil && late() { // never so under a real-time scheduler
+		_ = unix.Exec(program, os.Args, os.Environ()) // where it cannot, the process goes on as it is
 	}
-	_ = unix.Exec(program, os.Args, os.Environ()) // where it cannot, the process goes on as it is
+}
+
+// late tells whether this thread's timers may be late.
+func late() bool {
+	by, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
+	return err == nil && by >= slack
 }

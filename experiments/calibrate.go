@@ -129,6 +129,7 @@ func Calibrate(ctx context.Context) (Speed, error) {
 		return s, fmt.Errorf("experiments: measuring this machine: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)) // as in a worker, see compute.Quiet
 	plans, err := trialPlans()
 	if err != nil {
 		return s, fmt.Errorf("experiments: measuring this machine: %w", err)

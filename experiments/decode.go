@@ -22,6 +22,7 @@ type decoder struct {
 	faults []Fault
 	set    map[string]place // by the configuration's dotted key
 	usual  *trainer.Config  // the defaults, made once; no merge writes into them
+	beside bool             // whether a file was named by where it lies from this one
 }
 
 func (d *decoder) defaults() *trainer.Config {

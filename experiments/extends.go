@@ -63,7 +63,7 @@ func (d *decoder) extend(n *yaml.Node, c *trainer.Config) {
 func (d *decoder) read(name string) (file string, src []byte, err error) {
 	if strings.HasSuffix(name, ".yaml") {
 		if file = name; !filepath.IsAbs(file) {
-			file = filepath.Join(filepath.Dir(d.file), file)
+			file, d.beside = filepath.Join(filepath.Dir(d.file), file), true
 		}
 		src, err = os.ReadFile(file)
 		if at := new(os.PathError); errors.As(err, &at) {

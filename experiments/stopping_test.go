@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -151,5 +153,34 @@ func TestLoadStored(t *testing.T) {
 	}
 	if again.Source != s.Source || again.Arms[0].Config.Optim.LR != 3e-4 || again.Arms[1].Config.Train.Batch != 16 {
 		t.Errorf("%q, %v", again.Source, again.Arms[0].Config.Optim.LR)
+	}
+}
+
+// A stored sweep finds the files that it extends from any folder, and says where it looked when they are gone.
+func TestLoadStoredExtends(t *testing.T) {
+	dir := t.TempDir()
+	mine, preset := filepath.Join(dir, "mine.yaml"), filepath.Join(dir, "rate.yaml")
+	for file, text := range map[string]string{mine: "name: mine\nextends: rate.yaml\n", preset: "optim: {lr: 5e-4}\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := Load(mine, "train.batch=16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	again, err := LoadStored("mine", s.Source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := again.Arms[0].Config; again.Source != s.Source || c.Optim.LR != 5e-4 || c.Train.Batch != 16 {
+		t.Errorf("%q, rate %v, batch %v", again.Source, c.Optim.LR, c.Train.Batch)
+	}
+	if err := os.Remove(preset); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadStored("mine", s.Source); err == nil || !strings.Contains(err.Error(), preset) {
+		t.Errorf("%v, want %s named", err, preset)
 	}
 }

@@ -2,7 +2,9 @@ package experiments
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -18,7 +20,7 @@ import (
 type Sweep struct {
 	Name string
 	File string
-	// Source is the text of the file, with a comment line for each --set.
+	// Source is the text of the file, with a comment line for the folder of the files that it extends and one for each --set.
 	Source string
 	// Base is the configuration that all arms start from.
 	Base trainer.Config
@@ -73,20 +75,28 @@ func Load(path string, sets ...string) (*Sweep, error) {
 	return LoadBytes(path, src, sets...)
 }
 
-// LoadStored decodes a sweep from the text that the database keeps, whose last lines say what --set was given.
+// What the database keeps of a sweep ends with these: where the files lie that it extends, if it does, and each --set.
+const (
+	folderMark = "# in "
+	setMark    = "# --set "
+)
+
+// LoadStored decodes a sweep from the text that the database keeps.
 func LoadStored(name, source string) (*Sweep, error) {
-	const mark = "\n# --set "
+	file := name + ".yaml"
 	var sets []string
 	for {
 		text := strings.TrimSuffix(source, "\n")
-		at := strings.LastIndexByte(text, '\n')
-		if at < 0 || !strings.HasPrefix(text[at:], mark) {
-			break
+		at := strings.LastIndexByte(text, '\n') + 1
+		if set, ok := strings.CutPrefix(text[at:], setMark); ok {
+			sets = append([]string{set}, sets...)
+		} else if folder, ok := strings.CutPrefix(text[at:], folderMark); ok {
+			return LoadBytes(filepath.Join(folder, file), []byte(text[:at]), sets...)
+		} else {
+			return LoadBytes(file, []byte(source), sets...)
 		}
-		sets = append([]string{text[at+len(mark):]}, sets...)
-		source = text[:at+1]
+		source = text[:at]
 	}
-	return LoadBytes(name+".yaml", []byte(source), sets...)
 }
 
 // LoadBytes decodes a sweep; file is its name in messages. Each run is resolved and checked, but no data is opened: Plan
@@ -154,8 +164,15 @@ func LoadBytes(file string, src []byte, sets ...string) (*Sweep, error) {
 	if len(axes) > 0 {
 		s.dropEmpty()
 	}
+	if d.beside {
+		folder, err := filepath.Abs(filepath.Dir(file))
+		if err != nil {
+			return nil, fmt.Errorf("experiments: %w", err)
+		}
+		s.Source = strings.TrimSuffix(s.Source, "\n") + "\n" + folderMark + folder + "\n"
+	}
 	for _, text := range sets {
-		s.Source = strings.TrimSuffix(s.Source, "\n") + "\n# --set " + text + "\n"
+		s.Source = strings.TrimSuffix(s.Source, "\n") + "\n" + setMark + text + "\n"
 	}
 	return s, nil
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // CrossEntropy is scale times the sum over rows of -log softmax(logits)[target], in nats: a scalar. logits is [R, V]; a
-// negative target leaves its row out.
+// negative target leaves its row out. Beside its value it holds each row's log-sum-exp.
 func (c *Context) CrossEntropy(logits *gorgonia.Node, targets compute.Ints, scale float32) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, vocab := logits.Shape()[0], logits.Shape()[1]
@@ -15,6 +15,7 @@ func (c *Context) CrossEntropy(logits *gorgonia.Node, targets compute.Ints, scal
 	return c.apply(&fused{
 		name:  "cross-entropy",
 		value: c.value(),
+		side:  lse,
 		bind: func(loss compute.Buffer, b []compute.Buffer) func() {
 			logits := b[0]
 			return func() { dev.CrossEntropy(loss, lse, logits, targets, vocab, scale) }

@@ -2,7 +2,6 @@ package trainer
 
 import (
 	"math"
-	"time"
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/compute"
@@ -22,8 +21,7 @@ type measuring struct {
 	layers []probes.Layer
 	reads  []read
 	rows   []probes.Value
-	alone  *alone        // nil where no statistic asks for sequences of one token
-	took   time.Duration // the last reading and reducing of sites: a clock value
+	alone  *alone // nil where no statistic asks for sequences of one token
 
 	held   data.Batch
 	chunk  int // rows of a held-out graph
@@ -153,31 +151,19 @@ func (m *measuring) heldOutChunk(s slice, k int) sums {
 	for i := range to - from {
 		class, token := m.held.Class[from+i], tokens[i]
 		logits := s.model.Logits.Host()[i*vocab : (i+1)*vocab]
+		all := float64(s.model.LogSumExp.Host()[i])
 		switch {
 		case class == data.Trigger:
 			out.copies++
-			out.backcopy += logSumExp(logits) - float64(logits[targets[i]])
+			out.backcopy += all - float64(logits[targets[i]])
 		case class == data.Ordinary && m.truths[token] != nil && (from+i)%m.arch.Context > 0:
 			out.ordinary++
 			expected := 0.0
 			for c, p := range m.truths[token] {
 				expected += p * float64(logits[c])
 			}
-			out.bigram += logSumExp(logits) - expected - m.floors[token]
+			out.bigram += all - expected - m.floors[token]
 		}
 	}
 	return out
-}
-
-// logSumExp is log(sum of exp(x)).
-func logSumExp(x []float32) float64 {
-	top := float64(x[0])
-	for _, v := range x {
-		top = max(top, float64(v))
-	}
-	sum := 0.0
-	for _, v := range x {
-		sum += math.Exp(float64(v) - top)
-	}
-	return top + math.Log(sum)
 }

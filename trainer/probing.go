@@ -3,7 +3,6 @@ package trainer
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/data"
@@ -129,8 +128,6 @@ func (m *measuring) read() error {
 
 // activations measures the blocks on the probe batch. The rows are good until the next call.
 func (m *measuring) activations() ([]probes.Value, error) {
-	clock := time.Now()
-	defer func() { m.took = time.Since(clock) }()
 	if err := m.readAlone(); err != nil {
 		return nil, err
 	}

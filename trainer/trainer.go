@@ -81,16 +81,15 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 		busy += time.Since(clock)
 		diverged := notFinite(t.loss) || notFinite(t.gradNorm)
 		if last || diverged || c.Probe.Every.Value.At(step) {
+			clock = time.Now()
 			rows, err := t.measure(step)
 			if err != nil {
 				return result(Stopped), fmt.Errorf("trainer: step %d: measuring: %w", step, err)
 			}
-			clock = time.Now()
 			if err := o.Recorder.Record(step, rows); err != nil {
 				return result(Stopped), fmt.Errorf("trainer: step %d: recording: %w", step, err)
 			}
-			probing := t.measuring.took + time.Since(clock)
-			if err := o.Recorder.Timing(step, "probe_seconds", probing.Seconds()); err != nil {
+			if err := o.Recorder.Timing(step, "probe_seconds", time.Since(clock).Seconds()); err != nil {
 				return result(Stopped), fmt.Errorf("trainer: step %d: recording: %w", step, err)
 			}
 			if done := step - since; done > 0 {
