@@ -88,40 +88,39 @@ func (s Speed) Keep() error {
 const startParts = 3
 
 // trials are the runs that Calibrate times: together they tell the parts apart. Vocab is the model's; the data is backcopy over 32 tokens, the first one among them.
-// Those in a precision that this machine lacks are left out.
+// Those in a precision that this machine lacks are left out. Short steps are many, since the first few of them are slow.
 var trials = []struct {
-	layers, width, heads, context, batch, vocab, heldOut int
-	optim                                                string
-	precision                                            compute.Precision
+	layers, width, heads, context, batch, vocab, heldOut, steps int
+	optim                                                       string
+	precision                                                   compute.Precision
 }{
-	{2, 64, 2, 64, 48, 64, 64, "adamw", compute.Float32},
-	{1, 128, 4, 64, 16, 64, 32, "adamw", compute.Float32},
-	{1, 256, 4, 64, 8, 64, 16, "adamw", compute.Float32},
-	{2, 32, 2, 64, 16, 64, 128, "adamw", compute.Float32},
-	{1, 64, 2, 256, 4, 64, 8, "adamw", compute.Float32},
-	{1, 64, 8, 64, 16, 64, 64, "adamw", compute.Float32},
-	{1, 64, 8, 128, 8, 64, 32, "adamw", compute.Float32},
-	{1, 64, 2, 64, 8, 2048, 8, "adamw", compute.Float32},
-	{8, 16, 2, 16, 8, 64, 16, "adamw", compute.Float32},
-	{1, 256, 4, 16, 2, 1024, 8, "adamw", compute.Float32},
-	{4, 96, 4, 32, 16, 64, 64, "adamw", compute.Float32},
-	{2, 16, 2, 32, 8, 32, 256, "adamw", compute.Float32},
-	{1, 192, 4, 32, 4, 64, 16, "muon", compute.Float32},
-	{2, 64, 2, 64, 48, 64, 64, "adamw", compute.BF16},
-	{1, 256, 4, 64, 8, 64, 16, "adamw", compute.BF16},
-	{1, 64, 2, 64, 8, 2048, 8, "adamw", compute.BF16},
-	{4, 96, 4, 32, 16, 64, 64, "adamw", compute.BF16},
+	{2, 64, 2, 64, 48, 64, 64, 16, "adamw", compute.Float32},
+	{1, 128, 4, 64, 16, 64, 32, 16, "adamw", compute.Float32},
+	{1, 256, 4, 64, 8, 64, 16, 16, "adamw", compute.Float32},
+	{2, 32, 2, 64, 16, 64, 128, 64, "adamw", compute.Float32},
+	{1, 64, 1, 512, 2, 64, 4, 16, "adamw", compute.Float32},
+	{1, 64, 4, 64, 16, 64, 64, 16, "adamw", compute.Float32},
+	{1, 64, 4, 512, 2, 64, 4, 16, "adamw", compute.Float32},
+	{1, 64, 2, 64, 8, 2048, 8, 16, "adamw", compute.Float32},
+	{8, 16, 2, 16, 8, 64, 16, 64, "adamw", compute.Float32},
+	{1, 256, 4, 16, 2, 1024, 8, 64, "adamw", compute.Float32},
+	{4, 96, 4, 32, 16, 64, 64, 16, "adamw", compute.Float32},
+	{2, 16, 2, 32, 8, 32, 256, 64, "adamw", compute.Float32},
+	{1, 192, 4, 32, 4, 64, 16, 16, "muon", compute.Float32},
+	{2, 64, 2, 64, 48, 64, 64, 16, "adamw", compute.BF16},
+	{1, 256, 4, 64, 8, 64, 16, 16, "adamw", compute.BF16},
+	{1, 64, 2, 64, 8, 2048, 8, 16, "adamw", compute.BF16},
+	{4, 96, 4, 32, 16, 64, 64, 16, "adamw", compute.BF16},
 }
 
-const (
-	trialRounds = 3 // all of them in turn, so that a slow moment spoils no kind alone
-	trialSteps  = 8
-	trialProbes = 3 // steps between two measurements
-)
+const trialRounds = 3 // all of them in turn, so that a slow moment spoils no kind alone
+
+// trialProbes is how many steps lie between two measurements of a trial.
+func trialProbes(steps int) int { return 3 * steps / 8 }
 
 // Calibrate measures this machine: it trains small models for some steps each, three times in turn, by processor
 // time, which other work on the machine disturbs less than the clock's, and fits what each part takes to the medians; then
-// once by the clock with two threads, if it has two cores. Some fifteen seconds.
+// once by the clock with two threads, if it has two cores. Some twenty seconds.
 func Calibrate(ctx context.Context) (Speed, error) {
 	s := Speed{CPU: cpuid.CPU.BrandName, Kernels: compute.Paths()[0], Trainer: trainer.Version, Date: time.Now().UTC().Format(time.DateOnly)}
 	dir, err := os.MkdirTemp("", "outcrop-calibrate")
@@ -150,10 +149,9 @@ func Calibrate(ctx context.Context) (Speed, error) {
 	}
 	s.Step = fitParts(rows, times)
 	rows, times = nil, nil
-	s.Measure = make([]float64, measureParts)
 	for i, p := range plans {
-		x := p.measureParts()
-		rows, times = append(rows, x[:]), append(times, max(0, median(timed[i].measures)-s.measure(p, 1)))
+		x := s.measureParts(p, 1)
+		rows, times = append(rows, x[:]), append(times, median(timed[i].measures))
 	}
 	s.Measure = fitParts(rows, times)
 	rows, times = nil, nil
@@ -186,7 +184,7 @@ func trialPlans() (plans []Planned, err error) {
 		}
 		text := fmt.Sprintf(`{"name": "x", "base": {"arch": {"layers": %d, "width": %d, "heads": %d, "context": %d, "vocab": %d}, "optim": %q, "data": {"vocab": 31},
 			"train": {"steps": %d, "batch": %d, "precision": %q}, "probe": {"every": {"name": "steps", "n": %d}, "heldout": %d, "sequences": %d}}}`,
-			t.layers, t.width, t.heads, t.context, t.vocab, t.optim, trialSteps, t.batch, t.precision, trialProbes, t.heldOut, min(10, t.heldOut))
+			t.layers, t.width, t.heads, t.context, t.vocab, t.optim, t.steps, t.batch, t.precision, trialProbes(t.steps), t.heldOut, min(10, t.heldOut))
 		sweep, err := LoadBytes("calibration", []byte(text))
 		if err != nil {
 			return nil, err
@@ -214,7 +212,7 @@ func (t *trial) run(ctx context.Context, p Planned, dir string, threads int, clo
 		now := clock()
 		switch took := now - last; {
 		case step == 1: // the tape, and memory touched for the first time
-		case (step-1)%trialProbes == 0:
+		case (step-1)%trialProbes(p.Config.Train.Steps) == 0:
 			both = append(both, took)
 		default:
 			steps = append(steps, took)
@@ -230,7 +228,7 @@ func (t *trial) run(ctx context.Context, p Planned, dir string, threads int, clo
 	}
 	total := clock() - begun
 	step := median(steps)
-	rest := total - float64(trialSteps+1)*step
+	rest := total - float64(p.Config.Train.Steps+1)*step
 	for _, took := range both {
 		t.measures = append(t.measures, max(0, took-step))
 	}

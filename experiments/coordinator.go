@@ -142,7 +142,9 @@ func (c *coordinator) loop(ctx context.Context) error {
 			return nil
 		}
 		if len(c.active)+len(c.waiting) == 0 {
-			return c.roomy(ctx, 0, c.leave)
+			if err := c.roomy(ctx, 0, c.leave); err != nil || len(c.waiting) == 0 {
+				return err
+			}
 		}
 		select {
 		case <-cancelled:

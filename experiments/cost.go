@@ -3,7 +3,6 @@ package experiments
 import (
 	"math"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/outcrop-lab/outcrop/archs"
@@ -53,8 +52,8 @@ func shapeOf(params []archs.Param, tied bool) (s shape) {
 const (
 	ofProducts  = iota // operations of matrix products in float32
 	ofRounded          // the same in bf16
-	ofAttention        // operations of attention
-	ofScores           // weights of attention: heads x positions^2
+	ofAttention        // operations of attention, those on keys that a block of queries meets in vain included
+	ofScores           // weights of attention, likewise: heads x positions x (positions + blockQueries)
 	ofElements         // numbers read and written element by element
 	ofLogits           // tokens x vocabulary
 	ofBlocks           // blocks x slices: what a step costs whatever its size
@@ -65,9 +64,13 @@ const (
 	ofOptimizer = ofSchulz // the first part that is of no pass
 )
 
-// The parts of a measurement's time beyond its forward passes.
+// blockQueries is how many queries attention takes at a time; all of them meet the keys that the last one sees.
+const blockQueries = 32
+
+// The parts of a measurement's time.
 const (
-	ofRisks     = iota // held-out tokens x vocabulary, where the data knows its own chain
+	ofForward   = iota // its forward passes, seconds as the parts of a step foretell them
+	ofRisks            // held-out tokens x vocabulary, where the data knows its own chain
 	ofSites            // activations that statistics read
 	ofWeights          // weights of attention that they read
 	ofMeasuring        // blocks: what a measurement costs whatever its size
@@ -79,8 +82,10 @@ const (
 // that are there (gates, kv_heads, a gated or wider MLP, embed_proj, a tied head), T within the blocks counts registers too,
 // and Muon adds 5 (4 m^2 n + 2 m^3) for each matrix m x n, m <= n, that it updates. What acts element by element is left out.
 func (p Planned) FLOPs() float64 {
-	parts := p.stepParts(float64(p.Config.Train.Batch), 1)
-	return parts[ofProducts] + parts[ofRounded] + parts[ofAttention] + parts[ofSchulz]
+	a, batch := p.Config.Arch, float64(p.Config.Train.Batch)
+	places := float64(a.Registers + a.Context)
+	parts := p.stepParts(batch, 1)
+	return parts[ofProducts] + parts[ofRounded] + parts[ofSchulz] + 7*batch*places*places*float64(a.Width*a.Layers)
 }
 
 // stepParts counts the parts of a step over that many sequences, cut into slices.
@@ -99,25 +104,14 @@ func (p Planned) stepParts(batch, slices float64) (x [stepParts]float64) {
 			x[ofSchulz] += s.tables
 		}
 	}
-	x[ofAttention] = 7 * batch * places * places * width * layers
-	x[ofScores] = batch * float64(a.Heads) * places * places * layers
+	seen := batch * places * (places + blockQueries) * layers
+	head := width / float64(a.Heads)
+	x[ofAttention] = seen * float64(a.Heads) * (3*head + 4*16*math.Ceil(head/16)) // a head's channels fill whole vectors
+	x[ofScores] = seen * float64(a.Heads)
 	x[ofElements] = rows * (s.widths + 8*layers*width)
 	x[ofLogits] = tokens * float64(p.Vocab)
 	x[ofParams] = float64(p.Params) * (1 + slices)
 	x[ofBlocks] = (layers + 1) * slices
-	return x
-}
-
-// measureParts counts the parts of one measurement beyond its forward passes.
-func (p Planned) measureParts() (x [measureParts]float64) {
-	a, probe := p.Config.Arch, p.Config.Probe
-	context, layers := float64(a.Context), float64(a.Layers)
-	if p.truth {
-		x[ofRisks] = float64(probe.HeldOut) * context * float64(p.Vocab)
-	}
-	x[ofSites] = float64(probe.Sequences) * context * float64(a.Width) * layers
-	x[ofWeights] = float64(probe.Sequences) * float64(a.Heads) * context * context * layers
-	x[ofMeasuring] = layers + 1
 	return x
 }
 
@@ -188,7 +182,7 @@ func (p Planned) Rows() float64 {
 		case "position":
 			n = float64(a.Context)
 		}
-		if len(s.Needs) > 0 && s.Needs[0] == "attn.pattern" && s.Index == "" && !strings.HasPrefix(s.name, "mixing") {
+		if s.Heads {
 			n = float64(a.Heads)
 		}
 		if s.Of == probes.Tokens {
@@ -253,6 +247,9 @@ func (s Speed) Of(p Planned, state State, threads int) Forecast {
 		parallel = max(1, parallel/s.Beside)
 	}
 	measuring := s.measure(p, parallel)
+	if state.Waits > 0 {
+		return Forecast{}
+	}
 	switch state.Word() {
 	case "same", store.Done, store.Diverged:
 		return Forecast{}
@@ -284,17 +281,27 @@ func (s Speed) forward(p Planned, sequences float64) float64 {
 
 // measure is the time of one measurement, seconds.
 func (s Speed) measure(p Planned, parallel float64) float64 {
-	c := p.Config
-	chunk := float64(c.Train.Batch / c.Train.Slices) // held-out sequences are walked in parts as large as a slice
-	held := math.Ceil(float64(c.Probe.HeldOut)/chunk) * chunk
-	seconds := s.forward(p, held)/parallel + s.forward(p, float64(c.Probe.Sequences))
-	for i, n := range p.measureParts() {
-		if i == ofRisks {
-			n /= parallel
-		}
+	seconds := 0.0
+	for i, n := range s.measureParts(p, parallel) {
 		seconds += n * s.Measure[i]
 	}
 	return seconds
+}
+
+// measureParts counts the parts of one measurement. The threads share the held-out sequences.
+func (s Speed) measureParts(p Planned, parallel float64) (x [measureParts]float64) {
+	a, c, probe := p.Config.Arch, p.Config, p.Config.Probe
+	context, layers, sequences := float64(a.Context), float64(a.Layers), float64(probe.Sequences)
+	chunk := float64(c.Train.Batch / c.Train.Slices) // held-out sequences are walked in parts as large as a slice
+	held := math.Ceil(float64(probe.HeldOut)/chunk) * chunk
+	x[ofForward] = s.forward(p, held)/parallel + s.forward(p, sequences)
+	if p.truth {
+		x[ofRisks] = float64(probe.HeldOut) * context * float64(p.Vocab) / parallel
+	}
+	x[ofSites] = sequences * context * float64(a.Width) * layers
+	x[ofWeights] = sequences * float64(a.Heads) * context * context * layers
+	x[ofMeasuring] = layers + 1
+	return x
 }
 
 // start is the time before the first step and after the last: the process, the graphs, the first draws.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -137,6 +138,34 @@ func (l *ladder) reason(id string) string {
 	return ""
 }
 
+// waiting marks those stored runs of a plan that wait at a rung and would not go on as things stand.
+func waiting(db *store.DB, plan []Planned, known map[string]store.RunState, states []State) error {
+	l := newLadder(plan)
+	if l == nil {
+		return nil
+	}
+	for i, p := range plan {
+		if _, there := known[p.ID]; !there || states[i].Same != "" {
+			continue
+		}
+		until, waits, err := l.place(db, p)
+		if err != nil {
+			return err
+		}
+		if waits && states[i].Settled == "" {
+			states[i].Waits = until
+			l.parked[p.ID] = job{Planned: p}
+		}
+	}
+	goesOn := l.promote()
+	for i, p := range plan {
+		if slices.ContainsFunc(goesOn, func(j job) bool { return j.ID == p.ID }) {
+			states[i].Waits = 0
+		}
+	}
+	return nil
+}
+
 // rest has a run whose worker stopped at a rung wait there, or go on where it may already. It tells whether it did.
 func (c *coordinator) rest(o outcome) (bool, error) {
 	if c.ladder == nil || o.Until == 0 || o.asked != nil {
@@ -172,24 +201,40 @@ func (c *coordinator) climb() {
 	}
 }
 
-// leave marks the runs that wait at a rung when nothing is left that could have them go on.
+// leave marks the runs that wait at a rung when nothing is left here that could have them go on. One that another coordinator
+// had go on waits for its results instead.
 func (c *coordinator) leave() error {
 	if c.ladder == nil {
 		return nil
 	}
-	for id := range c.ladder.parked {
-		run, there, err := c.db.RunByID(id)
+	leases, err := c.db.Leases()
+	if err != nil {
+		return err
+	}
+	for id, j := range c.ladder.parked {
+		until, waits, err := c.ladder.place(c.db, j.Planned)
 		if err != nil {
 			return err
 		}
-		if !there {
-			continue
+		if lease := leases[id]; !waits || lease != nil && lease.InForce(time.Now()) {
+			j.Until = until
+			delete(c.ladder.parked, id)
+			c.waiting = append(c.waiting, j)
+		}
+	}
+	if len(c.waiting) > 0 {
+		return nil
+	}
+	for id := range c.ladder.parked {
+		run, _, err := c.db.RunByID(id)
+		if err != nil {
+			return err
 		}
 		if err := c.db.SetStatus(id, store.Stopped, run.Step, c.ladder.reason(id)); err != nil {
 			return err
 		}
-		c.sum.Early++
 	}
+	c.sum.Early += len(c.ladder.parked)
 	c.ladder.parked = nil
 	return nil
 }

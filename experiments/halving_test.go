@@ -69,12 +69,59 @@ func TestHalving(t *testing.T) {
 	if again, err := l.execute(t.Context(), src, nil); err != nil || again.Done != sum.Done || again.Early != sum.Early || l.started() != before {
 		t.Errorf("again: %+v, %v, %d workers", again, err, l.started()-before)
 	}
+	if got := l.states(src); got[0] != store.Done || counts(got)["stopped, waits at step 10 to be among the best"] != 6 || counts(got)["stopped, waits at step 30 to be among the best"] != 2 {
+		t.Errorf("states %q", got)
+	}
+	if got := l.states(rates); counts(got)["stopped, goes on from step 10"] != 6 {
+		t.Errorf("states %q without the rule", got)
+	}
 	// Without the rule all are trained to the end.
 	if all, err := l.execute(t.Context(), rates, nil); err != nil || all.Done != 9 {
 		t.Errorf("without halving: %+v, %v", all, err)
 	}
 	got, _ = l.rows()
 	sameRows(t, want, got)
+}
+
+// Two coordinators, each a process, climb one ladder: no part of a run is trained twice, neither marks as left what the
+// other has go on, and both end with the same sum.
+func TestTwoCoordinatorsHalve(t *testing.T) {
+	src := rates + "stopping: {metric: heldout_loss, halving: {eta: 3, min_steps: 10}}\n"
+	l := newLab(t)
+	a, b := l.coordinator(src), l.coordinator(src)
+	sums := [2]Summary{a.summary(t), b.summary(t)}
+	for i, sum := range sums {
+		if sum.Done < 1 || sum.Done+sum.Early != 9 {
+			t.Errorf("coordinator %d: %+v, want nine, the best done", i, sum)
+		}
+	}
+	if sums[0].Done != sums[1].Done {
+		t.Errorf("one has %d done, the other %d", sums[0].Done, sums[1].Done)
+	}
+	history := l.history()
+	_, status := l.rows()
+	for i, p := range planOf(t, src) {
+		legs := 0
+		for leg, end := range []string{" stopped 10 stopping: halving: number ", " stopped 30 stopping: halving: number ", " done 90 "} {
+			if strings.Contains(status[i], end) {
+				legs = leg + 1
+			}
+		}
+		if legs == 0 || history[p.ID][store.Running] != legs {
+			t.Errorf("%q was trained in %d parts, want %d", status[i], history[p.ID][store.Running], legs)
+		}
+	}
+	if !strings.Contains(status[0], " done ") {
+		t.Errorf("the best is not done: %q", status)
+	}
+}
+
+func counts(words []string) map[string]int {
+	n := map[string]int{}
+	for _, w := range words {
+		n[w]++
+	}
+	return n
 }
 
 func TestRungs(t *testing.T) {

@@ -45,7 +45,7 @@ type Removal struct {
 }
 
 // PlanRemoval tells what goes with the runs, arms and sweeps of those names, as Find takes them, and removes nothing. The runs
-// of an arm go and the arm stays, planned; a sweep goes with its runs, but for those that belong to another sweep too, unless
+// of an arm go and the arm stays, planned; of a run that is only planned there is nothing to remove; a sweep goes with its runs, but for those that belong to another sweep too, unless
 // they or that sweep are named as well. A run that a process works on is an *InputError.
 func PlanRemoval(results string, names []string) (r Removal, err error) {
 	db, err := store.OpenReadOnly(filepath.Join(results, "outcrop.db"))
@@ -102,15 +102,24 @@ func PlanRemoval(results string, names []string) (r Removal, err error) {
 		if err != nil {
 			return r, err
 		}
+		rows, err := db.Count(store.Removal{Runs: []string{m.Run.ID}})
+		if err != nil {
+			return r, err
+		}
+		if rows == 0 && size == 0 {
+			continue // it is only planned
+		}
 		if held, err := heldBy(runDir(results, m.Run.ID)); err != nil {
 			return r, err
 		} else if lease := leases[m.Run.ID]; held || lease != nil && lease.InForce(time.Now()) {
 			return r, runningError(m.Run.ID)
 		}
 		r.Runs = append(r.Runs, RemovedRun{m.Run.ID, m.Member.Arm, m.Member.Seed, size})
+		r.Rows += rows
 		r.Bytes += size
 	}
-	r.Rows, err = db.Count(r.stored())
+	rows, err := db.Count(store.Removal{Sweeps: r.stored().Sweeps})
+	r.Rows += rows
 	return r, err
 }
 

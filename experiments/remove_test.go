@@ -121,6 +121,9 @@ func TestRemove(t *testing.T) {
 	if members, err := db.RunsOf("two"); err != nil || len(members) != 3 || members[0].Run.Status != store.Planned {
 		t.Errorf("%+v, %v, want the removed run planned", members, err)
 	}
+	if r, err = PlanRemoval(results, []string{"two/arm/0"}); err != nil || len(r.Runs)+r.Rows != 0 {
+		t.Errorf("%+v, %v, want nothing of a run that is only planned", r, err)
+	}
 }
 
 func TestRemoveRefusesARunThatIsRunning(t *testing.T) {

@@ -25,6 +25,8 @@ type State struct {
 	From int
 	// Stands is how a run stands that is not settled: "running", "stopped", "lost", "failed"; "" where nothing is known of it.
 	Stands string
+	// Waits is the rung at which halving has a stopped run wait until it is among the best; 0 where it goes on.
+	Waits int
 	// Same is the earlier run of the plan that this one is: "baseline, seed 0".
 	Same string
 }
@@ -60,6 +62,9 @@ func (s State) String() string {
 	case store.Stopped, store.Lost, store.Failed:
 		if s.Settled != "" {
 			return "stopped by the sweep's rule"
+		}
+		if s.Waits > 0 {
+			return fmt.Sprintf("%s, waits at step %d to be among the best", word, s.Waits)
 		}
 		if s.From > 0 {
 			return fmt.Sprintf("%s, goes on from step %d", word, s.From)
@@ -152,7 +157,7 @@ func stand(db *store.DB, runs string, plan []Planned, states []State) error {
 			}
 		}
 	}
-	return nil
+	return waiting(db, plan, known, states)
 }
 
 func ended(status string) bool {

@@ -10,12 +10,12 @@ const rowSlack = 1e-3
 // rows that sum to 1 over the positions, and is NaN where they do not (a KV bias, a sink logit, sigmoid attention), and
 // for a context of one token.
 var columnConcentration = Statistic{Formula: "1 + sum_j c_j log c_j / log T, c_j = (1/T) sum_i A[i,j]", Source: "2510.06477", Unit: "1", Beyond: true,
-	Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value { return l.concentration(at, false) }}
+	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value { return l.concentration(at, false) }}
 
 // columnConcentrationRenorm is the same after each row was divided by its sum over the positions; NaN where a row has
 // none.
 var columnConcentrationRenorm = Statistic{Formula: "1 + sum_j c_j log c_j / log T, rows of A divided by their sums", Source: "2510.06477", Unit: "1", Beyond: true,
-	Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value { return l.concentration(at, true) }}
+	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value { return l.concentration(at, true) }}
 
 func (l *Layer) concentration(at *Site, renormalise bool) []Value {
 	columns := make([]float64, l.T)

@@ -6,7 +6,7 @@ import "math"
 // all sequences (arXiv 2410.13835). Uniform attention gives (H_T - 1)/(T - 1), H_T the harmonic number. NaN where no
 // query is ordinary. Averaged over all queries it is sink_score.
 var firstTokenAttention = Statistic{Formula: "mean over ordinary queries t >= 1 of A[t,0]", Source: "2410.13835", Unit: "probability",
-	Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
+	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 		return l.eachHead(func(h int) float64 {
 			sum, count := 0.0, 0
 			for b := range l.B {

@@ -5,7 +5,7 @@ package probes
 // (arXiv 2402.17762, 2410.10781). 0 for plain softmax; for attention that is not normalised it is no probability and
 // may be negative.
 var lostMass = Statistic{Formula: "mean over queries of 1 - sum over positions j of A[t,j]", Source: "2410.10781", Unit: "probability", Beyond: true,
-	Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
+	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 		return l.eachHead(func(h int) float64 {
 			kept := 0.0
 			for b := range l.B {

@@ -11,7 +11,7 @@ var (
 			return l.overHeads(func(h int) float64 { return l.rowEntropy(at, h, false) })
 		}}
 	headEntropy = Statistic{Formula: "(1/T) sum_i entropy(A[i,:])", Source: "2510.06477", Unit: "nats", Beyond: true,
-		Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
+		Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 			return l.eachHead(func(h int) float64 { return l.rowEntropy(at, h, false) })
 		}}
 )
@@ -24,7 +24,7 @@ var (
 			return l.overHeads(func(h int) float64 { return l.rowEntropy(at, h, true) })
 		}}
 	headEntropyNormalised = Statistic{Formula: "mean over queries of entropy(A[i,:]) / log(keys seen)", Source: "2510.06477", Unit: "1", Beyond: true,
-		Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
+		Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 			return l.eachHead(func(h int) float64 { return l.rowEntropy(at, h, true) })
 		}}
 )

@@ -51,6 +51,7 @@ type Statistic struct {
 	Formula, Source string
 	Unit            string
 	Index           string // what Value.Idx counts, "" where it is always -1
+	Heads           bool   // a row for every head, or every head of values; elsewhere Value.Head is -1
 	Of              Of
 	Needs           []string // the sites that it reads, the one of its rows first; empty for parameters
 	// Beyond leaves it out unless it is named.

@@ -383,6 +383,9 @@ func TestRegistry(t *testing.T) {
 			if (v.Idx >= 0) != (s.Index != "") {
 				t.Errorf("%s: idx %d but index is %q", name, v.Idx, s.Index)
 			}
+			if (v.Head >= 0) != s.Heads {
+				t.Errorf("%s: head %d, and rows of heads are said to be %v", name, v.Head, s.Heads)
+			}
 			if len(s.Needs) > 0 && v.Site != s.Needs[0] {
 				t.Errorf("%s: site %s, want %s", name, v.Site, s.Needs[0])
 			}

@@ -5,7 +5,7 @@ const sinkThreshold = 0.3
 // sinkRate is, for each head, the share of sequences in which its sink score at position 0, (1/T) sum over t of
 // A[t,0], is at least .3 (arXiv 2510.06477). The paper's sink rate is the mean of these rows over heads.
 var sinkRate = Statistic{Formula: "share of sequences with (1/T) sum_t A[t,0] >= .3", Source: "2510.06477", Unit: "share",
-	Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
+	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 		return l.sinkShare(at, func(score float64) bool { return score >= sinkThreshold })
 	}}
 
@@ -13,7 +13,7 @@ var sinkRate = Statistic{Formula: "share of sequences with (1/T) sum_t A[t,0] >=
 // which at k = 0 is T, and the threshold is strict. The paper takes T = 64 and 100 sequences; here both are the probe
 // batch's.
 var sinkRateGu = Statistic{Formula: "share of sequences with (1/T) sum_t A[t,0] > .3", Source: "2410.10781", Unit: "share",
-	Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
+	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 		return l.sinkShare(at, func(score float64) bool { return score > sinkThreshold })
 	}}
 

@@ -3,7 +3,7 @@ package probes
 // sinkScore is, for each head, c_0 = (1/T) sum over t of A[t,0], mean over sequences (arXiv 2510.06477). Query 0, which
 // sees nothing else, counts. Its mean over heads, then layers, is the F-Attn of arXiv 2505.06708 (derive.FAttn).
 var sinkScore = Statistic{Formula: "mean over sequences of (1/T) sum_t A[t,0]", Source: "2510.06477", Unit: "probability",
-	Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
+	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 		return l.eachHead(func(h int) float64 { return l.columns(at, h)[0] })
 	}}
 
@@ -11,7 +11,7 @@ var sinkScore = Statistic{Formula: "mean over sequences of (1/T) sum_t A[t,0]", 
 // over sequences: where the sink stands when it moves. Columns are not divided by the T-k rows that see them, which would
 // favour the last ones.
 var sinkPosition = Statistic{Formula: "argmax_k of the mean over sequences of (1/T) sum_t A[t,k]", Source: "after 2510.06477", Unit: "position", Beyond: true,
-	Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
+	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 		return l.eachHead(func(h int) float64 {
 			k, _ := largest(l.columns(at, h))
 			return float64(k)
@@ -20,7 +20,7 @@ var sinkPosition = Statistic{Formula: "argmax_k of the mean over sequences of (1
 
 // sinkScoreMax is what stands at sink_position.
 var sinkScoreMax = Statistic{Formula: "max_k of the mean over sequences of (1/T) sum_t A[t,k]", Source: "after 2510.06477", Unit: "probability", Beyond: true,
-	Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
+	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 		return l.eachHead(func(h int) float64 {
 			_, score := largest(l.columns(at, h))
 			return score

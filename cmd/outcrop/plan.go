@@ -115,7 +115,7 @@ func machineSpeed(ctx context.Context, s *settings, again bool) (*experiments.Sp
 			return &kept, nil
 		}
 	}
-	s.log.Info("measuring this machine once, a dozen seconds; --calibrate does it again")
+	s.log.Info("measuring this machine once, some twenty seconds; --calibrate does it again")
 	speed, err := experiments.Calibrate(ctx)
 	if err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func planOf(s *settings, name string, planned []experiments.Planned, states []ex
 			continue
 		}
 		d.Total.Runs++
-		if state.Settled != "" {
+		if state.Settled != "" || state.Waits > 0 {
 			continue
 		}
 		d.Total.ToDo++

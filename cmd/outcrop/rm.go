@@ -36,7 +36,9 @@ asked about unless --yes is said. Killed at any moment, it has happened or it ha
 				printRemoval(cmd.OutOrStdout(), r)
 			}
 			removed := false
-			if !dry && len(r.Runs)+len(r.Sweeps) > 0 {
+			if len(r.Runs)+len(r.Sweeps) == 0 {
+				s.log.Info("nothing to remove: of these runs nothing is stored yet")
+			} else if !dry {
 				if !yes {
 					if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr()); err != nil {
 						return err
