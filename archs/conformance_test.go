@@ -177,7 +177,7 @@ func TestReplayGivesTheTapesBits(t *testing.T) {
 	everyArch(t, func(t *testing.T, c Config) {
 		m, _, _ := built(t, c, true, Sites())
 		run(t, m)
-		all := append([]compute.Buffer{m.Loss, m.Logits}, m.Grads...)
+		all := append([]compute.Buffer{m.Loss}, m.Grads...)
 		for _, s := range m.Sites {
 			all = append(all, s.Value)
 		}
@@ -237,8 +237,8 @@ func TestSitesAndShapes(t *testing.T) {
 		if len(plain.Sites) != 0 || probe.Grads != nil {
 			t.Errorf("%d sites that nobody asked for, %d gradients", len(plain.Sites), len(probe.Grads))
 		}
-		if got := plain.Logits.Len(); got != 2*c.Context*testVocab {
-			t.Errorf("%d logits", got)
+		if got := probe.Logits.Len(); got != 2*c.Context*testVocab || plain.Logits.Len() != 0 {
+			t.Errorf("%d logits, %d with gradients", got, plain.Logits.Len())
 		}
 		for i, p := range w.Params() {
 			if plain.Grads[i].Len() != p.Size() || w.Value(i).Len() != p.Size() {
@@ -320,4 +320,56 @@ func checkPattern(t *testing.T, p []float32, c Config, keys int) {
 			t.Errorf("a pattern's row sums to %v", sum)
 		}
 	}
+}
+
+// TestOver: two models in one memory compute what each does alone, and what outlasts a run of the other is whole.
+func TestOver(t *testing.T) {
+	everyArch(t, func(t *testing.T, c Config) {
+		train, w, dev := built(t, c, true, nil)
+		alone, _, _ := built(t, c, false, []string{"resid_post"})
+		run(t, train)
+		run(t, alone)
+		before := dev.Bytes()
+		over, err := Build(c, Shape{Batch: 2, Tokens: 17, Over: train}, dev, w, []string{"resid_post"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = over.Close() }()
+		tokens, targets := batch(c)
+		dev.UploadInts(over.Tokens, tokens)
+		dev.UploadInts(over.Targets, targets)
+		all := append([]compute.Buffer{train.Loss}, train.Grads...)
+		var want [][]float32
+		for _, b := range all {
+			want = append(want, slices.Clone(b.Host()))
+		}
+		for range 3 {
+			run(t, over)
+			if !slices.Equal(over.Logits.Host(), alone.Logits.Host()) || !slices.Equal(over.LogSumExp.Host(), alone.LogSumExp.Host()) ||
+				!slices.Equal(over.Sites[0].Value.Host(), alone.Sites[0].Value.Host()) {
+				t.Fatal("the model over another differs from the one alone")
+			}
+			for i, b := range all {
+				if !slices.Equal(b.Host(), want[i]) {
+					t.Fatalf("buffer %d of the model below was overwritten", i)
+				}
+			}
+			run(t, train)
+			for i, b := range all {
+				if !slices.Equal(b.Host(), want[i]) {
+					t.Fatalf("buffer %d of the model below is another after the run", i)
+				}
+			}
+		}
+		if took, whole := dev.Bytes()-before, before-4*sizeOf(w); took > whole/2 {
+			t.Errorf("the model over another took %d bytes, where the one below has %d", took, whole)
+		}
+	})
+}
+
+func sizeOf(w *Weights) (n int) {
+	for _, p := range w.Params() {
+		n += p.Size()
+	}
+	return n
 }

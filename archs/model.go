@@ -19,6 +19,9 @@ type Shape struct {
 	Train bool
 	// Tokens divides the loss: the whole batch's, of which the graph may see a slice.
 	Tokens int
+	// Over is a model of the same device, or nil, in whose memory this one computes: of either only tokens, loss, gradients and,
+	// without Train, logits and sites outlast a run of the other.
+	Over *Model
 }
 
 // Model is a built graph: its inputs, its results and how to run it.
@@ -27,11 +30,12 @@ type Model struct {
 	// Tokens and Targets are the inputs, [B*T]. A negative target is left out of the loss.
 	Tokens, Targets compute.Ints
 	Loss            compute.Buffer   // one number, nats per token
-	Logits          compute.Buffer   // [B*T, V]
+	Logits          compute.Buffer   // [B*T, V]; none with Train, where their gradient lies in their place
 	LogSumExp       compute.Buffer   // [B*T], of the logits
 	Grads           []compute.Buffer // of each parameter, in the order of Params; nil without Train
 	Sites           []Site
 
+	ctx     *ops.Context
 	program *ops.Program
 }
 
@@ -61,7 +65,10 @@ func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (
 		}
 	}()
 	b.B, b.weights, b.ctx = s.Batch, w, ops.NewContext(dev)
-	m = &Model{Graph: b.ctx.Graph(), Tokens: dev.AllocInts(b.B * b.T), Targets: dev.AllocInts(b.B * b.T)}
+	if s.Over != nil {
+		b.ctx.Reuse(s.Over.ctx)
+	}
+	m = &Model{ctx: b.ctx, Graph: b.ctx.Graph(), Tokens: dev.AllocInts(b.B * b.T), Targets: dev.AllocInts(b.B * b.T)}
 	b.tokens = m.Tokens
 	logits := b.model().Node
 	loss := must(b.ctx.CrossEntropy(logits, m.Targets, 1/float32(s.Tokens)))
@@ -72,9 +79,10 @@ func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (
 		for _, grad := range must(b.ctx.Grad(loss, b.leaves...)) {
 			m.Grads = append(m.Grads, must(b.ctx.Buffer(grad)))
 		}
+	} else {
+		m.Logits = must(b.ctx.Buffer(logits))
 	}
-	m.Sites = b.sites
-	m.Loss, m.Logits = must(b.ctx.Buffer(loss)), must(b.ctx.Buffer(logits))
+	m.Sites, m.Loss = b.sites, must(b.ctx.Buffer(loss))
 	m.LogSumExp = must(b.ctx.Buffer(must(b.ctx.Side(loss, b.B*b.T))))
 	m.program = must(b.ctx.Compile())
 	return m, nil

@@ -72,16 +72,16 @@ func foretold(p Planned) trainer.Memory {
 	layers, width, vocab := float64(a.Layers), float64(a.Width), float64(p.Vocab)
 	context := float64(a.Context + a.Registers + 1)
 	batch, probe := float64(c.Train.Batch)*context, float64(c.Probe.Sequences)*context
-	kept, passed := p.shape.widths+14*layers*width, 16*width+3*vocab
+	kept, passed := p.shape.widths+14*layers*width, 16*width+2*vocab
 	bytes := func(floats float64) int { return int(4 * floats) }
 	return trainer.Memory{
 		Params:      4 * p.Params,
 		Gradients:   4 * p.Params * c.Train.Slices,
 		Optimizer:   bytes(p.moments()),
 		Activations: bytes(batch * (kept + passed)),
-		Measuring: bytes(batch*(2*layers*width+passed) + probe*(kept/2+passed) + probe*context*layers*float64(a.Heads) +
+		Measuring: bytes(batch*2*layers*width + probe*(kept/2+passed) + probe*context*layers*float64(a.Heads) +
 			3*float64(c.Probe.HeldOut)*context),
-		Scratch: (2 + 2*c.Train.Slices) * (2 << 20),
+		Scratch: (1 + 2*c.Train.Slices) * (2 << 20),
 	}
 }
 

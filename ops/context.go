@@ -42,6 +42,10 @@ func NewContext(dev compute.Device) *Context {
 	return c
 }
 
+// Reuse has this graph's values lie where the other's do as far as their lengths agree. Both graphs are of one device, and
+// neither needs what the other computed while it runs, but for what was asked for by Buffer and what an op keeps.
+func (c *Context) Reuse(other *Context) { c.memory.free = other.memory.free }
+
 // Graph is the gorgonia graph that the ops are applied in.
 func (c *Context) Graph() *gorgonia.ExprGraph { return c.graph }
 

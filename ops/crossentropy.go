@@ -23,8 +23,9 @@ func (c *Context) CrossEntropy(logits *gorgonia.Node, targets compute.Ints, scal
 		// The output is an input of the gradient only so that lse is there before it.
 		diff: func(nodes gorgonia.Nodes, out, dloss *gorgonia.Node) (gorgonia.Nodes, error) {
 			back, err := c.apply(&fused{
-				name:  "cross-entropy grad",
-				value: c.value(rows, vocab),
+				name:    "cross-entropy grad",
+				value:   c.value(rows, vocab),
+				inPlace: true,
 				bind: func(dlogits compute.Buffer, b []compute.Buffer) func() {
 					dloss, logits := b[0], b[1]
 					return func() { dev.CrossEntropyGrad(dlogits, dloss, logits, lse, targets, vocab, scale) }

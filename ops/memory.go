@@ -30,9 +30,13 @@ func newMemory(dev compute.Device) memory {
 	return memory{dev: dev, of: make(map[span]compute.Buffer), lent: make(map[span]bool), readers: make(map[span]int), free: make(map[int][]compute.Buffer)}
 }
 
-// keep gives a value memory of its own.
-func (m *memory) keep(at span) compute.Buffer {
-	b := m.dev.Alloc(at.n)
+// keep gives a value memory of its own: what is free, or new.
+func (m *memory) keep(at span) (b compute.Buffer) {
+	if free := m.free[at.n]; len(free) > 0 {
+		b, m.free[at.n] = free[len(free)-1], free[:len(free)-1] // the last given back: it is in the cache yet
+	} else {
+		b = m.dev.Alloc(at.n)
+	}
 	m.of[at] = b
 	return b
 }
@@ -43,13 +47,7 @@ func (m *memory) take(at span) compute.Buffer {
 		return b
 	}
 	m.lent[at] = true
-	free := m.free[at.n]
-	if len(free) == 0 {
-		return m.keep(at)
-	}
-	b := free[len(free)-1] // the last given back: it is in the cache yet
-	m.of[at], m.free[at.n] = b, free[:len(free)-1]
-	return b
+	return m.keep(at)
 }
 
 // read counts down the readers of the values that an op reads, each once however often it stands there; what has none left is

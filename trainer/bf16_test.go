@@ -51,6 +51,9 @@ func TestMeasuredAsTrained(t *testing.T) {
 		if err := trained.gradient(0); err != nil {
 			t.Fatal(err)
 		}
+		if err := trained.buildHeldOut(); err != nil {
+			t.Fatal(err)
+		}
 		m, rows := &trained.measuring, len(trained.batch.Tokens)/len(trained.slices)
 		loss := 0.0
 		for i, s := range m.slices {

@@ -25,7 +25,7 @@ type measuring struct {
 
 	held   data.Batch
 	chunk  int // rows of a held-out graph
-	slices []slice
+	slices []slice     // on the devices of the training's, in the memory of its graphs
 	truths [][]float64 // by token: the true distribution of the next, nil where unknown
 	floors []float64   // by token: its entropy, nats
 }
@@ -55,18 +55,7 @@ func (t *training) buildMeasuring() error {
 	}
 
 	t.source.HeldOut(&m.held, c.Probe.HeldOut)
-	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Tokens: c.Probe.HeldOut * c.Arch.Context}
-	m.chunk = shape.Batch * c.Arch.Context
-	for range c.Train.Slices {
-		s := slice{}
-		if s.device, err = compute.NewCPU(t.device.Path(), precision); err != nil {
-			return err
-		}
-		m.slices = append(m.slices, s)
-		if m.slices[len(m.slices)-1].model, err = archs.Build(c.Arch, shape, s.device, t.weights, nil); err != nil {
-			return err
-		}
-	}
+	m.chunk = c.Train.Batch / c.Train.Slices * c.Arch.Context
 	m.truths, m.floors = make([][]float64, t.source.Vocab()), make([]float64, t.source.Vocab())
 	for token := range m.truths {
 		m.truths[token] = t.source.Truth(int32(token))
@@ -79,15 +68,27 @@ func (t *training) buildMeasuring() error {
 	return nil
 }
 
+// buildHeldOut makes a held-out graph beside each slice's, which has run: its memory is there to be used again.
+func (t *training) buildHeldOut() error {
+	c, m := t.config, &t.measuring
+	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Tokens: c.Probe.HeldOut * c.Arch.Context}
+	for _, training := range t.slices {
+		shape.Over = training.model
+		model, err := archs.Build(c.Arch, shape, training.device, t.weights, nil)
+		if err != nil {
+			return err
+		}
+		m.slices = append(m.slices, slice{device: training.device, model: model})
+	}
+	return nil
+}
+
 func (m *measuring) close() {
 	if m.probe != nil {
 		_ = m.probe.Close()
 	}
 	for _, s := range m.slices {
-		if s.model != nil {
-			_ = s.model.Close()
-		}
-		s.device.Free()
+		_ = s.model.Close()
 	}
 	if m.device != nil {
 		m.device.Free()

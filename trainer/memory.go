@@ -9,7 +9,7 @@ type Memory struct {
 	Optimizer int // its moments
 	// Activations are those of the slices' graphs: what the backward pass reads, and what it passes on.
 	Activations int
-	Measuring   int // the graphs of the probe batch and of the held-out sequences
+	Measuring   int // the graph of the probe batch; those of the held-out sequences lie where the slices' do
 	Scratch     int // what the kernels of all devices keep for themselves
 }
 
@@ -38,8 +38,5 @@ func (t *training) memory() (m Memory) {
 		m.Activations += given(s.device) - gradients
 	}
 	m.Measuring = given(t.measuring.device)
-	for _, s := range t.measuring.slices {
-		m.Measuring += given(s.device)
-	}
 	return m
 }

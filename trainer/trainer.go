@@ -241,6 +241,11 @@ func (t *training) measure(step int) ([]probes.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.measuring.slices == nil {
+		if err := t.buildHeldOut(); err != nil {
+			return nil, err
+		}
+	}
 	held, err := t.measuring.heldOut(t.team)
 	if err != nil {
 		return nil, err
