@@ -373,3 +373,35 @@ func sizeOf(w *Weights) (n int) {
 	}
 	return n
 }
+
+// TestRecompute: what the backward pass computes again has the bits of what it would have kept, on the tape and in a replay,
+// and takes no more memory.
+func TestRecompute(t *testing.T) {
+	everyArch(t, func(t *testing.T, c Config) {
+		kept, w, dev := built(t, c, true, nil)
+		tokens, targets := batch(c)
+		other := newCPU(t)
+		again, err := Build(c, Shape{Batch: 2, Train: true, Tokens: 17, Recompute: true}, other, w, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = again.Close() }()
+		other.UploadInts(again.Tokens, tokens)
+		other.UploadInts(again.Targets, targets)
+		for range 2 {
+			run(t, kept)
+			run(t, again)
+			for i := range kept.Grads {
+				if !slices.Equal(kept.Grads[i].Host(), again.Grads[i].Host()) {
+					t.Errorf("the gradient of %s differs", w.Params()[i].Name)
+				}
+			}
+			if kept.Loss.Host()[0] != again.Loss.Host()[0] {
+				t.Errorf("losses %v and %v", kept.Loss.Host()[0], again.Loss.Host()[0])
+			}
+		}
+		if whole := dev.Bytes() - 4*sizeOf(w); other.Bytes() > whole {
+			t.Errorf("%d bytes where %d are kept", other.Bytes(), whole)
+		}
+	})
+}

@@ -22,6 +22,8 @@ type Shape struct {
 	// Over is a model of the same device, or nil, in whose memory this one computes: of either only tokens, loss, gradients and,
 	// without Train, logits and sites outlast a run of the other.
 	Over *Model
+	// Recompute has the backward pass compute norms and activations again rather than keep them.
+	Recompute bool
 }
 
 // Model is a built graph: its inputs, its results and how to run it.
@@ -67,6 +69,9 @@ func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (
 	b.B, b.weights, b.ctx = s.Batch, w, ops.NewContext(dev)
 	if s.Over != nil {
 		b.ctx.Reuse(s.Over.ctx)
+	}
+	if s.Recompute {
+		b.ctx.Recompute()
 	}
 	m = &Model{ctx: b.ctx, Graph: b.ctx.Graph(), Tokens: dev.AllocInts(b.B * b.T), Targets: dev.AllocInts(b.B * b.T)}
 	b.tokens = m.Tokens

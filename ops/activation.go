@@ -12,6 +12,7 @@ func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.No
 	return c.apply(&fused{
 		name:  "activation",
 		value: c.value(x.Shape()...),
+		cheap: true,
 		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x := b[0]
 			return func() { dev.Activate(f, y, x) }

@@ -27,6 +27,9 @@ type Context struct {
 	bound  map[*gorgonia.Node]span   // where they lie
 	calls  []func()
 	count  int
+	// forward is how many ops there were before the loss was differentiated; 0 where it was not.
+	forward   int
+	recompute bool
 }
 
 // NewContext returns a context with an empty graph.
@@ -45,6 +48,10 @@ func NewContext(dev compute.Device) *Context {
 // Reuse has this graph's values lie where the other's do as far as their lengths agree. Both graphs are of one device, and
 // neither needs what the other computed while it runs, but for what was asked for by Buffer and what an op keeps.
 func (c *Context) Reuse(other *Context) { c.memory.free = other.memory.free }
+
+// Recompute has the backward pass compute norms and activations again, to the same bits, rather than keep them: their memory is
+// free for others between the last op of the forward pass and the first of the backward pass that read them.
+func (c *Context) Recompute() { c.recompute = true }
 
 // Graph is the gorgonia graph that the ops are applied in.
 func (c *Context) Graph() *gorgonia.ExprGraph { return c.graph }
@@ -111,6 +118,9 @@ func (c *Context) find(v gorgonia.Value) (compute.Buffer, error) {
 		return compute.Buffer{}, fmt.Errorf("ops: a value of type %T has no device memory", v)
 	}
 	b, ok := c.memory.of[spanOf(t)]
+	if op := c.memory.again[spanOf(t)]; !ok && op != nil && op.values != nil {
+		return op.again()
+	}
 	if !ok {
 		return compute.Buffer{}, fmt.Errorf("ops: a tensor %v lies outside the device memory of this graph", t.Shape())
 	}

@@ -14,6 +14,7 @@ func (c *Context) DyT(x, a, g, b *gorgonia.Node) (*gorgonia.Node, error) {
 	return c.apply(&fused{
 		name:  "dyt",
 		value: c.value(x.Shape()...),
+		cheap: true,
 		bind: func(y compute.Buffer, in []compute.Buffer) func() {
 			x, a, g, b := in[0], in[1], in[2], last(in[3:])
 			return func() { dev.DyT(y, s, x, a, g, b) }

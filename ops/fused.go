@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"slices"
 
 	"github.com/chewxy/hm"
 	"gorgonia.org/gorgonia"
@@ -19,6 +20,8 @@ type fused struct {
 	shape tensor.Shape  // of the node
 	// bind returns the kernel call for the result's memory and the inputs'. Without it the op hands out memory that its input filled.
 	bind func(y compute.Buffer, in []compute.Buffer) func()
+	// cheap tells that the value may be computed again for the backward pass, see Context.Recompute.
+	cheap bool
 	// inPlace tells that the result may lie where an input does.
 	inPlace bool
 	// diff returns the gradient of each input. Without it the op is not differentiable.
@@ -30,6 +33,7 @@ type fused struct {
 	id     int
 	inputs []hm.Type
 	result hm.Type
+	values []gorgonia.Value // that it read in the first run
 }
 
 // apply puts the op into the graph.
@@ -56,7 +60,7 @@ func (c *Context) apply(op *fused, inputs ...*gorgonia.Node) (*gorgonia.Node, er
 func (f *fused) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 	memory := &f.ctx.memory
 	if f.bind == nil {
-		memory.read(values...)
+		memory.read(f.backward(), values...)
 		return f.value, nil
 	}
 	in := make([]compute.Buffer, len(values))
@@ -67,16 +71,36 @@ func (f *fused) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 		}
 	}
 	if f.inPlace {
-		memory.read(values...)
+		memory.read(f.backward(), values...)
 	}
 	call := f.bind(memory.take(spanOf(f.value)), in)
 	if !f.inPlace {
-		memory.read(values...)
+		memory.read(f.backward(), values...)
 	}
+	f.values = slices.Clone(values)
 	f.ctx.calls = append(f.ctx.calls, call)
 	call()
 	return f.value, nil
 }
+
+// again computes a value once more that has lent its memory since.
+func (f *fused) again() (y compute.Buffer, err error) {
+	in := make([]compute.Buffer, len(f.values))
+	for i, v := range f.values {
+		if in[i], err = f.ctx.find(v); err != nil {
+			return y, fmt.Errorf("%s again, input %d: %w", f.name, i, err)
+		}
+	}
+	y = f.ctx.memory.take(spanOf(f.value))
+	call := f.bind(y, in)
+	f.ctx.memory.read(true, f.values...)
+	f.ctx.calls = append(f.ctx.calls, call)
+	call()
+	return y, nil
+}
+
+// backward tells whether the op came by differentiation.
+func (f *fused) backward() bool { return f.ctx.forward > 0 && f.id >= f.ctx.forward }
 
 // Arity implements gorgonia.Op.
 func (f *fused) Arity() int { return len(f.inputs) }

@@ -11,6 +11,7 @@ import (
 // Grad differentiates the loss. The gradients of a value that is used twice are summed by gorgonia's stock addition:
 // each is given a value here. Compile refuses any other stock op.
 func (c *Context) Grad(loss *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
+	c.forward = c.count
 	grads, err := gorgonia.Grad(loss, wrt...)
 	if err != nil {
 		return nil, fmt.Errorf("ops: differentiating: %w", err)
@@ -103,7 +104,7 @@ func (e engine) Add(a, b tensor.Tensor, _ ...tensor.FuncOpt) (tensor.Tensor, err
 	if err != nil {
 		return nil, err
 	}
-	e.ctx.memory.read(a, b) // the sum may lie where one of them does
+	e.ctx.memory.read(true, a, b) // the sum may lie where one of them does
 	y := e.ctx.memory.take(spanOf(sum))
 	dev := e.ctx.dev
 	call := func() { dev.Add(y, ab, bb) }

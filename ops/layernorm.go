@@ -15,6 +15,7 @@ func (c *Context) LayerNorm(x, g, b *gorgonia.Node, eps float32) (*gorgonia.Node
 	return c.apply(&fused{
 		name:  "layernorm",
 		value: c.value(rows, d),
+		cheap: true,
 		bind: func(y compute.Buffer, in []compute.Buffer) func() {
 			x, g, b := in[0], in[1], last(in[2:])
 			return func() { dev.LayerNorm(y, n, rinv, x, g, b, d, eps) }

@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"slices"
+
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -15,6 +17,8 @@ type memory struct {
 	of      map[span]compute.Buffer
 	lent    map[span]bool            // taken by a result, not kept
 	readers map[span]int             // ops that read the value and have not run
+	forward map[span]int             // of these, ops of the forward pass
+	again   map[span]*fused          // what computes a value again that the backward pass reads
 	free    map[int][]compute.Buffer // by length
 }
 
@@ -27,7 +31,7 @@ type span struct {
 func spanOf(t tensor.Tensor) span { return span{at: t.Uintptr(), n: t.Shape().TotalSize()} }
 
 func newMemory(dev compute.Device) memory {
-	return memory{dev: dev, of: make(map[span]compute.Buffer), lent: make(map[span]bool), readers: make(map[span]int), free: make(map[int][]compute.Buffer)}
+	return memory{dev: dev, of: make(map[span]compute.Buffer), lent: make(map[span]bool), readers: make(map[span]int), forward: make(map[span]int), again: make(map[span]*fused), free: make(map[int][]compute.Buffer)}
 }
 
 // keep gives a value memory of its own: what is free, or new.
@@ -51,8 +55,8 @@ func (m *memory) take(at span) compute.Buffer {
 }
 
 // read counts down the readers of the values that an op reads, each once however often it stands there; what has none left is
-// free for others.
-func (m *memory) read(values ...gorgonia.Value) {
+// free for others, and what can be computed again when the forward pass has none left.
+func (m *memory) read(backward bool, values ...gorgonia.Value) {
 	for i, v := range values {
 		t, ok := v.(*tensor.Dense)
 		if !ok {
@@ -62,7 +66,11 @@ func (m *memory) read(values ...gorgonia.Value) {
 		if again(values[:i], t) {
 			continue
 		}
-		if m.readers[at]--; m.readers[at] == 0 && m.lent[at] {
+		m.readers[at]--
+		if !backward {
+			m.forward[at]--
+		}
+		if m.lent[at] && (m.readers[at] == 0 || !backward && m.forward[at] == 0 && m.again[at] != nil) {
 			m.free[at.n] = append(m.free[at.n], m.of[at])
 			delete(m.of, at)
 		}
@@ -78,15 +86,39 @@ func again(values []gorgonia.Value, t *tensor.Dense) bool {
 	return false
 }
 
-// countReaders counts the ops that read each value.
+// countReaders counts the ops that read each value, and finds what will be computed again: an op more that reads its inputs.
 func (c *Context) countReaders() {
+	m := &c.memory
 	for _, n := range c.graph.AllNodes() {
-		seen := make(map[span]bool)
-		for _, child := range children(c.graph, n) {
-			if at, ok := c.spanOf(child); ok && !seen[at] {
-				seen[at] = true
-				c.memory.readers[at]++
+		op, ours := n.Op().(*fused)
+		for _, at := range c.reads(n) {
+			m.readers[at]++
+			if ours && !op.backward() {
+				m.forward[at]++
 			}
 		}
 	}
+	for _, n := range c.graph.AllNodes() {
+		op, ours := n.Op().(*fused)
+		if !ours || !c.recompute || !op.cheap || op.backward() {
+			continue
+		}
+		at := spanOf(op.value)
+		if _, kept := m.of[at]; !kept && m.readers[at] > m.forward[at] && m.forward[at] > 0 {
+			m.again[at] = op
+			for _, in := range c.reads(n) {
+				m.readers[in]++
+			}
+		}
+	}
+}
+
+// reads lists the values that a node reads, each once.
+func (c *Context) reads(n *gorgonia.Node) (spans []span) {
+	for _, child := range children(c.graph, n) {
+		if at, ok := c.spanOf(child); ok && !slices.Contains(spans, at) {
+			spans = append(spans, at)
+		}
+	}
+	return spans
 }

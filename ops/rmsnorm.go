@@ -25,6 +25,7 @@ func (c *Context) rmsnorm(x, g *gorgonia.Node, d int, eps float32) (*gorgonia.No
 	return c.apply(&fused{
 		name:  "rmsnorm",
 		value: c.value(x.Shape()...),
+		cheap: true,
 		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x, g := b[0], b[1]
 			return func() { dev.RMSNorm(y, rinv, x, g, d, eps) }

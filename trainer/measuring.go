@@ -24,7 +24,7 @@ type measuring struct {
 	alone  *alone // nil where no statistic asks for sequences of one token
 
 	held   data.Batch
-	chunk  int // rows of a held-out graph
+	chunk  int         // rows of a held-out graph
 	slices []slice     // on the devices of the training's, in the memory of its graphs
 	truths [][]float64 // by token: the true distribution of the next, nil where unknown
 	floors []float64   // by token: its entropy, nats

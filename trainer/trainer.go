@@ -120,6 +120,10 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 	}
 }
 
+// wide is the width from which norms and activations are computed again rather than kept: it takes a third of the activations'
+// memory away, and the products that read them take so much longer by then that the step hardly does.
+const wide = 512
+
 func newTraining(c Config, o Options) (t *training, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -149,7 +153,7 @@ func newTraining(c Config, o Options) (t *training, err error) {
 	if t.weights, err = archs.NewWeights(arch, t.device, rng.New(c.Seed, "init")); err != nil {
 		return t, err
 	}
-	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Train: true, Tokens: c.Train.Batch * arch.Context}
+	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Train: true, Tokens: c.Train.Batch * arch.Context, Recompute: arch.Width >= wide}
 	for range c.Train.Slices {
 		s := slice{}
 		if s.device, err = compute.NewCPU(o.Kernels, compute.Precision(c.Train.Precision)); err != nil {
