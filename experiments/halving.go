@@ -207,6 +207,7 @@ func (c *coordinator) leave() error {
 	if c.ladder == nil {
 		return nil
 	}
+	c.climb() // the last to come may have come by another coordinator, when its turn was due here
 	leases, err := c.db.Leases()
 	if err != nil {
 		return err
