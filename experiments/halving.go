@@ -207,7 +207,6 @@ func (c *coordinator) leave() error {
 	if c.ladder == nil {
 		return nil
 	}
-	c.climb() // the last to come may have come by another coordinator, when its turn was due here
 	leases, err := c.db.Leases()
 	if err != nil {
 		return err
@@ -223,6 +222,7 @@ func (c *coordinator) leave() error {
 			c.waiting = append(c.waiting, j)
 		}
 	}
+	c.climb() // who came last may have come by another coordinator
 	if len(c.waiting) > 0 {
 		return nil
 	}
