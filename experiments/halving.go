@@ -152,14 +152,14 @@ func waiting(db *store.DB, plan []Planned, known map[string]store.RunState, stat
 		if err != nil {
 			return err
 		}
-		if waits && states[i].Settled == "" {
+		if waits && states[i].Stands == store.Stopped {
 			states[i].Waits = until
 			l.parked[p.ID] = job{Planned: p}
 		}
 	}
-	goesOn := l.promote()
+	l.promote() // what it takes from those that wait goes on
 	for i, p := range plan {
-		if slices.ContainsFunc(goesOn, func(j job) bool { return j.ID == p.ID }) {
+		if _, waits := l.parked[p.ID]; !waits {
 			states[i].Waits = 0
 		}
 	}

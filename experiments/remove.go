@@ -45,8 +45,8 @@ type Removal struct {
 }
 
 // PlanRemoval tells what goes with the runs, arms and sweeps of those names, as Find takes them, and removes nothing. The runs
-// of an arm go and the arm stays, planned; of a run that is only planned there is nothing to remove; a sweep goes with its runs, but for those that belong to another sweep too, unless
-// they or that sweep are named as well. A run that a process works on is an *InputError.
+// of an arm go and the arm stays, planned; of a run that is only planned there is nothing to remove; a sweep goes with its
+// runs, but for those that belong to another sweep too, unless they or that sweep are named as well. A run that a process works on is an *InputError.
 func PlanRemoval(results string, names []string) (r Removal, err error) {
 	db, err := store.OpenReadOnly(filepath.Join(results, "outcrop.db"))
 	if err != nil {

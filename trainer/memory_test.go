@@ -8,8 +8,8 @@ import (
 
 // The parts add up to what the devices gave, and each is what it is by hand. A slice has R rows of D channels: at the end of its
 // forward pass lie there the embedded tokens, and of each of L blocks two norms, qkv (3 D), attention's output, the stream
-// after each sub-layer, and the MLP before and after its activation (4 D each); the last norm; the logits, where their gradient comes to lie. The backward pass
-// adds two D, one of 3 D and one of 4 D, which its ops pass on to each other, and uses what it has read. The held-out graph has
+// after each sub-layer, and the MLP before and after its activation (4 D each); the last norm; the logits, where their
+// gradient comes to lie. The backward pass adds two D, one of 3 D and one of 4 D, which its ops pass on to each other, and uses what it has read. The held-out graph has
 // statistics of its own and nothing else.
 func TestMemory(t *testing.T) {
 	c := small()
