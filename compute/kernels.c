@@ -13,6 +13,26 @@
 #define OC_BLOCK_M 96
 #define OC_BLOCK_T 32  // query rows of an attention block
 
+#define OC_LOOK 16     // steps of a tile's depth between two looks ahead
+#define OC_LINE 16     // floats of a cache line
+
+static inline long least(long a, long b) { return a < b ? a : b; }
+
+// Rows of a matrix that a product reads next: what memory is asked for while it works, `each` lines at a time.
+typedef struct {
+	const float *x;
+	long ldx, rows, width, row, column, each;
+} ahead;
+
+// Rows [i0, i0+most) and columns [k0, k0+OC_BLOCK_K) of x[i, k], or what there is of them, to be asked for in `times` parts;
+// nothing beyond k. Where x lies `across`, it is stored [k, i].
+static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, long most, long k0, long k, long times) {
+	long some = least(i - i0, most), depth = k > k0 ? least(k - k0, OC_BLOCK_K) : 0;
+	ahead next = {x + (across ? k0 * ldx + i0 : i0 * ldx + k0), ldx, across ? depth : some, across ? some : depth};
+	next.each = (next.rows * ((next.width + OC_LINE - 1) / OC_LINE) + times - 1) / times;
+	return next;
+}
+
 #define OC_JOIN2(a, b) a##_##b
 #define OC_JOIN(a, b) OC_JOIN2(a, b)
 
@@ -136,7 +156,7 @@ void oc_matmul_bf16(float *c, const float *a, const float *b, long m, long n, lo
 OC_KERNELS(OC_DISPATCH)
 OC_UPDATES(OC_DISPATCH)
 
-long oc_matmul_scratch(void) { return OC_BLOCK_K * OC_BLOCK_N; }
+long oc_matmul_scratch(void) { return OC_BLOCK_K * (OC_BLOCK_N + OC_BLOCK_M); }
 
 // q, k, v, dq, dk, dv; two blocks of scores; k, q and dy by panels of channels, q and dy by panels of queries, 32 at most.
 long oc_attend_scratch(oc_attention o) {

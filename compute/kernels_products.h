@@ -1,0 +1,196 @@
+// Products of matrices by register tiles, for one path: part of kernels_path.h.
+
+// Asks memory for what comes next, some lines a time, so that no more are on their way than a core can wait for.
+INLINE void F(ask)(ahead *next) {
+	for (long n = next->each; n > 0 && next->row < next->rows; n--) {
+		__builtin_prefetch(next->x + next->row * next->ldx + next->column, 0, 2);
+		next->column += OC_LINE;
+		if (next->column >= next->width) next->column = 0, next->row++;
+	}
+}
+
+// One register tile: c[rows, 2 LANES] (+)= a[rows, depth] panel[depth, 2 LANES]. a steps by (ai, ak). Every OC_LOOK steps of
+// depth it asks for some of its lines of c and of what comes `next`, of two matrices, unless that is null.
+INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long ai, long ak, const float *panel, long depth, long width, int add, ahead *next) {
+	vec sum[12][2];
+#pragma GCC unroll 16
+	for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (vec){0};
+	long asked = 0, share = (rows * OC_LOOK + depth - 1) / depth;
+	for (long k = 0; k < depth;) {
+		if (next) {
+			for (long stop = least(rows, asked + share); asked < stop; asked++) {
+				__builtin_prefetch(c + asked * ldc, 1);
+				__builtin_prefetch(c + asked * ldc + LANES, 1);
+			}
+			F(ask)(next);
+			F(ask)(next + 1);
+		}
+		for (long stop = least(depth, k + OC_LOOK); k < stop; k++) {
+			vec b0 = F(load)(panel + k * 2 * LANES), b1 = F(load)(panel + k * 2 * LANES + LANES);
+#pragma GCC unroll 16
+			for (int r = 0; r < rows; r++) {
+				vec x = F(all)(a[r * ai + k * ak]);
+				sum[r][0] += x * b0;
+				sum[r][1] += x * b1;
+			}
+		}
+	}
+#pragma GCC unroll 16
+	for (int r = 0; r < rows; r++) {
+		float *out = c + r * ldc;
+		if (width == 2 * LANES) {
+			if (add) {
+				sum[r][0] += F(load)(out);
+				sum[r][1] += F(load)(out + LANES);
+			}
+			F(store)(out, sum[r][0]);
+			F(store)(out + LANES, sum[r][1]);
+			continue;
+		}
+		float row[2 * LANES];
+		F(store)(row, sum[r][0]);
+		F(store)(row + LANES, sum[r][1]);
+		for (long j = 0; j < width; j++) out[j] = add ? out[j] + row[j] : row[j];
+	}
+}
+
+// The tiles of one panel: c[m, width]. Of a's steps (ai, ak) one is 1. Where little would be left for the last tile, it shares
+// with the one before: few rows take as long as half a tile. Each number of rows is unrolled, for either step.
+KERNEL F(tiles)(long m, float *c, long ldc, const float *a, long ai, long ak, const float *panel, long depth, long width, int add, ahead *next) {
+#define TILE(rows) \
+	if (ai == 1) \
+		F(tile_of)(rows, c, ldc, a, 1, ak, panel, depth, width, add, next); \
+	else \
+		F(tile_of)(rows, c, ldc, a, ai, 1, panel, depth, width, add, next);
+	for (; m >= TILE_ROWS * 3 / 2 || m == TILE_ROWS; m -= TILE_ROWS, c += TILE_ROWS * ldc, a += TILE_ROWS * ai) { TILE(TILE_ROWS) }
+	for (long rows; m > 0; m -= rows, c += rows * ldc, a += rows * ai) {
+		rows = m > TILE_ROWS ? m / 2 : m;
+#define ROWS(n) \
+	case n: \
+		if (n < TILE_ROWS) { TILE(n) } \
+		break;
+		switch (rows) { ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) }
+#undef ROWS
+#undef TILE
+	}
+}
+
+// Transposes LANES x LANES numbers: exchanges the off-diagonal quarters of blocks of 2, then of 4, and so on.
+INLINE void F(transpose)(vec r[LANES]) {
+#define EXCHANGE(d) \
+	_Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) { \
+		if (i & (d)) continue; \
+		vec a = r[i], b = r[i + (d)]; \
+		r[i] = __builtin_shuffle(a, b, ((ivec){LANE_NUMBERS} & ~(d)) + (((ivec){LANE_NUMBERS} & (d)) / (d)) * LANES); \
+		r[i + (d)] = __builtin_shuffle(a, b, ((ivec){LANE_NUMBERS} & ~(d)) + (d) + (((ivec){LANE_NUMBERS} & (d)) / (d)) * LANES); \
+	}
+	EXCHANGE(1)
+	EXCHANGE(2)
+#if LANES >= 8
+	EXCHANGE(4)
+#endif
+#if LANES >= 16
+	EXCHANGE(8)
+#endif
+#undef EXCHANGE
+}
+
+// A row of a panel.
+INLINE void F(copy)(float *to, const float *from, long width) {
+	if (width == 2 * LANES) {
+		F(store)(to, F(load)(from));
+		F(store)(to + LANES, F(load)(from + LANES));
+	} else
+		memcpy(to, from, 4 * width);
+}
+
+// to[i, c] = b[c, i] for `depth` i and the first LANES of `columns` c; the rows of `to` lie 2 LANES apart.
+INLINE void F(pack_columns)(float *to, const float *b, long ldb, long columns, long depth) {
+	long i = 0;
+	if (columns >= LANES)
+		for (; i + LANES <= depth; i += LANES) {
+			vec r[LANES];
+#pragma GCC unroll 16
+			for (int c = 0; c < LANES; c++) r[c] = F(load)(b + c * ldb + i);
+			F(transpose)(r);
+#pragma GCC unroll 16
+			for (int c = 0; c < LANES; c++) F(store)(to + (i + c) * 2 * LANES, r[c]);
+		}
+	for (long c = 0; c < LANES && c < columns; c++)
+		for (long at = i; at < depth; at++) to[at * 2 * LANES + c] = b[c * ldb + at];
+}
+
+// Packs rows [k0, k0+depth) and columns [j0, j0+n) of op(b) by panels of 2 LANES columns, zero-padded.
+INLINE void F(pack_panels)(float *to, const float *b, long ldb, int tb, long k0, long depth, long j0, long n) {
+	for (long j = j0; j < j0 + n; j += 2 * LANES, to += depth * 2 * LANES) {
+		long width = j0 + n - j < 2 * LANES ? j0 + n - j : 2 * LANES;
+		if (width < 2 * LANES) memset(to, 0, 4 * depth * 2 * LANES);
+		if (tb)
+			for (long c = 0; c < width; c += LANES) F(pack_columns)(to + c, b + (j + c) * ldb + k0, ldb, width - c, depth);
+		else
+			for (long i = 0; i < depth; i++) F(copy)(to + i * 2 * LANES, b + (k0 + i) * ldb + j, width);
+	}
+}
+
+// What rounds up to whole panels.
+INLINE long F(panels)(long n) { return (n + 2 * LANES - 1) / (2 * LANES) * (2 * LANES); }
+
+// to[i, c] = a[i, c] for `depth` rows of `width` numbers; those of `to` lie OC_BLOCK_M apart.
+INLINE void F(pack_rows)(float *to, const float *a, long lda, long depth, long width) {
+	for (long i = 0; i < depth; i++, to += OC_BLOCK_M, a += lda) {
+		long c = 0;
+		for (; c + LANES <= width; c += LANES) F(store)(to + c, F(load)(a + c));
+		if (c < width) memcpy(to + c, a + c, 4 * (width - c));
+	}
+}
+
+// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b, OC_BLOCK_K x OC_BLOCK_N, are packed by panels; OC_BLOCK_M rows of op(a), packed
+// where a lies transposed, stay in cache while all panels pass them. Meanwhile memory is asked for the next block of each.
+// Whatever the blocks, an element sums OC_BLOCK_K products at a time, in order. With `lower` the tiles wholly above the
+// diagonal are left out.
+INLINE void F(product)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, int lower, float *pack) {
+	long lda = ta ? m : k, ldb = tb ? k : n;
+	float *packed = pack + OC_BLOCK_K * OC_BLOCK_N;
+	if (k == 0 && !add) memset(c, 0, 4 * m * n);
+	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K)
+		for (long j0 = 0; j0 < n; j0 += OC_BLOCK_N) {
+			long depth = least(k - k0, OC_BLOCK_K), columns = least(n - j0, OC_BLOCK_N), panels = F(panels)(columns) / (2 * LANES);
+			F(pack_panels)(pack, b, ldb, tb, k0, depth, j0, columns);
+			long j1 = j0 + OC_BLOCK_N < n ? j0 + OC_BLOCK_N : 0, k1 = j1 ? k0 : k0 + OC_BLOCK_K; // the next block of b
+			long looks = panels * ((depth + OC_LOOK - 1) / OC_LOOK); // ahead, of a tile's height
+			ahead next[2];
+			next[1] = block_ahead(b, ldb, !tb, j1, n, OC_BLOCK_N, k1, k, looks * ((m + TILE_ROWS - 1) / TILE_ROWS));
+			for (long i0 = 0; i0 < m; i0 += OC_BLOCK_M) {
+				long some = least(m - i0, OC_BLOCK_M), i1 = i0 + OC_BLOCK_M < m ? i0 + OC_BLOCK_M : 0;
+				next[0] = block_ahead(a, lda, ta, i1, m, OC_BLOCK_M, i1 ? k0 : k1, k, looks * ((some + TILE_ROWS - 1) / TILE_ROWS));
+				const float *rows = ta ? packed : a + i0 * lda + k0;
+				if (ta) F(pack_rows)(packed, a + k0 * lda + i0, lda, depth, some);
+				for (long j = 0; j < columns && !(lower && j0 + j >= i0 + some); j += 2 * LANES) {
+					long first = lower && j0 + j > i0 ? (j0 + j - i0) / TILE_ROWS * TILE_ROWS : 0;
+					F(tiles)(some - first, c + (i0 + first) * n + j0 + j, n, rows + first * (ta ? 1 : lda), ta ? 1 : lda, ta ? OC_BLOCK_M : 1,
+						pack + j * depth, depth, least(columns - j, 2 * LANES), add || k0 > 0, next);
+				}
+			}
+		}
+}
+
+// c[m,n] (+)= a[m,k] b[k,n] with b packed by panels already, `apart` floats from one to the next: the sums of product.
+INLINE void F(packed_product)(float *c, long ldc, const float *a, long ai, long ak, const float *panels, long apart, long m, long n, long k, int add) {
+	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K)
+		for (long j = 0; j < n; j += 2 * LANES)
+			F(tiles)(m, c + j, ldc, a + k0 * ak, ai, ak, panels + j / (2 * LANES) * apart + k0 * 2 * LANES, least(k - k0, OC_BLOCK_K),
+				least(n - j, 2 * LANES), add || k0 > 0, 0);
+}
+
+KERNEL F(matmul)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
+	F(product)(c, a, b, m, n, k, ta, tb, add, 0, pack);
+}
+
+// c[m,m] = op(a)[m,k] op(a)^T: half of the products, the other half mirrored.
+KERNEL F(gram)(float *c, const float *a, long m, long k, int ta, float *pack) {
+	F(product)(c, a, a, m, m, k, ta, !ta, 0, 1, pack);
+	for (long i0 = 0; i0 < m; i0 += 16) // a square of 16 at a time: both its lines and its mirror image's stay in cache
+		for (long j0 = i0; j0 < m; j0 += 16)
+			for (long i = i0; i < i0 + 16 && i < m; i++)
+				for (long j = j0 > i ? j0 : i + 1; j < j0 + 16 && j < m; j++) c[i * m + j] = c[j * m + i];
+}
