@@ -9,9 +9,9 @@ INLINE void F(ask)(ahead *next) {
 	}
 }
 
-// One register tile: c[rows, 2 LANES] (+)= a[rows, depth] panel[depth, 2 LANES]. a steps by (ai, ak). Every OC_LOOK steps of
+// One register tile: c[rows, 2 LANES] (+)= a[rows, depth] b[depth, 2 LANES]. a steps by (ai, ak), b by bk. Every OC_LOOK steps of
 // depth it asks for some of its lines of c and of what comes `next`, of two matrices, unless that is null.
-INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long ai, long ak, const float *panel, long depth, long width, int add, ahead *next) {
+INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long ai, long ak, const float *b, long bk, long depth, long width, int add, ahead *next) {
 	vec sum[12][2];
 #pragma GCC unroll 16
 	for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (vec){0};
@@ -26,7 +26,7 @@ INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long 
 			F(ask)(next + 1);
 		}
 		for (long stop = least(depth, k + OC_LOOK); k < stop; k++) {
-			vec b0 = F(load)(panel + k * 2 * LANES), b1 = F(load)(panel + k * 2 * LANES + LANES);
+			vec b0 = F(load)(b + k * bk), b1 = F(load)(b + k * bk + LANES);
 #pragma GCC unroll 16
 			for (int r = 0; r < rows; r++) {
 				vec x = F(all)(a[r * ai + k * ak]);
@@ -54,14 +54,14 @@ INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long 
 	}
 }
 
-// The tiles of one panel: c[m, width]. Of a's steps (ai, ak) one is 1. Where little would be left for the last tile, it shares
+// The tiles of one panel: c[m, width]. Of a's steps (ai, ak) one is 1; b's rows lie 2 LANES apart unless ai is 1. Where little would be left for the last tile, it shares
 // with the one before: few rows take as long as half a tile. Each number of rows is unrolled, for either step.
-KERNEL F(tiles)(long m, float *c, long ldc, const float *a, long ai, long ak, const float *panel, long depth, long width, int add, ahead *next) {
+KERNEL F(tiles)(long m, float *c, long ldc, const float *a, long ai, long ak, const float *b, long bk, long depth, long width, int add, ahead *next) {
 #define TILE(rows) \
 	if (ai == 1) \
-		F(tile_of)(rows, c, ldc, a, 1, ak, panel, depth, width, add, next); \
+		F(tile_of)(rows, c, ldc, a, 1, ak, b, bk, depth, width, add, next); \
 	else \
-		F(tile_of)(rows, c, ldc, a, ai, 1, panel, depth, width, add, next);
+		F(tile_of)(rows, c, ldc, a, ai, 1, b, 2 * LANES, depth, width, add, next);
 	for (; m >= TILE_ROWS * 3 / 2 || m == TILE_ROWS; m -= TILE_ROWS, c += TILE_ROWS * ldc, a += TILE_ROWS * ai) { TILE(TILE_ROWS) }
 	for (long rows; m > 0; m -= rows, c += rows * ldc, a += rows * ai) {
 		rows = m > TILE_ROWS ? m / 2 : m;
@@ -150,12 +150,13 @@ INLINE void F(pack_rows)(float *to, const float *a, long lda, long depth, long w
 // diagonal are left out.
 INLINE void F(product)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, int lower, float *pack) {
 	long lda = ta ? m : k, ldb = tb ? k : n;
+	int a_near = ta && m <= OC_NEAR, b_near = ta && !tb && n <= OC_NEAR && n % (2 * LANES) == 0;
 	float *packed = pack + OC_BLOCK_K * OC_BLOCK_N;
 	if (k == 0 && !add) memset(c, 0, 4 * m * n);
 	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K)
 		for (long j0 = 0; j0 < n; j0 += OC_BLOCK_N) {
 			long depth = least(k - k0, OC_BLOCK_K), columns = least(n - j0, OC_BLOCK_N), panels = F(panels)(columns) / (2 * LANES);
-			F(pack_panels)(pack, b, ldb, tb, k0, depth, j0, columns);
+			if (!b_near) F(pack_panels)(pack, b, ldb, tb, k0, depth, j0, columns);
 			long j1 = j0 + OC_BLOCK_N < n ? j0 + OC_BLOCK_N : 0, k1 = j1 ? k0 : k0 + OC_BLOCK_K; // the next block of b
 			long looks = panels * ((depth + OC_LOOK - 1) / OC_LOOK); // ahead, of a tile's height
 			ahead next[2];
@@ -163,12 +164,13 @@ INLINE void F(product)(float *c, const float *a, const float *b, long m, long n,
 			for (long i0 = 0; i0 < m; i0 += OC_BLOCK_M) {
 				long some = least(m - i0, OC_BLOCK_M), i1 = i0 + OC_BLOCK_M < m ? i0 + OC_BLOCK_M : 0;
 				next[0] = block_ahead(a, lda, ta, i1, m, OC_BLOCK_M, i1 ? k0 : k1, k, looks * ((some + TILE_ROWS - 1) / TILE_ROWS));
-				const float *rows = ta ? packed : a + i0 * lda + k0;
-				if (ta) F(pack_rows)(packed, a + k0 * lda + i0, lda, depth, some);
+				const float *rows = a + (ta ? k0 * lda + i0 : i0 * lda + k0);
+				long ai = ta ? 1 : lda, ak = ta ? lda : 1;
+				if (ta && !a_near) F(pack_rows)(packed, rows, lda, depth, some), rows = packed, ak = OC_BLOCK_M;
 				for (long j = 0; j < columns && !(lower && j0 + j >= i0 + some); j += 2 * LANES) {
 					long first = lower && j0 + j > i0 ? (j0 + j - i0) / TILE_ROWS * TILE_ROWS : 0;
-					F(tiles)(some - first, c + (i0 + first) * n + j0 + j, n, rows + first * (ta ? 1 : lda), ta ? 1 : lda, ta ? OC_BLOCK_M : 1,
-						pack + j * depth, depth, least(columns - j, 2 * LANES), add || k0 > 0, next);
+					F(tiles)(some - first, c + (i0 + first) * n + j0 + j, n, rows + first * ai, ai, ak,
+						b_near ? b + k0 * ldb + j : pack + j * depth, b_near ? ldb : 2 * LANES, depth, least(columns - j, 2 * LANES), add || k0 > 0, next);
 				}
 			}
 		}
@@ -178,7 +180,7 @@ INLINE void F(product)(float *c, const float *a, const float *b, long m, long n,
 INLINE void F(packed_product)(float *c, long ldc, const float *a, long ai, long ak, const float *panels, long apart, long m, long n, long k, int add) {
 	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K)
 		for (long j = 0; j < n; j += 2 * LANES)
-			F(tiles)(m, c + j, ldc, a + k0 * ak, ai, ak, panels + j / (2 * LANES) * apart + k0 * 2 * LANES, least(k - k0, OC_BLOCK_K),
+			F(tiles)(m, c + j, ldc, a + k0 * ak, ai, ak, panels + j / (2 * LANES) * apart + k0 * 2 * LANES, 2 * LANES, least(k - k0, OC_BLOCK_K),
 				least(n - j, 2 * LANES), add || k0 > 0, 0);
 }
 
