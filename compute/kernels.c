@@ -13,7 +13,7 @@
 #define OC_BLOCK_M 96
 #define OC_BLOCK_T 32  // query rows of an attention block
 
-#define OC_LOOK 32     // steps of a tile's depth between two looks ahead
+#define OC_LOOKS 4     // how often a tile asks memory for what comes next
 #define OC_NEAR 256    // floats from one row to the next that needs no packing
 #define OC_LINE 16     // floats of a cache line
 

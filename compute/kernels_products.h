@@ -9,13 +9,13 @@ INLINE void F(ask)(ahead *next) {
 	}
 }
 
-// One register tile: c[rows, 2 LANES] (+)= a[rows, depth] b[depth, 2 LANES]. a steps by (ai, ak), b by bk. Every OC_LOOK steps of
-// depth it asks for some of its lines of c and of what comes `next`, of two matrices, unless that is null.
+// One register tile: c[rows, 2 LANES] (+)= a[rows, depth] b[depth, 2 LANES]. a steps by (ai, ak), b by bk. OC_LOOKS times on
+// its way down it asks for some of its lines of c and of what comes `next`, of two matrices, unless that is null.
 INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long ai, long ak, const float *b, long bk, long depth, long width, int add, ahead *next) {
 	vec sum[12][2];
 #pragma GCC unroll 16
 	for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (vec){0};
-	long asked = 0, share = (rows * OC_LOOK + depth - 1) / depth;
+	long asked = 0, share = (rows + OC_LOOKS - 1) / OC_LOOKS, steps = next ? (depth + OC_LOOKS - 1) / OC_LOOKS : depth;
 	for (long k = 0; k < depth;) {
 		if (next) {
 			for (long stop = least(rows, asked + share); asked < stop; asked++) {
@@ -25,7 +25,9 @@ INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long 
 			F(ask)(next);
 			F(ask)(next + 1);
 		}
-		for (long stop = least(depth, k + OC_LOOK); k < stop; k++) {
+		for (long stop = least(depth, k + steps); k < stop; k++) {
+			__builtin_prefetch(b + (k + 8) * bk);
+			__builtin_prefetch(b + (k + 8) * bk + LANES);
 			vec b0 = F(load)(b + k * bk), b1 = F(load)(b + k * bk + LANES);
 #pragma GCC unroll 16
 			for (int r = 0; r < rows; r++) {
@@ -158,7 +160,7 @@ INLINE void F(product)(float *c, const float *a, const float *b, long m, long n,
 			long depth = least(k - k0, OC_BLOCK_K), columns = least(n - j0, OC_BLOCK_N), panels = F(panels)(columns) / (2 * LANES);
 			if (!b_near) F(pack_panels)(pack, b, ldb, tb, k0, depth, j0, columns);
 			long j1 = j0 + OC_BLOCK_N < n ? j0 + OC_BLOCK_N : 0, k1 = j1 ? k0 : k0 + OC_BLOCK_K; // the next block of b
-			long looks = panels * ((depth + OC_LOOK - 1) / OC_LOOK); // ahead, of a tile's height
+			long looks = panels * OC_LOOKS; // of a tile's height
 			ahead next[2];
 			next[1] = block_ahead(b, ldb, !tb, j1, n, OC_BLOCK_N, k1, k, looks * ((m + TILE_ROWS - 1) / TILE_ROWS));
 			for (long i0 = 0; i0 < m; i0 += OC_BLOCK_M) {
