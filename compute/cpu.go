@@ -33,7 +33,7 @@ type CPU struct {
 	path    C.int
 	bf16    bool // MatMul rounds its operands
 	regions [][]byte
-	free    []byte
+	free    [][]byte // what is left of the regions
 	bytes   int
 	own     int // of bytes
 	pack    []float32
@@ -108,17 +108,18 @@ const region = 4 << 20
 func (c *CPU) take(n int) unsafe.Pointer {
 	n = max(64, (n+63)&^63)
 	c.bytes += n
-	if n > len(c.free) {
+	at := slices.IndexFunc(c.free, func(left []byte) bool { return len(left) >= n })
+	if at < 0 {
 		size := max(region, (n+region-1)/region*region)
 		m, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 		if err != nil {
 			panic(fmt.Sprintf("compute: %d MiB of memory: %v", size>>20, err))
 		}
 		_ = unix.Madvise(m, 14) // MADV_HUGEPAGE, a hint
-		c.regions, c.free = append(c.regions, m), m
+		at, c.regions, c.free = len(c.free), append(c.regions, m), append(c.free, m)
 	}
-	p := unsafe.Pointer(&c.free[0])
-	c.free = c.free[n:]
+	p := unsafe.Pointer(&c.free[at][0])
+	c.free[at] = c.free[at][n:]
 	return p
 }
 
