@@ -31,7 +31,7 @@ func Paths() []string {
 // CPU is the host as a Device: an arena outside the Go heap, and kernels in C. Each call runs on the calling thread.
 type CPU struct {
 	path    C.int
-	bf16    bool // MatMul rounds its operands
+	bf16    C.int // how MatMul multiplies operands that it rounds, OC_NO_BF16 where it does not
 	regions [][]byte
 	free    [][]byte // what is left of the regions
 	bytes   int
@@ -52,9 +52,10 @@ func NewCPU(path string, p Precision) (*CPU, error) {
 	if path == "" {
 		path = Paths()[0]
 	}
-	c := &CPU{path: C.int(slices.Index(paths, path)), bf16: p == BF16, ropes: map[rope]Buffer{}, slopes: map[int]Buffer{}}
+	c := &CPU{path: C.int(slices.Index(paths, path)), ropes: map[rope]Buffer{}, slopes: map[int]Buffer{}}
 	scratch := C.oc_matmul_scratch()
-	if c.bf16 {
+	if p == BF16 {
+		c.bf16 = C.oc_best_bf16(c.path)
 		scratch = max(scratch, C.oc_bf16_scratch())
 	}
 	c.pack = c.keep(int(scratch)).Host()
@@ -71,7 +72,7 @@ func Can(path string, p Precision) error {
 	switch {
 	case !slices.Contains(known, path):
 		return fmt.Errorf("no kernel path %q on this machine (%s)", path, strings.Join(known, ", "))
-	case p == Float32 || p == BF16 && C.oc_has_bf16(C.int(slices.Index(paths, path))) == 1:
+	case p == Float32 || p == BF16 && C.oc_best_bf16(C.int(slices.Index(paths, path))) != C.OC_NO_BF16:
 		return nil
 	case p == BF16 && path == "avx512":
 		return fmt.Errorf("bf16 needs the instruction vdpbf16ps (avx512_bf16), which this processor has not: take float32, or another machine")
@@ -189,8 +190,8 @@ func (c *CPU) MatMul(y, a, b Buffer, m, n, k int, transA, transB, add bool) {
 	same(y.n, m*n)
 	same(a.n, m*k)
 	same(b.n, k*n)
-	if c.bf16 {
-		C.oc_matmul_bf16(f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), (*C.float)(&c.pack[0]))
+	if c.bf16 != C.OC_NO_BF16 {
+		C.oc_matmul_bf16(c.bf16, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), (*C.float)(&c.pack[0]))
 		return
 	}
 	C.oc_matmul(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), (*C.float)(&c.pack[0]))

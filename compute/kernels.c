@@ -4,6 +4,10 @@
 #include <string.h>
 #ifdef __x86_64__
 #include <immintrin.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #endif
 
 // A product's blocks: the depth of a panel, the columns that are packed at once (512 KB), and the rows that they pass, a
@@ -99,6 +103,10 @@ static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, 
 
 #include "kernels_bf16.h"
 
+// Linux lets a process use the tiles' registers once it has asked (arch/x86: arch_prctl, the 18th state component).
+#define OC_ARCH_REQ_XCOMP_PERM 0x1023
+#define OC_XFEATURE_TILEDATA 18
+
 // Subnormal numbers count as 0 within a kernel: a saturated softmax is full of them, and each costs a hundred cycles.
 #define OC_FLUSH 0x8040 // MXCSR: flush to zero, denormals are zero
 
@@ -126,17 +134,21 @@ int oc_best_path(void) {
 	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? OC_AVX2 : OC_PORTABLE;
 }
 
-int oc_has_bf16(int path) {
+int oc_best_bf16(int path) {
 	__builtin_cpu_init();
-	return path == OC_AVX512 && __builtin_cpu_supports("avx512bf16");
+	if (path != OC_AVX512 || !__builtin_cpu_supports("avx512bf16")) return OC_NO_BF16;
+#ifdef __linux__
+	if (__builtin_cpu_supports("amx-bf16") && syscall(SYS_arch_prctl, OC_ARCH_REQ_XCOMP_PERM, OC_XFEATURE_TILEDATA) == 0) return OC_TILES;
+#endif
+	return OC_DOTS;
 }
 
 long oc_bf16_scratch(void) { return OC_PAIRS * (OC_PAIR_COLUMNS + OC_PAIR_BLOCK); }
 
-void oc_matmul_bf16(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
+void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
 	unsigned mode = __builtin_ia32_stmxcsr();
 	__builtin_ia32_ldmxcsr(mode | OC_FLUSH);
-	matmul_bf16(c, a, b, m, n, k, ta, tb, add, pack);
+	matmul_bf16(way == OC_TILES, c, a, b, m, n, k, ta, tb, add, pack);
 	__builtin_ia32_ldmxcsr(mode);
 }
 #else
@@ -147,11 +159,11 @@ void oc_pause(void) {}
 
 int oc_best_path(void) { return OC_PORTABLE; }
 
-int oc_has_bf16(int path) { return 0; }
+int oc_best_bf16(int path) { return OC_NO_BF16; }
 
 long oc_bf16_scratch(void) { return 0; }
 
-void oc_matmul_bf16(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {}
+void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {}
 #endif
 
 OC_KERNELS(OC_DISPATCH)

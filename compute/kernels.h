@@ -75,9 +75,12 @@ void oc_pause(void);
 // The best path of this processor.
 int oc_best_path(void);
 
-// As matmul, of operands rounded to bf16. Only where oc_has_bf16 is 1: on the avx512 path of a processor with avx512_bf16.
-void oc_matmul_bf16(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack);
+// How operands rounded to bf16 are multiplied: by vdpbf16ps (avx512_bf16), by the tiles of AMX.
+enum { OC_NO_BF16, OC_DOTS, OC_TILES };
+
+// As matmul, of operands rounded to bf16; in no way but those up to oc_best_bf16's, which asks the system for the tiles.
+void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack);
 long oc_bf16_scratch(void);
-int oc_has_bf16(int path);
+int oc_best_bf16(int path);
 
 #endif

@@ -32,6 +32,12 @@ INLINE __m512i bf16_across(const float *x, const float *y, long n) {
 	return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low));
 }
 
+// The p-th pair of rows of x, which has `depth`: 16 of the first n numbers; zero beyond.
+INLINE __m512i bf16_rows(const float *x, long ldx, long p, long depth, long n) {
+	const float *row = x + 2 * p * ldx;
+	return 2 * p < depth ? bf16_across(row, 2 * p + 1 < depth ? row + ldx : 0, n) : _mm512_setzero_si512();
+}
+
 // One register tile: c[rows, 32] (+)= a[rows, 2 pairs] panel[2 pairs, 32]. a steps by (ai, ap).
 INLINE void bf16_tile(const int rows, float *c, long ldc, const pair *a, long ai, long ap, const pair *panel, long pairs, long width, int add) {
 	__m512 sum[OC_PAIR_ROWS][2];
@@ -80,10 +86,8 @@ KERNEL bf16_tiles(long m, float *c, long ldc, const pair *a, long ai, long ap, c
 KERNEL bf16_pack_a(pair *to, const float *a, long lda, int ta, long m, long depth) {
 	long pairs = (depth + 1) / 2;
 	if (ta) {
-		for (long p = 0; p < pairs; p++, to += OC_PAIR_BLOCK) {
-			const float *row = a + 2 * p * lda, *next = 2 * p + 1 < depth ? row + lda : 0;
-			for (long i = 0; i < m; i += 16) _mm512_storeu_si512(to + i, bf16_across(row + i, next ? next + i : 0, m - i));
-		}
+		for (long p = 0; p < pairs; p++, to += OC_PAIR_BLOCK)
+			for (long i = 0; i < m; i += 16) _mm512_storeu_si512(to + i, bf16_rows(a + i, lda, p, depth, m - i));
 		return;
 	}
 	for (long i = 0; i < m; i++, to += pairs, a += lda) {
@@ -93,10 +97,9 @@ KERNEL bf16_pack_a(pair *to, const float *a, long lda, int ta, long m, long dept
 	}
 }
 
-// Packs `depth` rows and n columns of op(b) by panels of 32 columns, [pairs, 32] each. Beyond the last column stands anything:
-// no tile keeps what it makes of it.
-KERNEL bf16_pack_b(pair *to, const float *b, long ldb, int tb, long depth, long n) {
-	long pairs = (depth + 1) / 2;
+// Packs `depth` rows and n columns of op(b) by panels of 32 columns, [pairs, 32] each, zeros beyond the last row. Beyond the last
+// column stands anything: no tile keeps what it makes of it.
+KERNEL bf16_pack_b(pair *to, const float *b, long ldb, int tb, long depth, long n, long pairs) {
 	if (tb) {
 		for (long j = 0; j < n; j += 16)
 			for (long p = 0; p < pairs; p += 16) {
@@ -111,33 +114,43 @@ KERNEL bf16_pack_b(pair *to, const float *b, long ldb, int tb, long depth, long 
 			}
 		return;
 	}
-	for (long p = 0; p < pairs; p++) {
-		const float *row = b + 2 * p * ldb, *next = 2 * p + 1 < depth ? row + ldb : 0;
+	for (long p = 0; p < pairs; p++)
 		for (long j = 0; j < n; j += 16)
-			_mm512_storeu_si512(to + (j / 32 * pairs + p) * 32 + j % 32, bf16_across(row + j, next ? next + j : 0, n - j));
-	}
+			_mm512_storeu_si512(to + (j / 32 * pairs + p) * 32 + j % 32, bf16_rows(b + j, ldb, p, depth, n - j));
 }
 
-// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b, 2 OC_PAIRS x OC_PAIR_COLUMNS, are packed by panels, and for each of them
-// blocks of a's rows, which stay in cache while the panels pass. Whatever the blocks, an element sums 2 OC_PAIRS products at a
-// time, in order.
-KERNEL matmul_bf16(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
+#include "kernels_amx.h"
+
+// c[m,n] (+)= op(a)[m,k] op(b)[k,n], with `amx` by its tiles. Blocks of b, 2 OC_PAIRS x OC_PAIR_COLUMNS, are packed by panels,
+// and for each of them blocks of a's rows, which stay in cache while the panels pass. Whatever the blocks, an element sums
+// 2 OC_PAIRS products at a time, in order.
+KERNEL matmul_bf16(int amx, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
 	pair *panels = (pair *)pack, *rows = panels + OC_PAIRS * OC_PAIR_COLUMNS;
 	long lda = ta ? m : k, ldb = tb ? k : n;
 	if (k == 0 && !add) memset(c, 0, 4 * m * n);
+	if (amx) amx_begin();
 	for (long k0 = 0; k0 < k; k0 += 2 * OC_PAIRS)
 		for (long j0 = 0; j0 < n; j0 += OC_PAIR_COLUMNS) {
-			long depth = k - k0 < 2 * OC_PAIRS ? k - k0 : 2 * OC_PAIRS, columns = n - j0 < OC_PAIR_COLUMNS ? n - j0 : OC_PAIR_COLUMNS;
-			long pairs = (depth + 1) / 2;
-			bf16_pack_b(panels, tb ? b + j0 * ldb + k0 : b + k0 * ldb + j0, ldb, tb, depth, columns);
+			long depth = least(k - k0, 2 * OC_PAIRS), columns = least(n - j0, OC_PAIR_COLUMNS);
+			long pairs = amx ? (depth + 31) / 32 * 16 : (depth + 1) / 2;
+			bf16_pack_b(panels, tb ? b + j0 * ldb + k0 : b + k0 * ldb + j0, ldb, tb, depth, columns, pairs);
 			for (long i0 = 0; i0 < m; i0 += OC_PAIR_BLOCK) {
-				long some = m - i0 < OC_PAIR_BLOCK ? m - i0 : OC_PAIR_BLOCK;
-				bf16_pack_a(rows, ta ? a + k0 * lda + i0 : a + i0 * lda + k0, lda, ta, some, depth);
-				for (long j = 0; j < columns; j += 32)
-					bf16_tiles(some, c + i0 * n + j0 + j, n, rows, ta ? 1 : pairs, ta ? OC_PAIR_BLOCK : 1, panels + j * pairs, pairs,
-						columns - j < 32 ? columns - j : 32, add || k0 > 0);
+				long some = least(m - i0, OC_PAIR_BLOCK);
+				const float *block = ta ? a + k0 * lda + i0 : a + i0 * lda + k0;
+				if (amx)
+					amx_pack_a(rows, block, lda, ta, some, depth, pairs);
+				else
+					bf16_pack_a(rows, block, lda, ta, some, depth);
+				for (long j = 0; j < columns; j += 32) {
+					float *out = c + i0 * n + j0 + j;
+					if (amx)
+						amx_tiles(some, out, n, rows, panels + j * pairs, pairs, least(columns - j, 32), add || k0 > 0);
+					else
+						bf16_tiles(some, out, n, rows, ta ? 1 : pairs, ta ? OC_PAIR_BLOCK : 1, panels + j * pairs, pairs, least(columns - j, 32), add || k0 > 0);
+				}
 			}
 		}
+	if (amx) amx_end();
 }
 
 #undef KERNEL
