@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// newBF16 is a device whose products are bf16's; a machine without them skips the test.
-func newBF16(t *testing.T) *kernels {
+// eachBF16 tests a device whose products are bf16's, by each instruction that this machine has for them; without any it skips
+// the test.
+func eachBF16(t *testing.T, test func(t *testing.T, k *kernels)) {
 	t.Helper()
 	if err := Can("", BF16); err != nil {
 		t.Skip(err)
@@ -18,8 +19,12 @@ func newBF16(t *testing.T) *kernels {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(dev.Free)
-	return &kernels{CPU: dev, T: t, random: rand.New(rand.NewPCG(1, 2))}
+	defer dev.Free()
+	for ; instructions[dev.bf16] != ""; dev.bf16-- {
+		t.Run(instructions[dev.bf16], func(t *testing.T) {
+			test(t, &kernels{CPU: dev, T: t, random: rand.New(rand.NewPCG(1, 2))})
+		})
+	}
 }
 
 // rounded is x to 8 bits of significand, ties to even.
@@ -33,8 +38,9 @@ func rounded(x float64) float64 {
 }
 
 // Rounding an operand moves it by at most u = 2^-8 of it, so a product by 2u + u^2 of it; the rest is float32's.
-func TestMatMulBF16(t *testing.T) {
-	k := newBF16(t)
+func TestMatMulBF16(t *testing.T) { eachBF16(t, matMulBF16) }
+
+func matMulBF16(t *testing.T, k *kernels) {
 	sizes := [][3]int{{1, 1, 1}, {5, 3, 7}, {12, 32, 16}, {13, 33, 17}, {64, 192, 64}, {70, 40, 300}, {19, 300, 35}, {3, 100, 1101}, {1369, 17, 34}, {100, 70, 0}, {0, 3, 4}, {4, 0, 3}}
 	for _, size := range sizes {
 		m, n, depth := size[0], size[1], size[2]
@@ -81,9 +87,10 @@ func TestMatMulBF16(t *testing.T) {
 }
 
 // An element's bits are the same wherever it stands in a product: slices of a batch, and threads, change nothing.
-func TestMatMulBF16Bits(t *testing.T) {
+func TestMatMulBF16Bits(t *testing.T) { eachBF16(t, matMulBF16Bits) }
+
+func matMulBF16Bits(t *testing.T, k *kernels) {
 	const m, n, depth = 1400, 290, 1030
-	k := newBF16(t)
 	a, b, y := k.normal(m*depth, 1), k.normal(n*depth, 1), k.poison(m*n)
 	k.MatMul(y, a, b, m, n, depth, false, true, false)
 	for _, rows := range []int{1, 5, 100} {
@@ -107,8 +114,9 @@ func TestMatMulBF16Bits(t *testing.T) {
 }
 
 // A run that has diverged must show it.
-func TestMatMulBF16Diverged(t *testing.T) {
-	k := newBF16(t)
+func TestMatMulBF16Diverged(t *testing.T) { eachBF16(t, matMulBF16Diverged) }
+
+func matMulBF16Diverged(t *testing.T, k *kernels) {
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.MaxFloat32} { // the last rounds to infinity
 		a, b, y := k.normal(5*33, 1), k.normal(33*7, 1), k.Alloc(35)
 		a.Host()[2*33+32] = float32(bad)
@@ -122,8 +130,9 @@ func TestMatMulBF16Diverged(t *testing.T) {
 }
 
 // Of a BF16 device only MatMul is bf16's.
-func TestGramBF16(t *testing.T) {
-	k := newBF16(t)
+func TestGramBF16(t *testing.T) { eachBF16(t, gramBF16) }
+
+func gramBF16(t *testing.T, k *kernels) {
 	single, err := NewCPU("", Float32)
 	if err != nil {
 		t.Fatal(err)

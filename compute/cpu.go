@@ -72,7 +72,7 @@ func Can(path string, p Precision) error {
 	switch {
 	case !slices.Contains(known, path):
 		return fmt.Errorf("no kernel path %q on this machine (%s)", path, strings.Join(known, ", "))
-	case p == Float32 || p == BF16 && C.oc_best_bf16(C.int(slices.Index(paths, path))) != C.OC_NO_BF16:
+	case p == Float32 || p == BF16 && Instruction(path) != "":
 		return nil
 	case p == BF16 && path == "avx512":
 		return fmt.Errorf("bf16 needs the instruction vdpbf16ps (avx512_bf16), which this processor has not: take float32, or another machine")
@@ -80,6 +80,17 @@ func Can(path string, p Precision) error {
 		return fmt.Errorf("bf16 needs the instruction vdpbf16ps (avx512_bf16), which the %s kernels have not: take float32, or a machine and kernels that have it", path)
 	}
 	return fmt.Errorf("no precision %q (%s, %s)", p, Float32, BF16)
+}
+
+var instructions = []string{C.OC_NO_BF16: "", C.OC_DOTS: "vdpbf16ps", C.OC_TILES: "tdpbf16ps"}
+
+// Instruction is the one by which a CPU of that path multiplies numbers that it rounds to bf16: tdpbf16ps where the processor
+// has the tiles of AMX and the system lends them, else vdpbf16ps; "" where it cannot.
+func Instruction(path string) string {
+	if path == "" {
+		path = Paths()[0]
+	}
+	return instructions[C.oc_best_bf16(C.int(slices.Index(paths, path)))]
 }
 
 // Kind implements Device.

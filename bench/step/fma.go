@@ -31,6 +31,26 @@ __attribute__((target("avx512f,avx512bf16,prefer-vector-width=512"))) static flo
 	_Pragma("GCC unroll 24") for (int i = 1; i < 16; i++) a[0] = _mm512_add_ps(a[0], a[i]);
 	return a[0][0];
 }
+// The same of tdpbf16ps, 16384 operations each, into four tiles of sums.
+static const struct { unsigned char palette, start, reserved[14]; unsigned short bytes[16]; unsigned char rows[16]; } shape =
+	{.palette = 1, .bytes = {64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16}};
+__attribute__((target("amx-tile,amx-bf16"))) static float tile_loop(long n) {
+	_tile_loadconfig(&shape);
+	_tile_zero(0);
+	_tile_zero(1);
+	_tile_zero(2);
+	_tile_zero(3);
+	_tile_zero(4);
+	_tile_zero(5);
+	for (long k = 0; k < n; k++) {
+		_tile_dpbf16ps(0, 4, 5);
+		_tile_dpbf16ps(1, 4, 5);
+		_tile_dpbf16ps(2, 4, 5);
+		_tile_dpbf16ps(3, 4, 5);
+	}
+	_tile_release();
+	return n;
+}
 LOOP(portable, 4, 12, )
 LOOP(avx2, 8, 12, __attribute__((target("avx2,fma"))))
 LOOP(avx512, 16, 24, __attribute__((target("avx512f,fma,prefer-vector-width=512"))))
@@ -38,6 +58,7 @@ static float fma_loop(int lanes, long n) { return lanes == 16 ? fma_avx512(n) : 
 #else
 static float fma_loop(int lanes, long n) { return lanes + n; }
 static float dot_loop(long n) { return n; }
+static float tile_loop(long n) { return n; }
 #endif
 */
 import "C"
@@ -63,11 +84,16 @@ func fmaPeak(path, precision string) float64 {
 	for range 5 {
 		operations := 2 * n * float64(w.lanes*w.registers)
 		start := clock.Now()
-		if precision == string(compute.BF16) {
+		switch {
+		case precision != string(compute.BF16):
+			C.fma_loop(C.int(w.lanes), n)
+		case compute.Instruction(path) == "tdpbf16ps":
+			const times = n / 16
+			operations = times * 4 * 2 * 16 * 16 * 32
+			C.tile_loop(times)
+		default:
 			operations = 2 * n * 32 * 16
 			C.dot_loop(n)
-		} else {
-			C.fma_loop(C.int(w.lanes), n)
 		}
 		best = max(best, operations/clock.Since(start).Seconds()/1e9)
 	}

@@ -105,7 +105,7 @@ func bf16() string {
 	if err := compute.Can("", compute.BF16); err != nil {
 		return "none: " + err.Error()
 	}
-	return "by vdpbf16ps"
+	return "by " + compute.Instruction("")
 }
 
 // folder tells whether results can be written there, and how much room is left.
