@@ -29,10 +29,10 @@ typedef struct {
 	long ldx, rows, width, row, column, each;
 } ahead;
 
-// Rows [i0, i0+most) and columns [k0, k0+OC_BLOCK_K) of x[i, k], or what there is of them, to be asked for in `times` parts;
+// Rows [i0, i0+most) and columns [k0, k0+deep) of x[i, k], or what there is of them, to be asked for in `times` parts;
 // nothing beyond k. Where x lies `across`, it is stored [k, i].
-static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, long most, long k0, long k, long times) {
-	long some = least(i - i0, most), depth = k > k0 ? least(k - k0, OC_BLOCK_K) : 0;
+static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, long most, long k0, long k, long deep, long times) {
+	long some = least(i - i0, most), depth = k > k0 ? least(k - k0, deep) : 0;
 	ahead next = {x + (across ? k0 * ldx + i0 : i0 * ldx + k0), ldx, across ? depth : some, across ? some : depth};
 	next.each = (next.rows * ((next.width + OC_LINE - 1) / OC_LINE) + times - 1) / times;
 	return next;

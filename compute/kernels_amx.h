@@ -31,18 +31,25 @@ OC_AMX static void amx_pack_a(pair *to, const float *a, long lda, int ta, long m
 			for (long i = 0; i < m; i++) _mm512_storeu_si512(to + i * pairs + p, bf16_along(a + i * lda + 2 * p, depth - 2 * p));
 }
 
-// Four tiles of sums: c[rows, columns] (+)= a[32, 2 pairs] panel[2 pairs, 32], at most 32 rows and columns of it.
-OC_AMX static inline void amx_tile(float *c, long ldc, const pair *a, const pair *panel, long pairs, long rows, long columns, int add) {
+// Four tiles of sums: c[rows, columns] (+)= a[32, 2 pairs] panel[2 pairs, 32], at most 32 rows and columns of it. On its way
+// down it asks for its lines of c and for what comes `next`, as kernels_products.h has it.
+OC_AMX static inline void amx_tile(float *c, long ldc, const pair *a, const pair *panel, long pairs, long rows, long columns, int add, ahead *next) {
 	float sums[32 * 32];
 	int whole = rows == 32 && columns == 32 && !add;
 	float *out = whole ? c : sums;
-	long step = whole ? 4 * ldc : 4 * 32;
+	long step = whole ? 4 * ldc : 4 * 32, asked = 0, share = (rows * 16 + pairs - 1) / pairs;
 	__asm__ volatile("" ::: "memory"); // gcc does not know that a tile's load reads memory
 	_tile_zero(0);
 	_tile_zero(1);
 	_tile_zero(2);
 	_tile_zero(3);
 	for (long p = 0; p < pairs; p += 16) {
+		for (long stop = least(rows, asked + share); asked < stop; asked++) {
+			__builtin_prefetch(c + asked * ldc, 1);
+			__builtin_prefetch(c + asked * ldc + 16, 1);
+		}
+		ask_avx512(next);
+		ask_avx512(next + 1);
 		_tile_loadd(4, a + p, 4 * pairs);
 		_tile_loadd(5, a + 16 * pairs + p, 4 * pairs);
 		_tile_loadd(6, panel + p * 32, 4 * 32);
@@ -70,6 +77,6 @@ OC_AMX static inline void amx_tile(float *c, long ldc, const pair *a, const pair
 }
 
 // The tiles of one panel: c[m, columns].
-OC_AMX static void amx_tiles(long m, float *c, long ldc, const pair *a, const pair *panel, long pairs, long columns, int add) {
-	for (long i = 0; i < m; i += 32) amx_tile(c + i * ldc, ldc, a + i * pairs, panel, pairs, least(m - i, 32), columns, add);
+OC_AMX static void amx_tiles(long m, float *c, long ldc, const pair *a, const pair *panel, long pairs, long columns, int add, ahead *next) {
+	for (long i = 0; i < m; i += 32) amx_tile(c + i * ldc, ldc, a + i * pairs, panel, pairs, least(m - i, 32), columns, add, next);
 }

@@ -134,8 +134,14 @@ KERNEL matmul_bf16(int amx, float *c, const float *a, const float *b, long m, lo
 			long depth = least(k - k0, 2 * OC_PAIRS), columns = least(n - j0, OC_PAIR_COLUMNS);
 			long pairs = amx ? (depth + 31) / 32 * 16 : (depth + 1) / 2;
 			bf16_pack_b(panels, tb ? b + j0 * ldb + k0 : b + k0 * ldb + j0, ldb, tb, depth, columns, pairs);
+			long j1 = j0 + OC_PAIR_COLUMNS < n ? j0 + OC_PAIR_COLUMNS : 0, k1 = j1 ? k0 : k0 + 2 * OC_PAIRS; // the next block of b
+			long looks = (columns + 31) / 32 * (pairs / 16); // of a pair of tiles' height
+			ahead next[2];
+			next[1] = block_ahead(b, ldb, !tb, j1, n, OC_PAIR_COLUMNS, k1, k, 2 * OC_PAIRS, 1 + looks * ((m + 31) / 32));
 			for (long i0 = 0; i0 < m; i0 += OC_PAIR_BLOCK) {
 				long some = least(m - i0, OC_PAIR_BLOCK);
+				long i1 = i0 + OC_PAIR_BLOCK < m ? i0 + OC_PAIR_BLOCK : 0;
+				next[0] = block_ahead(a, lda, ta, i1, m, OC_PAIR_BLOCK, i1 ? k0 : k1, k, 2 * OC_PAIRS, 1 + looks * ((some + 31) / 32));
 				const float *block = ta ? a + k0 * lda + i0 : a + i0 * lda + k0;
 				if (amx)
 					amx_pack_a(rows, block, lda, ta, some, depth, pairs);
@@ -144,7 +150,7 @@ KERNEL matmul_bf16(int amx, float *c, const float *a, const float *b, long m, lo
 				for (long j = 0; j < columns; j += 32) {
 					float *out = c + i0 * n + j0 + j;
 					if (amx)
-						amx_tiles(some, out, n, rows, panels + j * pairs, pairs, least(columns - j, 32), add || k0 > 0);
+						amx_tiles(some, out, n, rows, panels + j * pairs, pairs, least(columns - j, 32), add || k0 > 0, next);
 					else
 						bf16_tiles(some, out, n, rows, ta ? 1 : pairs, ta ? OC_PAIR_BLOCK : 1, panels + j * pairs, pairs, least(columns - j, 32), add || k0 > 0);
 				}

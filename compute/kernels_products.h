@@ -162,10 +162,10 @@ INLINE void F(product)(float *c, const float *a, const float *b, long m, long n,
 			long j1 = j0 + OC_BLOCK_N < n ? j0 + OC_BLOCK_N : 0, k1 = j1 ? k0 : k0 + OC_BLOCK_K; // the next block of b
 			long looks = panels * OC_LOOKS; // of a tile's height
 			ahead next[2];
-			next[1] = block_ahead(b, ldb, !tb, j1, n, OC_BLOCK_N, k1, k, looks * ((m + TILE_ROWS - 1) / TILE_ROWS));
+			next[1] = block_ahead(b, ldb, !tb, j1, n, OC_BLOCK_N, k1, k, OC_BLOCK_K, looks * ((m + TILE_ROWS - 1) / TILE_ROWS));
 			for (long i0 = 0; i0 < m; i0 += OC_BLOCK_M) {
 				long some = least(m - i0, OC_BLOCK_M), i1 = i0 + OC_BLOCK_M < m ? i0 + OC_BLOCK_M : 0;
-				next[0] = block_ahead(a, lda, ta, i1, m, OC_BLOCK_M, i1 ? k0 : k1, k, looks * ((some + TILE_ROWS - 1) / TILE_ROWS));
+				next[0] = block_ahead(a, lda, ta, i1, m, OC_BLOCK_M, i1 ? k0 : k1, k, OC_BLOCK_K, looks * ((some + TILE_ROWS - 1) / TILE_ROWS));
 				const float *rows = a + (ta ? k0 * lda + i0 : i0 * lda + k0);
 				long ai = ta ? 1 : lda, ak = ta ? lda : 1;
 				if (ta && !a_near) F(pack_rows)(packed, rows, lda, depth, some), rows = packed, ak = OC_BLOCK_M;
