@@ -15,11 +15,11 @@
 #define OC_BLOCK_K 256
 #define OC_BLOCK_N 512
 #define OC_BLOCK_M 96
-#define OC_BLOCK_T 32  // query rows of an attention block
+#define OC_BLOCK_T 32 // query rows of an attention block
 
-#define OC_LOOKS 4     // how often a tile asks memory for what comes next
-#define OC_NEAR 256    // floats from one row to the next that needs no packing
-#define OC_LINE 16     // floats of a cache line
+#define OC_LOOKS 4  // how often a tile asks memory for what comes next
+#define OC_NEAR 256 // floats from one row to the next that needs no packing
+#define OC_LINE 16  // floats of a cache line
 
 static inline long least(long a, long b) { return a < b ? a : b; }
 

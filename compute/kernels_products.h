@@ -56,8 +56,9 @@ INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long 
 	}
 }
 
-// The tiles of one panel: c[m, width]. Of a's steps (ai, ak) one is 1; b's rows lie 2 LANES apart unless ai is 1. Where little would be left for the last tile, it shares
-// with the one before: few rows take as long as half a tile. Each number of rows is unrolled, for either step.
+// The tiles of one panel: c[m, width]. Of a's steps (ai, ak) one is 1; b's rows lie 2 LANES apart unless ai is 1. Where little
+// would be left for the last tile, it shares with the one before: few rows take as long as half a tile. Each number of rows is
+// unrolled, for either step.
 KERNEL F(tiles)(long m, float *c, long ldc, const float *a, long ai, long ak, const float *b, long bk, long depth, long width, int add, ahead *next) {
 #define TILE(rows) \
 	if (ai == 1) \
@@ -147,9 +148,10 @@ INLINE void F(pack_rows)(float *to, const float *a, long lda, long depth, long w
 }
 
 // c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b, OC_BLOCK_K x OC_BLOCK_N, are packed by panels; OC_BLOCK_M rows of op(a), packed
-// where a lies transposed, stay in cache while all panels pass them. Meanwhile memory is asked for the next block of each.
-// Whatever the blocks, an element sums OC_BLOCK_K products at a time, in order. With `lower` the tiles wholly above the
-// diagonal are left out.
+// where a lies transposed, stay in cache while all panels pass them. Of a gradient of weights, whose operands both lie by rows of
+// k, one whose rows are near each other (OC_NEAR) stays as it is. Meanwhile memory is asked for the next block of each. Whatever
+// the blocks, an element sums OC_BLOCK_K products at a time, in order. With `lower` the tiles wholly above the diagonal are
+// left out.
 INLINE void F(product)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, int lower, float *pack) {
 	long lda = ta ? m : k, ldb = tb ? k : n;
 	int a_near = ta && m <= OC_NEAR, b_near = ta && !tb && n <= OC_NEAR && n % (2 * LANES) == 0;
