@@ -9,7 +9,8 @@ import "sync/atomic"
 
 // Team is a number of threads that run the parts of a step. A Run allocates nothing and starts no goroutine. The goroutines
 // are bound to no OS thread, since one that is bound wakes later: a tiny step on two threads took .34 ms so, .19 to .23 unbound.
-// A thread that waits looks for work for some 100 us before it sleeps, which covers what lies between the runs of a step.
+// A thread that waits looks for work for some milliseconds before it sleeps, which covers what lies between the runs of a step
+// and what one part takes longer than another.
 type Team struct {
 	f     func(thread, item int)
 	n     int
@@ -90,9 +91,10 @@ func (t *Team) item(thread, item int) {
 	t.f(thread, item)
 }
 
-// await tells whether something comes true within some 100 us: to be woken takes tens.
+// await tells whether something comes true within some milliseconds. To be woken may take as many: the thread that would take up
+// the woken goroutine sleeps for a moment first, and its timers may be late (Quiet).
 func (t *Team) await(come func() bool) bool {
-	for range 100 {
+	for range 5000 {
 		if come() {
 			return true
 		}
