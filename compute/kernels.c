@@ -122,10 +122,6 @@ static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, 
 		__builtin_ia32_ldmxcsr(mode); \
 	}
 
-void oc_pause(void) {
-	for (int i = 0; i < 32; i++) _mm_pause();
-}
-
 int oc_best_path(void) {
 	__builtin_cpu_init();
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
@@ -154,8 +150,6 @@ void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, l
 #else
 #define OC_DISPATCH(name, params, args) \
 	void oc_##name(int path, OC_LIST params) { (void)path; name##_portable args; }
-
-void oc_pause(void) {}
 
 int oc_best_path(void) { return OC_PORTABLE; }
 

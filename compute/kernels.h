@@ -69,9 +69,6 @@ OC_UPDATES(OC_PROTOTYPE)
 long oc_matmul_scratch(void);
 long oc_attend_scratch(oc_attention o);
 
-// Half a microsecond or so in which another thread of the same core has it to itself.
-void oc_pause(void);
-
 // The best path of this processor.
 int oc_best_path(void);
 

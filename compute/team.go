@@ -1,39 +1,44 @@
 package compute
 
 /*
-#include "kernels.h"
+#include "bell.h"
 */
 import "C"
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// Team is a number of threads that run the parts of a step. A Run allocates nothing and starts no goroutine. The goroutines
-// are bound to no OS thread, since one that is bound wakes later: a tiny step on two threads took .34 ms so, .19 to .23 unbound.
-// A thread that waits looks for work for some milliseconds before it sleeps, which covers what lies between the runs of a step
-// and what one part takes longer than another.
+// Team is a number of threads that run the parts of a step. A Run allocates nothing and starts no goroutine. A thread that
+// waits does so in C: it looks for work for a moment, which covers what lies between the runs of a step, and then sleeps until
+// the system wakes it. Go's scheduler is not asked, since the thread that would take up a woken goroutine sleeps for a moment first,
+// and its timers may be milliseconds late (Quiet).
 type Team struct {
-	f     func(thread, item int)
-	n     int
-	begun atomic.Uint64 // which run, in the upper half, and how many of its items nobody has begun
-	left  atomic.Int64  // items that are not done, and 1 while the caller does not sleep
-	done  chan struct{} // wakes the caller
-	wake  []chan struct{}
-	fault []any // by thread
+	f       func(thread, item int)
+	n       int
+	begun   atomic.Uint64 // which run, in the upper half, and how many of its items nobody has begun
+	left    atomic.Int64  // items that are not done
+	closed  atomic.Bool
+	threads sync.WaitGroup
+	begin   *C.oc_bell // rings at the start of a run, and when the team is closed
+	done    *C.oc_bell // rings when another thread than the caller's does a run's last item
+	heard   C.ulong    // how often the caller has heard that
+	fault   []any      // by thread
 }
 
 // NewTeam starts a team of at least one thread; the first is the caller's own.
 func NewTeam(threads int) *Team {
-	t := &Team{done: make(chan struct{}), fault: make([]any, max(1, threads))}
+	t := &Team{begin: C.oc_bell_new(), done: C.oc_bell_new(), fault: make([]any, max(1, threads))}
+	if t.begin == nil || t.done == nil {
+		panic("compute: no memory for a team's bells")
+	}
 	for thread := 1; thread < threads; thread++ {
-		wake := make(chan struct{}, 1)
-		t.wake = append(t.wake, wake)
-		go func() {
-			for range wake {
-				for t.await(func() bool { return uint32(t.begun.Load()) > 0 }) {
-					t.work(thread)
-				}
+		t.threads.Go(func() {
+			for heard := C.ulong(0); !t.closed.Load(); heard = C.oc_await(t.begin, heard) {
+				t.work(thread)
 			}
-		}()
+		})
 	}
 	return t
 }
@@ -41,21 +46,15 @@ func NewTeam(threads int) *Team {
 // Run calls f once for each item below n, with the number of the thread that does it, and returns when all are done. Items
 // begin in order, each on the first thread that is free. A panic of f comes out of Run.
 func (t *Team) Run(n int, f func(thread, item int)) {
-	if n == 0 {
-		return
-	}
 	t.f, t.n = f, n
-	t.left.Store(int64(n) + 1)
+	t.left.Store(int64(n))
 	t.begun.Store((t.begun.Load()>>32+1)<<32 | uint64(n))
-	for _, w := range t.wake[:min(n-1, len(t.wake))] {
-		select {
-		case w <- struct{}{}:
-		default: // it has yet to sleep since it was last woken
-		}
+	if n > 1 && len(t.fault) > 1 {
+		C.oc_ring(t.begin)
 	}
 	t.work(0)
-	if !t.await(func() bool { return t.left.Load() == 1 }) && t.left.Add(-1) > 0 {
-		<-t.done
+	for t.left.Load() > 0 {
+		t.heard = C.oc_await(t.done, t.heard)
 	}
 	for i, fault := range t.fault {
 		if fault != nil {
@@ -75,8 +74,8 @@ func (t *Team) work(thread int) {
 		}
 		if t.begun.CompareAndSwap(begun, begun-1) { // and so the run goes on until this item is done
 			t.item(thread, t.n-unbegun)
-			if t.left.Add(-1) == 0 {
-				t.done <- struct{}{}
+			if t.left.Add(-1) == 0 && thread > 0 {
+				C.oc_ring(t.done)
 			}
 		}
 	}
@@ -91,21 +90,11 @@ func (t *Team) item(thread, item int) {
 	t.f(thread, item)
 }
 
-// await tells whether something comes true within some milliseconds. To be woken may take as many: the thread that would take up
-// the woken goroutine sleeps for a moment first, and its timers may be late (Quiet).
-func (t *Team) await(come func() bool) bool {
-	for range 5000 {
-		if come() {
-			return true
-		}
-		C.oc_pause()
-	}
-	return false
-}
-
 // Close ends the threads.
 func (t *Team) Close() {
-	for _, w := range t.wake {
-		close(w)
-	}
+	t.closed.Store(true)
+	C.oc_ring(t.begin)
+	t.threads.Wait()
+	C.oc_bell_free(t.begin)
+	C.oc_bell_free(t.done)
 }

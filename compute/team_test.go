@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 )
 
 func TestTeamRunsEachItemOnce(t *testing.T) {
@@ -11,8 +12,18 @@ func TestTeamRunsEachItemOnce(t *testing.T) {
 		team := NewTeam(threads)
 		for _, n := range []int{0, 1, 2, 7} {
 			calls, by := make([]int, n), make([]int, threads)
-			for range 1000 { // some of them find the others asleep, some do not
-				team.Run(n, func(thread, i int) { calls[i]++; by[thread]++ })
+			for run := range 1000 {
+				slow := run%50 == 0
+				if slow {
+					time.Sleep(time.Millisecond) // the others sleep by now
+				}
+				team.Run(n, func(thread, i int) {
+					calls[i]++
+					by[thread]++
+					if slow && thread > 0 {
+						time.Sleep(time.Millisecond) // and so does the caller
+					}
+				})
 			}
 			if slices.ContainsFunc(calls, func(c int) bool { return c != 1000 }) {
 				t.Errorf("%d threads, %d items: called %v times in 1,000 runs, %v by thread", threads, n, calls, by)

@@ -34,7 +34,7 @@ type result struct {
 	// Mean is of all steps: what a run takes, and where a thread that is late now and then shows.
 	Mean  float64 `json:"ms_mean"`
 	Least float64 `json:"ms_min"`
-	// Processor is the median step's processor time, of all threads: other work on the machine shows less in it.
+	// Processor is a step's processor time, of all threads, on average: other work on the machine shows less in it.
 	Processor float64 `json:"ms_processor"`
 	// GFLOP is 6 B T (12 L D^2 + D V) + 7 L T D B T, in units of 1e9, whatever is recomputed.
 	GFLOP float64 `json:"gflop"`
@@ -119,8 +119,8 @@ func time(o options) (result, error) {
 		return r, err
 	}
 	r.Peak = max(r.Peak, fmaPeak(r.Kernels, r.Precision))
-	r.Steps, r.Median, r.Processor = len(wall), steady.Median(wall), steady.Median(busy)
-	r.Mean, r.Least = stat.Mean(wall, nil), slices.Min(wall)
+	r.Steps, r.Median, r.Mean, r.Least = len(wall), steady.Median(wall), stat.Mean(wall, nil), slices.Min(wall)
+	r.Processor = stat.Mean(busy, nil)
 	if r.Peak > 0 {
 		r.Share = 1e3 * r.GFLOP / r.Median / (r.Peak * float64(o.Threads))
 	}
