@@ -174,3 +174,5 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestMatMulThenBF16(t *testing.T) { eachBF16(t, func(_ *testing.T, k *kernels) { matMulThen(k) }) }

@@ -198,14 +198,29 @@ func flag(b bool) C.int {
 
 // MatMul implements Device.
 func (c *CPU) MatMul(y, a, b Buffer, m, n, k int, transA, transB, add bool) {
+	c.product(y, a, b, m, n, k, transA, transB, add, C.oc_then{})
+}
+
+// MatMulThen implements Device.
+func (c *CPU) MatMulThen(y, a, b Buffer, m, n, k int, transA, transB bool, then Then) {
+	if then.Op != Nothing {
+		same(y.n, then.Y.n)
+	}
+	if then.Op == Added || then.Op == ActivatedGrad {
+		same(y.n, then.X.n)
+	}
+	c.product(y, a, b, m, n, k, transA, transB, false, C.oc_then{op: C.int(then.Op), f: C.int(then.F), y: f(then.Y), x: f(then.X)})
+}
+
+func (c *CPU) product(y, a, b Buffer, m, n, k int, transA, transB, add bool, then C.oc_then) {
 	same(y.n, m*n)
 	same(a.n, m*k)
 	same(b.n, k*n)
 	if c.bf16 != C.OC_NO_BF16 {
-		C.oc_matmul_bf16(c.bf16, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), (*C.float)(&c.pack[0]))
+		C.oc_matmul_bf16(c.bf16, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), then, (*C.float)(&c.pack[0]))
 		return
 	}
-	C.oc_matmul(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), (*C.float)(&c.pack[0]))
+	C.oc_matmul(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), then, (*C.float)(&c.pack[0]))
 }
 
 // Gram implements Device.

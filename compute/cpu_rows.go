@@ -45,27 +45,13 @@ func (c *CPU) DyTGrad(dx, da, dg, db, dy, x, a, g, s Buffer) {
 // Activate implements Device.
 func (c *CPU) Activate(a Activation, y, x Buffer) {
 	same(y.n, x.n)
-	switch a {
-	case ReLU:
-		C.oc_relu(c.path, f(y), f(x), C.long(x.n))
-	case GELU:
-		C.oc_gelu(c.path, f(y), f(x), C.long(x.n))
-	default:
-		C.oc_activate(c.path, C.int(a), f(y), f(x), C.long(x.n))
-	}
+	C.oc_activate(c.path, C.int(a), f(y), f(x), C.long(x.n))
 }
 
 // ActivateGrad implements Device.
 func (c *CPU) ActivateGrad(a Activation, dx, dy, x Buffer) {
 	same(dx.n, dy.n, x.n)
-	switch a {
-	case ReLU:
-		C.oc_relu_grad(c.path, f(dx), f(dy), f(x), C.long(x.n))
-	case GELU:
-		C.oc_gelu_grad(c.path, f(dx), f(dy), f(x), C.long(x.n))
-	default:
-		C.oc_activate_grad(c.path, C.int(a), f(dx), f(dy), f(x), C.long(x.n))
-	}
+	C.oc_activate_grad(c.path, C.int(a), f(dx), f(dy), f(x), C.long(x.n))
 }
 
 // Gate implements Device.

@@ -23,6 +23,11 @@ func (b Buffer) Slice(from, to int) Buffer {
 	return Buffer{ptr: unsafe.Add(b.ptr, 4*from), n: to - from}
 }
 
+// Overlaps tells whether any number lies in both.
+func (b Buffer) Overlaps(o Buffer) bool {
+	return uintptr(b.ptr) < uintptr(o.ptr)+4*uintptr(o.n) && uintptr(o.ptr) < uintptr(b.ptr)+4*uintptr(b.n)
+}
+
 // Host is the buffer's memory as a slice. Only for devices whose memory the host can touch (the CPU).
 func (b Buffer) Host() []float32 { return unsafe.Slice((*float32)(b.ptr), b.n) }
 
@@ -109,6 +114,25 @@ func (a Attention) Row() int { return (a.H + 2*a.KV) * a.E }
 // vector [Span] of s serves Heads groups of Span of x, one after the other; 1 is elementwise.
 type Broadcast struct{ Span, Heads int }
 
+// Then is what becomes, elementwise, of a product's result c while it is in the cache: y = c + x where Op is Added, f(c) where it is
+// Activated, c f'(x) where it is ActivatedGrad; c is kept. Y may lie where c or X does. The zero Then is nothing.
+type Then struct {
+	Op   ThenOp
+	F    Activation
+	Y, X Buffer
+}
+
+// ThenOp names what an elementwise operation after a product does.
+type ThenOp int
+
+// The operations that every device can do after a product.
+const (
+	Nothing ThenOp = iota
+	Added
+	Activated
+	ActivatedGrad
+)
+
 // Device owns memory and runs kernels on it. A Device is used by one goroutine at a time; its kernels may read and
 // write buffers of another Device of the same kind. All matrices are row-major float32, R = B*T rows, weights are
 // [out, in]. No kernel allocates, except Alloc*. Outputs are overwritten unless the kernel says that it adds;
@@ -131,6 +155,8 @@ type Device interface {
 	// MatMul computes c[m,n] = op(a)[m,k] op(b)[k,n], or adds it to c. op transposes where told: a is then stored
 	// [k,m], b [n,k]. The device's Precision is that of a and b in it, and in it alone.
 	MatMul(c, a, b Buffer, m, n, k int, transA, transB, add bool)
+	// MatMulThen is MatMul, without adding to c, and then what `then` says, to the bits that Add, Activate and ActivateGrad give.
+	MatMulThen(c, a, b Buffer, m, n, k int, transA, transB bool, then Then)
 	// Gram computes c[m,m] = op(a)[m,k] op(a)^T at half of MatMul's cost, always in Float32. Its bits are those of MatMul in
 	// Float32.
 	Gram(c, a Buffer, m, k int, trans bool)
@@ -167,7 +193,7 @@ type Device interface {
 	DyT(y, s, x, a, g, b Buffer)
 	DyTGrad(dx, da, dg, db, dy, x, a, g, s Buffer)
 
-	// Activate: y = f(x). ActivateGrad: dx = dy f'(x).
+	// Activate: y = f(x). ActivateGrad: dx = dy f'(x); dx may be dy or x.
 	Activate(f Activation, y, x Buffer)
 	ActivateGrad(f Activation, dx, dy, x Buffer)
 	// Gate: s = sigmoid(z), y = x s (arXiv 2505.06708). x is [R, H*E]; z and s are [R, H*E], or [R, H] where one

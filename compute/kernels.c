@@ -20,6 +20,7 @@
 #define OC_LOOKS 4  // how often a tile asks memory for what comes next
 #define OC_NEAR 256 // floats from one row to the next that needs no packing
 #define OC_LINE 16  // floats of a cache line
+#define OC_RUN 512  // floats after which what follows a product asks for more
 
 static inline long least(long a, long b) { return a < b ? a : b; }
 
@@ -141,10 +142,10 @@ int oc_best_bf16(int path) {
 
 long oc_bf16_scratch(void) { return OC_PAIRS * (OC_PAIR_COLUMNS + OC_PAIR_BLOCK); }
 
-void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
+void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
 	unsigned mode = __builtin_ia32_stmxcsr();
 	__builtin_ia32_ldmxcsr(mode | OC_FLUSH);
-	matmul_bf16(way == OC_TILES, c, a, b, m, n, k, ta, tb, add, pack);
+	matmul_bf16(way == OC_TILES, c, a, b, m, n, k, ta, tb, add, then, pack);
 	__builtin_ia32_ldmxcsr(mode);
 }
 #else
@@ -157,7 +158,7 @@ int oc_best_bf16(int path) { return OC_NO_BF16; }
 
 long oc_bf16_scratch(void) { return 0; }
 
-void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {}
+void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {}
 #endif
 
 OC_KERNELS(OC_DISPATCH)

@@ -21,19 +21,24 @@ typedef struct {
 	const float *cosines, *sines, *slopes;
 } oc_attention;
 
+// What an elementwise op makes of a product's result c [m, n] while it is in the cache, if anything: y = c + x, f(c) or c f'(x).
+// y may lie where c or x does. As ThenOp in device.go.
+enum { OC_NOTHING, OC_ADDED, OC_ACTIVATED, OC_ACTIVATED_GRAD };
+typedef struct {
+	int op, f;
+	float *y;
+	const float *x;
+} oc_then;
+
 // KERNEL(name, (parameters), (arguments))
 #define OC_KERNELS(KERNEL) \
-	KERNEL(matmul, (float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack), (c, a, b, m, n, k, ta, tb, add, pack)) \
+	KERNEL(matmul, (float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack), (c, a, b, m, n, k, ta, tb, add, then, pack)) \
 	KERNEL(gram, (float *c, const float *a, long m, long k, int ta, float *pack), (c, a, m, k, ta, pack)) \
 	KERNEL(add, (float *y, const float *a, const float *b, long n), (y, a, b, n)) \
 	KERNEL(axpby, (float *y, const float *x, float a, float b, long n), (y, x, a, b, n)) \
 	KERNEL(scale, (float *x, float s, long n), (x, s, n)) \
 	KERNEL(sum_squares, (double *sum, const float *x, long n), (sum, x, n)) \
 	KERNEL(expf, (float *y, const float *x, long n), (y, x, n)) \
-	KERNEL(gelu, (float *y, const float *x, long n), (y, x, n)) \
-	KERNEL(gelu_grad, (float *dx, const float *dy, const float *x, long n), (dx, dy, x, n)) \
-	KERNEL(relu, (float *y, const float *x, long n), (y, x, n)) \
-	KERNEL(relu_grad, (float *dx, const float *dy, const float *x, long n), (dx, dy, x, n)) \
 	KERNEL(gate, (float *y, float *s, const float *x, const float *z, long n, long span), (y, s, x, z, n, span)) \
 	KERNEL(gate_grad, (float *dx, float *dz, const float *dy, const float *x, const float *s, long n, long span), (dx, dz, dy, x, s, n, span)) \
 	KERNEL(activate, (int f, float *y, const float *x, long n), (f, y, x, n)) \
@@ -76,7 +81,7 @@ int oc_best_path(void);
 enum { OC_NO_BF16, OC_DOTS, OC_TILES };
 
 // As matmul, of operands rounded to bf16; in no way but those up to oc_best_bf16's, which asks the system for the tiles.
-void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack);
+void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack);
 long oc_bf16_scratch(void);
 int oc_best_bf16(int path);
 

@@ -124,10 +124,11 @@ KERNEL bf16_pack_b(pair *to, const float *b, long ldb, int tb, long depth, long 
 // c[m,n] (+)= op(a)[m,k] op(b)[k,n], with `amx` by its tiles. Blocks of b, 2 OC_PAIRS x OC_PAIR_COLUMNS, are packed by panels,
 // and for each of them blocks of a's rows, which stay in cache while the panels pass. Whatever the blocks, an element sums
 // 2 OC_PAIRS products at a time, in order.
-KERNEL matmul_bf16(int amx, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
+KERNEL matmul_bf16(int amx, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
 	pair *panels = (pair *)pack, *rows = panels + OC_PAIRS * OC_PAIR_COLUMNS;
 	long lda = ta ? m : k, ldb = tb ? k : n;
 	if (k == 0 && !add) memset(c, 0, 4 * m * n);
+	int at_once = k > 0 && n <= OC_PAIR_COLUMNS;
 	if (amx) amx_begin();
 	for (long k0 = 0; k0 < k; k0 += 2 * OC_PAIRS)
 		for (long j0 = 0; j0 < n; j0 += OC_PAIR_COLUMNS) {
@@ -154,8 +155,10 @@ KERNEL matmul_bf16(int amx, float *c, const float *a, const float *b, long m, lo
 					else
 						bf16_tiles(some, out, n, rows, ta ? 1 : pairs, ta ? OC_PAIR_BLOCK : 1, panels + j * pairs, pairs, least(columns - j, 32), add || k0 > 0);
 				}
+				if (at_once && k0 + 2 * OC_PAIRS >= k) finish_avx512(then, c, i0 * n, some * n);
 			}
 		}
+	if (!at_once) finish_avx512(then, c, 0, m * n);
 	if (amx) amx_end();
 }
 

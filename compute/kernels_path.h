@@ -117,17 +117,6 @@ KERNEL F(scale)(float *x, float s, long n) { EACH(n, x, s * AT(x)); }
 
 KERNEL F(expf)(float *y, const float *x, long n) { EACH(n, y, F(vexp)(AT(x))); }
 
-KERNEL F(gelu)(float *y, const float *x, long n) { EACH(n, y, F(vgelu)(AT(x))); }
-
-KERNEL F(gelu_grad)(float *dx, const float *dy, const float *x, long n) { EACH(n, dx, AT(dy) * F(vgelu_slope)(AT(x))); }
-
-// NaN passes through both.
-KERNEL F(relu)(float *y, const float *x, long n) { EACH(n, y, F(pick)(AT(x) <= F(all)(0), F(all)(0), AT(x))); }
-
-KERNEL F(relu_grad)(float *dx, const float *dy, const float *x, long n) {
-	EACH(n, dx, F(pick)(AT(x) <= F(all)(0), F(all)(0), AT(dy)));
-}
-
 // The sum of x^2 in float64, eight partial sums.
 KERNEL F(sum_squares)(double *sum, const float *x, long n) {
 	double part[8] = {0};

@@ -151,10 +151,11 @@ INLINE void F(pack_rows)(float *to, const float *a, long lda, long depth, long w
 // where a lies transposed, stay in cache while all panels pass them. Of a gradient of weights, whose operands both lie by rows of
 // k, one whose rows are near each other (OC_NEAR) stays as it is. Meanwhile memory is asked for the next block of each. Whatever
 // the blocks, an element sums OC_BLOCK_K products at a time, in order. With `lower` the tiles wholly above the diagonal are
-// left out.
-INLINE void F(product)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, int lower, float *pack) {
+// left out. What comes `then` takes a block of c that is whole rows while it is in cache.
+INLINE void F(product)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, int lower, oc_then then, float *pack) {
 	long lda = ta ? m : k, ldb = tb ? k : n;
 	int a_near = ta && m <= OC_NEAR, b_near = ta && !tb && n <= OC_NEAR && n % (2 * LANES) == 0;
+	int at_once = k > 0 && n <= OC_BLOCK_N;
 	float *packed = pack + OC_BLOCK_K * OC_BLOCK_N;
 	if (k == 0 && !add) memset(c, 0, 4 * m * n);
 	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K)
@@ -176,8 +177,10 @@ INLINE void F(product)(float *c, const float *a, const float *b, long m, long n,
 					F(tiles)(some - first, c + (i0 + first) * n + j0 + j, n, rows + first * ai, ai, ak,
 						b_near ? b + k0 * ldb + j : pack + j * depth, b_near ? ldb : 2 * LANES, depth, least(columns - j, 2 * LANES), add || k0 > 0, next);
 				}
+				if (at_once && k0 + OC_BLOCK_K >= k) F(finish)(then, c, i0 * n, some * n);
 			}
 		}
+	if (!at_once) F(finish)(then, c, 0, m * n);
 }
 
 // c[m,n] (+)= a[m,k] b[k,n] with b packed by panels already, `apart` floats from one to the next: the sums of product.
@@ -188,13 +191,13 @@ INLINE void F(packed_product)(float *c, long ldc, const float *a, long ai, long 
 				least(n - j, 2 * LANES), add || k0 > 0, 0);
 }
 
-KERNEL F(matmul)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, float *pack) {
-	F(product)(c, a, b, m, n, k, ta, tb, add, 0, pack);
+KERNEL F(matmul)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
+	F(product)(c, a, b, m, n, k, ta, tb, add, 0, then, pack);
 }
 
 // c[m,m] = op(a)[m,k] op(a)^T: half of the products, the other half mirrored.
 KERNEL F(gram)(float *c, const float *a, long m, long k, int ta, float *pack) {
-	F(product)(c, a, a, m, m, k, ta, !ta, 0, 1, pack);
+	F(product)(c, a, a, m, m, k, ta, !ta, 0, 1, (oc_then){0}, pack);
 	for (long i0 = 0; i0 < m; i0 += 16) // a square of 16 at a time: both its lines and its mirror image's stay in cache
 		for (long j0 = i0; j0 < m; j0 += 16)
 			for (long i = i0; i < i0 + 16 && i < m; i++)

@@ -10,27 +10,49 @@ INLINE vec F(vgelu_tanh_slope)(vec x) {
 
 INLINE vec F(above)(vec x) { return F(pick)(x <= F(all)(0), F(all)(0), x); }
 
-// The activations that have no kernel of their own, y = f(x).
+// y = f(x).
 KERNEL F(activate)(int f, float *y, const float *x, long n) {
 	switch (f) {
+	case OC_GELU: EACH(n, y, F(vgelu)(AT(x))); break;
+	case OC_RELU: EACH(n, y, F(above)(AT(x))); break; // NaN passes through
 	case OC_GELU_TANH: EACH(n, y, F(vgelu_tanh)(AT(x))); break;
 	case OC_RELU2: EACH(n, y, F(above)(AT(x)) * AT(x)); break;
 	case OC_SILU: EACH(n, y, AT(x) * F(sigmoid)(AT(x))); break;
 	case OC_SIGMOID: EACH(n, y, F(sigmoid)(AT(x))); break;
 	case OC_NS_SIGMOID: EACH(n, y, 0.5f + 0.5f * F(sigmoid)(AT(x))); break;
-	default: memcpy(y, x, 4 * n);
+	default: memmove(y, x, 4 * n); // they may be one
 	}
 }
 
 // dx = dy f'(x).
 KERNEL F(activate_grad)(int f, float *dx, const float *dy, const float *x, long n) {
 	switch (f) {
+	case OC_GELU: EACH(n, dx, AT(dy) * F(vgelu_slope)(AT(x))); break;
+	case OC_RELU: EACH(n, dx, F(pick)(AT(x) <= F(all)(0), F(all)(0), AT(dy))); break;
 	case OC_GELU_TANH: EACH(n, dx, AT(dy) * F(vgelu_tanh_slope)(AT(x))); break;
 	case OC_RELU2: EACH(n, dx, AT(dy) * 2.0f * F(above)(AT(x))); break;
 	case OC_SILU: EACH(n, dx, ({ vec s = F(sigmoid)(AT(x)); AT(dy) * s * (1.0f + AT(x) * (1.0f - s)); })); break;
 	case OC_SIGMOID: EACH(n, dx, ({ vec s = F(sigmoid)(AT(x)); AT(dy) * s * (1.0f - s); })); break;
 	case OC_NS_SIGMOID: EACH(n, dx, ({ vec s = F(sigmoid)(AT(x)); AT(dy) * 0.5f * s * (1.0f - s); })); break;
-	default: memcpy(dx, dy, 4 * n);
+	default: memmove(dx, dy, 4 * n);
+	}
+}
+
+// What follows a product, for n numbers of c from the one at `at` on, while memory is asked for later ones of x.
+KERNEL F(finish)(oc_then then, const float *c, long at, long n) {
+	if (then.op == OC_NOTHING) return;
+	for (long end = at + n; at < end; at += OC_RUN) {
+		long some = least(end - at, OC_RUN);
+		if (then.op == OC_ACTIVATED) {
+			F(activate)(then.f, then.y + at, c + at, some);
+			continue;
+		}
+		const float *x = then.x + at;
+		for (long i = 0; i < some; i += OC_LINE) __builtin_prefetch(x + 2 * OC_RUN + i);
+		if (then.op == OC_ADDED)
+			F(add)(then.y + at, c + at, x, some);
+		else
+			F(activate_grad)(then.f, then.y + at, c + at, x, some);
 	}
 }
 

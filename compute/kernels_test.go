@@ -362,3 +362,45 @@ func TestAdamW(t *testing.T) {
 		}
 	})
 }
+
+// What follows a product is, to the bit, what the operation of its own makes of the product.
+func TestMatMulThen(t *testing.T) { eachPath(t, func(_ *testing.T, k *kernels) { matMulThen(k) }) }
+
+func matMulThen(k *kernels) {
+	equal := func(got, want Buffer) bool {
+		return slices.EqualFunc(got.Host(), want.Host(), func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) })
+	}
+	for _, size := range [][3]int{{1, 1, 1}, {5, 3, 0}, {13, 33, 17}, {64, 192, 64}, {205, 600, 40}, {70, 40, 1100}} {
+		m, n, depth := size[0], size[1], size[2]
+		for mode := range 4 {
+			transA, transB := mode&1 > 0, mode&2 > 0
+			a, b, x := k.normal(m*depth, 1), k.normal(depth*n, 1), k.normal(m*n, 1)
+			product, want := k.poison(m*n), k.poison(m*n)
+			k.MatMul(product, a, b, m, n, depth, transA, transB, false)
+			for op := Added; op <= ActivatedGrad; op++ {
+				for f := GELU; f <= Identity; f++ {
+					switch op {
+					case Added:
+						k.Add(want, product, x)
+					case Activated:
+						k.Activate(f, want, product)
+					case ActivatedGrad:
+						k.ActivateGrad(f, want, product, x)
+					}
+					c, y := k.poison(m*n), k.poison(m*n)
+					k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{Op: op, F: f, Y: y, X: x})
+					if !equal(c, product) || !equal(y, want) {
+						k.Fatalf("%v, transposed %v and %v: operation %d, activation %d differs", size, transA, transB, op, f)
+					}
+					if k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{Op: op, F: f, Y: c, X: x}); !equal(c, want) {
+						k.Fatalf("%v, transposed %v and %v: operation %d, activation %d differs in place of the product", size, transA, transB, op, f)
+					}
+					k.Upload(y, x.Host())
+					if k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{Op: op, F: f, Y: y, X: y}); !equal(y, want) {
+						k.Fatalf("%v, transposed %v and %v: operation %d, activation %d differs in place of x", size, transA, transB, op, f)
+					}
+				}
+			}
+		}
+	}
+}

@@ -17,15 +17,22 @@ func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.No
 			x := b[0]
 			return func() { dev.Activate(f, y, x) }
 		},
+		then: func(y compute.Buffer, in []compute.Buffer) (compute.Buffer, compute.Then) {
+			return in[0], compute.Then{Op: compute.Activated, F: f, Y: y}
+		},
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 			back, err := c.apply(&fused{
-				name:  "activation grad",
-				value: c.value(nodes[0].Shape()...),
+				name:    "activation grad",
+				value:   c.value(nodes[0].Shape()...),
+				inPlace: true,
 				bind: func(dx compute.Buffer, b []compute.Buffer) func() {
-					dy, x := b[0], b[1]
+					x, dy := b[0], b[1]
 					return func() { dev.ActivateGrad(f, dx, dy, x) }
 				},
-			}, dy, nodes[0])
+				then: func(dx compute.Buffer, in []compute.Buffer) (compute.Buffer, compute.Then) {
+					return in[1], compute.Then{Op: compute.ActivatedGrad, F: f, Y: dx, X: in[0]}
+				},
+			}, nodes[0], dy)
 			return gorgonia.Nodes{back}, err
 		},
 	}, x)

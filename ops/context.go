@@ -26,6 +26,7 @@ type Context struct {
 	sums   map[[2]span]*tensor.Dense // of stock additions, by their operands
 	bound  map[*gorgonia.Node]span   // where they lie
 	calls  []func()
+	last   *product // which gives the value of the last of them, and may yet do more
 	count  int
 	// forward is how many ops there were before the loss was differentiated; 0 where it was not.
 	forward   int

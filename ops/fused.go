@@ -20,6 +20,10 @@ type fused struct {
 	shape tensor.Shape  // of the node
 	// bind returns the kernel call for the result's memory and the inputs'. Without it the op hands out memory that its input filled.
 	bind func(y compute.Buffer, in []compute.Buffer) func()
+	// product is that by which the bound call computes the value, where it does by one.
+	product *product
+	// then is what the op makes of one of its inputs, where it can do so right after the product that gives it.
+	then func(y compute.Buffer, in []compute.Buffer) (of compute.Buffer, then compute.Then)
 	// cheap tells that the value may be computed again for the backward pass, see Context.Recompute.
 	cheap bool
 	// inPlace tells that the result may lie where an input does.
@@ -73,12 +77,15 @@ func (f *fused) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 	if f.inPlace {
 		memory.read(f.backward(), values...)
 	}
-	call := f.bind(memory.take(spanOf(f.value)), in)
+	y := memory.take(spanOf(f.value))
+	call := f.bind(y, in)
 	if !f.inPlace {
 		memory.read(f.backward(), values...)
 	}
 	f.values = slices.Clone(values)
-	f.ctx.calls = append(f.ctx.calls, call)
+	if f.then == nil || !f.ctx.follow(f.then(y, in)) {
+		f.ctx.record(call, f.product)
+	}
 	call()
 	return f.value, nil
 }
@@ -94,7 +101,7 @@ func (f *fused) again() (y compute.Buffer, err error) {
 	y = f.ctx.memory.take(spanOf(f.value))
 	call := f.bind(y, in)
 	f.ctx.memory.read(true, f.values...)
-	f.ctx.calls = append(f.ctx.calls, call)
+	f.ctx.record(call, nil)
 	call()
 	return y, nil
 }

@@ -108,7 +108,7 @@ func (e engine) Add(a, b tensor.Tensor, _ ...tensor.FuncOpt) (tensor.Tensor, err
 	y := e.ctx.memory.take(spanOf(sum))
 	dev := e.ctx.dev
 	call := func() { dev.Add(y, ab, bb) }
-	e.ctx.calls = append(e.ctx.calls, call)
+	e.ctx.record(call, nil)
 	call()
 	return sum, nil
 }

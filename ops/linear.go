@@ -26,35 +26,34 @@ func (c *Context) Linear(x *gorgonia.Node, packed compute.Buffer, weights ...*go
 		}
 		out += w.Shape()[0]
 	}
-	dev := c.dev
-	return c.apply(&fused{
+	op := &fused{
 		name:  "linear",
 		value: c.value(rows, out),
-		bind: func(y compute.Buffer, b []compute.Buffer) func() {
-			x := b[0]
-			return func() { dev.MatMul(y, x, packed, rows, out, in, false, true, false) }
-		},
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 			return c.linearGrad(nodes, dy, packed, rows, in, out)
 		},
-	}, append(gorgonia.Nodes{x}, weights...)...)
+	}
+	op.bind = func(y compute.Buffer, b []compute.Buffer) func() {
+		op.product = &product{dev: c.dev, c: y, a: b[0], b: packed, m: rows, n: out, k: in, transB: true, reads: b}
+		return op.product.run
+	}
+	return c.apply(op, append(gorgonia.Nodes{x}, weights...)...)
 }
 
 // linearGrad is dx = dy W and dW = dy^T x.
 func (c *Context) linearGrad(nodes gorgonia.Nodes, dy *gorgonia.Node, packed compute.Buffer, rows, in, out int) (gorgonia.Nodes, error) {
 	dev := c.dev
 	dw := dev.Alloc(out * in)
-	back, err := c.apply(&fused{
-		name:  "linear grad",
-		value: c.value(rows, in),
-		bind: func(dx compute.Buffer, b []compute.Buffer) func() {
-			dy, x := b[0], b[1]
-			return func() {
-				dev.MatMul(dx, dy, packed, rows, in, out, false, false, false)
-				dev.MatMul(dw, dy, x, out, in, rows, true, false, false)
-			}
-		},
-	}, append(gorgonia.Nodes{dy}, nodes...)...)
+	op := &fused{name: "linear grad", value: c.value(rows, in)}
+	op.bind = func(dx compute.Buffer, b []compute.Buffer) func() {
+		dy, x := b[0], b[1]
+		op.product = &product{dev: dev, c: dx, a: dy, b: packed, m: rows, n: in, k: out, reads: b}
+		return func() {
+			op.product.run()
+			dev.MatMul(dw, dy, x, out, in, rows, true, false, false)
+		}
+	}
+	back, err := c.apply(op, append(gorgonia.Nodes{dy}, nodes...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -328,3 +328,59 @@ func TestRefusals(t *testing.T) {
 		t.Error("a leaf has no side")
 	}
 }
+
+// Residual additions, activations and their gradients join the products whose results they read, and change no bit.
+func TestOpsJoinProducts(t *testing.T) {
+	dev := newCPU(t)
+	c := NewContext(dev)
+	random := rng.New(3, "test").Rand()
+	leaf := func(name string, shape ...int) (compute.Buffer, *gorgonia.Node) {
+		b := dev.Alloc(shape[0] * shape[1])
+		for i := range b.Host() {
+			b.Host()[i] = float32(random.NormFloat64())
+		}
+		return b, c.Leaf(name, b, shape...)
+	}
+	const R, D, H = 40, 20, 50
+	_, x := leaf("x", R, D)
+	upb, up := leaf("up", H, D)
+	downb, down := leaf("down", D, H)
+	headb, head := leaf("head", vocab, D)
+	h := must(t)(c.Linear(x, upb, up))
+	y := must(t)(c.Linear(must(t)(c.Activate(compute.GELU, h)), downb, down))
+	loss := must(t)(c.CrossEntropy(must(t)(c.Linear(must(t)(c.Add(x, y)), headb, head)), dev.AllocInts(R), 1))
+	grads, err := c.Grad(loss, x, up, down, head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var results []compute.Buffer
+	for _, n := range append(gorgonia.Nodes{loss}, grads...) {
+		b, err := c.Buffer(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		results = append(results, b)
+	}
+	p := compile(t, c)
+	var tape [][]float32
+	for run := range 3 {
+		if err := p.Run(); err != nil {
+			t.Fatal(err)
+		}
+		for i, b := range results {
+			if run == 0 {
+				tape = append(tape, slices.Clone(b.Host()))
+			} else if !slices.Equal(b.Host(), tape[i]) {
+				t.Errorf("replay %d: result %d is not the tape's", run, i)
+			}
+			for j := range b.Host() {
+				b.Host()[j] = float32(math.NaN())
+			}
+		}
+	}
+	// Forward: up with its activation, down with the addition, head, cross-entropy. Backward: cross-entropy's, head's, down's
+	// with the activation's, up's, and the sum of the gradients of x.
+	if len(c.calls) != 9 {
+		t.Errorf("%d kernel calls, want 9", len(c.calls))
+	}
+}

@@ -1,0 +1,38 @@
+package ops
+
+import (
+	"slices"
+
+	"github.com/outcrop-lab/outcrop/compute"
+)
+
+// product is the matrix product by which a kernel call computes its value, c[m,n] = op(a)[m,k] op(b)[k,n], and what the next op makes
+// of c while that is in the cache.
+type product struct {
+	dev            compute.Device
+	c, a, b        compute.Buffer
+	m, n, k        int
+	transA, transB bool
+	reads          []compute.Buffer // all that the call reads
+	then           compute.Then
+}
+
+func (p *product) run() {
+	p.dev.MatMulThen(p.c, p.a, p.b, p.m, p.n, p.k, p.transA, p.transB, p.then)
+}
+
+// record puts a kernel call on the list, and keeps in mind the product that gives its value, if one does.
+func (c *Context) record(call func(), value *product) {
+	c.calls, c.last = append(c.calls, call), value
+}
+
+// follow has the last call's product do what an op makes of its result, from the second run on, and tells whether it can: the
+// op must come right after that call, and its result lie elsewhere than what the call reads.
+func (c *Context) follow(of compute.Buffer, then compute.Then) bool {
+	p := c.last
+	if p == nil || p.c != of || slices.ContainsFunc(p.reads, then.Y.Overlaps) {
+		return false
+	}
+	p.then, c.last = then, nil
+	return true
+}
