@@ -206,11 +206,14 @@ func (c *CPU) MatMulThen(y, a, b Buffer, m, n, k int, transA, transB bool, then 
 	if then.Op != Nothing {
 		same(y.n, then.Y.n)
 	}
-	if then.Op == Added || then.Op == ActivatedGrad {
+	if then.Op == ActivatedGrad {
 		same(y.n, then.X.n)
 	}
 	c.product(y, a, b, m, n, k, transA, transB, false, C.oc_then{op: C.int(then.Op), f: C.int(then.F), y: f(then.Y), x: f(then.X)})
 }
+
+// Joins implements Device: rows longer than a block of c leave the cache before they are whole.
+func (c *CPU) Joins(n int) bool { return n <= int(C.oc_block_columns(c.bf16)) }
 
 func (c *CPU) product(y, a, b Buffer, m, n, k int, transA, transB, add bool, then C.oc_then) {
 	same(y.n, m*n)

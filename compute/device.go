@@ -114,8 +114,8 @@ func (a Attention) Row() int { return (a.H + 2*a.KV) * a.E }
 // vector [Span] of s serves Heads groups of Span of x, one after the other; 1 is elementwise.
 type Broadcast struct{ Span, Heads int }
 
-// Then is what becomes, elementwise, of a product's result c while it is in the cache: y = c + x where Op is Added, f(c) where it is
-// Activated, c f'(x) where it is ActivatedGrad; c is kept. Y may lie where c or X does. The zero Then is nothing.
+// Then is what becomes, elementwise, of a product's result c while it is in the cache: y = f(c) where Op is Activated, c f'(x) where it is
+// ActivatedGrad; c is kept. Y may lie where c or X does. The zero Then is nothing.
 type Then struct {
 	Op   ThenOp
 	F    Activation
@@ -128,7 +128,6 @@ type ThenOp int
 // The operations that every device can do after a product.
 const (
 	Nothing ThenOp = iota
-	Added
 	Activated
 	ActivatedGrad
 )
@@ -155,8 +154,10 @@ type Device interface {
 	// MatMul computes c[m,n] = op(a)[m,k] op(b)[k,n], or adds it to c. op transposes where told: a is then stored
 	// [k,m], b [n,k]. The device's Precision is that of a and b in it, and in it alone.
 	MatMul(c, a, b Buffer, m, n, k int, transA, transB, add bool)
-	// MatMulThen is MatMul, without adding to c, and then what `then` says, to the bits that Add, Activate and ActivateGrad give.
+	// MatMulThen is MatMul, without adding to c, and then what `then` says, to the bits that Activate and ActivateGrad give.
 	MatMulThen(c, a, b Buffer, m, n, k int, transA, transB bool, then Then)
+	// Joins tells whether MatMulThen gains over two calls where rows of c are of n numbers.
+	Joins(n int) bool
 	// Gram computes c[m,m] = op(a)[m,k] op(a)^T at half of MatMul's cost, always in Float32. Its bits are those of MatMul in
 	// Float32.
 	Gram(c, a Buffer, m, k int, trans bool)

@@ -20,7 +20,7 @@
 #define OC_LOOKS 4  // how often a tile asks memory for what comes next
 #define OC_NEAR 256 // floats from one row to the next that needs no packing
 #define OC_LINE 16  // floats of a cache line
-#define OC_RUN 512  // floats after which what follows a product asks for more
+#define OC_RUN 512  // floats after which a product's activation asks for more
 
 static inline long least(long a, long b) { return a < b ? a : b; }
 
@@ -163,6 +163,8 @@ void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, l
 
 OC_KERNELS(OC_DISPATCH)
 OC_UPDATES(OC_DISPATCH)
+
+long oc_block_columns(int way) { return way == OC_NO_BF16 ? OC_BLOCK_N : OC_PAIR_COLUMNS; }
 
 long oc_matmul_scratch(void) { return OC_BLOCK_K * (OC_BLOCK_N + OC_BLOCK_M); }
 

@@ -21,9 +21,9 @@ typedef struct {
 	const float *cosines, *sines, *slopes;
 } oc_attention;
 
-// What an elementwise op makes of a product's result c [m, n] while it is in the cache, if anything: y = c + x, f(c) or c f'(x).
+// What an elementwise op makes of a product's result c [m, n] while it is in the cache, if anything: y = f(c) or c f'(x).
 // y may lie where c or x does. As ThenOp in device.go.
-enum { OC_NOTHING, OC_ADDED, OC_ACTIVATED, OC_ACTIVATED_GRAD };
+enum { OC_NOTHING, OC_ACTIVATED, OC_ACTIVATED_GRAD };
 typedef struct {
 	int op, f;
 	float *y;
@@ -83,6 +83,9 @@ enum { OC_NO_BF16, OC_DOTS, OC_TILES };
 // As matmul, of operands rounded to bf16; in no way but those up to oc_best_bf16's, which asks the system for the tiles.
 void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack);
 long oc_bf16_scratch(void);
+
+// Columns of c that a product, of bf16 if in any way, makes at a time.
+long oc_block_columns(int way);
 int oc_best_bf16(int path);
 
 #endif

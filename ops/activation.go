@@ -9,6 +9,7 @@ import (
 // Activate is y = f(x), elementwise.
 func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
+	joins := dev.Joins(x.Shape()[x.Dims()-1])
 	return c.apply(&fused{
 		name:  "activation",
 		value: c.value(x.Shape()...),
@@ -24,7 +25,7 @@ func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.No
 			back, err := c.apply(&fused{
 				name:    "activation grad",
 				value:   c.value(nodes[0].Shape()...),
-				inPlace: true,
+				inPlace: joins,
 				bind: func(dx compute.Buffer, b []compute.Buffer) func() {
 					x, dy := b[0], b[1]
 					return func() { dev.ActivateGrad(f, dx, dy, x) }

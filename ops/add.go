@@ -22,9 +22,6 @@ func (c *Context) Add(a, b *gorgonia.Node) (*gorgonia.Node, error) {
 			a, b := in[0], in[1]
 			return func() { dev.Add(y, a, b) }
 		},
-		then: func(y compute.Buffer, in []compute.Buffer) (compute.Buffer, compute.Then) {
-			return in[1], compute.Then{Op: compute.Added, Y: y, X: in[0]}
-		},
 		diff: func(_ gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 			return gorgonia.Nodes{dy, dy}, nil
 		},

@@ -30,7 +30,7 @@ func (c *Context) record(call func(), value *product) {
 // op must come right after that call, and its result lie elsewhere than what the call reads.
 func (c *Context) follow(of compute.Buffer, then compute.Then) bool {
 	p := c.last
-	if p == nil || p.c != of || slices.ContainsFunc(p.reads, then.Y.Overlaps) {
+	if p == nil || p.c != of || !c.dev.Joins(p.n) || slices.ContainsFunc(p.reads, then.Y.Overlaps) {
 		return false
 	}
 	p.then, c.last = then, nil
