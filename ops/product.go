@@ -6,19 +6,19 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// product is the matrix product by which a kernel call computes its value, c[m,n] = op(a)[m,k] op(b)[k,n], and what the next op makes
+// product is the matrix product by which a kernel call computes its value, c[m,n] = a[m,k] op(b)[k,n], and what the next op makes
 // of c while that is in the cache.
 type product struct {
-	dev            compute.Device
-	c, a, b        compute.Buffer
-	m, n, k        int
-	transA, transB bool
-	reads          []compute.Buffer // all that the call reads
-	then           compute.Then
+	dev     compute.Device
+	c, a, b compute.Buffer
+	m, n, k int
+	transB  bool
+	reads   []compute.Buffer // all that the call reads
+	then    compute.Then
 }
 
 func (p *product) run() {
-	p.dev.MatMulThen(p.c, p.a, p.b, p.m, p.n, p.k, p.transA, p.transB, p.then)
+	p.dev.MatMulThen(p.c, p.a, p.b, p.m, p.n, p.k, false, p.transB, p.then)
 }
 
 // record puts a kernel call on the list, and keeps in mind the product that gives its value, if one does.
