@@ -103,6 +103,8 @@ static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, 
 #include "kernels_path.h"
 
 #include "kernels_bf16.h"
+#include "kernels_amx.h"
+#include "kernels_bf16_products.h"
 
 // Linux lets a process use the tiles' registers once it has asked (arch/x86: arch_prctl, the 18th state component).
 #define OC_ARCH_REQ_XCOMP_PERM 0x1023
