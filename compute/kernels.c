@@ -49,6 +49,8 @@ static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, 
 #define TARGET
 #define ROUND(x) (((x) + 12582912.0f) - 12582912.0f) // 1.5 * 2^23: adding it rounds to an integer
 #define POWER(x, n) ((x) * (vec)((__builtin_convertvector(n, ivec) + 127) << 23)) // x 2^n
+#define LOAD_FIRST(p, n) ({ vec v_ = {0}; memcpy(&v_, p, 4 * (n)); v_; }) // zero beyond the first n
+#define STORE_FIRST(p, v, n) memcpy(p, &(v), 4 * (n))
 #ifdef __x86_64__
 #define ROOT(x) (vec) _mm_sqrt_ps((__m128)(x))
 #define MOST(a, b) (vec) _mm_max_ps((__m128)(a), (__m128)(b)) // b where either is NaN, as LEAST
@@ -64,6 +66,8 @@ static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, 
 #undef LANE_NUMBERS
 #undef TILE_ROWS
 #undef TARGET
+#undef LOAD_FIRST
+#undef STORE_FIRST
 #undef ROOT
 #undef MOST
 #undef LEAST
@@ -74,6 +78,9 @@ static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, 
 #define LANE_NUMBERS 0, 1, 2, 3, 4, 5, 6, 7
 #define TILE_ROWS 6
 #define TARGET __attribute__((target("avx2,fma")))
+#define FIRST(n) (__m256i)((ivec){LANE_NUMBERS} < (int)(n))
+#define LOAD_FIRST(p, n) (vec) _mm256_maskload_ps(p, FIRST(n))
+#define STORE_FIRST(p, v, n) _mm256_maskstore_ps(p, FIRST(n), (__m256)(v))
 #define ROOT(x) (vec) _mm256_sqrt_ps((__m256)(x))
 #define MOST(a, b) (vec) _mm256_max_ps((__m256)(a), (__m256)(b))
 #define LEAST(a, b) (vec) _mm256_min_ps((__m256)(a), (__m256)(b))
@@ -83,6 +90,9 @@ static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, 
 #undef LANE_NUMBERS
 #undef TILE_ROWS
 #undef TARGET
+#undef FIRST
+#undef LOAD_FIRST
+#undef STORE_FIRST
 #undef ROOT
 #undef MOST
 #undef LEAST
@@ -97,6 +107,9 @@ static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, 
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,prefer-vector-width=512")))
 #define ROUND(x) (vec) _mm512_roundscale_ps((__m512)(x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 #define POWER(x, n) (vec) _mm512_scalef_ps((__m512)(x), (__m512)(n))
+#define FIRST(n) (__mmask16)((1u << (n)) - 1)
+#define LOAD_FIRST(p, n) (vec) _mm512_maskz_loadu_ps(FIRST(n), p)
+#define STORE_FIRST(p, v, n) _mm512_mask_storeu_ps(p, FIRST(n), (__m512)(v))
 #define ROOT(x) (vec) _mm512_sqrt_ps((__m512)(x))
 #define MOST(a, b) (vec) _mm512_max_ps((__m512)(a), (__m512)(b))
 #define LEAST(a, b) (vec) _mm512_min_ps((__m512)(a), (__m512)(b))

@@ -15,13 +15,9 @@ INLINE void F(store)(float *p, vec v) { *(vec *)p = v; }
 INLINE vec F(all)(float x) { return x - (vec){0}; }
 INLINE vec F(pick)(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
 
-INLINE vec F(load_tail)(const float *p, long n) {
-	vec v = {0};
-	memcpy(&v, p, 4 * n);
-	return v;
-}
+INLINE vec F(load_tail)(const float *p, long n) { return LOAD_FIRST(p, n); }
 
-INLINE void F(store_tail)(float *p, vec v, long n) { memcpy(p, &v, 4 * n); }
+INLINE void F(store_tail)(float *p, vec v, long n) { STORE_FIRST(p, v, n); }
 
 // Both fold the upper half of the lanes onto the lower until one is left.
 INLINE float F(total)(vec v) {
@@ -103,7 +99,7 @@ INLINE vec F(vgelu_slope)(vec x) {
 			int full = 0; \
 			(void)full; \
 			vec r_ = ({ __VA_ARGS__; }); \
-			memcpy((out) + i, &r_, 4 * left); \
+			F(store_tail)((out) + i, r_, left); \
 		} \
 	} while (0)
 #define AT(p) (full ? F(load)((p) + i) : F(load_tail)((p) + i, left))
