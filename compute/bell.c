@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define OC_LOOK 100000 // nanoseconds before a thread sleeps: to be woken takes some 50000
+#define OC_LOOK 100000 // nanoseconds that a thread looks before it sleeps
 
 struct oc_bell {
 	pthread_mutex_t mutex;

@@ -157,6 +157,8 @@ int oc_best_bf16(int path) {
 
 long oc_bf16_scratch(void) { return OC_PAIRS * (OC_PAIR_COLUMNS + OC_PAIR_BLOCK); }
 
+long oc_block_columns(int way) { return way == OC_NO_BF16 ? OC_BLOCK_N : OC_PAIR_COLUMNS; }
+
 void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
 	unsigned mode = __builtin_ia32_stmxcsr();
 	__builtin_ia32_ldmxcsr(mode | OC_FLUSH);
@@ -173,13 +175,13 @@ int oc_best_bf16(int path) { return OC_NO_BF16; }
 
 long oc_bf16_scratch(void) { return 0; }
 
+long oc_block_columns(int way) { return OC_BLOCK_N; }
+
 void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {}
 #endif
 
 OC_KERNELS(OC_DISPATCH)
 OC_UPDATES(OC_DISPATCH)
-
-long oc_block_columns(int way) { return way == OC_NO_BF16 ? OC_BLOCK_N : OC_PAIR_COLUMNS; }
 
 long oc_matmul_scratch(void) { return OC_BLOCK_K * (OC_BLOCK_N + OC_BLOCK_M); }
 

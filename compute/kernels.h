@@ -83,9 +83,9 @@ enum { OC_NO_BF16, OC_DOTS, OC_TILES };
 // As matmul, of operands rounded to bf16; in no way but those up to oc_best_bf16's, which asks the system for the tiles.
 void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack);
 long oc_bf16_scratch(void);
-
-// Columns of c that a product, of bf16 if in any way, makes at a time.
-long oc_block_columns(int way);
 int oc_best_bf16(int path);
+
+// Columns of c that a product makes at a time, of bf16 in that way or, in none, of float32.
+long oc_block_columns(int way);
 
 #endif
