@@ -174,5 +174,3 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
-
-func TestMatMulThenBF16(t *testing.T) { eachBF16(t, func(_ *testing.T, k *kernels) { matMulThen(k) }) }

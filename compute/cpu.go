@@ -203,13 +203,12 @@ func (c *CPU) MatMul(y, a, b Buffer, m, n, k int, transA, transB, add bool) {
 
 // MatMulThen implements Device.
 func (c *CPU) MatMulThen(y, a, b Buffer, m, n, k int, transA, transB bool, then Then) {
-	if then.Op != Nothing {
-		same(y.n, then.Y.n)
+	for _, beside := range []Buffer{then.Y, then.X} {
+		if beside != (Buffer{}) {
+			same(y.n, beside.n)
+		}
 	}
-	if then.Op == ActivatedGrad {
-		same(y.n, then.X.n)
-	}
-	c.product(y, a, b, m, n, k, transA, transB, false, C.oc_then{op: C.int(then.Op), f: C.int(then.F), y: f(then.Y), x: f(then.X)})
+	c.product(y, a, b, m, n, k, transA, transB, false, C.oc_then{f: C.int(then.F), y: f(then.Y), x: f(then.X)})
 }
 
 // Joins implements Device: rows longer than a block of c leave the cache before they are whole.

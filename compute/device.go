@@ -114,23 +114,12 @@ func (a Attention) Row() int { return (a.H + 2*a.KV) * a.E }
 // vector [Span] of s serves Heads groups of Span of x, one after the other; 1 is elementwise.
 type Broadcast struct{ Span, Heads int }
 
-// Then is what becomes, elementwise, of a product's result c while it is in the cache: y = f(c) where Op is Activated, c f'(x) where it is
-// ActivatedGrad; c is kept. Y may lie where c or X does. The zero Then is nothing.
+// Then is what becomes, elementwise, of a product's result c [m,n] while it is in the cache: y = f(c), or y = c f'(x) where there is an
+// X; c is kept. Y and X are [m,n], and Y may lie where c or X does. The zero Then is nothing.
 type Then struct {
-	Op   ThenOp
 	F    Activation
 	Y, X Buffer
 }
-
-// ThenOp names what an elementwise operation after a product does.
-type ThenOp int
-
-// The operations that every device can do after a product.
-const (
-	Nothing ThenOp = iota
-	Activated
-	ActivatedGrad
-)
 
 // Device owns memory and runs kernels on it. A Device is used by one goroutine at a time; its kernels may read and
 // write buffers of another Device of the same kind. All matrices are row-major float32, R = B*T rows, weights are
@@ -194,7 +183,7 @@ type Device interface {
 	DyT(y, s, x, a, g, b Buffer)
 	DyTGrad(dx, da, dg, db, dy, x, a, g, s Buffer)
 
-	// Activate: y = f(x). ActivateGrad: dx = dy f'(x); dx may be dy or x.
+	// Activate: y = f(x); y may be x. ActivateGrad: dx = dy f'(x); dx may be dy or x.
 	Activate(f Activation, y, x Buffer)
 	ActivateGrad(f Activation, dx, dy, x Buffer)
 	// Gate: s = sigmoid(z), y = x s (arXiv 2505.06708). x is [R, H*E]; z and s are [R, H*E], or [R, H] where one

@@ -21,11 +21,10 @@ typedef struct {
 	const float *cosines, *sines, *slopes;
 } oc_attention;
 
-// What an elementwise op makes of a product's result c [m, n] while it is in the cache, if anything: y = f(c) or c f'(x).
-// y may lie where c or x does. As ThenOp in device.go.
-enum { OC_NOTHING, OC_ACTIVATED, OC_ACTIVATED_GRAD };
+// What becomes of a product's result c [m,n] while it is in the cache: y = f(c), c f'(x) unless x is null, or nothing where y is.
+// y may lie where c or x does.
 typedef struct {
-	int op, f;
+	int f;
 	float *y;
 	const float *x;
 } oc_then;

@@ -1,4 +1,5 @@
-// The tiles of kernels_bf16.h by AMX: tdpbf16ps adds to 16 x 16 float32 sums what 16 rows of 16 pairs make with 16 pairs of 16 columns, a pair after the other; subnormal numbers count as 0.
+// The tiles of kernels_bf16.h by AMX: tdpbf16ps adds to 16 x 16 float32 sums what 16 rows of 16 pairs make
+// with 16 pairs of 16 columns, a pair after the other; subnormal numbers count as 0.
 
 #define OC_AMX __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,amx-tile,amx-bf16,prefer-vector-width=512")))
 

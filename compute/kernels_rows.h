@@ -40,8 +40,11 @@ KERNEL F(activate_grad)(int f, float *dx, const float *dy, const float *x, long 
 
 // What follows a product, for n numbers of c from the one at `at` on, while memory is asked for later ones of x.
 KERNEL F(finish)(oc_then then, const float *c, long at, long n) {
-	if (then.op == OC_ACTIVATED) F(activate)(then.f, then.y + at, c + at, n);
-	if (then.op != OC_ACTIVATED_GRAD) return;
+	if (!then.y) return;
+	if (!then.x) {
+		F(activate)(then.f, then.y + at, c + at, n);
+		return;
+	}
 	for (long end = at + n; at < end; at += OC_RUN) {
 		const float *x = then.x + at;
 		for (long i = 0; i < OC_RUN; i += OC_LINE) __builtin_prefetch(x + 2 * OC_RUN + i);

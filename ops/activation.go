@@ -9,7 +9,6 @@ import (
 // Activate is y = f(x), elementwise.
 func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
-	joins := dev.Joins(x.Shape()[x.Dims()-1])
 	return c.apply(&fused{
 		name:  "activation",
 		value: c.value(x.Shape()...),
@@ -18,21 +17,16 @@ func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.No
 			x := b[0]
 			return func() { dev.Activate(f, y, x) }
 		},
-		then: func(y compute.Buffer, in []compute.Buffer) (compute.Buffer, compute.Then) {
-			return in[0], compute.Then{Op: compute.Activated, F: f, Y: y}
-		},
+		then: func(y compute.Buffer, _ []compute.Buffer) compute.Then { return compute.Then{F: f, Y: y} },
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 			back, err := c.apply(&fused{
-				name:    "activation grad",
-				value:   c.value(nodes[0].Shape()...),
-				inPlace: joins,
+				name:  "activation grad",
+				value: c.value(nodes[0].Shape()...),
 				bind: func(dx compute.Buffer, b []compute.Buffer) func() {
 					x, dy := b[0], b[1]
 					return func() { dev.ActivateGrad(f, dx, dy, x) }
 				},
-				then: func(dx compute.Buffer, in []compute.Buffer) (compute.Buffer, compute.Then) {
-					return in[1], compute.Then{Op: compute.ActivatedGrad, F: f, Y: dx, X: in[0]}
-				},
+				then: func(dx compute.Buffer, in []compute.Buffer) compute.Then { return compute.Then{F: f, Y: dx, X: in[0]} },
 			}, nodes[0], dy)
 			return gorgonia.Nodes{back}, err
 		},

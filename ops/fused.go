@@ -22,8 +22,8 @@ type fused struct {
 	bind func(y compute.Buffer, in []compute.Buffer) func()
 	// product is that by which the bound call computes the value, where it does by one.
 	product *product
-	// then is what the op makes of one of its inputs, where it can do so right after the product that gives it.
-	then func(y compute.Buffer, in []compute.Buffer) (of compute.Buffer, then compute.Then)
+	// then is what the op makes of its last input, where it can do so right after the product that gives it, and in its place.
+	then func(y compute.Buffer, in []compute.Buffer) compute.Then
 	// cheap tells that the value may be computed again for the backward pass, see Context.Recompute.
 	cheap bool
 	// inPlace tells that the result may lie where an input does.
@@ -74,16 +74,17 @@ func (f *fused) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 			return nil, fmt.Errorf("%s, input %d: %w", f.name, i, err)
 		}
 	}
-	if f.inPlace {
+	follows := f.then != nil && f.ctx.last.gives(in[len(in)-1])
+	if f.inPlace || follows {
 		memory.read(f.backward(), values...)
 	}
 	y := memory.take(spanOf(f.value))
 	call := f.bind(y, in)
-	if !f.inPlace {
+	if !f.inPlace && !follows {
 		memory.read(f.backward(), values...)
 	}
 	f.values = slices.Clone(values)
-	if f.then == nil || !f.ctx.follow(f.then(y, in)) {
+	if !follows || !f.ctx.join(f.then(y, in)) {
 		f.ctx.record(call, f.product)
 	}
 	call()

@@ -26,11 +26,16 @@ func (c *Context) record(call func(), value *product) {
 	c.calls, c.last = append(c.calls, call), value
 }
 
-// follow has the last call's product do what an op makes of its result, from the second run on, and tells whether it can: the
-// op must come right after that call, and its result lie elsewhere than what the call reads.
-func (c *Context) follow(of compute.Buffer, then compute.Then) bool {
+// gives tells whether the product's result is that value, and what is made of it had better be made at once.
+func (p *product) gives(value compute.Buffer) bool {
+	return p != nil && p.c == value && p.dev.Joins(p.n)
+}
+
+// join has the last call's product do, from the second run on, what the next op makes of its result, unless that would lie where the
+// call reads.
+func (c *Context) join(then compute.Then) bool {
 	p := c.last
-	if p == nil || p.c != of || !c.dev.Joins(p.n) || slices.ContainsFunc(p.reads, then.Y.Overlaps) {
+	if slices.ContainsFunc(p.reads, then.Y.Overlaps) {
 		return false
 	}
 	p.then, c.last = then, nil

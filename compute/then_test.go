@@ -1,0 +1,52 @@
+package compute
+
+import (
+	"math"
+	"slices"
+	"testing"
+)
+
+// What follows a product is, to the bit, what the operation of its own makes of the product.
+func TestMatMulThen(t *testing.T) { eachPath(t, func(_ *testing.T, k *kernels) { matMulThen(k) }) }
+
+func TestMatMulThenBF16(t *testing.T) { eachBF16(t, func(_ *testing.T, k *kernels) { matMulThen(k) }) }
+
+func matMulThen(k *kernels) {
+	equal := func(got, want Buffer) bool {
+		return slices.EqualFunc(got.Host(), want.Host(), func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) })
+	}
+	for _, size := range [][3]int{{1, 1, 1}, {5, 3, 0}, {13, 33, 17}, {64, 192, 64}, {205, 600, 40}, {70, 40, 1100}} {
+		m, n, depth := size[0], size[1], size[2]
+		for mode := range 4 {
+			transA, transB := mode&1 > 0, mode&2 > 0
+			a, b, x := k.normal(m*depth, 1), k.normal(depth*n, 1), k.normal(m*n, 1)
+			product, want := k.poison(m*n), k.poison(m*n)
+			k.MatMul(product, a, b, m, n, depth, transA, transB, false)
+			for f := GELU; f <= Identity; f++ {
+				check := func(where string, got, want Buffer) {
+					if !equal(got, want) {
+						k.Fatalf("%v, transposed %v and %v: activation %d %s differs", size, transA, transB, f, where)
+					}
+				}
+				c, y := k.poison(m*n), k.poison(m*n)
+				k.Activate(f, want, product)
+				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: y})
+				check("before it", c, product)
+				check("of it", y, want)
+				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: c})
+				check("in its place", c, want)
+
+				c, y = k.poison(m*n), k.poison(m*n)
+				k.ActivateGrad(f, want, product, x)
+				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: y, X: x})
+				check("gradient before it", c, product)
+				check("gradient", y, want)
+				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: c, X: x})
+				check("gradient in its place", c, want)
+				k.Upload(y, x.Host())
+				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: y, X: y})
+				check("gradient in place of x", y, want)
+			}
+		}
+	}
+}
