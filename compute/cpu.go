@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var paths = []string{C.OC_PORTABLE: "portable", C.OC_AVX2: "avx2", C.OC_AVX512: "avx512"}
+var paths = []string{C.OC_PORTABLE: "portable", C.OC_AVX2: "avx2", C.OC_AVX512: "avx512", C.OC_AMX: "amx"}
 
 // Paths lists the kernel paths that this machine has, the best first.
 func Paths() []string {
@@ -31,7 +31,7 @@ func Paths() []string {
 // CPU is the host as a Device: an arena outside the Go heap, and kernels in C. Each call runs on the calling thread.
 type CPU struct {
 	path    C.int
-	bf16    C.int // how MatMul multiplies operands that it rounds, OC_NO_BF16 where it does not
+	bf16    bool // MatMul rounds its operands
 	regions [][]byte
 	free    [][]byte // what is left of the regions
 	bytes   int
@@ -52,13 +52,8 @@ func NewCPU(path string, p Precision) (*CPU, error) {
 	if path == "" {
 		path = Paths()[0]
 	}
-	c := &CPU{path: C.int(slices.Index(paths, path)), ropes: map[rope]Buffer{}, slopes: map[int]Buffer{}}
-	scratch := C.oc_matmul_scratch()
-	if p == BF16 {
-		c.bf16 = C.oc_best_bf16(c.path)
-		scratch = max(scratch, C.oc_bf16_scratch())
-	}
-	c.pack = c.keep(int(scratch)).Host()
+	c := &CPU{path: C.int(slices.Index(paths, path)), bf16: p == BF16, ropes: map[rope]Buffer{}, slopes: map[int]Buffer{}}
+	c.pack = c.keep(int(max(C.oc_matmul_scratch(c.path, 0), C.oc_matmul_scratch(c.path, flag(c.bf16))))).Host()
 	return c, nil
 }
 
@@ -82,15 +77,19 @@ func Can(path string, p Precision) error {
 	return fmt.Errorf("no precision %q (%s, %s)", p, Float32, BF16)
 }
 
-var instructions = []string{C.OC_NO_BF16: "", C.OC_DOTS: "vdpbf16ps", C.OC_TILES: "tdpbf16ps"}
-
-// Instruction is the one by which a CPU of that path multiplies numbers that it rounds to bf16: tdpbf16ps where the processor
-// has the tiles of AMX and the system lends them, else vdpbf16ps; "" where it cannot.
+// Instruction is the one by which a CPU of that path multiplies numbers that it rounds to bf16: the amx path's tdpbf16ps, else
+// vdpbf16ps; "" where it cannot.
 func Instruction(path string) string {
 	if path == "" {
 		path = Paths()[0]
 	}
-	return instructions[C.oc_best_bf16(C.int(slices.Index(paths, path)))]
+	switch {
+	case C.oc_has_bf16(C.int(slices.Index(paths, path))) == 0:
+		return ""
+	case path == "amx":
+		return "tdpbf16ps"
+	}
+	return "vdpbf16ps"
 }
 
 // Kind implements Device.
@@ -212,14 +211,14 @@ func (c *CPU) MatMulThen(y, a, b Buffer, m, n, k int, transA, transB bool, then 
 }
 
 // Joins implements Device: rows longer than a block of c leave the cache before they are whole.
-func (c *CPU) Joins(n int) bool { return n <= int(C.oc_block_columns(c.bf16)) }
+func (c *CPU) Joins(n int) bool { return n <= int(C.oc_block_columns(c.path, flag(c.bf16))) }
 
 func (c *CPU) product(y, a, b Buffer, m, n, k int, transA, transB, add bool, then C.oc_then) {
 	same(y.n, m*n)
 	same(a.n, m*k)
 	same(b.n, k*n)
-	if c.bf16 != C.OC_NO_BF16 {
-		C.oc_matmul_bf16(c.bf16, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), then, (*C.float)(&c.pack[0]))
+	if c.bf16 {
+		C.oc_matmul_bf16(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), then, (*C.float)(&c.pack[0]))
 		return
 	}
 	C.oc_matmul(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), then, (*C.float)(&c.pack[0]))

@@ -126,7 +126,7 @@ type Then struct {
 // [out, in]. No kernel allocates, except Alloc*. Outputs are overwritten unless the kernel says that it adds;
 // an output never overlaps an input unless the kernel says so.
 type Device interface {
-	// Kind is "cpu"; Path is the kernel path taken, "avx512", "avx2" or "portable".
+	// Kind is "cpu"; Path is the kernel path taken, "amx", "avx512", "avx2" or "portable".
 	Kind() string
 	Path() string
 	// Alloc returns zeroed memory that lives until Free, which releases everything that the device ever gave.
@@ -147,8 +147,8 @@ type Device interface {
 	MatMulThen(c, a, b Buffer, m, n, k int, transA, transB bool, then Then)
 	// Joins tells whether MatMulThen gains over two calls where rows of c are of n numbers.
 	Joins(n int) bool
-	// Gram computes c[m,m] = op(a)[m,k] op(a)^T at half of MatMul's cost, always in Float32. Its bits are those of MatMul in
-	// Float32.
+	// Gram computes c[m,m] = op(a)[m,k] op(a)^T at half of MatMul's cost, always in Float32. It is symmetric to the bit; on the
+	// diagonal and below it, its bits are those of MatMul in Float32.
 	Gram(c, a Buffer, m, k int, trans bool)
 	// Add computes y = a + b; y may be a or b.
 	Add(y, a, b Buffer)

@@ -126,64 +126,71 @@ static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, 
 // Subnormal numbers count as 0 within a kernel: a saturated softmax is full of them, and each costs a hundred cycles.
 #define OC_FLUSH 0x8040 // MXCSR: flush to zero, denormals are zero
 
-#define OC_DISPATCH(name, params, args) \
+#define OC_CALL(name, params, args, amx) \
 	void oc_##name(int path, OC_LIST params) { \
 		unsigned mode = __builtin_ia32_stmxcsr(); \
 		__builtin_ia32_ldmxcsr(mode | OC_FLUSH); \
 		switch (path) { \
+		case OC_AMX: amx args; break; \
 		case OC_AVX512: name##_avx512 args; break; \
 		case OC_AVX2: name##_avx2 args; break; \
 		default: name##_portable args; \
 		} \
 		__builtin_ia32_ldmxcsr(mode); \
 	}
+#define OC_DISPATCH(name, params, args) OC_CALL(name, params, args, name##_avx512)
+#define OC_DISPATCH_PRODUCT(name, params, args) OC_CALL(name, params, args, name##_amx)
 
 int oc_best_path(void) {
 	__builtin_cpu_init();
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-	    __builtin_cpu_supports("avx512vl"))
+	    __builtin_cpu_supports("avx512vl")) {
+#ifdef __linux__
+		if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("amx-bf16") &&
+		    syscall(SYS_arch_prctl, OC_ARCH_REQ_XCOMP_PERM, OC_XFEATURE_TILEDATA) == 0)
+			return OC_AMX;
+#endif
 		return OC_AVX512;
+	}
 	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? OC_AVX2 : OC_PORTABLE;
 }
 
-int oc_best_bf16(int path) {
+int oc_has_bf16(int path) {
 	__builtin_cpu_init();
-	if (path != OC_AVX512 || !__builtin_cpu_supports("avx512bf16")) return OC_NO_BF16;
-#ifdef __linux__
-	if (__builtin_cpu_supports("amx-bf16") && syscall(SYS_arch_prctl, OC_ARCH_REQ_XCOMP_PERM, OC_XFEATURE_TILEDATA) == 0) return OC_TILES;
-#endif
-	return OC_DOTS;
+	return path == OC_AMX || (path == OC_AVX512 && __builtin_cpu_supports("avx512bf16"));
 }
 
-long oc_bf16_scratch(void) { return OC_PAIRS * (OC_PAIR_COLUMNS + OC_PAIR_BLOCK); }
-
-long oc_block_columns(int way) { return way == OC_NO_BF16 ? OC_BLOCK_N : OC_PAIR_COLUMNS; }
-
-void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
+void oc_matmul_bf16(int path, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
 	unsigned mode = __builtin_ia32_stmxcsr();
 	__builtin_ia32_ldmxcsr(mode | OC_FLUSH);
-	matmul_bf16(way == OC_TILES, c, a, b, m, n, k, ta, tb, add, then, pack);
+	(path == OC_AMX ? matmul_bf16_amx : matmul_bf16_avx512)(c, a, b, m, n, k, ta, tb, add, then, pack);
 	__builtin_ia32_ldmxcsr(mode);
 }
+
+long oc_matmul_scratch(int path, int bf16) {
+	return bf16 ? OC_PAIR_SCRATCH(1) : path == OC_AMX ? OC_PAIR_SCRATCH(3) : OC_BLOCK_K * (OC_BLOCK_N + OC_BLOCK_M);
+}
+
+long oc_block_columns(int path, int bf16) { return bf16 ? OC_WIDE(1) : path == OC_AMX ? OC_WIDE(3) : OC_BLOCK_N; }
 #else
 #define OC_DISPATCH(name, params, args) \
 	void oc_##name(int path, OC_LIST params) { (void)path; name##_portable args; }
+#define OC_DISPATCH_PRODUCT OC_DISPATCH
 
 int oc_best_path(void) { return OC_PORTABLE; }
 
-int oc_best_bf16(int path) { return OC_NO_BF16; }
+int oc_has_bf16(int path) { return 0; }
 
-long oc_bf16_scratch(void) { return 0; }
+void oc_matmul_bf16(int path, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {}
 
-long oc_block_columns(int way) { return OC_BLOCK_N; }
+long oc_matmul_scratch(int path, int bf16) { return OC_BLOCK_K * (OC_BLOCK_N + OC_BLOCK_M); }
 
-void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {}
+long oc_block_columns(int path, int bf16) { return OC_BLOCK_N; }
 #endif
 
+OC_PRODUCTS(OC_DISPATCH_PRODUCT)
 OC_KERNELS(OC_DISPATCH)
 OC_UPDATES(OC_DISPATCH)
-
-long oc_matmul_scratch(void) { return OC_BLOCK_K * (OC_BLOCK_N + OC_BLOCK_M); }
 
 // q, k, v, dq, dk, dv; two blocks of scores; k, q and dy by panels of channels, q and dy by panels of queries, 32 at most.
 long oc_attend_scratch(oc_attention o) {

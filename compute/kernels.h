@@ -5,7 +5,8 @@
 
 #include "updates.h"
 
-enum { OC_PORTABLE, OC_AVX2, OC_AVX512 };
+// OC_AMX is OC_AVX512 but for products.
+enum { OC_PORTABLE, OC_AVX2, OC_AVX512, OC_AMX };
 
 // As Activation and Weights in device.go.
 enum { OC_GELU, OC_RELU, OC_GELU_TANH, OC_RELU2, OC_SILU, OC_SIGMOID, OC_NS_SIGMOID, OC_IDENTITY };
@@ -30,9 +31,11 @@ typedef struct {
 } oc_then;
 
 // KERNEL(name, (parameters), (arguments))
-#define OC_KERNELS(KERNEL) \
+#define OC_PRODUCTS(KERNEL) \
 	KERNEL(matmul, (float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack), (c, a, b, m, n, k, ta, tb, add, then, pack)) \
-	KERNEL(gram, (float *c, const float *a, long m, long k, int ta, float *pack), (c, a, m, k, ta, pack)) \
+	KERNEL(gram, (float *c, const float *a, long m, long k, int ta, float *pack), (c, a, m, k, ta, pack))
+
+#define OC_KERNELS(KERNEL) \
 	KERNEL(add, (float *y, const float *a, const float *b, long n), (y, a, b, n)) \
 	KERNEL(axpby, (float *y, const float *x, float a, float b, long n), (y, x, a, b, n)) \
 	KERNEL(scale, (float *x, float s, long n), (x, s, n)) \
@@ -66,25 +69,22 @@ typedef struct {
 
 #define OC_LIST(...) __VA_ARGS__
 #define OC_PROTOTYPE(name, params, args) void oc_##name(int path, OC_LIST params);
+OC_PRODUCTS(OC_PROTOTYPE)
 OC_KERNELS(OC_PROTOTYPE)
 OC_UPDATES(OC_PROTOTYPE)
 
-// Floats of scratch that matmul's packing and an attention need, on any path.
-long oc_matmul_scratch(void);
+// Floats of scratch that an attention needs, on any path.
 long oc_attend_scratch(oc_attention o);
 
-// The best path of this processor.
+// The best path of this processor; the first call asks the system for AMX's tiles.
 int oc_best_path(void);
 
-// How operands rounded to bf16 are multiplied: by vdpbf16ps (avx512_bf16), by the tiles of AMX.
-enum { OC_NO_BF16, OC_DOTS, OC_TILES };
+// As matmul, of operands rounded to bf16, by vdpbf16ps or AMX's tiles; only on a path that has it.
+void oc_matmul_bf16(int path, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack);
+int oc_has_bf16(int path);
 
-// As matmul, of operands rounded to bf16; in no way but those up to oc_best_bf16's, which asks the system for the tiles.
-void oc_matmul_bf16(int way, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack);
-long oc_bf16_scratch(void);
-int oc_best_bf16(int path);
-
-// Columns of c that a product makes at a time, of bf16 in that way or, in none, of float32.
-long oc_block_columns(int way);
+// Floats of scratch that a product's packing needs, and columns of c that it makes at a time.
+long oc_matmul_scratch(int path, int bf16);
+long oc_block_columns(int path, int bf16);
 
 #endif

@@ -1,7 +1,7 @@
 // The tiles of kernels_bf16.h by AMX: tdpbf16ps adds to 16 x 16 float32 sums what 16 rows of 16 pairs make
 // with 16 pairs of 16 columns, a pair after the other; subnormal numbers count as 0.
 
-#define OC_AMX __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,amx-tile,amx-bf16,prefer-vector-width=512")))
+#define OC_WITH_AMX __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,amx-tile,amx-bf16,prefer-vector-width=512")))
 
 // Eight tiles of 16 rows of 64 bytes.
 static const struct {
@@ -11,29 +11,57 @@ static const struct {
 } amx_shape = {.palette = 1, .bytes = {64, 64, 64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
 
 // The tiles are this thread's from begin to end.
-OC_AMX static void amx_begin(void) { _tile_loadconfig(&amx_shape); }
+OC_WITH_AMX static void amx_begin(void) { _tile_loadconfig(&amx_shape); }
 
-OC_AMX static void amx_end(void) { _tile_release(); }
+OC_WITH_AMX static void amx_end(void) { _tile_release(); }
 
-// Packs m rows of op(a), [.., pairs], zeros beyond `depth`. Beyond the last row stands anything.
-OC_AMX static void amx_pack_a(pair *to, const float *a, long lda, int ta, long m, long depth, long pairs) {
-	for (long p = 0; p < pairs; p += 16)
-		if (ta)
-			for (long i = 0; i < m; i += 16) {
-				vec_avx512 r[16];
-#pragma GCC unroll 16
-				for (long c = 0; c < 16; c++) r[c] = (vec_avx512)bf16_rows(a + i, lda, p + c, depth, m - i);
-				transpose_avx512(r);
-#pragma GCC unroll 16
-				for (long c = 0; c < 16; c++) store_avx512((float *)(to + (i + c) * pairs + p), r[c]);
+#define OC_AMX_INLINE OC_WITH_AMX static inline __attribute__((always_inline))
+
+// Packs m rows of op(a), [m/32, pairs/16, parts, 32, 16], zeros beyond `depth`. Beyond the last row stands anything.
+OC_AMX_INLINE void amx_pack_a(const int parts, pair *to, const float *a, long lda, int ta, long m, long depth, long pairs) {
+	long step = parts * 512; // from 16 pairs of 32 rows to the next
+	for (long i = 0; i < m; i += ta ? 16 : 1) {
+		pair *strip = to + i / 32 * (pairs / 16) * step + i % 32 * 16;
+		for (long p = 0; p < pairs; p += 16, strip += step) {
+			__m512i part[3];
+			if (!ta) {
+				bf16_along(parts, part, a + i * lda + 2 * p, depth - 2 * p);
+#pragma GCC unroll 3
+				for (int q = 0; q < parts; q++) _mm512_storeu_si512(strip + q * 512, part[q]);
+				continue;
 			}
-		else
-			for (long i = 0; i < m; i++) _mm512_storeu_si512(to + i * pairs + p, bf16_along(a + i * lda + 2 * p, depth - 2 * p));
+			vec_avx512 r[3][16];
+			for (long c = 0; c < 16; c++) {
+				bf16_rows(parts, part, a + i, lda, p + c, depth, m - i);
+#pragma GCC unroll 3
+				for (int q = 0; q < parts; q++) r[q][c] = (vec_avx512)part[q];
+			}
+#pragma GCC unroll 3
+			for (int q = 0; q < parts; q++) {
+				transpose_avx512(r[q]);
+#pragma GCC unroll 16
+				for (long c = 0; c < 16; c++) store_avx512((float *)(strip + q * 512 + c * 16), r[q][c]);
+			}
+		}
+	}
 }
 
-// Four tiles of sums: c[rows, columns] (+)= a[32, 2 pairs] panel[2 pairs, 32], at most 32 rows and columns of it. On its way
+#define A(q) \
+	_tile_loadd(4, a + (q) * 512, 64); \
+	_tile_loadd(5, a + (q) * 512 + 256, 64);
+#define B(q) \
+	_tile_loadd(6, panel + (q) * pairs * 32 + p * 32, 128); \
+	_tile_loadd(7, panel + (q) * pairs * 32 + p * 32 + 16, 128);
+#define AB \
+	_tile_dpbf16ps(0, 4, 6); \
+	_tile_dpbf16ps(1, 4, 7); \
+	_tile_dpbf16ps(2, 5, 6); \
+	_tile_dpbf16ps(3, 5, 7);
+
+// Four tiles of sums: c[rows, columns] (+)= a[32, 2 pairs] panel[2 pairs, 32], at most 32 rows and columns of it. Of three
+// parts each, the products that float32 would notice, 6 of 9, the small ones first. On its way
 // down it asks for its lines of c and for what comes `next`, as kernels_products.h has it.
-OC_AMX static inline void amx_tile(float *c, long ldc, const pair *a, const pair *panel, long pairs, long rows, long columns, int add, ahead *next) {
+OC_AMX_INLINE void amx_tile(const int parts, float *c, long ldc, const pair *a, const pair *panel, long pairs, long rows, long columns, int add, ahead *next) {
 	float sums[32 * 32];
 	int whole = rows == 32 && columns == 32 && !add;
 	float *out = whole ? c : sums;
@@ -43,21 +71,24 @@ OC_AMX static inline void amx_tile(float *c, long ldc, const pair *a, const pair
 	_tile_zero(1);
 	_tile_zero(2);
 	_tile_zero(3);
-	for (long p = 0; p < pairs; p += 16) {
+	for (long p = 0; p < pairs; p += 16, a += parts * 512) {
 		for (long stop = least(rows, asked + share); asked < stop; asked++) {
 			__builtin_prefetch(c + asked * ldc, 1);
 			__builtin_prefetch(c + asked * ldc + 16, 1);
 		}
 		ask_avx512(next);
 		ask_avx512(next + 1);
-		_tile_loadd(4, a + p, 4 * pairs);
-		_tile_loadd(5, a + 16 * pairs + p, 4 * pairs);
-		_tile_loadd(6, panel + p * 32, 4 * 32);
-		_tile_loadd(7, panel + p * 32 + 16, 4 * 32);
-		_tile_dpbf16ps(0, 4, 6);
-		_tile_dpbf16ps(1, 4, 7);
-		_tile_dpbf16ps(2, 5, 6);
-		_tile_dpbf16ps(3, 5, 7);
+		if (parts == 3) {
+			if (p && p % 64 == 0) _tile_stored(0, sums, 4 * 32);
+			A(0) B(2) AB
+			B(1) AB
+			A(1) AB
+			B(0) AB
+			A(2) AB
+			A(0) AB
+		} else {
+			A(0) B(0) AB
+		}
 	}
 	_tile_stored(0, out, step);
 	_tile_stored(1, out + 16, step);
@@ -76,7 +107,6 @@ OC_AMX static inline void amx_tile(float *c, long ldc, const pair *a, const pair
 	}
 }
 
-// The tiles of one panel: c[m, columns].
-OC_AMX static void amx_tiles(long m, float *c, long ldc, const pair *a, const pair *panel, long pairs, long columns, int add, ahead *next) {
-	for (long i = 0; i < m; i += 32) amx_tile(c + i * ldc, ldc, a + i * pairs, panel, pairs, least(m - i, 32), columns, add, next);
-}
+#undef A
+#undef B
+#undef AB

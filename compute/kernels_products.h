@@ -195,11 +195,17 @@ KERNEL F(matmul)(float *c, const float *a, const float *b, long m, long n, long 
 	F(product)(c, a, b, m, n, k, ta, tb, add, 0, then, pack);
 }
 
-// c[m,m] = op(a)[m,k] op(a)^T: half of the products, the other half mirrored.
-KERNEL F(gram)(float *c, const float *a, long m, long k, int ta, float *pack) {
-	F(product)(c, a, a, m, m, k, ta, !ta, 0, 1, (oc_then){0}, pack);
-	for (long i0 = 0; i0 < m; i0 += 16) // a square of 16 at a time: both its lines and its mirror image's stay in cache
+// Copies what lies below the diagonal of c[m,m] above it, a square of 16 at a time: both its lines and its mirror image's stay
+// in cache.
+INLINE void F(mirror)(float *c, long m) {
+	for (long i0 = 0; i0 < m; i0 += 16)
 		for (long j0 = i0; j0 < m; j0 += 16)
 			for (long i = i0; i < i0 + 16 && i < m; i++)
 				for (long j = j0 > i ? j0 : i + 1; j < j0 + 16 && j < m; j++) c[i * m + j] = c[j * m + i];
+}
+
+// c[m,m] = op(a)[m,k] op(a)^T: half of the products, the other half mirrored.
+KERNEL F(gram)(float *c, const float *a, long m, long k, int ta, float *pack) {
+	F(product)(c, a, a, m, m, k, ta, !ta, 0, 1, (oc_then){0}, pack);
+	F(mirror)(c, m);
 }

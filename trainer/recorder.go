@@ -25,7 +25,7 @@ type Options struct {
 	Dir      string // the run's folder, for checkpoints/
 	Run      string // the run's id, which its checkpoints bear; "" for none
 	Threads  int    // at most Train.Slices are used
-	Kernels  string // kernel path: "" for the machine's best, or "avx512", "avx2", "portable"
+	Kernels  string // kernel path: "" for the machine's best, or "amx", "avx512", "avx2", "portable"
 	Recorder Recorder
 	Progress func(step int, loss float64) // told after every update; may be nil
 	// Refused is told of each checkpoint that Run passed over and set aside, and of the step that it goes on from; it may

@@ -70,7 +70,7 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-var widths = map[string]struct{ lanes, registers int }{"avx512": {16, 24}, "avx2": {8, 12}, "portable": {4, 12}}
+var widths = map[string]struct{ lanes, registers int }{"amx": {16, 24}, "avx512": {16, 24}, "avx2": {8, 12}, "portable": {4, 12}}
 
 // fmaPeak is the rate of multiply-adds that one thread of this machine reaches with that kernel path's vectors in that precision
 // when it does nothing else, GFLOP/s: the best of some tries of 20 ms or so. 0 where that is not known, or cannot be had.

@@ -47,7 +47,7 @@ func command() error {
 	flag.StringVar(&o.Precision, "precision", "float32", "train.precision: float32, or bf16")
 	flag.StringVar(&o.Optimizer, "optimizer", "adamw", "the optimizer")
 	flag.IntVar(&o.Steps, "steps", 0, "steps to time; 0 is about five seconds of them")
-	flag.StringVar(&o.Kernels, "kernels", "", "kernel path: avx512, avx2 or portable; none is the machine's best")
+	flag.StringVar(&o.Kernels, "kernels", "", "kernel path: amx, avx512, avx2 or portable; none is the machine's best")
 	asJSON := flag.Bool("json", false, "print one JSON document")
 	asChild := flag.Bool("turns", false, "read numbers from standard input and take so many steps each time, as --peer has it")
 	var b bench

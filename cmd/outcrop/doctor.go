@@ -91,7 +91,7 @@ func jobs(s *settings) string {
 
 // kernels names the instruction sets that can be taken, and how many floats a vector of the best one holds.
 func kernels() string {
-	width := map[string]string{"avx512": "512-bit vectors, 16 floats", "avx2": "256-bit vectors, 8 floats", "portable": "128-bit vectors, 4 floats"}
+	width := map[string]string{"amx": "512-bit vectors, 16 floats, and AMX's tiles", "avx512": "512-bit vectors, 16 floats", "avx2": "256-bit vectors, 8 floats", "portable": "128-bit vectors, 4 floats"}
 	paths := compute.Paths()
 	text := fmt.Sprintf("%s (%s)", paths[0], width[paths[0]])
 	if len(paths) > 1 {
