@@ -117,7 +117,6 @@ static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, 
 
 #include "kernels_bf16.h"
 #include "kernels_amx.h"
-#include "kernels_bf16_products.h"
 
 // Linux lets a process use the tiles' registers once it has asked (arch/x86: arch_prctl, the 18th state component).
 #define OC_ARCH_REQ_XCOMP_PERM 0x1023
@@ -168,10 +167,14 @@ void oc_matmul_bf16(int path, float *c, const float *a, const float *b, long m, 
 }
 
 long oc_matmul_scratch(int path, int bf16) {
-	return bf16 ? OC_PAIR_SCRATCH(1) : path == OC_AMX ? OC_PAIR_SCRATCH(3) : OC_BLOCK_K * (OC_BLOCK_N + OC_BLOCK_M);
+	if (path == OC_AMX) return bf16 ? OC_TILE_SCRATCH(1) : OC_TILE_SCRATCH(3);
+	return bf16 ? OC_PAIRS * (OC_PAIR_COLUMNS + OC_PAIR_BLOCK) : OC_BLOCK_K * (OC_BLOCK_N + OC_BLOCK_M);
 }
 
-long oc_block_columns(int path, int bf16) { return bf16 ? OC_WIDE(1) : path == OC_AMX ? OC_WIDE(3) : OC_BLOCK_N; }
+long oc_block_columns(int path, int bf16) {
+	if (path == OC_AMX) return bf16 ? OC_TILE_WIDE(1) : OC_TILE_WIDE(3);
+	return bf16 ? OC_PAIR_COLUMNS : OC_BLOCK_N;
+}
 #else
 #define OC_DISPATCH(name, params, args) \
 	void oc_##name(int path, OC_LIST params) { (void)path; name##_portable args; }

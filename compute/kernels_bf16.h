@@ -7,46 +7,35 @@
 #define INLINE OC_WITH_BF16 static inline __attribute__((always_inline))
 
 #define OC_PAIR_ROWS 12      // the height of a register tile
-#define OC_DEEP(parts) ((parts) > 1 ? 256 : 512)  // the depth of a panel
-#define OC_WIDE(parts) ((parts) > 1 ? 512 : 1024) // columns of b that are packed at once
+#define OC_PAIRS 256         // the depth of a panel, in pairs
+#define OC_PAIR_COLUMNS 1024 // columns of b that are packed at once
 #define OC_PAIR_BLOCK 96     // rows of a that are, a multiple of OC_PAIR_ROWS and of 16
-#define OC_PAIR_SCRATCH(parts) ((parts) * OC_DEEP(parts) / 2 * (OC_WIDE(parts) + OC_PAIR_BLOCK))
 
 typedef unsigned pair; // bf16 at k in the lower half, at k+1 in the upper
 
 // The first n of 16, n >= 0.
 INLINE __mmask16 bf16_first(long n) { return n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1); }
 
-// bf16's 16 of half of 32, as float32.
-INLINE __m512 bf16_wide(__m256i x) { return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16); }
-
-// Splits 32 numbers: x = part[0] + part[1] + part[2], each what is left rounded to bf16. Three have all of float32's 24 bits,
-// but for what lies below 2^-126.
-INLINE void bf16_split(const int parts, __m512i part[], __m512 low, __m512 high) {
-#pragma GCC unroll 3
-	for (int q = 0; q < parts; q++) {
-		part[q] = (__m512i)_mm512_cvtne2ps_pbh(high, low);
-		low = _mm512_sub_ps(low, bf16_wide(_mm512_castsi512_si256(part[q])));
-		high = _mm512_sub_ps(high, bf16_wide(_mm512_extracti64x4_epi64(part[q], 1)));
-	}
-}
-
 // 16 pairs of the first n of 32 neighbours.
-INLINE void bf16_along(const int parts, __m512i part[], const float *x, long n) {
+INLINE __m512i bf16_along(const float *x, long n) {
 	__m512 low = n >= 16 ? _mm512_loadu_ps(x) : _mm512_maskz_loadu_ps(bf16_first(n), x);
 	__m512 high = n >= 32 ? _mm512_loadu_ps(x + 16) : n > 16 ? _mm512_maskz_loadu_ps(bf16_first(n - 16), x + 16) : _mm512_setzero_ps();
-	bf16_split(parts, part, low, high);
+	return (__m512i)_mm512_cvtne2ps_pbh(high, low);
+}
+
+// 16 pairs of the first n of x and, where it is there, of y, the row after it.
+INLINE __m512i bf16_across(const float *x, const float *y, long n) {
+	const __m512i order = _mm512_add_epi32(_mm512_set1_epi32(16 << 16), _mm512_mullo_epi32(_mm512_set1_epi32(0x10001),
+		_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)));
+	__mmask16 some = bf16_first(n);
+	__m512 low = _mm512_maskz_loadu_ps(some, x), high = y ? _mm512_maskz_loadu_ps(some, y) : _mm512_setzero_ps();
+	return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low));
 }
 
 // The p-th pair of rows of x, which has `depth`: 16 of the first n numbers; zero beyond.
-INLINE void bf16_rows(const int parts, __m512i part[], const float *x, long ldx, long p, long depth, long n) {
-	const __m512i order = _mm512_add_epi32(_mm512_set1_epi32(16 << 16), _mm512_mullo_epi32(_mm512_set1_epi32(0x10001),
-		_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)));
+INLINE __m512i bf16_rows(const float *x, long ldx, long p, long depth, long n) {
 	const float *row = x + 2 * p * ldx;
-	__mmask16 first = 2 * p < depth ? bf16_first(n) : 0, second = 2 * p + 1 < depth ? bf16_first(n) : 0;
-	bf16_split(parts, part, _mm512_maskz_loadu_ps(first, row), _mm512_maskz_loadu_ps(second, row + ldx));
-#pragma GCC unroll 3
-	for (int q = 0; q < parts; q++) part[q] = _mm512_permutexvar_epi16(order, part[q]);
+	return 2 * p < depth ? bf16_across(row, 2 * p + 1 < depth ? row + ldx : 0, n) : _mm512_setzero_si512();
 }
 
 // One register tile: c[rows, 32] (+)= a[rows, 2 pairs] panel[2 pairs, 32]. a steps by (ai, ap).
@@ -96,48 +85,62 @@ KERNEL bf16_tiles(long m, float *c, long ldc, const pair *a, long ai, long ap, c
 // Packs m rows of op(a) and `depth` of its columns: a row after the other, or, where a lies transposed, [pairs, OC_PAIR_BLOCK].
 KERNEL bf16_pack_a(pair *to, const float *a, long lda, int ta, long m, long depth) {
 	long pairs = (depth + 1) / 2;
-	__m512i x;
 	if (ta) {
 		for (long p = 0; p < pairs; p++, to += OC_PAIR_BLOCK)
-			for (long i = 0; i < m; i += 16) {
-				bf16_rows(1, &x, a + i, lda, p, depth, m - i);
-				_mm512_storeu_si512(to + i, x);
-			}
+			for (long i = 0; i < m; i += 16) _mm512_storeu_si512(to + i, bf16_rows(a + i, lda, p, depth, m - i));
 		return;
 	}
-	for (long i = 0; i < m; i++, to += pairs, a += lda)
-		for (long p = 0; p < pairs; p += 16) {
-			bf16_along(1, &x, a + 2 * p, depth - 2 * p);
-			_mm512_mask_storeu_epi32(to + p, bf16_first(pairs - p), x);
-		}
+	for (long i = 0; i < m; i++, to += pairs, a += lda) {
+		long p = 0;
+		for (; p + 16 <= depth / 2; p += 16) _mm512_storeu_si512(to + p, bf16_along(a + 2 * p, 32));
+		if (p < pairs) _mm512_mask_storeu_epi32(to + p, bf16_first(pairs - p), bf16_along(a + 2 * p, depth - 2 * p));
+	}
 }
 
-// Packs `depth` rows and n columns of op(b) by panels of 32 columns, [parts, pairs, 32] each, zeros beyond the last row. Beyond
-// the last column stands anything: no tile keeps what it makes of it.
-INLINE void bf16_pack_b(const int parts, pair *to, const float *b, long ldb, int tb, long depth, long n, long pairs) {
-	long plane = pairs * 32;
+// Packs `depth` rows and n columns of op(b) by panels of 32 columns, [pairs, 32] each, zeros beyond the last row. Beyond the last
+// column stands anything: no tile keeps what it makes of it.
+KERNEL bf16_pack_b(pair *to, const float *b, long ldb, int tb, long depth, long n, long pairs) {
 	if (tb) {
 		for (long j = 0; j < n; j += 16)
 			for (long p = 0; p < pairs; p += 16) {
-				__m512i part[3];
-				vec_avx512 r[3][16];
-				for (long c = 0; c < 16; c++) {
-					bf16_along(parts, part, b + (j + c) * ldb + 2 * p, j + c < n ? depth - 2 * p : 0);
-					for (int q = 0; q < parts; q++) r[q][c] = (vec_avx512)part[q];
-				}
-				for (int q = 0; q < parts; q++) {
-					transpose_avx512(r[q]);
-					pair *panel = to + j / 32 * parts * plane + q * plane + p * 32 + j % 32;
-					for (long i = 0; i < least(16, pairs - p); i++) store_avx512((float *)(panel + i * 32), r[q][i]);
-				}
+				vec_avx512 r[16];
+#pragma GCC unroll 16
+				for (long c = 0; c < 16; c++) r[c] = j + c < n ? (vec_avx512)bf16_along(b + (j + c) * ldb + 2 * p, depth - 2 * p) : (vec_avx512){0};
+				transpose_avx512(r);
+				pair *panel = to + j / 32 * pairs * 32 + p * 32 + j % 32;
+#pragma GCC unroll 16
+				for (long i = 0; i < 16; i++)
+					if (p + i < pairs) store_avx512((float *)(panel + i * 32), r[i]);
 			}
 		return;
 	}
 	for (long p = 0; p < pairs; p++)
-		for (long j = 0; j < n; j += 16) {
-			__m512i part[3];
-			bf16_rows(parts, part, b + j, ldb, p, depth, n - j);
-#pragma GCC unroll 3
-			for (int q = 0; q < parts; q++) _mm512_storeu_si512(to + (j / 32 * parts + q) * plane + p * 32 + j % 32, part[q]);
-		}
+		for (long j = 0; j < n; j += 16)
+			_mm512_storeu_si512(to + (j / 32 * pairs + p) * 32 + j % 32, bf16_rows(b + j, ldb, p, depth, n - j));
 }
+
+// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b, 2 OC_PAIRS x OC_PAIR_COLUMNS, are packed by panels, and for each of them blocks
+// of a's rows, which stay in cache while the panels pass. Whatever the blocks, an element sums 2 OC_PAIRS products at a time, in
+// order. What comes `then` takes a block of c that is whole rows while it is in cache.
+KERNEL matmul_bf16_avx512(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
+	pair *panels = (pair *)pack, *rows = panels + OC_PAIRS * OC_PAIR_COLUMNS;
+	long lda = ta ? m : k, ldb = tb ? k : n;
+	if (k == 0 && !add) memset(c, 0, 4 * m * n);
+	int at_once = k > 0 && n <= OC_PAIR_COLUMNS;
+	for (long k0 = 0; k0 < k; k0 += 2 * OC_PAIRS)
+		for (long j0 = 0; j0 < n; j0 += OC_PAIR_COLUMNS) {
+			long depth = least(k - k0, 2 * OC_PAIRS), columns = least(n - j0, OC_PAIR_COLUMNS), pairs = (depth + 1) / 2;
+			bf16_pack_b(panels, tb ? b + j0 * ldb + k0 : b + k0 * ldb + j0, ldb, tb, depth, columns, pairs);
+			for (long i0 = 0; i0 < m; i0 += OC_PAIR_BLOCK) {
+				long some = least(m - i0, OC_PAIR_BLOCK);
+				bf16_pack_a(rows, ta ? a + k0 * lda + i0 : a + i0 * lda + k0, lda, ta, some, depth);
+				for (long j = 0; j < columns; j += 32)
+					bf16_tiles(some, c + i0 * n + j0 + j, n, rows, ta ? 1 : pairs, ta ? OC_PAIR_BLOCK : 1, panels + j * pairs, pairs, least(columns - j, 32), add || k0 > 0);
+				if (at_once && k0 + 2 * OC_PAIRS >= k) finish_avx512(then, c, i0 * n, some * n);
+			}
+		}
+	if (!at_once) finish_avx512(then, c, 0, m * n);
+}
+
+#undef KERNEL
+#undef INLINE
