@@ -115,20 +115,10 @@ func matMulBF16Bits(t *testing.T, k *kernels) {
 	}
 }
 
-// A run that has diverged must show it.
-func TestMatMulBF16Diverged(t *testing.T) { eachBF16(t, matMulBF16Diverged) }
-
-func matMulBF16Diverged(t *testing.T, k *kernels) {
-	for _, bad := range []float64{math.NaN(), math.Inf(1), math.MaxFloat32} { // the last rounds to infinity
-		a, b, y := k.normal(5*33, 1), k.normal(33*7, 1), k.Alloc(35)
-		a.Host()[2*33+32] = float32(bad)
-		k.MatMul(y, a, b, 5, 7, 33, false, true, false)
-		for i, x := range y.Host() {
-			if finite := !math.IsNaN(float64(x)) && !math.IsInf(float64(x), 0); finite != (i/7 != 2) {
-				t.Errorf("with %g in row 2, element %d of row %d is %g", bad, i%7, i/7, x)
-			}
-		}
-	}
+func TestMatMulBF16Diverged(t *testing.T) {
+	eachBF16(t, func(_ *testing.T, k *kernels) {
+		k.diverged(math.NaN(), math.Inf(1), math.MaxFloat32) // the last rounds to infinity
+	})
 }
 
 // Of a BF16 device only MatMul is bf16's.

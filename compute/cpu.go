@@ -53,6 +53,7 @@ func NewCPU(path string, p Precision) (*CPU, error) {
 		path = Paths()[0]
 	}
 	c := &CPU{path: C.int(slices.Index(paths, path)), bf16: p == BF16, ropes: map[rope]Buffer{}, slopes: map[int]Buffer{}}
+	// Gram is float32's whatever the precision.
 	c.pack = c.keep(int(max(C.oc_matmul_scratch(c.path, 0), C.oc_matmul_scratch(c.path, flag(c.bf16))))).Host()
 	return c, nil
 }

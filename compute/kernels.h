@@ -30,7 +30,7 @@ typedef struct {
 	const float *x;
 } oc_then;
 
-// KERNEL(name, (parameters), (arguments))
+// KERNEL(name, (parameters), (arguments)); first those of which OC_AMX has its own
 #define OC_PRODUCTS(KERNEL) \
 	KERNEL(matmul, (float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack), (c, a, b, m, n, k, ta, tb, add, then, pack)) \
 	KERNEL(gram, (float *c, const float *a, long m, long k, int ta, float *pack), (c, a, m, k, ta, pack))
@@ -76,7 +76,7 @@ OC_UPDATES(OC_PROTOTYPE)
 // Floats of scratch that an attention needs, on any path.
 long oc_attend_scratch(oc_attention o);
 
-// The best path of this processor; the first call asks the system for AMX's tiles.
+// The best path of this processor. Asks the system for AMX's tiles.
 int oc_best_path(void);
 
 // As matmul, of operands rounded to bf16, by vdpbf16ps or AMX's tiles; only on a path that has it.

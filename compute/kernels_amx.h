@@ -75,8 +75,8 @@ INLINE void amx_pack(const int parts, const int columns, pair *to, const float *
 	}
 }
 
-// A sixth, or all, of a step down a tile: 32 x 32 sums take 16 pairs of each. Memory is asked for some lines of c, and for what comes
-// `next`, little by little: few can be on their way at once, and loads of tiles need them too.
+// Part q of 16 pairs of 32 rows of a, and of 32 columns of b; their product, added to four tiles of sums. With each product memory is
+// asked for some lines of c and of what comes `next`: few can be on their way at once, and loads of tiles need them too.
 #define A(q) \
 	_tile_loadd(4, a + (q) * 512, 64); \
 	_tile_loadd(5, a + (q) * 512 + 256, 64);
