@@ -140,9 +140,10 @@ func soundShard(tx *sql.Tx, version int) error {
 	return err
 }
 
-// provenances pairs the shard's ids with ours.
+// provenances pairs the shard's ids with ours. It, and what brings names, provenances and runs, read the shard's tables and none of
+// their indexes: a damaged index may say something else than the rows to which others refer.
 const provenances = `provenance AS (
-	SELECT sp.id AS old, p.id AS new FROM shard.provenances sp JOIN main.provenances p
+	SELECT sp.id AS old, p.id AS new FROM shard.provenances sp NOT INDEXED JOIN main.provenances p
 		USING (git_commit, go_version, kernel_path, cpu)
 )`
 
@@ -152,19 +153,19 @@ var mergeSteps = []struct {
 	since int
 	bring func(tx *sql.Tx, m *merging) error
 }{
-	{1, brings(`INSERT INTO main.names (name) SELECT name FROM shard.names WHERE true ORDER BY name ON CONFLICT DO NOTHING`, nil)},
+	{1, brings(`INSERT INTO main.names (name) SELECT name FROM shard.names NOT INDEXED WHERE true ORDER BY name ON CONFLICT DO NOTHING`, nil)},
 	{1, brings(`INSERT INTO main.provenances (git_commit, go_version, kernel_path, cpu)
-		SELECT git_commit, go_version, kernel_path, cpu FROM shard.provenances
+		SELECT git_commit, go_version, kernel_path, cpu FROM shard.provenances NOT INDEXED
 		WHERE true ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING`, nil)},
 	{1, brings(`WITH `+provenances+`
 		INSERT INTO main.runs (hash, config, data_digest, trainer_version, seed, device, precision, slices, steps, step,
 			status, error, params, provenance)
 		SELECT hash, config, data_digest, trainer_version, seed, device, precision, slices, steps, step,
 			status, error, params, new
-		FROM shard.runs JOIN provenance ON old = provenance
+		FROM shard.runs NOT INDEXED JOIN provenance ON old = provenance
 		WHERE true ORDER BY hash ON CONFLICT DO NOTHING`, func(r *MergeResult) *int { return &r.Runs })},
 	{1, brings(`UPDATE main.runs SET step = s.step, status = s.status, error = s.error, params = s.params
-		FROM shard.runs s WHERE s.hash = runs.hash AND s.step >= runs.step`, nil)},
+		FROM shard.runs s NOT INDEXED WHERE s.hash = runs.hash AND s.step >= runs.step`, nil)},
 	{1, brings(`WITH `+provenances+`
 		INSERT INTO main.run_provenances (run, provenance)
 		SELECT r.id, p.new FROM shard.run_provenances q
