@@ -26,9 +26,7 @@ static const struct {
 INLINE void amx_pairs(const int parts, __m512i part[], __m512 x, __m512 y) {
 	const __m512i upper = _mm512_set1_epi32((int)0xffff0000), half = _mm512_set1_epi32(0x8000);
 	if (parts == 1) {
-		const __m512i order = _mm512_add_epi32(_mm512_set1_epi32(16 << 16), _mm512_mullo_epi32(_mm512_set1_epi32(0x10001),
-			_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)));
-		part[0] = _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(y, x));
+		part[0] = bf16_pairs(x, y);
 		return;
 	}
 #pragma GCC unroll 3
@@ -41,9 +39,6 @@ INLINE void amx_pairs(const int parts, __m512i part[], __m512 x, __m512 y) {
 	}
 }
 
-// The first n of 16, for any n.
-INLINE __mmask16 amx_first(long n) { return n >= 16 ? 0xffff : n > 0 ? (__mmask16)((1u << n) - 1) : 0; }
-
 // Packs n rows or columns of an operand, `depth` of each, for tiles: [n/32, pairs/16, parts, 2, 16, 16] pairs, zeros beyond
 // `depth`; beyond n stands anything. The pairs of 32 neighbours are the first and the 17th, the second and the 18th. The operand lies
 // [n, depth], or [depth, n] where it lies `across`; a tile's rows are pairs where its `columns` are the operand's.
@@ -54,7 +49,7 @@ INLINE void amx_pack(const int parts, const int columns, pair *to, const float *
 		pair *out = to + i / 32 * pairs * parts * 32 + p * parts * 32 + i % 32 * 16;
 		const float *low = across ? x + 2 * p * ldx + i : x + i * ldx + 2 * p, *high = low + (across ? 16 * ldx : 16);
 		long rows = across ? depth - 2 * p : n - i, below = across ? rows - 16 : rows;
-		__mmask16 some = amx_first(across ? n - i : depth - 2 * p), more = across ? some : amx_first(depth - 2 * p - 16);
+		__mmask16 some = bf16_first(across ? n - i : depth - 2 * p), more = across ? some : bf16_first(depth - 2 * p - 16);
 		vec_avx512 u[16], v[16];
 		__m512i part[3];
 #pragma GCC unroll 16
@@ -126,7 +121,7 @@ INLINE void amx_tile(const int parts, float *c, long ldc, const pair *a, const p
 	_tile_stored(2, out + 4 * step, step);
 	_tile_stored(3, out + 4 * step + 16, step);
 	if (whole) return;
-	__mmask16 left = amx_first(columns), right = amx_first(columns - 16);
+	__mmask16 left = bf16_first(columns), right = bf16_first(columns - 16);
 	for (long r = 0; r < rows; r++, c += ldc) {
 		__m512 x = _mm512_loadu_ps(sums + r * 32), y = _mm512_loadu_ps(sums + r * 32 + 16);
 		if (add) {

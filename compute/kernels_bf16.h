@@ -13,8 +13,15 @@
 
 typedef unsigned pair; // bf16 at k in the lower half, at k+1 in the upper
 
-// The first n of 16, n >= 0.
-INLINE __mmask16 bf16_first(long n) { return n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1); }
+// The first n of 16, for any n.
+INLINE __mmask16 bf16_first(long n) { return n >= 16 ? 0xffff : n > 0 ? (__mmask16)((1u << n) - 1) : 0; }
+
+// 16 pairs of a number of x and the one of y beside it.
+INLINE __m512i bf16_pairs(__m512 x, __m512 y) {
+	const __m512i order = _mm512_add_epi32(_mm512_set1_epi32(16 << 16), _mm512_mullo_epi32(_mm512_set1_epi32(0x10001),
+		_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)));
+	return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(y, x));
+}
 
 // 16 pairs of the first n of 32 neighbours.
 INLINE __m512i bf16_along(const float *x, long n) {
@@ -25,11 +32,8 @@ INLINE __m512i bf16_along(const float *x, long n) {
 
 // 16 pairs of the first n of x and, where it is there, of y, the row after it.
 INLINE __m512i bf16_across(const float *x, const float *y, long n) {
-	const __m512i order = _mm512_add_epi32(_mm512_set1_epi32(16 << 16), _mm512_mullo_epi32(_mm512_set1_epi32(0x10001),
-		_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)));
 	__mmask16 some = bf16_first(n);
-	__m512 low = _mm512_maskz_loadu_ps(some, x), high = y ? _mm512_maskz_loadu_ps(some, y) : _mm512_setzero_ps();
-	return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+	return bf16_pairs(_mm512_maskz_loadu_ps(some, x), y ? _mm512_maskz_loadu_ps(some, y) : _mm512_setzero_ps());
 }
 
 // The p-th pair of rows of x, which has `depth`: 16 of the first n numbers; zero beyond.
