@@ -10,9 +10,10 @@
 
 // The depth of a block, the columns of b that are packed at once, and the rows of a that they pass.
 #define OC_TILE_DEEP(parts) ((parts) > 1 ? 256 : 512)
-#define OC_TILE_WIDE(parts) ((parts) > 1 ? 512 : 1024)
+#define OC_TILE_WIDE(parts) ((parts) > 1 ? 512 : 512)
 #define OC_TILE_BLOCK 96
-#define OC_TILE_SCRATCH(parts) ((parts) * OC_TILE_DEEP(parts) / 2 * (OC_TILE_WIDE(parts) + OC_TILE_BLOCK))
+#define OC_TILE_AHEAD 4
+#define OC_TILE_SCRATCH(parts) ((parts) * OC_TILE_DEEP(parts) * (OC_TILE_WIDE(parts) + OC_TILE_BLOCK))
 
 // Eight tiles of 16 rows of 64 bytes.
 static const struct {
@@ -39,36 +40,86 @@ INLINE void amx_pairs(const int parts, __m512i part[], __m512 x, __m512 y) {
 	}
 }
 
-// Packs n rows or columns of an operand, `depth` of each, for tiles: [n/32, pairs/16, parts, 2, 16, 16] pairs, zeros beyond
-// `depth`; beyond n stands anything. The pairs of 32 neighbours are the first and the 17th, the second and the 18th. The operand lies
-// [n, depth], or [depth, n] where it lies `across`; a tile's rows are pairs where its `columns` are the operand's.
-INLINE void amx_pack(const int parts, const int columns, pair *to, const float *x, long ldx, int across, long n, long depth, long pairs) {
-	long strips = (n + 15) / 16, steps = pairs / 16;
-	for (long t = 0; t < strips * steps; t++) { // the way x lies
-		long i = (across ? t % strips : t / steps) * 16, p = (across ? t / strips : t % steps) * 16;
-		pair *out = to + i / 32 * pairs * parts * 32 + p * parts * 32 + i % 32 * 16;
-		const float *low = across ? x + 2 * p * ldx + i : x + i * ldx + 2 * p, *high = low + (across ? 16 * ldx : 16);
-		long rows = across ? depth - 2 * p : n - i, below = across ? rows - 16 : rows;
-		__mmask16 some = bf16_first(across ? n - i : depth - 2 * p), more = across ? some : bf16_first(depth - 2 * p - 16);
-		vec_avx512 u[16], v[16];
-		__m512i part[3];
-#pragma GCC unroll 16
-		for (long r = 0; r < 16; r++) {
-			u[r] = (vec_avx512)_mm512_maskz_loadu_ps(r < rows ? some : 0, low + r * ldx);
-			v[r] = (vec_avx512)_mm512_maskz_loadu_ps(r < below ? more : 0, high + r * ldx);
-		}
-		if (columns != across) {
-			transpose_avx512(u);
-			transpose_avx512(v);
-		}
-#pragma GCC unroll 16
-		for (long r = 0; r < 16; r++) {
-			amx_pairs(parts, part, (__m512)u[r], (__m512)v[r]);
-#pragma GCC unroll 3
-			for (int q = 0; q < parts; q++) _mm512_storeu_si512(out + q * 512 + r * 16, part[q]);
-		}
-	}
+// One of a block's operands on its way to be packed for tiles, n rows or columns of it, `depth` of each: to [n/32, pairs/16, parts,
+// 2, 16, 16] pairs, zeros beyond `depth`; beyond n stands anything. The pairs of 32 neighbours are the first and the 17th, the second
+// and the 18th. The operand lies [n, depth], or [depth, n] where it lies `across`; it is `turned` where a tile's rows are not its own.
+typedef struct {
+	pair *to;
+	const float *x;
+	long ldx, n, depth, pairs;
+	int across, turned;
+	struct {
+		long i, p;
+	} at, ahead; // the first of 16 rows or columns, and of 16 pairs; and those that memory is asked for
+	long stage, asked, share, every, wait;
+	float turn[2][16 * 16];
+} packing;
+
+INLINE int amx_left(const packing *o) { return o->across ? o->at.p < o->pairs : o->at.i < o->n; }
+
+#define NEXT(cursor) \
+	if (o->across) { \
+		if ((cursor.i += 16) >= o->n) cursor.i = 0, cursor.p += 16; \
+	} else if ((cursor.p += 16) >= o->pairs) \
+		cursor.p = 0, cursor.i += 16;
+#define FROM(cursor) (o->across ? o->x + 2 * cursor.p * o->ldx + cursor.i : o->x + cursor.i * o->ldx + 2 * cursor.p)
+
+INLINE packing amx_packing(pair *to, const float *x, long ldx, int across, int columns, long n, long depth, long looks) {
+	packing whole, *o = &whole;
+	o->to = to, o->x = x, o->ldx = ldx, o->n = depth > 0 ? n : 0, o->depth = depth, o->pairs = (depth + 31) / 32 * 16, o->across = across, o->turned = columns != across;
+	o->at.i = o->at.p = o->ahead.i = o->ahead.p = o->asked = 0, o->stage = o->turned ? 0 : 2;
+	for (int i = 0; i < OC_TILE_AHEAD; i++) { NEXT(o->ahead) }
+	o->every = looks / ((n + 15) / 16 * (o->pairs / 16) * (o->turned ? 6 : 4) + 1);
+	o->share = o->every > 1 ? 6 / o->every + 1 : 6;
+	o->wait = o->every;
+	return whole;
 }
+
+// Packs the next tile.
+OC_WITH_AMX static __attribute__((noinline)) void amx_pack(const int parts, packing *o) {
+	long i = o->at.i, p = o->at.p, ldx = o->ldx, n = o->n, depth = o->depth;
+	int across = o->across;
+	pair *out = o->to + i / 32 * o->pairs * parts * 32 + p * parts * 32 + i % 32 * 16;
+	const float *low = FROM(o->at), *high = low + (across ? 16 * ldx : 16);
+	long rows = across ? depth - 2 * p : n - i, below = across ? rows - 16 : rows;
+	__mmask16 some = bf16_first(across ? n - i : depth - 2 * p), more = across ? some : bf16_first(depth - 2 * p - 16);
+	long stage = o->stage;
+	o->wait = o->every;
+	o->stage++;
+	if (stage < 2) {
+		vec_avx512 x[16];
+#pragma GCC unroll 16
+		for (long r = 0; r < 16; r++) x[r] = (vec_avx512)_mm512_maskz_loadu_ps(r < (stage ? below : rows) ? stage ? more : some : 0, (stage ? high : low) + r * ldx);
+		transpose_avx512(x);
+#pragma GCC unroll 16
+		for (long r = 0; r < 16; r++) store_avx512(o->turn[stage] + 16 * r, x[r]);
+		return;
+	}
+	long row = (stage - 2) * 4;
+	out += row * 16;
+	if (o->turned) low = o->turn[0], high = o->turn[1], ldx = 16, some = more = 0xffff, rows = below = 16;
+	__m512i part[3];
+#pragma GCC unroll 4
+	for (long r = 0; r < 4; r++) {
+		amx_pairs(parts, part, _mm512_maskz_loadu_ps(row + r < rows ? some : 0, low + (row + r) * ldx), _mm512_maskz_loadu_ps(row + r < below ? more : 0, high + (row + r) * ldx));
+#pragma GCC unroll 3
+		for (int q = 0; q < parts; q++) _mm512_storeu_si512(out + q * 512 + r * 16, part[q]);
+	}
+	if (stage < 5) return;
+	NEXT(o->at)
+	NEXT(o->ahead)
+	o->asked = 0, o->stage = o->turned ? 0 : 2;
+}
+
+INLINE void amx_look(const int parts, packing *o) {
+	if (!amx_left(o)) return;
+	const float *ahead = FROM(o->ahead);
+	for (long stop = least(32, o->asked + o->share); o->asked < stop; o->asked++)
+		__builtin_prefetch(ahead + o->asked % 16 * o->ldx + (o->asked < 16 ? 0 : o->across ? 16 * o->ldx : 16), 0, 2);
+	if (--o->wait <= 0) amx_pack(parts, o);
+}
+#undef NEXT
+#undef FROM
 
 // Part q of 16 pairs of 32 rows of a, and of 32 columns of b; their product, added to four tiles of sums. With each product memory is
 // asked for some lines of c and of what comes `next`: few can be on their way at once, and loads of tiles need them too.
@@ -83,8 +134,8 @@ INLINE void amx_pack(const int parts, const int columns, pair *to, const float *
 		__builtin_prefetch(c + asked * ldc, 1); \
 		__builtin_prefetch(c + asked * ldc + 16, 1); \
 	} \
-	ask_avx512(next); \
-	ask_avx512(next + 1); \
+	amx_look(parts, next); \
+	amx_look(parts, next + 1); \
 	_tile_dpbf16ps(0, 4, 6); \
 	_tile_dpbf16ps(1, 4, 7); \
 	_tile_dpbf16ps(2, 5, 6); \
@@ -93,7 +144,7 @@ INLINE void amx_pack(const int parts, const int columns, pair *to, const float *
 // c[rows, columns] (+)= a[32, 2 pairs] panel[2 pairs, 32], at most 32 rows and columns of it. Of three parts the small products
 // come first. A tile is stored every fourth step, for nothing: where more than some 130 products lie between two stores, the later one
 // takes a thousand cycles longer.
-INLINE void amx_tile(const int parts, float *c, long ldc, const pair *a, const pair *panel, long pairs, long rows, long columns, int add, ahead *next) {
+INLINE void amx_tile(const int parts, float *c, long ldc, const pair *a, const pair *panel, long pairs, long rows, long columns, int add, packing *next) {
 	float sums[32 * 32];
 	int whole = rows == 32 && columns == 32 && !add;
 	float *out = whole ? c : sums;
@@ -137,31 +188,35 @@ INLINE void amx_tile(const int parts, float *c, long ldc, const pair *a, const p
 #undef AB
 
 // c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b are packed, and for each of them blocks of a's rows, which stay in cache while
-// the panels pass. Meanwhile memory is asked for half of the next block of each: packing finds the rest by itself. Whatever the
+// the panels pass. The next blocks are packed meanwhile, by what of the core the tiles leave idle. Whatever the
 // blocks, an element sums OC_TILE_DEEP products at a time, in order. With `lower` the tiles wholly above the diagonal are left
 // out. What comes `then` takes a block of c that is whole rows while it is in cache.
 INLINE void amx_product(const int parts, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, int lower, oc_then then, float *pack) {
 	const long deep = OC_TILE_DEEP(parts), wide = OC_TILE_WIDE(parts);
-	pair *panels = (pair *)pack, *block = panels + parts * deep / 2 * wide;
-	long lda = ta ? m : k, ldb = tb ? k : n;
+	long lda = ta ? m : k, ldb = tb ? k : n, turn = 0, turn_b = 0;
+	pair *panels[2] = {(pair *)pack, panels[0] + parts * deep / 2 * wide}, *blocks[2] = {panels[1] + parts * deep / 2 * wide, blocks[0] + parts * deep / 2 * OC_TILE_BLOCK};
+#define BLOCK_OF_A(i0, k0, looks) amx_packing(blocks[turn ^= 1], ta ? a + (k0) * lda + (i0) : a + (i0) * lda + (k0), lda, ta, 0, least(m - (i0), OC_TILE_BLOCK), least(k - (k0), deep), looks)
+#define BLOCK_OF_B(j0, k0, looks) amx_packing(panels[turn_b ^= 1], tb ? b + (j0) * ldb + (k0) : b + (k0) * ldb + (j0), ldb, !tb, 1, least(n - (j0), wide), least(k - (k0), deep), looks)
 	if (k == 0 && !add) memset(c, 0, 4 * m * n);
 	int at_once = k > 0 && n <= wide;
 	_tile_loadconfig(&amx_shape);
+	packing next[2] = {BLOCK_OF_A(0, 0, 0), BLOCK_OF_B(0, 0, 0)};
 	for (long k0 = 0; k0 < k; k0 += deep)
 		for (long j0 = 0; j0 < n; j0 += wide) {
 			long depth = least(k - k0, deep), columns = least(n - j0, wide), pairs = (depth + 31) / 32 * 16;
-			amx_pack(parts, 1, panels, tb ? b + j0 * ldb + k0 : b + k0 * ldb + j0, ldb, !tb, columns, depth, pairs);
+			while (amx_left(next + 1)) amx_pack(parts, next + 1);
+			const pair *panel = next[1].to;
 			long j1 = j0 + wide < n ? j0 + wide : 0, k1 = j1 ? k0 : k0 + deep; // the next block of b
-			long looks = 2 * ((columns + 31) / 32) * (pairs / 16) * (parts == 3 ? 6 : 1); // of a pair of tiles' height
-			ahead next[2];
-			next[1] = block_ahead(b, ldb, !tb, j1, n, wide, k1, k, deep, 1 + looks * ((m + 31) / 32));
+			long looks = (columns + 31) / 32 * (pairs / 16) * (parts == 3 ? 6 : 1); // of a pair of tiles' height
+			next[1] = BLOCK_OF_B(j1, k1, looks * ((m + 31) / 32));
 			for (long i0 = 0; i0 < m; i0 += OC_TILE_BLOCK) {
 				long some = least(m - i0, OC_TILE_BLOCK), i1 = i0 + OC_TILE_BLOCK < m ? i0 + OC_TILE_BLOCK : 0;
-				next[0] = block_ahead(a, lda, ta, i1, m, OC_TILE_BLOCK, i1 ? k0 : k1, k, deep, 1 + looks * ((some + 31) / 32));
-				amx_pack(parts, 0, block, ta ? a + k0 * lda + i0 : a + i0 * lda + k0, lda, ta, some, depth, pairs);
+				while (amx_left(next)) amx_pack(parts, next);
+				const pair *block = next[0].to;
+				next[0] = BLOCK_OF_A(i1, i1 ? k0 : k1, looks * ((some + 31) / 32));
 				for (long j = 0; j < columns && !(lower && j0 + j >= i0 + some); j += 32)
 					for (long i = lower && j0 + j > i0 ? (j0 + j - i0) / 32 * 32 : 0; i < some; i += 32)
-						amx_tile(parts, c + (i0 + i) * n + j0 + j, n, block + parts * i * pairs, panels + parts * j * pairs, pairs, least(some - i, 32),
+						amx_tile(parts, c + (i0 + i) * n + j0 + j, n, block + parts * i * pairs, panel + parts * j * pairs, pairs, least(some - i, 32),
 							least(columns - j, 32), add || k0 > 0, next);
 				if (at_once && k0 + deep >= k) finish_avx512(then, c, i0 * n, some * n);
 			}
@@ -169,6 +224,8 @@ INLINE void amx_product(const int parts, float *c, const float *a, const float *
 	if (!at_once) finish_avx512(then, c, 0, m * n);
 	_tile_release();
 }
+#undef BLOCK_OF_A
+#undef BLOCK_OF_B
 
 KERNEL matmul_amx(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
 	amx_product(3, c, a, b, m, n, k, ta, tb, add, 0, then, pack);
