@@ -10,9 +10,10 @@
 
 // The depth of a block, the columns of b that are packed at once, and the rows of a that they pass.
 #define OC_TILE_DEEP(parts) ((parts) > 1 ? 256 : 512)
-#define OC_TILE_WIDE(parts) ((parts) > 1 ? 512 : 512)
+#define OC_TILE_WIDE(parts) ((parts) > 1 ? 512 : 1024)
 #define OC_TILE_BLOCK 96
 #define OC_TILE_AHEAD 4
+#define OC_TILE_EACH(parts) ((parts) > 1 ? 4 : 16)
 #define OC_TILE_SCRATCH(parts) ((parts) * OC_TILE_DEEP(parts) * (OC_TILE_WIDE(parts) + OC_TILE_BLOCK))
 
 // Eight tiles of 16 rows of 64 bytes.
@@ -64,14 +65,14 @@ INLINE int amx_left(const packing *o) { return o->across ? o->at.p < o->pairs : 
 		cursor.p = 0, cursor.i += 16;
 #define FROM(cursor) (o->across ? o->x + 2 * cursor.p * o->ldx + cursor.i : o->x + cursor.i * o->ldx + 2 * cursor.p)
 
-INLINE packing amx_packing(pair *to, const float *x, long ldx, int across, int columns, long n, long depth, long looks) {
+INLINE packing amx_packing(const int parts, pair *to, const float *x, long ldx, int across, int columns, long n, long depth, long products) {
 	packing whole, *o = &whole;
 	o->to = to, o->x = x, o->ldx = ldx, o->n = depth > 0 ? n : 0, o->depth = depth, o->pairs = (depth + 31) / 32 * 16, o->across = across, o->turned = columns != across;
 	o->at.i = o->at.p = o->ahead.i = o->ahead.p = o->asked = 0, o->stage = o->turned ? 0 : 2;
 	for (int i = 0; i < OC_TILE_AHEAD; i++) { NEXT(o->ahead) }
-	o->every = looks / ((n + 15) / 16 * (o->pairs / 16) * (o->turned ? 6 : 4) + 1);
+	o->every = products / ((n + 15) / 16 * (o->pairs / 16) * ((o->turned ? 2 : 0) + 16 / OC_TILE_EACH(parts)) + 1);
 	o->share = o->every > 1 ? 6 / o->every + 1 : 6;
-	o->wait = o->every;
+	o->wait = o->every > 0 ? o->every : products + 1; // where there are more steps than products, they would only delay those
 	return whole;
 }
 
@@ -95,17 +96,18 @@ OC_WITH_AMX static __attribute__((noinline)) void amx_pack(const int parts, pack
 		for (long r = 0; r < 16; r++) store_avx512(o->turn[stage] + 16 * r, x[r]);
 		return;
 	}
-	long row = (stage - 2) * 4;
+	const long each = OC_TILE_EACH(parts);
+	long row = (stage - 2) * each;
 	out += row * 16;
 	if (o->turned) low = o->turn[0], high = o->turn[1], ldx = 16, some = more = 0xffff, rows = below = 16;
 	__m512i part[3];
-#pragma GCC unroll 4
-	for (long r = 0; r < 4; r++) {
+#pragma GCC unroll 16
+	for (long r = 0; r < each; r++) {
 		amx_pairs(parts, part, _mm512_maskz_loadu_ps(row + r < rows ? some : 0, low + (row + r) * ldx), _mm512_maskz_loadu_ps(row + r < below ? more : 0, high + (row + r) * ldx));
 #pragma GCC unroll 3
 		for (int q = 0; q < parts; q++) _mm512_storeu_si512(out + q * 512 + r * 16, part[q]);
 	}
-	if (stage < 5) return;
+	if (row + each < 16) return;
 	NEXT(o->at)
 	NEXT(o->ahead)
 	o->asked = 0, o->stage = o->turned ? 0 : 2;
@@ -195,8 +197,8 @@ INLINE void amx_product(const int parts, float *c, const float *a, const float *
 	const long deep = OC_TILE_DEEP(parts), wide = OC_TILE_WIDE(parts);
 	long lda = ta ? m : k, ldb = tb ? k : n, turn = 0, turn_b = 0;
 	pair *panels[2] = {(pair *)pack, panels[0] + parts * deep / 2 * wide}, *blocks[2] = {panels[1] + parts * deep / 2 * wide, blocks[0] + parts * deep / 2 * OC_TILE_BLOCK};
-#define BLOCK_OF_A(i0, k0, looks) amx_packing(blocks[turn ^= 1], ta ? a + (k0) * lda + (i0) : a + (i0) * lda + (k0), lda, ta, 0, least(m - (i0), OC_TILE_BLOCK), least(k - (k0), deep), looks)
-#define BLOCK_OF_B(j0, k0, looks) amx_packing(panels[turn_b ^= 1], tb ? b + (j0) * ldb + (k0) : b + (k0) * ldb + (j0), ldb, !tb, 1, least(n - (j0), wide), least(k - (k0), deep), looks)
+#define BLOCK_OF_A(i0, k0, looks) amx_packing(parts, blocks[turn ^= 1], ta ? a + (k0) * lda + (i0) : a + (i0) * lda + (k0), lda, ta, 0, least(m - (i0), OC_TILE_BLOCK), least(k - (k0), deep), looks)
+#define BLOCK_OF_B(j0, k0, looks) amx_packing(parts, panels[turn_b ^= 1], tb ? b + (j0) * ldb + (k0) : b + (k0) * ldb + (j0), ldb, !tb, 1, least(n - (j0), wide), least(k - (k0), deep), looks)
 	if (k == 0 && !add) memset(c, 0, 4 * m * n);
 	int at_once = k > 0 && n <= wide;
 	_tile_loadconfig(&amx_shape);
