@@ -203,12 +203,12 @@ func (c *CPU) MatMul(y, a, b Buffer, m, n, k int, transA, transB, add bool) {
 
 // MatMulThen implements Device.
 func (c *CPU) MatMulThen(y, a, b Buffer, m, n, k int, transA, transB bool, then Then) {
-	for _, beside := range []Buffer{then.Y, then.X} {
+	for _, beside := range []Buffer{then.Y, then.Kept} {
 		if beside != (Buffer{}) {
 			same(y.n, beside.n)
 		}
 	}
-	c.product(y, a, b, m, n, k, transA, transB, false, C.oc_then{f: C.int(then.F), y: f(then.Y), x: f(then.X)})
+	c.product(y, a, b, m, n, k, transA, transB, false, C.oc_then{f: C.int(then.F), grad: flag(then.Grad), y: f(then.Y), kept: f(then.Kept)})
 }
 
 // Joins implements Device: rows longer than a block of c leave the cache before they are whole.

@@ -43,15 +43,18 @@ func (c *CPU) DyTGrad(dx, da, dg, db, dy, x, a, g, s Buffer) {
 }
 
 // Activate implements Device.
-func (c *CPU) Activate(a Activation, y, x Buffer) {
+func (c *CPU) Activate(a Activation, y, kept, x Buffer) {
 	same(y.n, x.n)
-	C.oc_activate(c.path, C.int(a), f(y), f(x), C.long(x.n))
+	if kept.n > 0 {
+		same(kept.n, x.n)
+	}
+	C.oc_activate(c.path, C.int(a), f(y), f(kept), f(x), C.long(x.n))
 }
 
 // ActivateGrad implements Device.
-func (c *CPU) ActivateGrad(a Activation, dx, dy, x Buffer) {
-	same(dx.n, dy.n, x.n)
-	C.oc_activate_grad(c.path, C.int(a), f(dx), f(dy), f(x), C.long(x.n))
+func (c *CPU) ActivateGrad(a Activation, dx, dy, kept Buffer) {
+	same(dx.n, dy.n, kept.n)
+	C.oc_activate_grad(c.path, C.int(a), f(dx), f(dy), f(kept), C.long(dx.n))
 }
 
 // Gate implements Device.

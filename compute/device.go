@@ -114,11 +114,13 @@ func (a Attention) Row() int { return (a.H + 2*a.KV) * a.E }
 // vector [Span] of s serves Heads groups of Span of x, one after the other; 1 is elementwise.
 type Broadcast struct{ Span, Heads int }
 
-// Then is what becomes, elementwise, of a product's result c [m,n] while it is in the cache: y = f(c), or y = c f'(x) where there is an
-// X; c is kept. Y and X are [m,n], and Y may lie where c or X does. The zero Then is nothing.
+// Then is what becomes, elementwise, of a product's result c [m,n] while it is in the cache: what Activate makes of it, or with
+// Grad what ActivateGrad does. Y and Kept are [m,n]; either may lie where c does, and with Grad Y may lie where Kept does. c stays where
+// neither does. The zero Then is nothing.
 type Then struct {
-	F    Activation
-	Y, X Buffer
+	F       Activation
+	Grad    bool
+	Y, Kept Buffer
 }
 
 // Device owns memory and runs kernels on it. A Device is used by one goroutine at a time; its kernels may read and
@@ -183,9 +185,10 @@ type Device interface {
 	DyT(y, s, x, a, g, b Buffer)
 	DyTGrad(dx, da, dg, db, dy, x, a, g, s Buffer)
 
-	// Activate: y = f(x); y may be x. ActivateGrad: dx = dy f'(x); dx may be dy or x.
-	Activate(f Activation, y, x Buffer)
-	ActivateGrad(f Activation, dx, dy, x Buffer)
+	// Activate: y = f(x), and what the gradient needs of x unless kept is empty; either may be x. ActivateGrad: dx = dy f'(x) by what
+	// was kept; dx may be dy or that.
+	Activate(f Activation, y, kept, x Buffer)
+	ActivateGrad(f Activation, dx, dy, kept Buffer)
 	// Gate: s = sigmoid(z), y = x s (arXiv 2505.06708). x is [R, H*E]; z and s are [R, H*E], or [R, H] where one
 	// score gates a whole head: each score covers x.Len()/z.Len() neighbours.
 	Gate(y, s, x, z Buffer)

@@ -22,12 +22,12 @@ typedef struct {
 	const float *cosines, *sines, *slopes;
 } oc_attention;
 
-// What becomes of a product's result c [m,n] while it is in the cache: y = f(c), c f'(x) unless x is null, or nothing where y is.
-// y may lie where c or x does.
+// What becomes of a product's result c [m,n] while it is in the cache: y = f(c), keeping what the gradient needs unless `kept` is
+// null; or, for a `grad`, y = c f'(x) by what was kept; or nothing where y is null. y and what is kept may lie where c does, and a
+// gradient where that does which was kept.
 typedef struct {
-	int f;
-	float *y;
-	const float *x;
+	int f, grad;
+	float *y, *kept;
 } oc_then;
 
 // KERNEL(name, (parameters), (arguments)); first those of which OC_AMX has its own
@@ -43,8 +43,8 @@ typedef struct {
 	KERNEL(expf, (float *y, const float *x, long n), (y, x, n)) \
 	KERNEL(gate, (float *y, float *s, const float *x, const float *z, long n, long span), (y, s, x, z, n, span)) \
 	KERNEL(gate_grad, (float *dx, float *dz, const float *dy, const float *x, const float *s, long n, long span), (dx, dz, dy, x, s, n, span)) \
-	KERNEL(activate, (int f, float *y, const float *x, long n), (f, y, x, n)) \
-	KERNEL(activate_grad, (int f, float *dx, const float *dy, const float *x, long n), (f, dx, dy, x, n)) \
+	KERNEL(activate, (int f, float *y, float *kept, const float *x, long n), (f, y, kept, x, n)) \
+	KERNEL(activate_grad, (int f, float *dx, const float *dy, const float *kept, long n), (f, dx, dy, kept, n)) \
 	KERNEL(combine, (float *y, const float *x, const float *s, long n, long span, long heads, int add), (y, x, s, n, span, heads, add)) \
 	KERNEL(combine_grad, (float *dx, float *ds, const float *dy, const float *x, const float *s, long n, long span, long heads, int add), (dx, ds, dy, x, s, n, span, heads, add)) \
 	KERNEL(head_mean, (float *y, const float *x, long rows, long heads, long e), (y, x, rows, heads, e)) \

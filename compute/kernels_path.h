@@ -73,15 +73,11 @@ INLINE vec F(vtail)(vec x, vec *density) {
 	return ((((0.5307027145f * t - 0.7265760135f) * t + 0.7107068705f) * t - 0.142248368f) * t + 0.127414796f) * t * *density;
 }
 
-// x Phi(x), which is max(x, 0) - |x| Phi(-|x|).
-INLINE vec F(vgelu)(vec x) {
+// x Phi(x), which is max(x, 0) - |x| Phi(-|x|), and its slope.
+INLINE vec F(vgelu)(vec x, vec *slope) {
 	vec e, tail = F(vtail)(x, &e);
+	*slope = F(pick)(x < F(all)(0), tail, 1.0f - tail) + x * e * 0.39894228f;
 	return MOST(F(all)(0), x) - (vec)((ivec)x & 0x7fffffff) * tail;
-}
-
-INLINE vec F(vgelu_slope)(vec x) {
-	vec e, tail = F(vtail)(x, &e);
-	return F(pick)(x < F(all)(0), tail, 1.0f - tail) + x * e * 0.39894228f;
 }
 
 // Runs `out[i..] = expr` over n floats, a vector at a time and the tail through zero-padded vectors.

@@ -1,35 +1,42 @@
 // The part of kernels_path.h that acts on elements and rows: activations, gates, norms, copies. Included there.
 
 // gelu_tanh(x) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3), and its slope.
-INLINE vec F(vgelu_tanh)(vec x) { return x * F(sigmoid)(1.59576912f * (x + 0.044715f * x * x * x)); }
-
-INLINE vec F(vgelu_tanh_slope)(vec x) {
+INLINE vec F(vgelu_tanh)(vec x, vec *slope) {
 	vec s = F(sigmoid)(1.59576912f * (x + 0.044715f * x * x * x));
-	return s + x * s * (1.0f - s) * 1.59576912f * (1.0f + 0.134145f * x * x);
+	*slope = s + x * s * (1.0f - s) * 1.59576912f * (1.0f + 0.134145f * x * x);
+	return x * s;
 }
 
 INLINE vec F(above)(vec x) { return F(pick)(x <= F(all)(0), F(all)(0), x); }
 
-// y = f(x).
-KERNEL F(activate)(int f, float *y, const float *x, long n) {
+// y = f(x), and unless `kept` is null what the gradient needs: the slope of a GELU, x of what is cheap. Either may lie where x does.
+KERNEL F(activate)(int f, float *y, float *kept, const float *x, long n) {
+#define GELU_OF(g) \
+	if (kept) \
+		EACH(n, y, ({ vec slope, r = F(g)(AT(x), &slope); PUT(kept, slope); r; })); \
+	else \
+		EACH(n, y, ({ vec slope; F(g)(AT(x), &slope); }));
+	if (kept && kept != x && f != OC_GELU && f != OC_GELU_TANH) memcpy(kept, x, 4 * n);
 	switch (f) {
-	case OC_GELU: EACH(n, y, F(vgelu)(AT(x))); break;
+	case OC_GELU: GELU_OF(vgelu) break;
 	case OC_RELU: EACH(n, y, F(above)(AT(x))); break; // NaN passes through
-	case OC_GELU_TANH: EACH(n, y, F(vgelu_tanh)(AT(x))); break;
+	case OC_GELU_TANH: GELU_OF(vgelu_tanh) break;
 	case OC_RELU2: EACH(n, y, F(above)(AT(x)) * AT(x)); break;
 	case OC_SILU: EACH(n, y, AT(x) * F(sigmoid)(AT(x))); break;
 	case OC_SIGMOID: EACH(n, y, F(sigmoid)(AT(x))); break;
 	case OC_NS_SIGMOID: EACH(n, y, 0.5f + 0.5f * F(sigmoid)(AT(x))); break;
 	default: memmove(y, x, 4 * n); // they may be one
 	}
+#undef GELU_OF
 }
 
-// dx = dy f'(x).
-KERNEL F(activate_grad)(int f, float *dx, const float *dy, const float *x, long n) {
+// dx = dy f'(x), x or its slope being what was kept.
+KERNEL F(activate_grad)(int f, float *dx, const float *dy, const float *kept, long n) {
+	const float *x = kept;
 	switch (f) {
-	case OC_GELU: EACH(n, dx, AT(dy) * F(vgelu_slope)(AT(x))); break;
+	case OC_GELU:
+	case OC_GELU_TANH: EACH(n, dx, AT(dy) * AT(kept)); break;
 	case OC_RELU: EACH(n, dx, F(pick)(AT(x) <= F(all)(0), F(all)(0), AT(dy))); break;
-	case OC_GELU_TANH: EACH(n, dx, AT(dy) * F(vgelu_tanh_slope)(AT(x))); break;
 	case OC_RELU2: EACH(n, dx, AT(dy) * 2.0f * F(above)(AT(x))); break;
 	case OC_SILU: EACH(n, dx, ({ vec s = F(sigmoid)(AT(x)); AT(dy) * s * (1.0f + AT(x) * (1.0f - s)); })); break;
 	case OC_SIGMOID: EACH(n, dx, ({ vec s = F(sigmoid)(AT(x)); AT(dy) * s * (1.0f - s); })); break;
@@ -38,17 +45,17 @@ KERNEL F(activate_grad)(int f, float *dx, const float *dy, const float *x, long 
 	}
 }
 
-// What follows a product, for n numbers of c from the one at `at` on, while memory is asked for later ones of x.
+// What follows a product, for n numbers of c from the one at `at` on, while memory is asked for later ones of what was kept.
 KERNEL F(finish)(oc_then then, const float *c, long at, long n) {
 	if (!then.y) return;
-	if (!then.x) {
-		F(activate)(then.f, then.y + at, c + at, n);
+	if (!then.grad) {
+		F(activate)(then.f, then.y + at, then.kept ? then.kept + at : 0, c + at, n);
 		return;
 	}
 	for (long end = at + n; at < end; at += OC_RUN) {
-		const float *x = then.x + at;
-		for (long i = 0; i < OC_RUN; i += OC_LINE) __builtin_prefetch(x + 2 * OC_RUN + i);
-		F(activate_grad)(then.f, then.y + at, c + at, x, least(end - at, OC_RUN));
+		const float *kept = then.kept + at;
+		for (long i = 0; i < OC_RUN; i += OC_LINE) __builtin_prefetch(kept + 2 * OC_RUN + i);
+		F(activate_grad)(then.f, then.y + at, c + at, kept, least(end - at, OC_RUN));
 	}
 }
 

@@ -167,19 +167,21 @@ func TestActivations(t *testing.T) {
 			in, up := k.normal(n, 3), k.normal(n, 1)
 			x, dy := double(in), double(up)
 			y, dx := k.poison(n), k.poison(n)
-			k.Activate(GELU, y, in)
+			kept := k.poison(n)
+			k.Activate(GELU, y, kept, in)
 			k.close("gelu", y, each(n, func(i int) float64 { return x[i] * phi(x[i]) }), 5e-7)
-			k.ActivateGrad(GELU, dx, up, in)
+			k.ActivateGrad(GELU, dx, up, kept)
 			k.close("gelu grad", dx, each(n, func(i int) float64 { return dy[i] * (phi(x[i]) + x[i]*density(x[i])) }), 1e-6)
-			k.Activate(ReLU, y, in)
+			kept = k.poison(n)
+			k.Activate(ReLU, y, kept, in)
 			k.close("relu", y, each(n, func(i int) float64 { return x[i] * step(x[i]) }), 0)
-			k.ActivateGrad(ReLU, dx, up, in)
+			k.ActivateGrad(ReLU, dx, up, kept)
 			k.close("relu grad", dx, each(n, func(i int) float64 { return dy[i] * step(x[i]) }), 0)
 		}
 		nan := k.poison(3)
 		for _, f := range []Activation{GELU, ReLU} {
 			y := k.Alloc(3)
-			k.Activate(f, y, nan)
+			k.Activate(f, y, Buffer{}, nan)
 			if !math.IsNaN(float64(y.Host()[2])) {
 				k.Errorf("activation %d loses a NaN", f)
 			}

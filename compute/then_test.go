@@ -29,7 +29,16 @@ func matMulThen(k *kernels) {
 					}
 				}
 				c, y := k.poison(m*n), k.poison(m*n)
-				k.Activate(f, want, product)
+				keep, kept := k.poison(m*n), k.poison(m*n)
+				k.Activate(f, want, Buffer{}, product)
+				k.Activate(f, y, keep, product)
+				check("where something is kept", y, want)
+				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: y, Kept: kept})
+				check("that keeps", y, want)
+				check("kept", kept, keep)
+				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: y, Kept: c})
+				check("that keeps in its place", y, want)
+				check("kept in its place", c, keep)
 				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: y})
 				check("before it", c, product)
 				check("of it", y, want)
@@ -38,14 +47,14 @@ func matMulThen(k *kernels) {
 
 				c, y = k.poison(m*n), k.poison(m*n)
 				k.ActivateGrad(f, want, product, x)
-				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: y, X: x})
+				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Grad: true, Y: y, Kept: x})
 				check("gradient before it", c, product)
 				check("gradient", y, want)
-				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: c, X: x})
+				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Grad: true, Y: c, Kept: x})
 				check("gradient in its place", c, want)
 				k.Upload(y, x.Host())
-				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: y, X: y})
-				check("gradient in place of x", y, want)
+				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Grad: true, Y: y, Kept: y})
+				check("gradient in place of what was kept", y, want)
 			}
 		}
 	}

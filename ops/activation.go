@@ -6,29 +6,40 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Activate is y = f(x), elementwise.
+// Activate is y = f(x), elementwise. Its gradient reads what was kept of x, which lies where x does if no other op reads that.
 func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
-	return c.apply(&fused{
-		name:  "activation",
-		value: c.value(x.Shape()...),
-		cheap: true,
-		bind: func(y compute.Buffer, b []compute.Buffer) func() {
-			x := b[0]
-			return func() { dev.Activate(f, y, x) }
-		},
-		then: func(y compute.Buffer, _ []compute.Buffer) compute.Then { return compute.Then{F: f, Y: y} },
-		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			back, err := c.apply(&fused{
-				name:  "activation grad",
-				value: c.value(nodes[0].Shape()...),
-				bind: func(dx compute.Buffer, b []compute.Buffer) func() {
-					x, dy := b[0], b[1]
-					return func() { dev.ActivateGrad(f, dx, dy, x) }
-				},
-				then: func(dx compute.Buffer, in []compute.Buffer) compute.Then { return compute.Then{F: f, Y: dx, X: in[0]} },
-			}, nodes[0], dy)
-			return gorgonia.Nodes{back}, err
-		},
-	}, x)
+	op := &fused{
+		name:    "activation",
+		value:   c.value(x.Shape()...),
+		cheap:   true,
+		inPlace: true,
+	}
+	op.bind = func(y compute.Buffer, b []compute.Buffer) func() {
+		kept, x := op.keep(), b[0]
+		return func() { dev.Activate(f, y, kept, x) }
+	}
+	op.then = func(y compute.Buffer, _ []compute.Buffer) compute.Then {
+		return compute.Then{F: f, Y: y, Kept: op.keep()}
+	}
+	op.diff = func(_ gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
+		op.kept = c.value(out.Shape()...)
+		kept, err := c.beside(out, op.kept)
+		if err != nil {
+			return nil, err
+		}
+		back, err := c.apply(&fused{
+			name:  "activation grad",
+			value: c.value(out.Shape()...),
+			bind: func(dx compute.Buffer, b []compute.Buffer) func() {
+				kept, dy := b[0], b[1]
+				return func() { dev.ActivateGrad(f, dx, dy, kept) }
+			},
+			then: func(dx compute.Buffer, in []compute.Buffer) compute.Then {
+				return compute.Then{F: f, Grad: true, Y: dx, Kept: in[0]}
+			},
+		}, kept, dy)
+		return gorgonia.Nodes{back}, err
+	}
+	return c.apply(op, x)
 }

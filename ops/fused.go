@@ -28,6 +28,8 @@ type fused struct {
 	cheap bool
 	// inPlace tells that the result may lie where an input does.
 	inPlace bool
+	// kept is what the op keeps beside its value for the backward pass, if that reads anything of it.
+	kept *tensor.Dense
 	// diff returns the gradient of each input. Without it the op is not differentiable.
 	diff func(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error)
 	// side is memory that the op fills beside its value, which Side makes a node of.
@@ -78,6 +80,7 @@ func (f *fused) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 	if f.inPlace || follows {
 		memory.read(f.backward(), values...)
 	}
+	f.keep()
 	y := memory.take(spanOf(f.value))
 	call := f.bind(y, in)
 	if !f.inPlace && !follows {
@@ -99,12 +102,29 @@ func (f *fused) again() (y compute.Buffer, err error) {
 			return y, fmt.Errorf("%s again, input %d: %w", f.name, i, err)
 		}
 	}
-	y = f.ctx.memory.take(spanOf(f.value))
+	memory := &f.ctx.memory
+	if f.inPlace {
+		memory.read(true, f.values...)
+	}
+	f.keep()
+	y = memory.take(spanOf(f.value))
 	call := f.bind(y, in)
-	f.ctx.memory.read(true, f.values...)
+	if !f.inPlace {
+		memory.read(true, f.values...)
+	}
 	f.ctx.record(call, nil)
 	call()
 	return y, nil
+}
+
+// keep finds memory for what is kept, first of all that of an input whose last reader the op is. Nothing is kept by a forward pass that will be
+// repeated.
+func (f *fused) keep() (b compute.Buffer) {
+	memory := &f.ctx.memory
+	if f.kept != nil && (f.values != nil || memory.again[spanOf(f.value)] != f) {
+		b = memory.take(spanOf(f.kept))
+	}
+	return b
 }
 
 // backward tells whether the op came by differentiation.

@@ -70,8 +70,9 @@ func (m *memory) read(backward bool, values ...gorgonia.Value) {
 		if !backward {
 			m.forward[at]--
 		}
-		if m.lent[at] && (m.readers[at] == 0 || !backward && m.forward[at] == 0 && m.again[at] != nil) {
-			m.free[at.n] = append(m.free[at.n], m.of[at])
+		b, there := m.of[at]
+		if there && m.lent[at] && (m.readers[at] == 0 || !backward && m.forward[at] == 0 && m.again[at] != nil) {
+			m.free[at.n] = append(m.free[at.n], b)
 			delete(m.of, at)
 		}
 	}
@@ -89,6 +90,7 @@ func again(values []gorgonia.Value, t *tensor.Dense) bool {
 // countReaders counts the ops that read each value, and finds what will be computed again: an op more that reads its inputs.
 func (c *Context) countReaders() {
 	m := &c.memory
+	wanted := make(map[span]bool) // by the backward pass, and not only so that what lies beside it is there
 	for _, n := range c.graph.AllNodes() {
 		op, ours := n.Op().(*fused)
 		for _, at := range c.reads(n) {
@@ -96,6 +98,7 @@ func (c *Context) countReaders() {
 			if ours && !op.backward() {
 				m.forward[at]++
 			}
+			wanted[at] = wanted[at] || !ours || op.backward() && op.bind != nil
 		}
 	}
 	for _, n := range c.graph.AllNodes() {
@@ -104,7 +107,7 @@ func (c *Context) countReaders() {
 			continue
 		}
 		at := spanOf(op.value)
-		if _, kept := m.of[at]; !kept && m.readers[at] > m.forward[at] && m.forward[at] > 0 {
+		if _, kept := m.of[at]; !kept && wanted[at] && m.forward[at] > 0 {
 			m.again[at] = op
 			for _, in := range c.reads(n) {
 				m.readers[in]++

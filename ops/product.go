@@ -35,7 +35,7 @@ func (p *product) gives(value compute.Buffer) bool {
 // call reads.
 func (c *Context) join(then compute.Then) bool {
 	p := c.last
-	if slices.ContainsFunc(p.reads, then.Y.Overlaps) {
+	if slices.ContainsFunc(p.reads, then.Y.Overlaps) || slices.ContainsFunc(p.reads, then.Kept.Overlaps) {
 		return false
 	}
 	p.then, c.last = then, nil
