@@ -8,13 +8,14 @@
 #define KERNEL OC_WITH_AMX static void
 #define INLINE OC_WITH_AMX static inline __attribute__((always_inline))
 
-// The depth of a block, the columns of b that are packed at once, and the rows of a that they pass.
+// The depth of a block, the columns of b that are packed at once, and the rows of a that they pass; two blocks of each.
 #define OC_TILE_DEEP(parts) ((parts) > 1 ? 256 : 512)
 #define OC_TILE_WIDE(parts) ((parts) > 1 ? 512 : 1024)
 #define OC_TILE_BLOCK 96
-#define OC_TILE_AHEAD 4
-#define OC_TILE_EACH(parts) ((parts) > 1 ? 4 : 16)
 #define OC_TILE_SCRATCH(parts) ((parts) * OC_TILE_DEEP(parts) * (OC_TILE_WIDE(parts) + OC_TILE_BLOCK))
+
+#define OC_TILE_AHEAD 4                             // tiles from the one that is packed to that which memory is asked for
+#define OC_TILE_SPLIT(parts) ((parts) > 1 ? 4 : 16) // rows of a tile that are split at once
 
 // Eight tiles of 16 rows of 64 bytes.
 static const struct {
@@ -45,18 +46,20 @@ INLINE void amx_pairs(const int parts, __m512i part[], __m512 x, __m512 y) {
 // 2, 16, 16] pairs, zeros beyond `depth`; beyond n stands anything. The pairs of 32 neighbours are the first and the 17th, the second
 // and the 18th. The operand lies [n, depth], or [depth, n] where it lies `across`; it is `turned` where a tile's rows are not its own.
 typedef struct {
-	pair *to;
+	pair *to, *other; // the block before lies in the other
 	const float *x;
 	long ldx, n, depth, pairs;
 	int across, turned;
 	struct {
 		long i, p;
-	} at, ahead; // the first of 16 rows or columns, and of 16 pairs; and those that memory is asked for
-	long stage, asked, share, every, wait;
-	float turn[2][16 * 16];
+	} at, ahead;       // a tile's first row or column and pair: of the one that is packed, and of that which memory is asked for
+	long step;         // the first two turn 16 x 16 numbers each, the others split rows
+	long every, wait;  // products of tiles from one step to the next
+	long asked, share; // of 32 lines ahead, those asked for, and how many at a time
+	_Alignas(64) float turn[2][16 * 16];
 } packing;
 
-INLINE int amx_left(const packing *o) { return o->across ? o->at.p < o->pairs : o->at.i < o->n; }
+INLINE int amx_left(const packing *o) { return o->at.i < o->n && o->at.p < o->pairs; }
 
 #define NEXT(cursor) \
 	if (o->across) { \
@@ -65,55 +68,56 @@ INLINE int amx_left(const packing *o) { return o->across ? o->at.p < o->pairs : 
 		cursor.p = 0, cursor.i += 16;
 #define FROM(cursor) (o->across ? o->x + 2 * cursor.p * o->ldx + cursor.i : o->x + cursor.i * o->ldx + 2 * cursor.p)
 
-INLINE packing amx_packing(const int parts, pair *to, const float *x, long ldx, int across, int columns, long n, long depth, long products) {
-	packing whole, *o = &whole;
-	o->to = to, o->x = x, o->ldx = ldx, o->n = depth > 0 ? n : 0, o->depth = depth, o->pairs = (depth + 31) / 32 * 16, o->across = across, o->turned = columns != across;
-	o->at.i = o->at.p = o->ahead.i = o->ahead.p = o->asked = 0, o->stage = o->turned ? 0 : 2;
-	for (int i = 0; i < OC_TILE_AHEAD; i++) { NEXT(o->ahead) }
-	o->every = products / ((n + 15) / 16 * (o->pairs / 16) * ((o->turned ? 2 : 0) + 16 / OC_TILE_EACH(parts)) + 1);
-	o->share = o->every > 1 ? 6 / o->every + 1 : 6;
-	o->wait = o->every > 0 ? o->every : products + 1; // where there are more steps than products, they would only delay those
-	return whole;
+// Begins with a block of x: from i on `most` of its n rows or columns, from k on `deep` of its depth. So many products of tiles
+// come meanwhile; where they are fewer than the steps, these would only delay them, and wait until they are done.
+INLINE void amx_begin(const int parts, packing *o, const float *x, long ldx, int across, int columns, long i, long n, long most, long k, long depth, long deep, long products) {
+	pair *other = o->to;
+	o->to = o->other, o->other = other;
+	o->x = across ? x + k * ldx + i : x + i * ldx + k;
+	o->ldx = ldx, o->n = least(n - i, most), o->depth = least(depth - k, deep), o->pairs = o->depth > 0 ? (o->depth + 31) / 32 * 16 : 0;
+	o->across = across, o->turned = columns != across, o->step = o->turned ? 0 : 2;
+	o->at.i = o->at.p = o->ahead.i = o->ahead.p = o->asked = 0;
+	for (int t = 0; t < OC_TILE_AHEAD; t++) { NEXT(o->ahead) }
+	long steps = (o->n + 15) / 16 * (o->pairs / 16) * (16 / OC_TILE_SPLIT(parts) + 2 - o->step);
+	o->every = products / (steps + 1), o->share = o->every > 1 ? 6 / o->every + 1 : 6;
+	o->wait = o->every ? o->every : products + 1;
 }
 
-// Packs the next tile.
+// Takes the next step.
 OC_WITH_AMX static __attribute__((noinline)) void amx_pack(const int parts, packing *o) {
-	long i = o->at.i, p = o->at.p, ldx = o->ldx, n = o->n, depth = o->depth;
-	int across = o->across;
-	pair *out = o->to + i / 32 * o->pairs * parts * 32 + p * parts * 32 + i % 32 * 16;
-	const float *low = FROM(o->at), *high = low + (across ? 16 * ldx : 16);
-	long rows = across ? depth - 2 * p : n - i, below = across ? rows - 16 : rows;
-	__mmask16 some = bf16_first(across ? n - i : depth - 2 * p), more = across ? some : bf16_first(depth - 2 * p - 16);
-	long stage = o->stage;
+	const long split = OC_TILE_SPLIT(parts);
+	long i = o->at.i, p = o->at.p, ldx = o->ldx, step = o->step++, row = (step - 2) * split;
+	const float *low = FROM(o->at), *high = low + (o->across ? 16 * ldx : 16);
+	long rows = o->across ? o->depth - 2 * p : o->n - i, below = o->across ? rows - 16 : rows;
+	__mmask16 some = bf16_first(o->across ? o->n - i : o->depth - 2 * p), more = o->across ? some : bf16_first(o->depth - 2 * p - 16);
 	o->wait = o->every;
-	o->stage++;
-	if (stage < 2) {
+	if (step < 2) {
+		if (step) low = high, rows = below, some = more;
 		vec_avx512 x[16];
 #pragma GCC unroll 16
-		for (long r = 0; r < 16; r++) x[r] = (vec_avx512)_mm512_maskz_loadu_ps(r < (stage ? below : rows) ? stage ? more : some : 0, (stage ? high : low) + r * ldx);
+		for (long r = 0; r < 16; r++) x[r] = (vec_avx512)_mm512_maskz_loadu_ps(r < rows ? some : 0, low + r * ldx);
 		transpose_avx512(x);
 #pragma GCC unroll 16
-		for (long r = 0; r < 16; r++) store_avx512(o->turn[stage] + 16 * r, x[r]);
+		for (long r = 0; r < 16; r++) store_avx512(o->turn[step] + 16 * r, x[r]);
 		return;
 	}
-	const long each = OC_TILE_EACH(parts);
-	long row = (stage - 2) * each;
-	out += row * 16;
 	if (o->turned) low = o->turn[0], high = o->turn[1], ldx = 16, some = more = 0xffff, rows = below = 16;
+	pair *out = o->to + i / 32 * o->pairs * parts * 32 + p * parts * 32 + i % 32 * 16;
 	__m512i part[3];
 #pragma GCC unroll 16
-	for (long r = 0; r < each; r++) {
-		amx_pairs(parts, part, _mm512_maskz_loadu_ps(row + r < rows ? some : 0, low + (row + r) * ldx), _mm512_maskz_loadu_ps(row + r < below ? more : 0, high + (row + r) * ldx));
+	for (long r = row; r < row + split; r++) {
+		amx_pairs(parts, part, _mm512_maskz_loadu_ps(r < rows ? some : 0, low + r * ldx), _mm512_maskz_loadu_ps(r < below ? more : 0, high + r * ldx));
 #pragma GCC unroll 3
 		for (int q = 0; q < parts; q++) _mm512_storeu_si512(out + q * 512 + r * 16, part[q]);
 	}
-	if (row + each < 16) return;
+	if (row + split < 16) return;
 	NEXT(o->at)
 	NEXT(o->ahead)
-	o->asked = 0, o->stage = o->turned ? 0 : 2;
+	o->asked = 0, o->step = o->turned ? 0 : 2;
 }
 
-INLINE void amx_look(const int parts, packing *o) {
+// What is done for an operand with each product of tiles.
+INLINE void amx_meanwhile(const int parts, packing *o) {
 	if (!amx_left(o)) return;
 	const float *ahead = FROM(o->ahead);
 	for (long stop = least(32, o->asked + o->share); o->asked < stop; o->asked++)
@@ -124,7 +128,8 @@ INLINE void amx_look(const int parts, packing *o) {
 #undef FROM
 
 // Part q of 16 pairs of 32 rows of a, and of 32 columns of b; their product, added to four tiles of sums. With each product memory is
-// asked for some lines of c and of what comes `next`: few can be on their way at once, and loads of tiles need them too.
+// asked for some lines of c, and of what comes `next` something is done: few lines can be on their way at once, and few instructions stand
+// between two products, so that both go on beside those.
 #define A(q) \
 	_tile_loadd(4, a + (q) * 512, 64); \
 	_tile_loadd(5, a + (q) * 512 + 256, 64);
@@ -136,8 +141,8 @@ INLINE void amx_look(const int parts, packing *o) {
 		__builtin_prefetch(c + asked * ldc, 1); \
 		__builtin_prefetch(c + asked * ldc + 16, 1); \
 	} \
-	amx_look(parts, next); \
-	amx_look(parts, next + 1); \
+	amx_meanwhile(parts, next); \
+	amx_meanwhile(parts, next + 1); \
 	_tile_dpbf16ps(0, 4, 6); \
 	_tile_dpbf16ps(1, 4, 7); \
 	_tile_dpbf16ps(2, 5, 6); \
@@ -189,36 +194,37 @@ INLINE void amx_tile(const int parts, float *c, long ldc, const pair *a, const p
 #undef B
 #undef AB
 
-// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b are packed, and for each of them blocks of a's rows, which stay in cache while
-// the panels pass. The next blocks are packed meanwhile, by what of the core the tiles leave idle. Whatever the
-// blocks, an element sums OC_TILE_DEEP products at a time, in order. With `lower` the tiles wholly above the diagonal are left
-// out. What comes `then` takes a block of c that is whole rows while it is in cache.
+// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b are packed, and for each of them blocks of a's rows, which stay in cache while the
+// panels pass; the next of either are packed meanwhile. Whatever the blocks, an element sums OC_TILE_DEEP products at a time, in order.
+// With `lower` the tiles wholly above the diagonal are left out. What comes `then` takes a block of c that is whole rows while it is
+// in cache.
 INLINE void amx_product(const int parts, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, int lower, oc_then then, float *pack) {
-	const long deep = OC_TILE_DEEP(parts), wide = OC_TILE_WIDE(parts);
-	long lda = ta ? m : k, ldb = tb ? k : n, turn = 0, turn_b = 0;
-	pair *panels[2] = {(pair *)pack, panels[0] + parts * deep / 2 * wide}, *blocks[2] = {panels[1] + parts * deep / 2 * wide, blocks[0] + parts * deep / 2 * OC_TILE_BLOCK};
-#define BLOCK_OF_A(i0, k0, looks) amx_packing(parts, blocks[turn ^= 1], ta ? a + (k0) * lda + (i0) : a + (i0) * lda + (k0), lda, ta, 0, least(m - (i0), OC_TILE_BLOCK), least(k - (k0), deep), looks)
-#define BLOCK_OF_B(j0, k0, looks) amx_packing(parts, panels[turn_b ^= 1], tb ? b + (j0) * ldb + (k0) : b + (k0) * ldb + (j0), ldb, !tb, 1, least(n - (j0), wide), least(k - (k0), deep), looks)
+	const long deep = OC_TILE_DEEP(parts), wide = OC_TILE_WIDE(parts), row = parts * deep / 2; // of a block, in pairs
+	long lda = ta ? m : k, ldb = tb ? k : n;
 	if (k == 0 && !add) memset(c, 0, 4 * m * n);
 	int at_once = k > 0 && n <= wide;
+	packing next[2]; // of a and of b
+	next[1].to = (pair *)pack, next[1].other = next[1].to + row * wide;
+	next[0].to = next[1].other + row * wide, next[0].other = next[0].to + row * OC_TILE_BLOCK;
+	amx_begin(parts, next, a, lda, ta, 0, 0, m, OC_TILE_BLOCK, 0, k, deep, 0);
+	amx_begin(parts, next + 1, b, ldb, !tb, 1, 0, n, wide, 0, k, deep, 0);
 	_tile_loadconfig(&amx_shape);
-	packing next[2] = {BLOCK_OF_A(0, 0, 0), BLOCK_OF_B(0, 0, 0)};
 	for (long k0 = 0; k0 < k; k0 += deep)
 		for (long j0 = 0; j0 < n; j0 += wide) {
-			long depth = least(k - k0, deep), columns = least(n - j0, wide), pairs = (depth + 31) / 32 * 16;
+			long columns = least(n - j0, wide), pairs = next[1].pairs;
+			long j1 = j0 + wide < n ? j0 + wide : 0, k1 = j1 ? k0 : k0 + deep;           // the next block of b
+			long products = (columns + 31) / 32 * (pairs / 16) * (parts > 1 ? 6 : 1); // of tiles, for 32 rows
+			const pair *panels = next[1].to;
 			while (amx_left(next + 1)) amx_pack(parts, next + 1);
-			const pair *panel = next[1].to;
-			long j1 = j0 + wide < n ? j0 + wide : 0, k1 = j1 ? k0 : k0 + deep; // the next block of b
-			long looks = (columns + 31) / 32 * (pairs / 16) * (parts == 3 ? 6 : 1); // of a pair of tiles' height
-			next[1] = BLOCK_OF_B(j1, k1, looks * ((m + 31) / 32));
+			amx_begin(parts, next + 1, b, ldb, !tb, 1, j1, n, wide, k1, k, deep, products * ((m + 31) / 32));
 			for (long i0 = 0; i0 < m; i0 += OC_TILE_BLOCK) {
 				long some = least(m - i0, OC_TILE_BLOCK), i1 = i0 + OC_TILE_BLOCK < m ? i0 + OC_TILE_BLOCK : 0;
-				while (amx_left(next)) amx_pack(parts, next);
 				const pair *block = next[0].to;
-				next[0] = BLOCK_OF_A(i1, i1 ? k0 : k1, looks * ((some + 31) / 32));
+				while (amx_left(next)) amx_pack(parts, next);
+				amx_begin(parts, next, a, lda, ta, 0, i1, m, OC_TILE_BLOCK, i1 ? k0 : k1, k, deep, products * ((some + 31) / 32));
 				for (long j = 0; j < columns && !(lower && j0 + j >= i0 + some); j += 32)
 					for (long i = lower && j0 + j > i0 ? (j0 + j - i0) / 32 * 32 : 0; i < some; i += 32)
-						amx_tile(parts, c + (i0 + i) * n + j0 + j, n, block + parts * i * pairs, panel + parts * j * pairs, pairs, least(some - i, 32),
+						amx_tile(parts, c + (i0 + i) * n + j0 + j, n, block + parts * i * pairs, panels + parts * j * pairs, pairs, least(some - i, 32),
 							least(columns - j, 32), add || k0 > 0, next);
 				if (at_once && k0 + deep >= k) finish_avx512(then, c, i0 * n, some * n);
 			}
@@ -226,8 +232,6 @@ INLINE void amx_product(const int parts, float *c, const float *a, const float *
 	if (!at_once) finish_avx512(then, c, 0, m * n);
 	_tile_release();
 }
-#undef BLOCK_OF_A
-#undef BLOCK_OF_B
 
 KERNEL matmul_amx(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
 	amx_product(3, c, a, b, m, n, k, ta, tb, add, 0, then, pack);
