@@ -64,9 +64,8 @@ func (c *Context) apply(op *fused, inputs ...*gorgonia.Node) (*gorgonia.Node, er
 // Do implements gorgonia.Op. It runs once, in the first run: it binds the kernel to the memory of inputs and result, and puts
 // it on the context's list.
 func (f *fused) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
-	memory := &f.ctx.memory
 	if f.bind == nil {
-		memory.read(f.backward(), values...)
+		f.ctx.memory.read(f.backward(), values...)
 		return f.value, nil
 	}
 	in := make([]compute.Buffer, len(values))
@@ -77,15 +76,7 @@ func (f *fused) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 		}
 	}
 	follows := f.then != nil && f.ctx.last.gives(in[len(in)-1])
-	if f.inPlace || follows {
-		memory.read(f.backward(), values...)
-	}
-	f.keep()
-	y := memory.take(spanOf(f.value))
-	call := f.bind(y, in)
-	if !f.inPlace && !follows {
-		memory.read(f.backward(), values...)
-	}
+	y, call := f.place(in, values, f.inPlace || follows, f.backward())
 	f.values = slices.Clone(values)
 	if !follows || !f.ctx.join(f.then(y, in)) {
 		f.ctx.record(call, f.product)
@@ -95,26 +86,33 @@ func (f *fused) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 }
 
 // again computes a value once more that has lent its memory since.
-func (f *fused) again() (y compute.Buffer, err error) {
+func (f *fused) again() (compute.Buffer, error) {
 	in := make([]compute.Buffer, len(f.values))
 	for i, v := range f.values {
+		var err error
 		if in[i], err = f.ctx.find(v); err != nil {
-			return y, fmt.Errorf("%s again, input %d: %w", f.name, i, err)
+			return compute.Buffer{}, fmt.Errorf("%s again, input %d: %w", f.name, i, err)
 		}
 	}
-	memory := &f.ctx.memory
-	if f.inPlace {
-		memory.read(true, f.values...)
-	}
-	f.keep()
-	y = memory.take(spanOf(f.value))
-	call := f.bind(y, in)
-	if !f.inPlace {
-		memory.read(true, f.values...)
-	}
+	y, call := f.place(in, f.values, f.inPlace, true)
 	f.ctx.record(call, nil)
 	call()
 	return y, nil
+}
+
+// place finds memory for what the op computes, over an input that nobody else reads if it may lie there, and binds the kernel call.
+func (f *fused) place(in []compute.Buffer, values []gorgonia.Value, over, backward bool) (y compute.Buffer, call func()) {
+	memory := &f.ctx.memory
+	if over {
+		memory.read(backward, values...)
+	}
+	f.keep()
+	y = memory.take(spanOf(f.value))
+	call = f.bind(y, in)
+	if !over {
+		memory.read(backward, values...)
+	}
+	return y, call
 }
 
 // keep finds memory for what is kept, first of all that of an input whose last reader the op is. Nothing is kept by a forward pass that will be

@@ -1,7 +1,7 @@
 package store
 
 import (
-	"bytes"
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -35,6 +35,7 @@ func claimAll(path, count string) error {
 			fmt.Println("run", i)
 		}
 	}
+	fmt.Println("done")
 	_, _ = os.Stdin.Read(make([]byte, 1)) // held until the test closes it
 	return db.Close()
 }
@@ -46,26 +47,26 @@ func TestEachRunIsClaimedByOneProcess(t *testing.T) {
 	must(t, db.PutRun(run("run7"))) // running
 	const runs = 50
 	var children []*exec.Cmd
-	outputs := make([]bytes.Buffer, 8)
+	outputs := make([][]string, 8)
+	var claiming sync.WaitGroup
 	for i := range outputs {
 		c := child(path, "", 0)
 		c.Env = append(c.Env, childClaim+"="+fmt.Sprint(runs))
-		c.Stdout, c.Stderr = &outputs[i], os.Stderr
+		c.Stderr = os.Stderr
+		stdout, err := c.StdoutPipe()
+		must(t, err)
 		stdin, err := c.StdinPipe()
 		must(t, err)
 		t.Cleanup(func() { _ = stdin.Close() })
 		must(t, c.Start())
 		children = append(children, c)
+		claiming.Go(func() {
+			for lines := bufio.NewScanner(stdout); lines.Scan() && lines.Text() != "done"; {
+				outputs[i] = append(outputs[i], lines.Text())
+			}
+		})
 	}
-	deadline := time.Now().Add(time.Minute)
-	for leases := 0; leases < runs; {
-		all, err := db.Leases()
-		must(t, err)
-		if leases = len(all); time.Now().After(deadline) {
-			t.Fatalf("%d leases after a minute", leases)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	claiming.Wait() // a process that came late would have what those have that were killed before it
 	me := ThisProcess()
 	other, err := db.Claim("run7", me, time.Minute)
 	must(t, err)
@@ -78,12 +79,12 @@ func TestEachRunIsClaimedByOneProcess(t *testing.T) {
 		all.Go(func() { _ = c.Wait() }) // it was killed
 	}
 	all.Wait()
-	got := ""
-	for i := range outputs {
-		got += outputs[i].String()
+	had := map[string]int{}
+	for _, run := range slices.Concat(outputs...) {
+		had[run]++
 	}
 	for i := range runs {
-		if n := strings.Count(got, fmt.Sprintf("run %d\n", i)); n != 1 {
+		if n := had[fmt.Sprint("run ", i)]; n != 1 {
 			t.Errorf("run %d was had %d times", i, n)
 		}
 	}
