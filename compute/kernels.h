@@ -23,7 +23,7 @@ typedef struct {
 } oc_attention;
 
 // What becomes of a product's result c [m,n] while it is in the cache: y = f(c), keeping what the gradient needs unless `kept` is
-// null; or, for a `grad`, y = c f'(x) by what was kept; or nothing where y is null. y and what is kept may lie where c does, and a
+// null; or, for a `grad`, y = c f'(x) by what was kept; or nothing where y is null. y or what is kept may lie where c does, and a
 // gradient where that does which was kept.
 typedef struct {
 	int f, grad;

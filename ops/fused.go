@@ -115,8 +115,8 @@ func (f *fused) place(in []compute.Buffer, values []gorgonia.Value, over, backwa
 	return y, call
 }
 
-// keep finds memory for what is kept, first of all that of an input whose last reader the op is. Nothing is kept by a forward pass that will be
-// repeated.
+// keep finds memory for what is kept, first of all that of an input whose last reader the op is. Of a value that is computed again
+// nothing is kept the first time.
 func (f *fused) keep() (b compute.Buffer) {
 	memory := &f.ctx.memory
 	if f.kept != nil && (f.values != nil || memory.again[spanOf(f.value)] != f) {
