@@ -11,11 +11,10 @@
 // The depth of a block, the columns of b that are packed at once, and the rows of a that they pass; two blocks of each.
 #define OC_TILE_DEEP(parts) ((parts) > 1 ? 256 : 512)
 #define OC_TILE_WIDE(parts) ((parts) > 1 ? 512 : 1024)
-#define OC_TILE_BLOCK 96
+#define OC_TILE_BLOCK 64
 #define OC_TILE_SCRATCH(parts) ((parts) * OC_TILE_DEEP(parts) * (OC_TILE_WIDE(parts) + OC_TILE_BLOCK))
 
-#define OC_TILE_AHEAD 4                             // tiles from the one that is packed to that which memory is asked for
-#define OC_TILE_SPLIT(parts) ((parts) > 1 ? 4 : 16) // rows of a tile that are split at once
+#define OC_TILE_AHEAD 4 // tiles from the one that is packed to that which memory is asked for
 
 // Eight tiles of 16 rows of 64 bytes.
 static const struct {
@@ -35,8 +34,10 @@ INLINE void amx_pairs(const int parts, __m512i part[], __m512 x, __m512 y) {
 #pragma GCC unroll 3
 	for (int q = 0; q < parts; q++) {
 		__m512i u = (__m512i)x, v = (__m512i)y;
-		if (q + 1 < parts) u = _mm512_add_epi32(u, half), v = _mm512_add_epi32(v, half); // of the last, all is within the upper half
-		u = _mm512_and_si512(u, upper), v = _mm512_and_si512(v, upper);
+		if (q + 1 < parts) { // of the last, all is within the upper half
+			u = _mm512_and_si512(_mm512_add_epi32(u, half), upper);
+			v = _mm512_and_si512(_mm512_add_epi32(v, half), upper);
+		}
 		part[q] = _mm512_or_si512(_mm512_srli_epi32(u, 16), v);
 		x = _mm512_sub_ps(x, (__m512)u), y = _mm512_sub_ps(y, (__m512)v);
 	}
@@ -52,80 +53,119 @@ typedef struct {
 	int across, turned;
 	struct {
 		long i, p;
-	} at, ahead;       // a tile's first row or column and pair: of the one that is packed, and of that which memory is asked for
-	long step;         // the first two turn 16 x 16 numbers each, the others split rows
-	long every, wait;  // products of tiles from one step to the next
-	long asked, share; // of 32 lines ahead, those asked for, and how many at a time
-	_Alignas(64) float turn[2][16 * 16];
+	} at, ahead; // a tile's first row or column and pair: of the one that is packed, and of that which memory is asked for
+	// Of the tile: which of its 16 rows comes next, -2 and -1 where its halves are to be staged first; its rows and how far
+	// from each its second half lies; what memory is asked for; and where it goes.
+	long row, ld, gap;
+	const float *low, *asked;
+	pair *out;
+	_Alignas(64) float stage[2][16 * 16];
 } packing;
 
 INLINE int amx_left(const packing *o) { return o->at.i < o->n && o->at.p < o->pairs; }
 
+// Goes on to the next tile.
 #define NEXT(cursor) \
 	if (o->across) { \
 		if ((cursor.i += 16) >= o->n) cursor.i = 0, cursor.p += 16; \
 	} else if ((cursor.p += 16) >= o->pairs) \
 		cursor.p = 0, cursor.i += 16;
 #define FROM(cursor) (o->across ? o->x + 2 * cursor.p * o->ldx + cursor.i : o->x + cursor.i * o->ldx + 2 * cursor.p)
+INLINE void amx_tile_begins(const int parts, packing *o) {
+	unsigned long i = o->at.i, p = o->at.p;
+	o->row = o->turned || (long)i + 16 > o->n || 2 * (long)p + 32 > o->depth ? -2 : 0;
+	o->low = FROM(o->at), o->asked = FROM(o->ahead);
+	o->ld = o->ldx, o->gap = o->across ? 16 * o->ldx : 16;
+	o->out = o->to + (i / 32 * o->pairs + p) * parts * 32 + i % 32 * 16;
+}
 
-// Begins with a block of x: from i on `most` of its n rows or columns, from k on `deep` of its depth. So many products of tiles
-// come meanwhile; where they are fewer than the steps, these would only delay them, and wait until they are done.
-INLINE void amx_begin(const int parts, packing *o, const float *x, long ldx, int across, int columns, long i, long n, long most, long k, long depth, long deep, long products) {
+// Begins with a block of x: from i on `most` of its n rows or columns, from k on `deep` of its depth.
+INLINE void amx_begin(const int parts, packing *o, const float *x, long ldx, int across, int columns, long i, long n, long most, long k, long depth, long deep) {
 	pair *other = o->to;
 	o->to = o->other, o->other = other;
 	o->x = across ? x + k * ldx + i : x + i * ldx + k;
 	o->ldx = ldx, o->n = least(n - i, most), o->depth = least(depth - k, deep), o->pairs = o->depth > 0 ? (o->depth + 31) / 32 * 16 : 0;
-	o->across = across, o->turned = columns != across, o->step = o->turned ? 0 : 2;
-	o->at.i = o->at.p = o->ahead.i = o->ahead.p = o->asked = 0;
+	o->across = across, o->turned = columns != across;
+	o->at.i = o->at.p = o->ahead.i = o->ahead.p = 0;
 	for (int t = 0; t < OC_TILE_AHEAD; t++) { NEXT(o->ahead) }
-	long steps = (o->n + 15) / 16 * (o->pairs / 16) * (16 / OC_TILE_SPLIT(parts) + 2 - o->step);
-	o->every = products / (steps + 1), o->share = o->every > 1 ? 6 / o->every + 1 : 6;
-	o->wait = o->every ? o->every : products + 1;
+	amx_tile_begins(parts, o);
 }
 
-// Takes the next step.
-OC_WITH_AMX static __attribute__((noinline)) void amx_pack(const int parts, packing *o) {
-	const long split = OC_TILE_SPLIT(parts);
-	long i = o->at.i, p = o->at.p, ldx = o->ldx, step = o->step++, row = (step - 2) * split;
-	const float *low = FROM(o->at), *high = low + (o->across ? 16 * ldx : 16);
-	long rows = o->across ? o->depth - 2 * p : o->n - i, below = o->across ? rows - 16 : rows;
-	__mmask16 some = bf16_first(o->across ? o->n - i : o->depth - 2 * p), more = o->across ? some : bf16_first(o->depth - 2 * p - 16);
-	o->wait = o->every;
-	if (step < 2) {
-		if (step) low = high, rows = below, some = more;
-		vec_avx512 x[16];
+// Copies one half of a tile, turned or not, zeros where there is nothing of it.
+INLINE void amx_stage(packing *o, int half) {
+	const float *from = o->low + half * o->gap;
+	float *to = o->stage[half];
+	long ld = o->ld, left = o->depth - 2 * o->at.p - (half && o->across ? 16 : 0), rows = o->across ? left : o->n - o->at.i;
+	long width = o->across ? o->n - o->at.i : left - (half ? 16 : 0);
+	if (rows < 16 || width < 16 || !o->turned) {
+		for (long r = 0; r < 16; r++) _mm512_store_ps(to + 16 * r, r < rows ? _mm512_maskz_loadu_ps(bf16_first(width), from + r * ld) : _mm512_setzero_ps());
+		from = to, ld = 16;
+	}
+	if (!o->turned) return;
+	vec_avx512 x[16];
 #pragma GCC unroll 16
-		for (long r = 0; r < 16; r++) x[r] = (vec_avx512)_mm512_maskz_loadu_ps(r < rows ? some : 0, low + r * ldx);
-		transpose_avx512(x);
+	for (long r = 0; r < 16; r++) x[r] = load_avx512(from + r * ld);
+	transpose_avx512(x);
 #pragma GCC unroll 16
-		for (long r = 0; r < 16; r++) store_avx512(o->turn[step] + 16 * r, x[r]);
+	for (long r = 0; r < 16; r++) store_avx512(to + 16 * r, x[r]);
+}
+
+// Takes the next step: stages a half of a tile, or splits at most `rows` rows of it and asks memory for as many.
+INLINE void amx_step(const int parts, packing *o, long rows) {
+	if (o->row < 0) {
+		amx_stage(o, o->row + 2);
+		if (++o->row == 0) o->low = o->stage[0], o->ld = 16, o->gap = 16 * 16;
 		return;
 	}
-	if (o->turned) low = o->turn[0], high = o->turn[1], ldx = 16, some = more = 0xffff, rows = below = 16;
-	pair *out = o->to + i / 32 * o->pairs * parts * 32 + p * parts * 32 + i % 32 * 16;
 	__m512i part[3];
-#pragma GCC unroll 16
-	for (long r = row; r < row + split; r++) {
-		amx_pairs(parts, part, _mm512_maskz_loadu_ps(r < rows ? some : 0, low + r * ldx), _mm512_maskz_loadu_ps(r < below ? more : 0, high + r * ldx));
+	const float *x = o->low + o->row * o->ld, *asked = o->asked + o->row * o->ldx;
+	pair *out = o->out + o->row * 16;
+	rows = least(rows, 16 - o->row);
+	o->row += rows;
+	for (; rows > 0; rows--, x += o->ld, asked += o->ldx, out += 16) {
+		__builtin_prefetch(asked, 0, 2);
+		__builtin_prefetch(asked + (o->across ? 16 * o->ldx : 16), 0, 2);
+		amx_pairs(parts, part, _mm512_loadu_ps(x), _mm512_loadu_ps(x + o->gap));
 #pragma GCC unroll 3
-		for (int q = 0; q < parts; q++) _mm512_storeu_si512(out + q * 512 + r * 16, part[q]);
+		for (int q = 0; q < parts; q++) _mm512_storeu_si512(out + q * 512, part[q]);
 	}
-	if (row + split < 16) return;
+	if (o->row < 16) return;
 	NEXT(o->at)
 	NEXT(o->ahead)
-	o->asked = 0, o->step = o->turned ? 0 : 2;
-}
-
-// What is done for an operand with each product of tiles.
-INLINE void amx_meanwhile(const int parts, packing *o) {
-	if (!amx_left(o)) return;
-	const float *ahead = FROM(o->ahead);
-	for (long stop = least(32, o->asked + o->share); o->asked < stop; o->asked++)
-		__builtin_prefetch(ahead + o->asked % 16 * o->ldx + (o->asked < 16 ? 0 : o->across ? 16 * o->ldx : 16), 0, 2);
-	if (--o->wait <= 0) amx_pack(parts, o);
+	amx_tile_begins(parts, o);
 }
 #undef NEXT
 #undef FROM
+
+// What is packed while tiles are multiplied: of a first, then of b; a step of so many rows every so many products.
+typedef struct {
+	packing a, b;
+	long rows, every, wait;
+} meanwhile;
+
+OC_WITH_AMX static __attribute__((noinline)) void amx_meanwhile(const int parts, meanwhile *next) {
+	packing *o = amx_left(&next->a) ? &next->a : &next->b;
+	next->wait = next->every;
+	if (amx_left(o)) amx_step(parts, o, next->rows);
+}
+
+OC_WITH_AMX static __attribute__((noinline)) void amx_pack(const int parts, packing *o) {
+	while (amx_left(o)) amx_step(parts, o, 16);
+}
+
+// Of an operand, the steps of so many rows that it takes.
+INLINE long amx_steps(const packing *o, long rows) { return (o->n + 15) / 16 * (o->pairs / 16) * (16 / rows + 2 * o->turned); }
+
+// Sets the pace at which all of a's block and one of `blocks` parts of b's are packed within so many products, by steps that are as
+// small as they can be.
+INLINE void amx_pace(meanwhile *next, long products, long blocks) {
+	long steps;
+	for (next->rows = 1;; next->rows *= 2) {
+		steps = amx_steps(&next->a, next->rows) + (amx_steps(&next->b, next->rows) + blocks - 1) / blocks;
+		if (steps <= products || next->rows == 16) break;
+	}
+	next->every = next->wait = steps < products ? products / (steps + 1) : 1;
+}
 
 // Part q of 16 pairs of 32 rows of a, and of 32 columns of b; their product, added to four tiles of sums. With each product memory is
 // asked for some lines of c, and of what comes `next` something is done: few lines can be on their way at once, and few instructions stand
@@ -141,8 +181,7 @@ INLINE void amx_meanwhile(const int parts, packing *o) {
 		__builtin_prefetch(c + asked * ldc, 1); \
 		__builtin_prefetch(c + asked * ldc + 16, 1); \
 	} \
-	amx_meanwhile(parts, next); \
-	amx_meanwhile(parts, next + 1); \
+	if (--next->wait == 0) amx_meanwhile(parts, next); \
 	_tile_dpbf16ps(0, 4, 6); \
 	_tile_dpbf16ps(1, 4, 7); \
 	_tile_dpbf16ps(2, 5, 6); \
@@ -151,7 +190,7 @@ INLINE void amx_meanwhile(const int parts, packing *o) {
 // c[rows, columns] (+)= a[32, 2 pairs] panel[2 pairs, 32], at most 32 rows and columns of it. Of three parts the small products
 // come first. A tile is stored every fourth step, for nothing: where more than some 130 products lie between two stores, the later one
 // takes a thousand cycles longer.
-INLINE void amx_tile(const int parts, float *c, long ldc, const pair *a, const pair *panel, long pairs, long rows, long columns, int add, packing *next) {
+INLINE void amx_tile(const int parts, float *c, long ldc, const pair *a, const pair *panel, long pairs, long rows, long columns, int add, meanwhile *next) {
 	float sums[32 * 32];
 	int whole = rows == 32 && columns == 32 && !add;
 	float *out = whole ? c : sums;
@@ -203,29 +242,30 @@ INLINE void amx_product(const int parts, float *c, const float *a, const float *
 	long lda = ta ? m : k, ldb = tb ? k : n;
 	if (k == 0 && !add) memset(c, 0, 4 * m * n);
 	int at_once = k > 0 && n <= wide;
-	packing next[2]; // of a and of b
-	next[1].to = (pair *)pack, next[1].other = next[1].to + row * wide;
-	next[0].to = next[1].other + row * wide, next[0].other = next[0].to + row * OC_TILE_BLOCK;
-	amx_begin(parts, next, a, lda, ta, 0, 0, m, OC_TILE_BLOCK, 0, k, deep, 0);
-	amx_begin(parts, next + 1, b, ldb, !tb, 1, 0, n, wide, 0, k, deep, 0);
+	meanwhile next;
+	next.b.to = (pair *)pack, next.b.other = next.b.to + row * wide;
+	next.a.to = next.b.other + row * wide, next.a.other = next.a.to + row * OC_TILE_BLOCK;
+	amx_begin(parts, &next.a, a, lda, ta, 0, 0, m, OC_TILE_BLOCK, 0, k, deep);
+	amx_begin(parts, &next.b, b, ldb, !tb, 1, 0, n, wide, 0, k, deep);
 	_tile_loadconfig(&amx_shape);
 	for (long k0 = 0; k0 < k; k0 += deep)
 		for (long j0 = 0; j0 < n; j0 += wide) {
-			long columns = least(n - j0, wide), pairs = next[1].pairs;
+			long columns = least(n - j0, wide), pairs = next.b.pairs;
 			long j1 = j0 + wide < n ? j0 + wide : 0, k1 = j1 ? k0 : k0 + deep;           // the next block of b
 			long products = (columns + 31) / 32 * (pairs / 16) * (parts > 1 ? 6 : 1); // of tiles, for 32 rows
-			const pair *panels = next[1].to;
-			while (amx_left(next + 1)) amx_pack(parts, next + 1);
-			amx_begin(parts, next + 1, b, ldb, !tb, 1, j1, n, wide, k1, k, deep, products * ((m + 31) / 32));
+			const pair *panels = next.b.to;
+			amx_pack(parts, &next.b);
+			amx_begin(parts, &next.b, b, ldb, !tb, 1, j1, n, wide, k1, k, deep);
 			for (long i0 = 0; i0 < m; i0 += OC_TILE_BLOCK) {
 				long some = least(m - i0, OC_TILE_BLOCK), i1 = i0 + OC_TILE_BLOCK < m ? i0 + OC_TILE_BLOCK : 0;
-				const pair *block = next[0].to;
-				while (amx_left(next)) amx_pack(parts, next);
-				amx_begin(parts, next, a, lda, ta, 0, i1, m, OC_TILE_BLOCK, i1 ? k0 : k1, k, deep, products * ((some + 31) / 32));
+				const pair *block = next.a.to;
+				amx_pack(parts, &next.a);
+				amx_begin(parts, &next.a, a, lda, ta, 0, i1, m, OC_TILE_BLOCK, i1 ? k0 : k1, k, deep);
+				amx_pace(&next, products * ((some + 31) / 32), (m + OC_TILE_BLOCK - 1) / OC_TILE_BLOCK);
 				for (long j = 0; j < columns && !(lower && j0 + j >= i0 + some); j += 32)
 					for (long i = lower && j0 + j > i0 ? (j0 + j - i0) / 32 * 32 : 0; i < some; i += 32)
 						amx_tile(parts, c + (i0 + i) * n + j0 + j, n, block + parts * i * pairs, panels + parts * j * pairs, pairs, least(some - i, 32),
-							least(columns - j, 32), add || k0 > 0, next);
+							least(columns - j, 32), add || k0 > 0, &next);
 				if (at_once && k0 + deep >= k) finish_avx512(then, c, i0 * n, some * n);
 			}
 		}
