@@ -20,6 +20,7 @@
 #define OC_LOOKS 4  // how often a tile asks memory for what comes next
 #define OC_NEAR 256 // floats from one row to the next that needs no packing
 #define OC_LINE 16  // floats of a cache line
+#define OC_ROWS 8   // rows of a head that memory is asked for ahead: they lie too far apart to be foreseen
 #define OC_RUN 512  // floats after which a product's activation asks for more
 
 static inline long least(long a, long b) { return a < b ? a : b; }

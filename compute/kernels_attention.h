@@ -8,7 +8,7 @@ INLINE void F(take)(float *out, const float *from, oc_attention o, int rotate) {
 	for (long t = 0; t < o.T; t++, c += half, s += half) {
 		const float *x = from + t * stride;
 		float *y = out + t * o.E;
-		for (long i = 0; i < o.E; i += 16) __builtin_prefetch(x + 8 * stride + i); // rows lie too far apart to be foreseen
+		for (long i = 0; i < o.E; i += OC_LINE) __builtin_prefetch(x + OC_ROWS * stride + i);
 		EACH(half, y, AT(x) * AT(c) - AT(x + half) * AT(s));
 		EACH(half, y + half, AT(x) * AT(s) + AT(x + half) * AT(c));
 		EACH(o.E - 2 * half, y + 2 * half, AT(x + 2 * half));
@@ -21,6 +21,7 @@ INLINE void F(give)(float *to, const float *x, oc_attention o, int rotate) {
 	const float *c = o.cosines, *s = o.sines;
 	for (long t = 0; t < o.T; t++, x += o.E, c += half, s += half) {
 		float *y = to + t * stride;
+		for (long i = 0; i < o.E; i += OC_LINE) __builtin_prefetch(y + OC_ROWS * stride + i, 1);
 		EACH(half, y, AT(x) * AT(c) + AT(x + half) * AT(s));
 		EACH(half, y + half, AT(x + half) * AT(c) - AT(x) * AT(s));
 		EACH(o.E - 2 * half, y + 2 * half, AT(x + 2 * half));
