@@ -64,13 +64,14 @@ typedef struct {
 
 INLINE int amx_left(const packing *o) { return o->at.i < o->n && o->at.p < o->pairs; }
 
-// Goes on to the next tile.
 #define NEXT(cursor) \
 	if (o->across) { \
 		if ((cursor.i += 16) >= o->n) cursor.i = 0, cursor.p += 16; \
 	} else if ((cursor.p += 16) >= o->pairs) \
 		cursor.p = 0, cursor.i += 16;
 #define FROM(cursor) (o->across ? o->x + 2 * cursor.p * o->ldx + cursor.i : o->x + cursor.i * o->ldx + 2 * cursor.p)
+
+// Finds where the tile at hand comes from and goes to. What is not whole is staged, so that its rows are split without masks.
 INLINE void amx_tile_begins(const int parts, packing *o) {
 	unsigned long i = o->at.i, p = o->at.p;
 	o->row = o->turned || (long)i + 16 > o->n || 2 * (long)p + 32 > o->depth ? -2 : 0;
@@ -79,7 +80,7 @@ INLINE void amx_tile_begins(const int parts, packing *o) {
 	o->out = o->to + (i / 32 * o->pairs + p) * parts * 32 + i % 32 * 16;
 }
 
-// Begins with a block of x: from i on `most` of its n rows or columns, from k on `deep` of its depth.
+// Begins with a block of x, in the other buffer: from i on `most` of its n rows or columns, from k on `deep` of its depth.
 INLINE void amx_begin(const int parts, packing *o, const float *x, long ldx, int across, int columns, long i, long n, long most, long k, long depth, long deep) {
 	pair *other = o->to;
 	o->to = o->other, o->other = other;
@@ -91,7 +92,7 @@ INLINE void amx_begin(const int parts, packing *o, const float *x, long ldx, int
 	amx_tile_begins(parts, o);
 }
 
-// Copies one half of a tile, turned or not, zeros where there is nothing of it.
+// Copies one half of a tile aside, turned or not, zeros where there is nothing of it.
 INLINE void amx_stage(packing *o, int half) {
 	const float *from = o->low + half * o->gap;
 	float *to = o->stage[half];
