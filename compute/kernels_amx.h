@@ -144,12 +144,14 @@ typedef struct {
 	long rows, every, wait;
 } meanwhile;
 
+// Takes the next step of what is left.
 OC_WITH_AMX static __attribute__((noinline)) void amx_meanwhile(const int parts, meanwhile *next) {
 	packing *o = amx_left(&next->a) ? &next->a : &next->b;
 	next->wait = next->every;
 	if (amx_left(o)) amx_step(parts, o, next->rows);
 }
 
+// Packs all that is left of a block.
 OC_WITH_AMX static __attribute__((noinline)) void amx_pack(const int parts, packing *o) {
 	while (amx_left(o)) amx_step(parts, o, 16);
 }
@@ -169,8 +171,8 @@ INLINE void amx_pace(meanwhile *next, long products, long blocks) {
 }
 
 // Part q of 16 pairs of 32 rows of a, and of 32 columns of b; their product, added to four tiles of sums. With each product memory is
-// asked for some lines of c, and of what comes `next` something is done: few lines can be on their way at once, and few instructions stand
-// between two products, so that both go on beside those.
+// asked for some lines of c, and every so often a step of packing what comes `next` is taken: few lines can be on their way at once, and
+// tiles leave the vectors idle.
 #define A(q) \
 	_tile_loadd(4, a + (q) * 512, 64); \
 	_tile_loadd(5, a + (q) * 512 + 256, 64);
