@@ -195,13 +195,23 @@ KERNEL F(matmul)(float *c, const float *a, const float *b, long m, long n, long 
 	F(product)(c, a, b, m, n, k, ta, tb, add, 0, then, pack);
 }
 
-// Copies what lies below the diagonal of c[m,m] above it, a square of 16 at a time: both its lines and its mirror image's stay
-// in cache.
+// Copies what lies below the diagonal of c[m,m] above it, by squares of LANES rows and columns.
 INLINE void F(mirror)(float *c, long m) {
-	for (long i0 = 0; i0 < m; i0 += 16)
-		for (long j0 = i0; j0 < m; j0 += 16)
-			for (long i = i0; i < i0 + 16 && i < m; i++)
-				for (long j = j0 > i ? j0 : i + 1; j < j0 + 16 && j < m; j++) c[i * m + j] = c[j * m + i];
+	for (long i0 = 0; i0 < m; i0 += LANES)
+		for (long j0 = 0; j0 <= i0; j0 += LANES) {
+			const float *from = c + i0 * m + j0;
+			float *to = c + j0 * m + i0;
+			if (j0 < i0 && i0 + LANES <= m) {
+				vec r[LANES];
+#pragma GCC unroll 16
+				for (long i = 0; i < LANES; i++) r[i] = F(load)(from + i * m);
+				F(transpose)(r);
+#pragma GCC unroll 16
+				for (long j = 0; j < LANES; j++) F(store)(to + j * m, r[j]);
+			} else
+				for (long i = 0; i < LANES && i0 + i < m; i++)
+					for (long j = 0; j < LANES && j0 + j < i0 + i; j++) to[j * m + i] = from[i * m + j];
+		}
 }
 
 // c[m,m] = op(a)[m,k] op(a)^T: half of the products, the other half mirrored.
