@@ -50,12 +50,13 @@ func command() error {
 	flag.StringVar(&o.Kernels, "kernels", "", "kernel path: amx, avx512, avx2 or portable; none is the machine's best")
 	asJSON := flag.Bool("json", false, "print one JSON document")
 	asChild := flag.Bool("turns", false, "read numbers from standard input and take so many steps each time, as --peer has it")
+	other := flag.String("against", "", "take it in turn with this program told otherwise ('--optimizer muon'), or with another build of it ('FILE')")
 	var b bench
 	flag.StringVar(&b.python, "peer", "", "a Python with PyTorch: compare with its step, in turn")
 	list := flag.String("sizes", "a,b,c,d", "with --peer: the sizes to compare; none for none")
 	modes := flag.String("modes", "eager/baddbmm,eager/sdpa,compile/baddbmm,compile/sdpa,cpp-wrapper/baddbmm,cpp-wrapper/sdpa,max-autotune/baddbmm,max-autotune/sdpa",
 		"with --peer: its ways, each of which is tried: what compiles / how attention is written")
-	flag.IntVar(&b.rounds, "rounds", 5, "with --peer: turns of each")
+	flag.IntVar(&b.rounds, "rounds", 5, "with --peer or --against: turns of each")
 	flag.DurationVar(&b.turn, "turn", clock.Second, "with --peer: how long a turn is, about; three steps at least")
 	flag.BoolVar(&b.whole, "whole", false, "with --peer: compare whole runs too")
 	flag.StringVar(&b.jemalloc, "jemalloc", "", "with --peer: the allocator's file; none looks where the loader does")
@@ -66,9 +67,22 @@ func command() error {
 	case *asChild:
 		compute.Quiet()
 		return turns(o, os.Stdin, os.Stdout)
-	case b.python == "":
+	case b.python == "" && *other == "":
 		compute.Quiet()
 		return alone(o, *asJSON, os.Stdout)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if *other != "" {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		r, err := against(ctx, self, o, *other, b.rounds)
+		if err != nil {
+			return err
+		}
+		return r.print(*asJSON, os.Stdout)
 	}
 	if *list != "none" {
 		b.sizes = strings.Split(*list, ",")
@@ -78,8 +92,6 @@ func command() error {
 		return err
 	}
 	b.options = o
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	if err = b.run(ctx); ctx.Err() != nil {
 		return ctx.Err() // and not that the children were ended
 	}
