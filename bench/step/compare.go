@@ -22,6 +22,7 @@ type bench struct {
 	rounds   int
 	turn     clock.Duration // of one contestant in one round, about
 	whole    bool
+	avx2     bool // the peer as installed with MKL at AVX2 too
 	commit   string
 	out      string
 
@@ -48,9 +49,11 @@ type compared struct {
 	Rivals []rival `json:"peers"`
 	// Failed are the peer's ways that could not be begun, each with the reason.
 	Failed []string `json:"failed,omitempty"`
-	// Best and Installed are those of Rivals that are the fastest, tuned and as installed; nil where there is none.
+	// Best, Installed and AVX2 are those of Rivals that are the fastest: tuned, as installed, and so with MKL at AVX2; nil where there
+	// is none.
 	Best      *rival `json:"best"`
 	Installed *rival `json:"installed"`
+	AVX2      *rival `json:"installed_avx2,omitempty"`
 	Sweep     *sweep `json:"sweep"`
 }
 
@@ -118,7 +121,7 @@ func (b *bench) one(ctx context.Context, name string) (c compared, err error) {
 	for i := range c.Rivals {
 		c.Rivals[i].beside(&c.Ours)
 	}
-	c.Best, c.Installed = fastest(c.Rivals, true), fastest(c.Rivals, false)
+	c.Best, c.Installed, c.AVX2 = fastest(c.Rivals, true, false), fastest(c.Rivals, false, false), fastest(c.Rivals, false, true)
 	return c, nil
 }
 
@@ -145,10 +148,10 @@ func (b *bench) steps(ms float64) int {
 	return max(3, int(math.Ceil(1e3*b.turn.Seconds()/ms)))
 }
 
-// fastest of the tuned, or of those as installed.
-func fastest(all []rival, tuned bool) (best *rival) {
+// fastest of the tuned, of those as installed, or of these with MKL at AVX2.
+func fastest(all []rival, tuned, avx2 bool) (best *rival) {
 	for i := range all {
-		if all[i].Tuned == tuned && (best == nil || all[i].Median < best.Median) {
+		if all[i].Tuned == tuned && all[i].AVX2 == avx2 && (best == nil || all[i].Median < best.Median) {
 			best = &all[i]
 		}
 	}

@@ -59,6 +59,7 @@ func command() error {
 	flag.IntVar(&b.rounds, "rounds", 5, "with --peer or --against: turns of each")
 	flag.DurationVar(&b.turn, "turn", clock.Second, "with --peer: how long a turn is, about; three steps at least")
 	flag.BoolVar(&b.whole, "whole", false, "with --peer: compare whole runs too")
+	flag.BoolVar(&b.avx2, "avx2", false, "with --peer: as installed with MKL at AVX2 too, which it takes on processors that are not Intel's")
 	flag.StringVar(&b.jemalloc, "jemalloc", "", "with --peer: the allocator's file; none looks where the loader does")
 	flag.StringVar(&b.commit, "commit", "", "with --peer: what is measured, for the document")
 	flag.StringVar(&b.out, "out", "", "with --peer: the file for the JSON document; none is standard output")

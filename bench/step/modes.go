@@ -15,13 +15,19 @@ type mode struct {
 	Mode      string `json:"mode"` // "eager", "compile", "max-autotune", "cpp-wrapper"
 	Attention string `json:"attention"`
 	Tuned     bool   `json:"tuned"`
+	// AVX2 has MKL's products take AVX2, as they do untold on processors that are not Intel's.
+	AVX2 bool `json:"mkl_avx2,omitempty"`
 }
 
 func (m mode) String() string {
-	if !m.Tuned {
-		return m.Mode + "/" + m.Attention + ", as installed"
+	name := m.Mode + "/" + m.Attention
+	switch {
+	case m.AVX2:
+		return name + ", as installed, MKL at AVX2"
+	case !m.Tuned:
+		return name + ", as installed"
 	}
-	return m.Mode + "/" + m.Attention
+	return name
 }
 
 // parseModes reads "eager/sdpa,compile/baddbmm".
@@ -31,17 +37,19 @@ func parseModes(list string) (all []mode, err error) {
 		if !found || how == "" || attention == "" {
 			return nil, fmt.Errorf("a mode of the peer is written mode/attention, as in compile/baddbmm: %q", text)
 		}
-		all = append(all, mode{how, attention, true})
+		all = append(all, mode{how, attention, true, false})
 	}
 	return all, nil
 }
 
-// ways are the modes asked for, and those that do not compile as installed too.
+// ways are the modes asked for, and those that do not compile as installed too, and so with MKL at AVX2 if that is asked for.
 func (b *bench) ways() []mode {
 	all := slices.Clone(b.modes)
-	for _, m := range b.modes {
-		if m.Mode == "eager" {
-			all = append(all, mode{m.Mode, m.Attention, false})
+	for _, avx2 := range []bool{false, true} {
+		for _, m := range b.modes {
+			if m.Mode == "eager" && (!avx2 || b.avx2) {
+				all = append(all, mode{m.Mode, m.Attention, false, avx2})
+			}
 		}
 	}
 	return all
@@ -59,6 +67,9 @@ func (b *bench) python3(ctx context.Context, threads int, m mode, args ...string
 	cmd.Env = plain()
 	if m.Tuned {
 		cmd.Env = b.tuning.env(threads)
+	}
+	if m.AVX2 {
+		cmd.Env = append(cmd.Env, "MKL_ENABLE_INSTRUCTIONS=AVX2")
 	}
 	cmd.Env = append(cmd.Env, "TMPDIR="+b.dir, "TORCHINDUCTOR_CACHE_DIR="+filepath.Join(b.dir, "inductor"))
 	return cmd

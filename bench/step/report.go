@@ -106,8 +106,10 @@ func (c compared) print(out io.Writer, b *bench) {
 		return
 	}
 	p("  against PyTorch's best, %s: %.2fx\n", c.Best, c.Best.Ratio.Median)
-	if c.Installed != nil {
-		p("  against PyTorch %s: %.2fx\n", c.Installed, c.Installed.Ratio.Median)
+	for _, r := range []*rival{c.Installed, c.AVX2} {
+		if r != nil {
+			p("  against PyTorch %s: %.2fx\n", r, r.Ratio.Median)
+		}
 	}
 	p("  %-40s %10.3f %10.3f  %-22s %8.0f\n", "two runs of one thread: ours, each", c.Sweep.Ours.Median, c.Sweep.Ours.Least, "", c.Sweep.Ours.Memory)
 	c.Sweep.Rival.print(out, "  "+c.Sweep.Rival.String()+", each")

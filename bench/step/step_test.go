@@ -43,17 +43,21 @@ func TestRounds(t *testing.T) {
 
 func TestFastest(t *testing.T) {
 	all := []rival{
-		{mode: mode{"eager", "sdpa", false}, timed: timed{Median: 1}},
-		{mode: mode{"eager", "sdpa", true}, timed: timed{Median: 3}},
-		{mode: mode{"compile", "sdpa", true}, timed: timed{Median: 2}},
+		{mode: mode{"eager", "sdpa", false, false}, timed: timed{Median: 1}},
+		{mode: mode{"eager", "sdpa", true, false}, timed: timed{Median: 3}},
+		{mode: mode{"compile", "sdpa", true, false}, timed: timed{Median: 2}},
+		{mode: mode{"eager", "sdpa", false, true}, timed: timed{Median: .5}},
 	}
-	if best := fastest(all, true); best != &all[2] {
+	if best := fastest(all, true, false); best != &all[2] {
 		t.Errorf("the fastest tuned is %v", best)
 	}
-	if best := fastest(all, false); best != &all[0] {
+	if best := fastest(all, false, false); best != &all[0] {
 		t.Errorf("the fastest as installed is %v", best)
 	}
-	if best := fastest(nil, true); best != nil {
+	if best := fastest(all, false, true); best != &all[3] {
+		t.Errorf("the fastest with MKL at AVX2 is %v", best)
+	}
+	if best := fastest(nil, true, false); best != nil {
 		t.Errorf("the fastest of none is %v", best)
 	}
 }
@@ -64,8 +68,12 @@ func TestModes(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := bench{modes: modes}
-	want := []mode{{"eager", "sdpa", true}, {"max-autotune", "baddbmm", true}, {"eager", "sdpa", false}}
+	want := []mode{{"eager", "sdpa", true, false}, {"max-autotune", "baddbmm", true, false}, {"eager", "sdpa", false, false}}
 	if got := b.ways(); !slices.Equal(got, want) {
+		t.Errorf("ways %v, want %v", got, want)
+	}
+	b.avx2 = true
+	if got, want := b.ways(), append(want, mode{"eager", "sdpa", false, true}); !slices.Equal(got, want) {
 		t.Errorf("ways %v, want %v", got, want)
 	}
 	for _, bad := range []string{"", "eager", "eager/", "/sdpa", "eager/sdpa,"} {
