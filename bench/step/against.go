@@ -21,9 +21,9 @@ type beside struct {
 	Ratio ratio `json:"ratio"` // the other's to ours
 }
 
-// against takes the step of this program, self, and another in turn, each time in a process of its own: one process differs from the next by where
-// its memory lies. The other is self told otherwise (`--optimizer muon`), or another build of it, whose options follow
-// its name; both are told what o says first.
+// against takes the step of this program, self, and another in turn, each time in a process of its own: one process differs from
+// the next by where its memory lies. The other is self told otherwise (`--optimizer muon`), or another build of it, whose options
+// follow its name; both are told what o says first.
 func against(ctx context.Context, self string, o options, other string, rounds int) (b beside, err error) {
 	if rounds < 1 {
 		return b, variant.Errorf("rounds", "must be at least 1, is %d", rounds)
@@ -74,7 +74,7 @@ func process(ctx context.Context, argv []string) (r result, err error) {
 	switch {
 	case ctx.Err() != nil:
 		return r, ctx.Err()
-	case errors.As(err, &exit):
+	case errors.As(err, &exit) && said.Len() > 0:
 		why, _, _ := strings.Cut(strings.TrimPrefix(said.String(), "step: "), "\n")
 		return r, variant.Errorf("against", "%s", why)
 	case err != nil:

@@ -65,6 +65,7 @@ func TestAgainst(t *testing.T) {
 		{"--optimizer nonsense", 1, "optimizer: no nonsense"},
 		{filepath.Join(t.TempDir(), "nothing"), 1, "no such file"},
 		{"--optimizer muon", 0, "must be at least 1, is 0"},
+		{"false", 1, "exit status 1"},
 	} {
 		_, err := against(context.Background(), self, o, bad.other, bad.rounds)
 		if at := new(variant.Error); !errors.As(err, &at) || !strings.Contains(err.Error(), bad.want) {

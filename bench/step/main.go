@@ -75,6 +75,9 @@ func command() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if *other != "" {
+		if b.python != "" {
+			return variant.Errorf("against", "goes without --peer: one at a time")
+		}
 		self, err := os.Executable()
 		if err != nil {
 			return err

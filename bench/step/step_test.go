@@ -83,6 +83,22 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// MKL is told its instructions where that is asked for, and nowhere else, whatever the environment says.
+func TestAVX2(t *testing.T) {
+	t.Setenv("MKL_ENABLE_INSTRUCTIONS", "SSE4_2")
+	var b bench
+	for _, m := range []mode{{"eager", "sdpa", true, false}, {"eager", "sdpa", false, false}, {"eager", "sdpa", false, true}} {
+		told := slices.DeleteFunc(b.python3(t.Context(), 1, m).Env, func(v string) bool { return !strings.HasPrefix(v, "MKL_ENABLE_") })
+		var want []string
+		if m.AVX2 {
+			want = []string{"MKL_ENABLE_INSTRUCTIONS=AVX2"}
+		}
+		if !slices.Equal(told, want) {
+			t.Errorf("%s is told %q, want %q", m, told, want)
+		}
+	}
+}
+
 func TestHighWater(t *testing.T) {
 	if got := highWater([]byte("VmPeak:\t 9 kB\nVmHWM:\t    2560 kB\nVmRSS:\t 1 kB\n")); got != 2.5 {
 		t.Errorf("2,560 KiB are %v MiB", got)
