@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"bench/growth":    {"bench/steady", "compute", "plots", "trainer"},
 	"bench/plan":      {"compute", "experiments", "store", "trainer"},
 	"bench/steady":    {"probes", "trainer"},
-	"bench/step":      {"archs", "bench/steady", "compute", "experiments", "trainer", "variant"},
+	"bench/step":      {"archs", "bench/steady", "compute", "experiments", "store", "trainer", "variant"},
 	"bench/store":     {"export", "store"},
 	"bench/variants":  {"archs", "compute", "optim", "rng", "variant"},
 	"cmd/outcrop":     {"compute", "configs", "derive", "experiments", "export", "fit", "plots", "predict", "report", "store", "trainer", "variant"},

@@ -58,7 +58,7 @@ func against(ctx context.Context, self string, o options, other string, rounds i
 // words are the options as this program takes them.
 func (o options) words() []string {
 	return []string{"--json", "--size", o.Size, "--threads", strconv.Itoa(o.Threads), "--slices", strconv.Itoa(o.Slices), "--precision", o.Precision,
-		"--optimizer", o.Optimizer, "--kernels", o.Kernels, "--steps", strconv.Itoa(o.Steps)}
+		"--optimizer", o.Optimizer, "--kernels", o.Kernels, "--steps", strconv.Itoa(o.Steps), "--batch", strconv.Itoa(o.Batch)}
 }
 
 // process times a step in a process of its own.

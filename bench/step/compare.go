@@ -66,7 +66,7 @@ func (b *bench) ours(ctx context.Context, size string, threads int) (*child, err
 
 // one compares one size.
 func (b *bench) one(ctx context.Context, name string) (c compared, err error) {
-	s, err := sizeOf(name)
+	s, err := options{Size: name}.size()
 	if err != nil {
 		return c, err
 	}
@@ -121,7 +121,7 @@ func (b *bench) one(ctx context.Context, name string) (c compared, err error) {
 	for i := range c.Rivals {
 		c.Rivals[i].beside(&c.Ours)
 	}
-	c.Best, c.Installed, c.AVX2 = fastest(c.Rivals, true, false), fastest(c.Rivals, false, false), fastest(c.Rivals, false, true)
+	c.Best, c.Installed, c.AVX2 = fastest(c.Rivals, tuned), fastest(c.Rivals, installed), fastest(c.Rivals, avx2)
 	return c, nil
 }
 
@@ -148,10 +148,10 @@ func (b *bench) steps(ms float64) int {
 	return max(3, int(math.Ceil(1e3*b.turn.Seconds()/ms)))
 }
 
-// fastest of the tuned, of those as installed, or of these with MKL at AVX2.
-func fastest(all []rival, tuned, avx2 bool) (best *rival) {
+// fastest of those that are set up so.
+func fastest(all []rival, s setup) (best *rival) {
 	for i := range all {
-		if all[i].Tuned == tuned && all[i].AVX2 == avx2 && (best == nil || all[i].Median < best.Median) {
+		if all[i].Setup == s && (best == nil || all[i].Median < best.Median) {
 			best = &all[i]
 		}
 	}

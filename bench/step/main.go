@@ -42,6 +42,7 @@ func command() error {
 	}
 	var o options
 	flag.StringVar(&o.Size, "size", "a", "model and batch: a, b, c or d")
+	flag.IntVar(&o.Batch, "batch", 0, "sequences of a step; 0 is the size's")
 	flag.IntVar(&o.Threads, "threads", 1, "OS threads")
 	flag.IntVar(&o.Slices, "slices", 0, "parts of the batch; 0 is as many as threads")
 	flag.StringVar(&o.Precision, "precision", "float32", "train.precision: float32, or bf16")
@@ -58,7 +59,7 @@ func command() error {
 		"with --peer: its ways, each of which is tried: what compiles / how attention is written")
 	flag.IntVar(&b.rounds, "rounds", 5, "with --peer or --against: turns of each")
 	flag.DurationVar(&b.turn, "turn", clock.Second, "with --peer: how long a turn is, about; three steps at least")
-	flag.BoolVar(&b.whole, "whole", false, "with --peer: compare whole runs too")
+	flag.BoolVar(&b.whole, "whole", false, "a whole run, from the start of its process to its end; with --peer: beside its, too")
 	flag.BoolVar(&b.avx2, "avx2", false, "with --peer: as installed with MKL at AVX2 too, which it takes on processors that are not Intel's")
 	flag.StringVar(&b.jemalloc, "jemalloc", "", "with --peer: the allocator's file; none looks where the loader does")
 	flag.StringVar(&b.commit, "commit", "", "with --peer: what is measured, for the document")
@@ -68,30 +69,39 @@ func command() error {
 	case *asChild:
 		compute.Quiet()
 		return turns(o, os.Stdin, os.Stdout)
-	case b.python == "" && *other == "":
+	case b.python == "" && *other == "" && !b.whole:
 		compute.Quiet()
 		return alone(o, *asJSON, os.Stdout)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if *other != "" {
-		if b.python != "" {
-			return variant.Errorf("against", "goes without --peer: one at a time")
-		}
-		self, err := os.Executable()
-		if err != nil {
-			return err
-		}
-		r, err := against(ctx, self, o, *other, b.rounds)
+	var err error
+	if b.self, err = os.Executable(); err != nil {
+		return err
+	}
+	switch {
+	case *other != "" && (b.python != "" || b.whole):
+		return variant.Errorf("against", "goes without --peer and --whole: one at a time")
+	case *other != "":
+		r, err := against(ctx, b.self, o, *other, b.rounds)
 		if err != nil {
 			return err
 		}
 		return r.print(*asJSON, os.Stdout)
+	case b.whole && o.Kernels != "":
+		return variant.Errorf("kernels", "goes without --whole, which takes the machine's best")
+	case b.python == "":
+		r, err := whole(ctx, b.self, o, "")
+		if err != nil {
+			return err
+		}
+		return r.print(*asJSON, os.Stdout)
+	case o.Batch != 0:
+		return variant.Errorf("batch", "goes without --peer, whose batches are the sizes'")
 	}
 	if *list != "none" {
 		b.sizes = strings.Split(*list, ",")
 	}
-	var err error
 	if b.modes, err = parseModes(*modes); err != nil {
 		return err
 	}

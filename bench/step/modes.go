@@ -14,20 +14,25 @@ import (
 type mode struct {
 	Mode      string `json:"mode"` // "eager", "compile", "max-autotune", "cpp-wrapper"
 	Attention string `json:"attention"`
-	Tuned     bool   `json:"tuned"`
-	// AVX2 has MKL's products take AVX2, as they do untold on processors that are not Intel's.
-	AVX2 bool `json:"mkl_avx2,omitempty"`
+	Setup     setup  `json:"setup"`
 }
+
+// setup is what the peer's process is told.
+type setup string
+
+const (
+	tuned     setup = "tuned"
+	installed setup = "as installed"
+	// avx2 has MKL's products take AVX2, as they do untold on processors that are not Intel's.
+	avx2 setup = "as installed, MKL at AVX2"
+)
 
 func (m mode) String() string {
 	name := m.Mode + "/" + m.Attention
-	switch {
-	case m.AVX2:
-		return name + ", as installed, MKL at AVX2"
-	case !m.Tuned:
-		return name + ", as installed"
+	if m.Setup == tuned {
+		return name
 	}
-	return name
+	return name + ", " + string(m.Setup)
 }
 
 // parseModes reads "eager/sdpa,compile/baddbmm".
@@ -37,7 +42,7 @@ func parseModes(list string) (all []mode, err error) {
 		if !found || how == "" || attention == "" {
 			return nil, fmt.Errorf("a mode of the peer is written mode/attention, as in compile/baddbmm: %q", text)
 		}
-		all = append(all, mode{how, attention, true, false})
+		all = append(all, mode{how, attention, tuned})
 	}
 	return all, nil
 }
@@ -45,10 +50,10 @@ func parseModes(list string) (all []mode, err error) {
 // ways are the modes asked for, and those that do not compile as installed too, and so with MKL at AVX2 if that is asked for.
 func (b *bench) ways() []mode {
 	all := slices.Clone(b.modes)
-	for _, avx2 := range []bool{false, true} {
+	for _, s := range []setup{installed, avx2} {
 		for _, m := range b.modes {
-			if m.Mode == "eager" && (!avx2 || b.avx2) {
-				all = append(all, mode{m.Mode, m.Attention, false, avx2})
+			if m.Mode == "eager" && (s != avx2 || b.avx2) {
+				all = append(all, mode{m.Mode, m.Attention, s})
 			}
 		}
 	}
@@ -65,10 +70,10 @@ func (b *bench) python3(ctx context.Context, threads int, m mode, args ...string
 	args = append([]string{"-c", peerScript, "--threads", strconv.Itoa(threads), "--mode", m.Mode, "--attention", m.Attention, "--precision", b.Precision}, args...)
 	cmd := exec.CommandContext(ctx, b.python, args...)
 	cmd.Env = plain()
-	if m.Tuned {
+	if m.Setup == tuned {
 		cmd.Env = b.tuning.env(threads)
 	}
-	if m.AVX2 {
+	if m.Setup == avx2 {
 		cmd.Env = append(cmd.Env, "MKL_ENABLE_INSTRUCTIONS=AVX2")
 	}
 	cmd.Env = append(cmd.Env, "TMPDIR="+b.dir, "TORCHINDUCTOR_CACHE_DIR="+filepath.Join(b.dir, "inductor"))

@@ -29,9 +29,6 @@ type document struct {
 
 // run compares, prints a table of each part as it is done, and writes the document.
 func (b *bench) run(ctx context.Context) (err error) {
-	if b.self, err = os.Executable(); err != nil {
-		return err
-	}
 	if b.dir, err = os.MkdirTemp("", "outcrop-bench"); err != nil {
 		return err
 	}
@@ -122,8 +119,12 @@ func (r rival) print(out io.Writer, name string) {
 func (r ratio) String() string { return fmt.Sprintf("%.2fx (%.2f, %.2f)", r.Median, r.Low, r.High) }
 
 func (e entire) print(out io.Writer) {
-	_, _ = fmt.Fprintf(out, "\na whole run, size %s, %d steps\n  %-40s %10s  %-22s %8s %14s\n", e.Size, e.Steps, "", "seconds", "theirs / ours (range)", "MiB", "ours / theirs")
+	_, _ = fmt.Fprintf(out, "\na whole run, size %s, %d steps\n  %-40s %10s  %-22s %8s %14s %10s\n", e.Size, e.Steps, "", "seconds", "theirs / ours (range)", "MiB", "ours / theirs", "measuring")
 	for _, r := range e.Runs {
-		_, _ = fmt.Fprintf(out, "  %-40s %10.2f  %-22s %8.0f %14.2f\n", r.Name, r.Median, r.Ratio, r.Memory, r.Share)
+		measuring := ""
+		if r.Measuring > 0 {
+			measuring = fmt.Sprintf("%.1f %%", 100*r.Measuring)
+		}
+		_, _ = fmt.Fprintf(out, "  %-40s %10.2f  %-22s %8.0f %14.2f %10s\n", r.Name, r.Median, r.Ratio, r.Memory, r.Share, measuring)
 	}
 }

@@ -17,11 +17,16 @@ var sizes = map[string]steady.Size{
 	"d": {Layers: 8, Width: 512, Heads: 8, Context: 256, Batch: 8, Vocab: 8192},
 }
 
-// sizeOf is the size of that name.
-func sizeOf(name string) (steady.Size, error) {
-	s, ok := sizes[name]
-	if !ok {
-		return s, variant.Errorf("size", "%v", variant.Unknown("size", name, slices.Sorted(maps.Keys(sizes))))
+// size is that of the options' name, of another batch where they say one.
+func (o options) size() (steady.Size, error) {
+	s, ok := sizes[o.Size]
+	switch {
+	case !ok:
+		return s, variant.Errorf("size", "%v", variant.Unknown("size", o.Size, slices.Sorted(maps.Keys(sizes))))
+	case o.Batch < 0:
+		return s, variant.Errorf("batch", "must be at least 1, or 0 for the size's, is %d", o.Batch)
+	case o.Batch > 0:
+		s.Batch = o.Batch
 	}
 	return s, nil
 }
@@ -35,7 +40,7 @@ func firstLoss(s steady.Size) float64 {
 
 // configOf is the run that is timed, of so many steps.
 func configOf(o options, steps int) (trainer.Config, error) {
-	s, err := sizeOf(o.Size)
+	s, err := o.size()
 	if err != nil {
 		return trainer.Config{}, err
 	}

@@ -43,21 +43,21 @@ func TestRounds(t *testing.T) {
 
 func TestFastest(t *testing.T) {
 	all := []rival{
-		{mode: mode{"eager", "sdpa", false, false}, timed: timed{Median: 1}},
-		{mode: mode{"eager", "sdpa", true, false}, timed: timed{Median: 3}},
-		{mode: mode{"compile", "sdpa", true, false}, timed: timed{Median: 2}},
-		{mode: mode{"eager", "sdpa", false, true}, timed: timed{Median: .5}},
+		{mode: mode{"eager", "sdpa", installed}, timed: timed{Median: 1}},
+		{mode: mode{"eager", "sdpa", tuned}, timed: timed{Median: 3}},
+		{mode: mode{"compile", "sdpa", tuned}, timed: timed{Median: 2}},
+		{mode: mode{"eager", "sdpa", avx2}, timed: timed{Median: .5}},
 	}
-	if best := fastest(all, true, false); best != &all[2] {
+	if best := fastest(all, tuned); best != &all[2] {
 		t.Errorf("the fastest tuned is %v", best)
 	}
-	if best := fastest(all, false, false); best != &all[0] {
+	if best := fastest(all, installed); best != &all[0] {
 		t.Errorf("the fastest as installed is %v", best)
 	}
-	if best := fastest(all, false, true); best != &all[3] {
+	if best := fastest(all, avx2); best != &all[3] {
 		t.Errorf("the fastest with MKL at AVX2 is %v", best)
 	}
-	if best := fastest(nil, true, false); best != nil {
+	if best := fastest(nil, tuned); best != nil {
 		t.Errorf("the fastest of none is %v", best)
 	}
 }
@@ -68,12 +68,12 @@ func TestModes(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := bench{modes: modes}
-	want := []mode{{"eager", "sdpa", true, false}, {"max-autotune", "baddbmm", true, false}, {"eager", "sdpa", false, false}}
+	want := []mode{{"eager", "sdpa", tuned}, {"max-autotune", "baddbmm", tuned}, {"eager", "sdpa", installed}}
 	if got := b.ways(); !slices.Equal(got, want) {
 		t.Errorf("ways %v, want %v", got, want)
 	}
 	b.avx2 = true
-	if got, want := b.ways(), append(want, mode{"eager", "sdpa", false, true}); !slices.Equal(got, want) {
+	if got, want := b.ways(), append(want, mode{"eager", "sdpa", avx2}); !slices.Equal(got, want) {
 		t.Errorf("ways %v, want %v", got, want)
 	}
 	for _, bad := range []string{"", "eager", "eager/", "/sdpa", "eager/sdpa,"} {
@@ -87,10 +87,10 @@ func TestModes(t *testing.T) {
 func TestAVX2(t *testing.T) {
 	t.Setenv("MKL_ENABLE_INSTRUCTIONS", "SSE4_2")
 	var b bench
-	for _, m := range []mode{{"eager", "sdpa", true, false}, {"eager", "sdpa", false, false}, {"eager", "sdpa", false, true}} {
+	for _, m := range []mode{{"eager", "sdpa", tuned}, {"eager", "sdpa", installed}, {"eager", "sdpa", avx2}} {
 		told := slices.DeleteFunc(b.python3(t.Context(), 1, m).Env, func(v string) bool { return !strings.HasPrefix(v, "MKL_ENABLE_") })
 		var want []string
-		if m.AVX2 {
+		if m.Setup == avx2 {
 			want = []string{"MKL_ENABLE_INSTRUCTIONS=AVX2"}
 		}
 		if !slices.Equal(told, want) {

@@ -18,12 +18,13 @@ import (
 // options are what is timed.
 type options struct {
 	Size, Precision, Optimizer, Kernels string
-	Threads, Slices, Steps              int
+	Threads, Slices, Steps, Batch       int
 }
 
 // result is what came, times in milliseconds.
 type result struct {
 	Size      string  `json:"size"`
+	Batch     int     `json:"batch"`
 	Threads   int     `json:"threads"`
 	Slices    int     `json:"slices"`
 	Precision string  `json:"precision"`
@@ -74,7 +75,7 @@ func time(o options) (result, error) {
 	if o.Slices == 0 {
 		o.Slices = o.Threads
 	}
-	s, err := sizeOf(o.Size)
+	s, err := o.size()
 	if err != nil {
 		return result{}, err
 	}
@@ -91,7 +92,7 @@ func time(o options) (result, error) {
 		return result{}, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	r := result{Size: o.Size, Threads: o.Threads, Slices: o.Slices, Precision: o.Precision, Optimizer: o.Optimizer, GFLOP: s.GFLOP()}
+	r := result{Size: o.Size, Batch: s.Batch, Threads: o.Threads, Slices: o.Slices, Precision: o.Precision, Optimizer: o.Optimizer, GFLOP: s.GFLOP()}
 	r.Kernels = kernels(o.Kernels)
 	r.Peak = fmaPeak(r.Kernels, r.Precision)
 	var wall, busy []float64

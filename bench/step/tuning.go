@@ -46,7 +46,7 @@ func plain() (env []string) {
 func tune(dir, jemalloc string) (t tuning, err error) {
 	var preload []string
 	if jemalloc == "" {
-		jemalloc = installed("libjemalloc.so")
+		jemalloc = known("libjemalloc.so")
 	} else if _, err := os.Stat(jemalloc); err != nil {
 		return t, err
 	}
@@ -76,8 +76,8 @@ func (t tuning) env(threads int) []string {
 	return append(append(plain(), t.Environment...), fmt.Sprintf("OMP_NUM_THREADS=%d", threads), fmt.Sprintf("MKL_NUM_THREADS=%d", threads))
 }
 
-// installed is the file of a shared library that the loader knows; "" where it knows none.
-func installed(name string) string {
+// known is the file of a shared library that the loader knows; "" where it knows none.
+func known(name string) string {
 	list, _ := exec.Command("ldconfig", "-p").Output()
 	for line := range strings.Lines(string(list)) {
 		if before, path, found := strings.Cut(strings.TrimSpace(line), " => "); found && strings.HasPrefix(before, name) {

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	clock "time"
+
+	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// statusFile is what the system says of a worker's process, in its run's folder.
+const statusFile = "status"
+
+// life is a whole run of ours.
+type life struct {
+	Size      string  `json:"size"`
+	Batch     int     `json:"batch"`
+	Threads   int     `json:"threads"`
+	Slices    int     `json:"slices"`
+	Precision string  `json:"precision"`
+	Optimizer string  `json:"optimizer"`
+	Steps     int     `json:"steps"`
+	Seconds   float64 `json:"seconds"` // from the sweep file to the merged and fitted results
+	// Measuring is what measurements took of it, and Share its part of Seconds.
+	Measuring float64 `json:"measuring_seconds"`
+	Share     float64 `json:"measuring_share"`
+	Memory    float64 `json:"peak_mib"` // the worker's
+}
+
+// whole executes a sweep of one run in a worker process, which is this program, self, again. What is measured is the default,
+// less what `probe`, YAML, says otherwise.
+func whole(ctx context.Context, self string, o options, probe string) (l life, err error) {
+	if o.Slices == 0 {
+		o.Slices = o.Threads
+	}
+	if o.Steps == 0 {
+		o.Steps = wholeSteps
+	}
+	if o.Optimizer == "" {
+		o.Optimizer = "adamw"
+	}
+	c, err := configOf(o, o.Steps)
+	if err != nil {
+		return l, err
+	}
+	if err := c.Validate(); err != nil {
+		return l, err
+	}
+	if err := c.CanRun(""); err != nil {
+		return l, err
+	}
+	s, err := o.size()
+	if err != nil {
+		return l, err
+	}
+	l = life{Size: o.Size, Batch: s.Batch, Threads: o.Threads, Slices: o.Slices, Precision: o.Precision, Optimizer: o.Optimizer, Steps: o.Steps}
+	text := fmt.Sprintf("name: bench\nbase: {arch: {layers: %d, width: %d, heads: %d, context: %d, vocab: %d}, optim: %s, train: {steps: %d, batch: %d, slices: %d, precision: %s}, probe: {%s}}\n",
+		s.Layers, s.Width, s.Heads, s.Context, s.Vocab, o.Optimizer, o.Steps, s.Batch, o.Slices, o.Precision, probe)
+	dir, err := os.MkdirTemp("", "outcrop-whole")
+	if err != nil {
+		return l, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	began := clock.Now()
+	sweep, err := experiments.LoadBytes("bench", []byte(text))
+	if err != nil {
+		return l, err
+	}
+	sum, err := experiments.Execute(ctx, sweep, experiments.Options{Results: dir, Jobs: 1, Threads: o.Threads,
+		Worker: func(dir string) *exec.Cmd { return exec.Command(self, "worker", dir) }})
+	l.Seconds = clock.Since(began).Seconds()
+	if err != nil || sum.Done != 1 {
+		return l, fmt.Errorf("%v: %+v", err, sum)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "runs", "*", statusFile))
+	if err != nil || len(files) != 1 {
+		return l, fmt.Errorf("%d workers left their status: %v", len(files), err)
+	}
+	status, err := os.ReadFile(files[0])
+	if err != nil {
+		return l, err
+	}
+	l.Memory = highWater(status)
+	db, err := store.OpenReadOnly(filepath.Join(dir, "outcrop.db"))
+	if err != nil {
+		return l, err
+	}
+	defer func() { _ = db.Close() }()
+	timings, err := db.Timings("")
+	if err != nil {
+		return l, err
+	}
+	for _, t := range timings {
+		if t.Name == "probe_seconds" {
+			l.Measuring += t.Value
+		}
+	}
+	l.Share = l.Measuring / l.Seconds
+	return l, nil
+}
+
+func (l life) print(asJSON bool, out io.Writer) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(l)
+	}
+	_, err := fmt.Fprintf(out, "size %s, batch %d, %d threads, %d slices, %s, %s: %d steps in %.2f s from the sweep file to the fitted results,\n"+
+		"of which measurements took %.2f, %.1f %%; %.0f MiB at the worker's peak\n",
+		l.Size, l.Batch, l.Threads, l.Slices, l.Precision, l.Optimizer, l.Steps, l.Seconds, l.Measuring, 100*l.Share, l.Memory)
+	return err
+}
+
+// work is the worker's process, stopped when its standard input closes. It leaves in the run's folder what the system says of it.
+func work(dir string) error {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		stop()
+	}()
+	if err := experiments.Work(ctx, dir, os.Stdout); err != nil {
+		return err
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, statusFile), status, 0o666)
+}
