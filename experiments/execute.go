@@ -26,8 +26,7 @@ type Options struct {
 	Device  string
 	// Only keeps to the runs with these ids; nil takes all of the sweep.
 	Only []string
-	// Worker is the command that runs Work on a folder, in a process of its own. Its Work must be cancelled when its
-	// standard input closes, so that it never outlives the coordinator.
+	// Worker is the command that runs Work on a folder, in a process of its own, with its standard input and output.
 	Worker func(dir string) *exec.Cmd
 	// Events is told how runs go, one call at a time; it may be nil.
 	Events func(Event)

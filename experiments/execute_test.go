@@ -33,12 +33,7 @@ func TestMain(m *testing.M) {
 	if dir == "" {
 		os.Exit(m.Run())
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
-	}()
-	if err := Work(ctx, dir, os.Stdout); err != nil {
+	if err := Work(context.Background(), dir, os.Stdin, os.Stdout); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -295,7 +290,7 @@ func TestWorkRefusesAChangedRun(t *testing.T) {
 	if err := assign(dir, p, 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := Work(t.Context(), dir, io.Discard); err == nil || !strings.Contains(err.Error(), "changed since the run was planned") {
+	if err := Work(t.Context(), dir, strings.NewReader(""), io.Discard); err == nil || !strings.Contains(err.Error(), "changed since the run was planned") {
 		t.Errorf("got %v, want a refusal", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, shardFile)); !errors.Is(err, os.ErrNotExist) {

@@ -103,9 +103,16 @@ func decodeConfig(file string, src []byte) (trainer.Config, error) {
 	return c, inputError(d.faults)
 }
 
-// Work is the body of a worker process: it trains the run of a folder to the end, or until ctx is cancelled, writing into that
-// folder only, and says on out how it goes. A cancelled run is no error: its status is stopped.
-func Work(ctx context.Context, dir string, out io.Writer) (err error) {
+// Work is the body of a worker process: it trains the run of a folder to the end, or until ctx is cancelled or its standard
+// input, in, closes, as it does when the coordinator ends, however it ends. It writes into that folder only, and says on out how
+// it goes. A run that is cut short is no error: its status is stopped.
+func Work(ctx context.Context, dir string, in io.Reader, out io.Writer) (err error) {
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	go func() {
+		_, _ = io.Copy(io.Discard, in)
+		leave()
+	}()
 	defer func() {
 		if cause := causeOf(err); err != nil && cause != "" {
 			_ = json.NewEncoder(out).Encode(Event{Status: store.Failed, Cause: cause})

@@ -62,7 +62,7 @@ type answer struct {
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "worker" {
 		compute.Quiet()
-		if err := work(os.Args[2]); err != nil {
+		if err := experiments.Work(context.Background(), os.Args[2], os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -175,15 +175,4 @@ func printed(out io.Writer, all []answer, rounds int) error {
 		return err
 	}
 	return w.Flush()
-}
-
-// work is a worker's process, stopped when its standard input closes.
-func work(dir string) error {
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		stop()
-	}()
-	return experiments.Work(ctx, dir, os.Stdout)
 }

@@ -17,7 +17,7 @@ import (
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "worker" {
 		compute.Quiet()
-		err := experiments.Work(context.Background(), os.Args[2], os.Stdout)
+		err := experiments.Work(context.Background(), os.Args[2], os.Stdin, os.Stdout)
 		if err == nil {
 			err = keepStatus(os.Args[2])
 		}

@@ -115,15 +115,9 @@ func (l life) print(asJSON bool, out io.Writer) error {
 	return err
 }
 
-// work is the worker's process, stopped when its standard input closes. It leaves in the run's folder what the system says of it.
+// work is the worker's process. It leaves in the run's folder what the system says of it.
 func work(dir string) error {
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		stop()
-	}()
-	if err := experiments.Work(ctx, dir, os.Stdout); err != nil {
+	if err := experiments.Work(context.Background(), dir, os.Stdin, os.Stdout); err != nil {
 		return err
 	}
 	status, err := os.ReadFile("/proc/self/status")

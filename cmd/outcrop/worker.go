@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -11,17 +9,10 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments"
 )
 
-// workerCommand trains the run of one folder. It stops when its standard input closes, as it does when the coordinator ends,
-// however it ends.
+// workerCommand trains the run of one folder.
 func workerCommand(*settings) *cobra.Command {
 	return &cobra.Command{Use: "worker RUNDIR", Hidden: true, Args: arguments(cobra.ExactArgs(1)), RunE: func(cmd *cobra.Command, args []string) error {
 		compute.Quiet()
-		ctx, cancel := context.WithCancel(cmd.Context())
-		defer cancel()
-		go func() {
-			_, _ = io.Copy(io.Discard, os.Stdin)
-			cancel()
-		}()
-		return experiments.Work(ctx, args[0], cmd.OutOrStdout())
+		return experiments.Work(cmd.Context(), args[0], os.Stdin, cmd.OutOrStdout())
 	}}
 }
