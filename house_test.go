@@ -17,11 +17,11 @@ const module = "github.com/outcrop-lab/outcrop/"
 // arrows says which of our packages each may import; nothing points back up. Tests may import any leaf.
 var arrows = map[string][]string{
 	"archs":           {"ops", "compute", "rng", "variant"},
-	"bench/cores":     {"bench/steady", "compute", "experiments"},
+	"bench/cores":     {"bench/steady", "experiments"},
 	"bench/fit":       {"fit", "predict", "rng"},
 	"bench/growth":    {"bench/steady", "compute", "plots", "trainer"},
-	"bench/plan":      {"compute", "experiments", "store", "trainer"},
-	"bench/steady":    {"probes", "trainer"},
+	"bench/plan":      {"bench/steady", "compute", "experiments", "store", "trainer"},
+	"bench/steady":    {"compute", "experiments", "probes", "trainer"},
 	"bench/step":      {"archs", "bench/steady", "compute", "experiments", "store", "trainer", "variant"},
 	"bench/store":     {"export", "store"},
 	"bench/variants":  {"archs", "compute", "optim", "rng", "variant"},

@@ -22,7 +22,6 @@ import (
 	"github.com/klauspost/cpuid/v2"
 
 	"github.com/outcrop-lab/outcrop/bench/steady"
-	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/experiments"
 )
 
@@ -61,8 +60,7 @@ type answer struct {
 
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "worker" {
-		compute.Quiet()
-		if err := experiments.Work(context.Background(), os.Args[2], os.Stdin, os.Stdout); err != nil {
+		if err := steady.Work(os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -7,11 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/outcrop-lab/outcrop/bench/steady"
 	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/store"
@@ -166,11 +166,13 @@ func one(name, base string, threads int) (p experiments.Planned, r row, err erro
 		return p, r, fmt.Errorf("the system does not say what the worker used")
 	}
 	r.Processor = seconds(*used)
-	status := filepath.Join(dir, "runs", p.ID, statusFile)
-	if r.Memory, err = peak(status); err != nil {
+	path := filepath.Join(dir, "runs", p.ID, steady.StatusFile)
+	status, err := os.ReadFile(path)
+	if err != nil {
 		return p, r, err
 	}
-	left, err := os.Stat(status)
+	r.Memory = steady.HighWater(status)
+	left, err := os.Stat(path) // the last that a worker does: it tells when it ended
 	if err != nil {
 		return p, r, err
 	}
@@ -180,30 +182,6 @@ func one(name, base string, threads int) (p experiments.Planned, r row, err erro
 	}
 	r.Rows, err = rows(filepath.Join(dir, "outcrop.db"))
 	return p, r, err
-}
-
-const statusFile = "status"
-
-// keepStatus has a worker leave in its run's folder what the system says of it: getrusage would count the memory that its
-// parent had when it forked. It is the last that a worker does, so that the file tells when it ended, too.
-func keepStatus(dir string) error {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, statusFile), status, 0o666)
-}
-
-// peak is the largest resident memory of a run's worker, MiB.
-func peak(path string) (float64, error) {
-	status, err := os.ReadFile(path)
-	if err != nil {
-		return 0, err
-	}
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
-	line, _, _ := strings.Cut(after, " kB")
-	kib, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
-	return float64(kib) / 1024, err
 }
 
 func rows(path string) (n int, err error) {

@@ -3,25 +3,18 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 
-	"github.com/outcrop-lab/outcrop/compute"
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/bench/steady"
 )
 
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "worker" {
-		compute.Quiet()
-		err := experiments.Work(context.Background(), os.Args[2], os.Stdin, os.Stdout)
-		if err == nil {
-			err = keepStatus(os.Args[2])
-		}
-		if err != nil {
+		if err := steady.Work(os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -1,4 +1,5 @@
-// Package steady is the training step that the benchmarks time: the trainer's own, with nothing measured in between.
+// Package steady is the training step that the benchmarks time, the trainer's own with nothing measured in between, and the worker
+// of whole runs.
 package steady
 
 import (

@@ -7,8 +7,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
+
+	"github.com/outcrop-lab/outcrop/bench/steady"
 )
 
 // ready is what a child says once it is warm.
@@ -94,19 +95,10 @@ func (c *child) memory() (float64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", c.name, err)
 	}
-	return highWater(status), nil
+	return steady.HighWater(status), nil
 }
 
 func (c *child) end() {
 	_ = c.in.Close()
 	_ = c.cmd.Wait()
-}
-
-// highWater is VmHWM of a process's status file, MiB; 0 where it does not stand there. What getrusage tells counts the process
-// that started this one too.
-func highWater(status []byte) float64 {
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
-	line, _, _ := strings.Cut(after, " kB")
-	kib, _ := strconv.ParseFloat(strings.TrimSpace(line), 64)
-	return kib / 1024
 }

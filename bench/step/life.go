@@ -10,12 +10,10 @@ import (
 	"path/filepath"
 	clock "time"
 
+	"github.com/outcrop-lab/outcrop/bench/steady"
 	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/store"
 )
-
-// statusFile is what the system says of a worker's process, in its run's folder.
-const statusFile = "status"
 
 // life is a whole run of ours.
 type life struct {
@@ -78,7 +76,7 @@ func whole(ctx context.Context, self string, o options, probe string) (l life, e
 	if err != nil || sum.Done != 1 {
 		return l, fmt.Errorf("%v: %+v", err, sum)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "runs", "*", statusFile))
+	files, err := filepath.Glob(filepath.Join(dir, "runs", "*", steady.StatusFile))
 	if err != nil || len(files) != 1 {
 		return l, fmt.Errorf("%d workers left their status: %v", len(files), err)
 	}
@@ -86,7 +84,7 @@ func whole(ctx context.Context, self string, o options, probe string) (l life, e
 	if err != nil {
 		return l, err
 	}
-	l.Memory = highWater(status)
+	l.Memory = steady.HighWater(status)
 	db, err := store.OpenReadOnly(filepath.Join(dir, "outcrop.db"))
 	if err != nil {
 		return l, err
@@ -113,16 +111,4 @@ func (l life) print(asJSON bool, out io.Writer) error {
 		"of which measurements took %.2f, %.1f %%; %.0f MiB at the worker's peak\n",
 		l.Size, l.Batch, l.Threads, l.Slices, l.Precision, l.Optimizer, l.Steps, l.Seconds, l.Measuring, 100*l.Share, l.Memory)
 	return err
-}
-
-// work is the worker's process. It leaves in the run's folder what the system says of it.
-func work(dir string) error {
-	if err := experiments.Work(context.Background(), dir, os.Stdin, os.Stdout); err != nil {
-		return err
-	}
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, statusFile), status, 0o666)
 }

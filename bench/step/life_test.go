@@ -8,13 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/bench/steady"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
 // TestMain is the worker of a whole run where it is begun as one.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "worker" {
-		if err := work(os.Args[2]); err != nil {
+		if err := steady.Work(os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

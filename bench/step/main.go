@@ -15,6 +15,7 @@ import (
 	"syscall"
 	clock "time"
 
+	"github.com/outcrop-lab/outcrop/bench/steady"
 	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -37,8 +38,7 @@ func main() {
 
 func command() error {
 	if len(os.Args) == 3 && os.Args[1] == "worker" {
-		compute.Quiet()
-		return work(os.Args[2])
+		return steady.Work(os.Args[2])
 	}
 	var o options
 	flag.StringVar(&o.Size, "size", "a", "model and batch: a, b, c or d")

@@ -135,7 +135,7 @@ func time(o options) (result, error) {
 // peak is this process's largest resident memory so far, MiB; 0 where the system does not say.
 func peak() int64 {
 	status, _ := os.ReadFile("/proc/self/status")
-	return int64(highWater(status))
+	return int64(steady.HighWater(status))
 }
 
 func kernels(path string) string {
