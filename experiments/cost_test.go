@@ -171,7 +171,7 @@ func TestCalibrate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !(s.Beside >= 1) || math.IsInf(s.Beside, 0) { // how much more than 1 is the machine's own affair
+	if !(s.Beside >= 1 && s.Beside <= 100) { // 2.8 was seen here; a busy machine has more, a wrong unit a thousand
 		t.Errorf("a thread beside another takes %v times as long", s.Beside)
 	}
 	plans, err := trialPlans()

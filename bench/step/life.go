@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,14 +18,8 @@ import (
 
 // life is a whole run of ours.
 type life struct {
-	Size      string  `json:"size"`
-	Batch     int     `json:"batch"`
-	Threads   int     `json:"threads"`
-	Slices    int     `json:"slices"`
-	Precision string  `json:"precision"`
-	Optimizer string  `json:"optimizer"`
-	Steps     int     `json:"steps"`
-	Seconds   float64 `json:"seconds"` // from the sweep file to the merged and fitted results
+	setting
+	Seconds float64 `json:"seconds"` // from the sweep file to the merged and fitted results
 	// Measuring is what measurements took of it, and Share its part of Seconds.
 	Measuring float64 `json:"measuring_seconds"`
 	Share     float64 `json:"measuring_share"`
@@ -34,16 +29,7 @@ type life struct {
 // whole executes a sweep of one run in a worker process, which is this program, self, again. What is measured is the default,
 // less what `probe`, YAML, says otherwise.
 func whole(ctx context.Context, self string, o options, probe string) (l life, err error) {
-	if o.Slices == 0 {
-		o.Slices = o.Threads
-	}
-	if o.Steps == 0 {
-		o.Steps = wholeSteps
-	}
-	if o.Optimizer == "" {
-		o.Optimizer = "adamw"
-	}
-	c, err := configOf(o, o.Steps)
+	c, err := configOf(o, cmp.Or(o.Steps, wholeSteps))
 	if err != nil {
 		return l, err
 	}
@@ -53,13 +39,9 @@ func whole(ctx context.Context, self string, o options, probe string) (l life, e
 	if err := c.CanRun(""); err != nil {
 		return l, err
 	}
-	s, err := o.size()
-	if err != nil {
-		return l, err
-	}
-	l = life{Size: o.Size, Batch: s.Batch, Threads: o.Threads, Slices: o.Slices, Precision: o.Precision, Optimizer: o.Optimizer, Steps: o.Steps}
+	l.setting = o.setting(c)
 	text := fmt.Sprintf("name: bench\nbase: {arch: {layers: %d, width: %d, heads: %d, context: %d, vocab: %d}, optim: %s, train: {steps: %d, batch: %d, slices: %d, precision: %s}, probe: {%s}}\n",
-		s.Layers, s.Width, s.Heads, s.Context, s.Vocab, o.Optimizer, o.Steps, s.Batch, o.Slices, o.Precision, probe)
+		c.Arch.Layers, c.Arch.Width, c.Arch.Heads, c.Arch.Context, c.Arch.Vocab, l.Optimizer, l.Steps, l.Batch, l.Slices, l.Precision, probe)
 	dir, err := os.MkdirTemp("", "outcrop-whole")
 	if err != nil {
 		return l, err

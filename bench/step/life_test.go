@@ -45,9 +45,9 @@ func TestWhole(t *testing.T) {
 		"size":            {Size: "e"},
 		"batch":           {Size: "a", Batch: -1},
 		"optimizer":       {Size: "a", Optimizer: "adam_w"},
-		"train.batch":     {Size: "a", Threads: 5, Precision: "float32"},
-		"train.steps":     {Size: "a", Threads: 1, Precision: "float32", Steps: -1},
-		"train.precision": {Size: "a", Threads: 1, Precision: "fp8"},
+		"train.batch":     {Size: "a", Threads: 5, Precision: "float32", Optimizer: "adamw"},
+		"train.steps":     {Size: "a", Threads: 1, Precision: "float32", Optimizer: "adamw", Steps: -1},
+		"train.precision": {Size: "a", Threads: 1, Precision: "fp8", Optimizer: "adamw"},
 	} {
 		_, err := whole(t.Context(), self, o, "")
 		if at := new(variant.Error); !errors.As(err, &at) || at.Key != key {

@@ -47,7 +47,7 @@ func command() error {
 	flag.IntVar(&o.Slices, "slices", 0, "parts of the batch; 0 is as many as threads")
 	flag.StringVar(&o.Precision, "precision", "float32", "train.precision: float32, or bf16")
 	flag.StringVar(&o.Optimizer, "optimizer", "adamw", "the optimizer")
-	flag.IntVar(&o.Steps, "steps", 0, "steps to time; 0 is about five seconds of them")
+	flag.IntVar(&o.Steps, "steps", 0, "steps to time, or of a whole run; 0 is about five seconds of them, or 2,000")
 	flag.StringVar(&o.Kernels, "kernels", "", "kernel path: amx, avx512, avx2 or portable; none is the machine's best")
 	asJSON := flag.Bool("json", false, "print one JSON document")
 	asChild := flag.Bool("turns", false, "read numbers from standard input and take so many steps each time, as --peer has it")
@@ -59,7 +59,7 @@ func command() error {
 		"with --peer: its ways, each of which is tried: what compiles / how attention is written")
 	flag.IntVar(&b.rounds, "rounds", 5, "with --peer or --against: turns of each")
 	flag.DurationVar(&b.turn, "turn", clock.Second, "with --peer: how long a turn is, about; three steps at least")
-	flag.BoolVar(&b.whole, "whole", false, "a whole run, from the start of its process to its end; with --peer: beside its, too")
+	flag.BoolVar(&b.whole, "whole", false, "a whole run of ours, from its sweep file to its results; with --peer: whole runs of both, too")
 	flag.BoolVar(&b.avx2, "avx2", false, "with --peer: as installed with MKL at AVX2 too, which it takes on processors that are not Intel's")
 	flag.StringVar(&b.jemalloc, "jemalloc", "", "with --peer: the allocator's file; none looks where the loader does")
 	flag.StringVar(&b.commit, "commit", "", "with --peer: what is measured, for the document")
@@ -121,10 +121,10 @@ func alone(o options, asJSON bool, out io.Writer) error {
 		return json.NewEncoder(out).Encode(r)
 	}
 	m := r.Memory
-	_, err = fmt.Fprintf(out, "size %s, %d threads, %d slices, %s, %s, %s kernels: %.3f ms a step at the median of %d, %.3f on average, %.3f at least,\n"+
+	_, err = fmt.Fprintf(out, "size %s, batch %d, %d threads, %d slices, %s, %s, %s kernels: %.3f ms a step at the median of %d, %.3f on average, %.3f at least,\n"+
 		"%.3f ms of processor time; %.3f GFLOP, %.1f GFLOP/s, %.0f %% of %d times %.1f in multiply-adds alone; %d bytes allocated and %d goroutines started a step; %d MiB at the peak:\n"+
 		"parameters %.1f, gradients %.1f, optimizer %.1f, activations %.1f (%.1f a slice), measuring %.1f, scratch %.1f, the rest %.1f\n",
-		r.Size, r.Threads, r.Slices, r.Precision, r.Optimizer, r.Kernels, r.Median, r.Steps, r.Mean, r.Least, r.Processor, r.GFLOP,
+		r.Size, r.Batch, r.Threads, r.Slices, r.Precision, r.Optimizer, r.Kernels, r.Median, r.Steps, r.Mean, r.Least, r.Processor, r.GFLOP,
 		1e3*r.GFLOP/r.Median, 100*r.Share, r.Threads, r.Peak, r.Allocated, r.Goroutines, r.RSS,
 		m.Params, m.Gradients, m.Optimizer, m.Activations, m.Activations/float64(r.Slices), m.Measuring, m.Scratch, m.Rest)
 	return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -38,7 +39,7 @@ func firstLoss(s steady.Size) float64 {
 	return math.Log(float64(s.Vocab)) + float64(s.Width)*.02*.02/2
 }
 
-// configOf is the run that is timed, of so many steps.
+// configOf is the run that is timed, of so many steps; slices that are not said are as many as threads.
 func configOf(o options, steps int) (trainer.Config, error) {
 	s, err := o.size()
 	if err != nil {
@@ -48,9 +49,14 @@ func configOf(o options, steps int) (trainer.Config, error) {
 	if err != nil {
 		return c, err
 	}
-	c.Train.Slices, c.Train.Precision = o.Slices, o.Precision
+	c.Train.Slices, c.Train.Precision = cmp.Or(o.Slices, o.Threads), o.Precision
 	if err := c.Optim.Choose(o.Optimizer); err != nil {
 		return c, variant.Errorf("optimizer", "%v", err)
 	}
 	return c, nil
+}
+
+// setting is what the options come to in that run.
+func (o options) setting(c trainer.Config) setting {
+	return setting{o.Size, c.Train.Batch, o.Threads, c.Train.Slices, c.Train.Precision, o.Optimizer, c.Train.Steps}
 }

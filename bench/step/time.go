@@ -21,17 +21,22 @@ type options struct {
 	Threads, Slices, Steps, Batch       int
 }
 
+// setting is what was run.
+type setting struct {
+	Size      string `json:"size"`
+	Batch     int    `json:"batch"` // sequences
+	Threads   int    `json:"threads"`
+	Slices    int    `json:"slices"`
+	Precision string `json:"precision"`
+	Optimizer string `json:"optimizer"`
+	Steps     int    `json:"steps"`
+}
+
 // result is what came, times in milliseconds.
 type result struct {
-	Size      string  `json:"size"`
-	Batch     int     `json:"batch"`
-	Threads   int     `json:"threads"`
-	Slices    int     `json:"slices"`
-	Precision string  `json:"precision"`
-	Optimizer string  `json:"optimizer"`
-	Kernels   string  `json:"kernels"`
-	Steps     int     `json:"steps"`
-	Median    float64 `json:"ms_median"`
+	setting
+	Kernels string  `json:"kernels"`
+	Median  float64 `json:"ms_median"`
 	// Mean is of all steps: what a run takes, and where a thread that is late now and then shows.
 	Mean  float64 `json:"ms_mean"`
 	Least float64 `json:"ms_min"`
@@ -72,9 +77,6 @@ func memoryOf(m trainer.Memory, rss int64) memory {
 
 // time trains, and takes the clock after every update.
 func time(o options) (result, error) {
-	if o.Slices == 0 {
-		o.Slices = o.Threads
-	}
 	s, err := o.size()
 	if err != nil {
 		return result{}, err
@@ -92,7 +94,7 @@ func time(o options) (result, error) {
 		return result{}, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	r := result{Size: o.Size, Batch: s.Batch, Threads: o.Threads, Slices: o.Slices, Precision: o.Precision, Optimizer: o.Optimizer, GFLOP: s.GFLOP()}
+	r := result{setting: o.setting(c), GFLOP: s.GFLOP()}
 	r.Kernels = kernels(o.Kernels)
 	r.Peak = fmaPeak(r.Kernels, r.Precision)
 	var wall, busy []float64

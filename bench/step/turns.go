@@ -20,9 +20,6 @@ const estimated = 5
 // turns trains without end and takes the clock after every update, as a child: once warm it says so, and then waits, between
 // two steps, for the next number of steps. At the end of its input it stops where it is.
 func turns(o options, in io.Reader, out io.Writer) error {
-	if o.Slices == 0 {
-		o.Slices = o.Threads
-	}
 	c, err := configOf(o, 1<<40)
 	if err != nil {
 		return err

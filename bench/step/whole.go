@@ -58,7 +58,7 @@ func (b *bench) runs(ctx context.Context) (*entire, error) {
 	for _, o := range []struct{ name, probe string }{{alike, "statistics: [top1, top2, top3, median, kurtosis], heldout: 10"}, {usual, ""}} {
 		e.Runs = append(e.Runs, run{Name: "ours, " + o.name})
 		start = append(start, func() (life, error) {
-			return whole(ctx, b.self, options{Size: wholeSize, Threads: b.Threads, Precision: b.Precision}, o.probe)
+			return whole(ctx, b.self, options{Size: wholeSize, Threads: b.Threads, Precision: b.Precision, Optimizer: "adamw"}, o.probe)
 		})
 	}
 	for _, m := range b.modes {
