@@ -17,13 +17,16 @@
 #define OC_BLOCK_M 96
 #define OC_BLOCK_T 32 // query rows of an attention block
 
-#define OC_LOOKS 4  // how often a tile asks memory for what comes next
-#define OC_NEAR 256 // floats from one row to the next that needs no packing
+#define OC_STEPS 32 // after which a tile asks memory for what comes next
+#define OC_NEAR 512 // floats from one row to the next that needs no packing
 #define OC_LINE 16  // floats of a cache line
 #define OC_ROWS 8   // rows of a head that memory is asked for ahead: they lie too far apart to be foreseen
 #define OC_RUN 512  // floats after which a product's activation asks for more
 
 static inline long least(long a, long b) { return a < b ? a : b; }
+
+// How often a tile asks for it.
+static inline long looks(long depth) { return (depth + OC_STEPS - 1) / OC_STEPS; }
 
 // Rows of a matrix that a product reads next: what memory is asked for while it works, `each` lines at a time.
 typedef struct {

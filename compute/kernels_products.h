@@ -9,13 +9,13 @@ INLINE void F(ask)(ahead *next) {
 	}
 }
 
-// One register tile: c[rows, 2 LANES] (+)= a[rows, depth] b[depth, 2 LANES]. a steps by (ai, ak), b by bk. OC_LOOKS times on
+// One register tile: c[rows, 2 LANES] (+)= a[rows, depth] b[depth, 2 LANES]. a steps by (ai, ak), b by bk. Every OC_STEPS on
 // its way down it asks for some of its lines of c and of what comes `next`, of two matrices, unless that is null.
 INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long ai, long ak, const float *b, long bk, long depth, long width, int add, ahead *next) {
 	vec sum[12][2];
 #pragma GCC unroll 16
 	for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (vec){0};
-	long asked = 0, share = (rows + OC_LOOKS - 1) / OC_LOOKS, steps = next ? (depth + OC_LOOKS - 1) / OC_LOOKS : depth;
+	long asked = 0, share = (rows + looks(depth) - 1) / looks(depth), steps = next ? OC_STEPS : depth;
 	for (long k = 0; k < depth;) {
 		if (next) {
 			for (long stop = least(rows, asked + share); asked < stop; asked++) {
@@ -26,6 +26,7 @@ INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long 
 			F(ask)(next + 1);
 		}
 		for (long stop = least(depth, k + steps); k < stop; k++) {
+			if (ai == 1) __builtin_prefetch(a + (k + OC_ROWS) * ak + rows - 1);
 			__builtin_prefetch(b + (k + 8) * bk);
 			__builtin_prefetch(b + (k + 8) * bk + LANES);
 			vec b0 = F(load)(b + k * bk), b1 = F(load)(b + k * bk + LANES);
@@ -163,12 +164,12 @@ INLINE void F(product)(float *c, const float *a, const float *b, long m, long n,
 			long depth = least(k - k0, OC_BLOCK_K), columns = least(n - j0, OC_BLOCK_N), panels = F(panels)(columns) / (2 * LANES);
 			if (!b_near) F(pack_panels)(pack, b, ldb, tb, k0, depth, j0, columns);
 			long j1 = j0 + OC_BLOCK_N < n ? j0 + OC_BLOCK_N : 0, k1 = j1 ? k0 : k0 + OC_BLOCK_K; // the next block of b
-			long looks = panels * OC_LOOKS; // of a tile's height
+			long times = panels * looks(depth); // of a tile's height
 			ahead next[2];
-			next[1] = block_ahead(b, ldb, !tb, j1, n, OC_BLOCK_N, k1, k, OC_BLOCK_K, looks * ((m + TILE_ROWS - 1) / TILE_ROWS));
+			next[1] = block_ahead(b, ldb, !tb, j1, n, OC_BLOCK_N, k1, k, OC_BLOCK_K, times * ((m + TILE_ROWS - 1) / TILE_ROWS));
 			for (long i0 = 0; i0 < m; i0 += OC_BLOCK_M) {
 				long some = least(m - i0, OC_BLOCK_M), i1 = i0 + OC_BLOCK_M < m ? i0 + OC_BLOCK_M : 0;
-				next[0] = block_ahead(a, lda, ta, i1, m, OC_BLOCK_M, i1 ? k0 : k1, k, OC_BLOCK_K, looks * ((some + TILE_ROWS - 1) / TILE_ROWS));
+				next[0] = block_ahead(a, lda, ta, i1, m, OC_BLOCK_M, i1 ? k0 : k1, k, OC_BLOCK_K, times * ((some + TILE_ROWS - 1) / TILE_ROWS));
 				const float *rows = a + (ta ? k0 * lda + i0 : i0 * lda + k0);
 				long ai = ta ? 1 : lda, ak = ta ? lda : 1;
 				if (ta && !a_near) F(pack_rows)(packed, rows, lda, depth, some), rows = packed, ak = OC_BLOCK_M;
