@@ -17,7 +17,7 @@
 #define OC_BLOCK_M 96
 #define OC_BLOCK_T 32 // query rows of an attention block
 
-#define OC_STEPS 32 // after which a tile asks memory for what comes next
+#define OC_STEPS 16 // after which a tile asks memory for what comes next
 #define OC_NEAR 512 // floats from one row to the next that needs no packing
 #define OC_LINE 16  // floats of a cache line
 #define OC_ROWS 8   // rows of a head that memory is asked for ahead: they lie too far apart to be foreseen
@@ -28,11 +28,18 @@ static inline long least(long a, long b) { return a < b ? a : b; }
 // How often a tile asks for it.
 static inline long looks(long depth) { return (depth + OC_STEPS - 1) / OC_STEPS; }
 
-// Rows of a matrix that a product reads next: what memory is asked for while it works, `each` lines at a time.
-typedef struct {
+// Rows of a matrix that are read next, and of others `then`, to be asked for `each` lines at a time.
+typedef struct ahead {
 	const float *x;
-	long ldx, rows, width, row, column, each;
+	long ldx, rows, width, column, each;
+	const struct ahead *then;
 } ahead;
+
+// What a tile asks memory for: its `own` lines of c unless they lie in cache, and what comes after it, of two matrices.
+typedef struct {
+	int own;
+	ahead a, b;
+} wanted;
 
 // Rows [i0, i0+most) and columns [k0, k0+deep) of x[i, k], or what there is of them, to be asked for in `times` parts;
 // nothing beyond k. Where x lies `across`, it is stored [k, i].
@@ -41,6 +48,15 @@ static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, 
 	ahead next = {x + (across ? k0 * ldx + i0 : i0 * ldx + k0), ldx, across ? depth : some, across ? some : depth};
 	next.each = (next.rows * ((next.width + OC_LINE - 1) / OC_LINE) + times - 1) / times;
 	return next;
+}
+
+// Head h's rows of q, k and v, or of their gradients, of sequence b.
+static void head_rows(ahead part[3], const float *qkv, oc_attention o, long b, long h) {
+	long stride = (o.H + 2 * o.KV) * o.E, at = h * o.KV / o.H * o.E;
+	const float *x = qkv + b * o.T * stride;
+	part[0] = (ahead){x + h * o.E, stride};
+	part[1] = (ahead){x + o.H * o.E + at, stride};
+	part[2] = (ahead){x + (o.H + o.KV) * o.E + at, stride};
 }
 
 #define OC_JOIN2(a, b) a##_##b

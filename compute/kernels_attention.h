@@ -60,34 +60,34 @@ INLINE long F(lanes)(oc_attention o, long t0) { return F(panels)(F(queries)(o, t
 INLINE ivec F(see)(long c, long i) { return (ivec){LANE_NUMBERS} > (ivec){0} + (int)(i - c); }
 
 // s = x y^T for x [keys, E] and the block's y, packed.
-INLINE void F(meet)(float *s, const float *x, const float *across, oc_attention o, long t0, long n) {
-	F(packed_product)(s, OC_BLOCK_T, x, o.E, 1, across + t0 * o.E, o.E * 2 * LANES, n, F(lanes)(o, t0), o.E, 0);
+INLINE void F(meet)(float *s, const float *x, const float *across, oc_attention o, long t0, long n, wanted *next) {
+	F(packed_product)(s, OC_BLOCK_T, x, o.E, 1, across + t0 * o.E, o.E * 2 * LANES, n, F(lanes)(o, t0), o.E, 0, next);
 }
 
 // c[queries, E] = s^T x for weights s, and x [keys, E], packed: a tile sums over the keys that its last query sees.
-INLINE void F(sum_keys)(float *c, long ldc, const float *s, const float *panels, oc_attention o, long t0) {
+INLINE void F(sum_keys)(float *c, long ldc, const float *s, const float *panels, oc_attention o, long t0, wanted *next) {
 	long keys = o.T + o.extra, queries = F(queries)(o, t0);
 	for (long t = 0, rows; t < queries; t += rows) {
 		rows = queries - t >= TILE_ROWS * 3 / 2 ? TILE_ROWS : queries - t;
-		F(packed_product)(c + t * ldc, ldc, s + t, 1, OC_BLOCK_T, panels, keys * 2 * LANES, rows, o.E, t0 + t + rows + o.extra, 0);
+		F(packed_product)(c + t * ldc, ldc, s + t, 1, OC_BLOCK_T, panels, keys * 2 * LANES, rows, o.E, t0 + t + rows + o.extra, 0, next);
 	}
 }
 
 // c[keys, E] += s x for weights s, and x [T, E], packed: a tile sums over the queries that see its first key.
-INLINE void F(sum_queries)(float *c, const float *s, const float *panels, oc_attention o, long t0) {
+INLINE void F(sum_queries)(float *c, const float *s, const float *panels, oc_attention o, long t0, wanted *next) {
 	long common = t0 + 1 + o.extra, queries = F(queries)(o, t0), n = t0 + queries + o.extra;
-	F(packed_product)(c, o.E, s, OC_BLOCK_T, 1, panels + t0 * 2 * LANES, o.T * 2 * LANES, common, o.E, queries, 1);
+	F(packed_product)(c, o.E, s, OC_BLOCK_T, 1, panels + t0 * 2 * LANES, o.T * 2 * LANES, common, o.E, queries, 1, next);
 	for (long j = common, some; j < n; j += some) {
 		long from = j - common + 1;
 		some = n - j >= TILE_ROWS * 3 / 2 ? TILE_ROWS : n - j;
-		F(packed_product)(c + j * o.E, o.E, s + j * OC_BLOCK_T + from, OC_BLOCK_T, 1, panels + (t0 + from) * 2 * LANES, o.T * 2 * LANES, some, o.E, queries - from, 1);
+		F(packed_product)(c + j * o.E, o.E, s + j * OC_BLOCK_T + from, OC_BLOCK_T, 1, panels + (t0 + from) * 2 * LANES, o.T * 2 * LANES, some, o.E, queries - from, 1, next);
 	}
 }
 
 // The scores of head h before their scale. A sink logit stands in the extra slot; ALiBi adds slope (j - t) to every other
 // (arXiv 2108.12409).
-INLINE void F(scores)(float *s, const float *k, const float *across, oc_attention o, const float *sinks, long h, long t0, long n) {
-	F(meet)(s, k, across, o, t0, n);
+INLINE void F(scores)(float *s, const float *k, const float *across, oc_attention o, const float *sinks, long h, long t0, long n, wanted *next) {
+	F(meet)(s, k, across, o, t0, n, next);
 	float scale = sqrtf((float)o.E), slope = o.slopes ? scale * o.slopes[h] : 0;
 	long lanes = F(lanes)(o, t0);
 	for (long c = 0; sinks && c < lanes; c++) s[c] = scale * sinks[h];
@@ -186,6 +186,18 @@ INLINE void F(weights_grad_of)(const int mode, float *s, float *g, oc_attention 
 	default: F(f)(OC_RELU_ROWS, __VA_ARGS__); \
 	}
 
+// What a head reads and writes, n `parts` of T rows, to be asked for while the one before is at work on so many products of T x T x E.
+INLINE ahead F(head_ahead)(ahead *parts, int n, oc_attention o, int products) {
+	long lines = n * o.T * ((o.E + OC_LINE - 1) / OC_LINE), times = products * o.T * (o.T + OC_BLOCK_T) / (2 * OC_BLOCK_T) * o.E / (2 * LANES * TILE_ROWS) + 1;
+	for (int i = 0; i < n; i++) {
+		parts[i].rows = o.T;
+		parts[i].width = o.E;
+		parts[i].each = (lines + times - 1) / times;
+		parts[i].then = i + 1 < n ? parts + i + 1 : 0;
+	}
+	return parts[0];
+}
+
 KERNEL F(attend)(oc_attention o, float *y, float *lse, const float *qkv, const float *kb, const float *vb, const float *sinks, float *scratch) {
 	long keys = o.T + o.extra, width = o.H * o.E;
 	float share[OC_BLOCK_T], norm[OC_BLOCK_T];
@@ -195,13 +207,21 @@ KERNEL F(attend)(oc_attention o, float *y, float *lse, const float *qkv, const f
 			float *across = s + OC_BLOCK_T * keys, *values = across + F(panels)(o.T) * o.E;
 			F(pack_panels)(across, q, o.E, 1, 0, o.E, 0, o.T);
 			F(pack_panels)(values, v, o.E, 0, 0, keys, 0, o.E);
+			long b1 = h + 1 < o.H ? b : b + 1, h1 = h + 1 < o.H ? h + 1 : 0;
+			ahead parts[4];
+			wanted next = {0};
+			if (b1 < o.B) {
+				head_rows(parts, qkv, o, b1, h1);
+				parts[3] = (ahead){y + b1 * o.T * width + h1 * o.E, width};
+				next.a = F(head_ahead)(parts, 4, o, 2);
+			}
 			for (long t0 = 0; t0 < o.T; t0 += OC_BLOCK_T) {
 				long queries = F(queries)(o, t0), n = t0 + queries + o.extra;
 				float *out = y + (b * o.T + t0) * width + h * o.E;
-				F(scores)(s, k, across, o, sinks, h, t0, n);
+				F(scores)(s, k, across, o, sinks, h, t0, n, &next);
 				MODES(weights_of, s, o, t0, n, share, norm)
 				memcpy(lse + (b * o.H + h) * o.T + t0, norm, 4 * queries);
-				F(sum_keys)(out, width, s, values, o, t0);
+				F(sum_keys)(out, width, s, values, o, t0, &next);
 				for (long t = 0; t < queries; t++) EACH(o.E, out + t * width, share[t] * AT(out + t * width));
 			}
 		}
@@ -217,7 +237,7 @@ KERNEL F(attend_pattern)(oc_attention o, float *p, const float *qkv, const float
 			F(pack_panels)(across, q, o.E, 1, 0, o.E, 0, o.T);
 			for (long t0 = 0; t0 < o.T; t0 += OC_BLOCK_T) {
 				long queries = F(queries)(o, t0), n = t0 + queries + o.extra;
-				F(scores)(s, k, across, o, sinks, h, t0, n);
+				F(scores)(s, k, across, o, sinks, h, t0, n, 0);
 				MODES(weights_of, s, o, t0, n, share, norm)
 				for (long t = 0; t < queries; t++) {
 					float *row = p + ((b * o.H + h) * o.T + t0 + t) * keys;
@@ -247,19 +267,29 @@ KERNEL F(attend_grad)(oc_attention o, float *dqkv, float *dkb, float *dvb, float
 			F(pack_panels)(ks, k, o.E, 0, 0, keys, 0, o.E);
 			F(pack_panels)(qs, q, o.E, 0, 0, o.T, 0, o.E);
 			F(pack_panels)(ups, up, width, 0, 0, o.T, 0, o.E);
+			long b1 = h + 1 < o.H ? b : b + 1, h1 = h + 1 < o.H ? h + 1 : 0;
+			ahead parts[8];
+			wanted next = {0};
+			if (b1 < o.B) {
+				head_rows(parts, qkv, o, b1, h1);
+				parts[3] = (ahead){dy + b1 * o.T * width + h1 * o.E, width};
+				parts[4] = (ahead){y + b1 * o.T * width + h1 * o.E, width};
+				head_rows(parts + 5, dqkv, o, b1, h1);
+				next.a = F(head_ahead)(parts, 8, o, 5);
+			}
 			double sink = 0;
 			if (h % group == 0) memset(dk, 0, 8 * keys * o.E);
 			for (long t0 = 0; t0 < o.T; t0 += OC_BLOCK_T) {
 				long queries = F(queries)(o, t0), n = t0 + queries + o.extra;
 				memcpy(norm, lse + (b * o.H + h) * o.T + t0, 4 * queries);
 				for (long t = 0; t < queries; t++) inner[t] = F(dot)(up + (t0 + t) * width, out + (t0 + t) * width, o.E);
-				F(scores)(p, k, across, o, sinks, h, t0, n);
-				F(meet)(ds, v, ups_across, o, t0, n);
+				F(scores)(p, k, across, o, sinks, h, t0, n, &next);
+				F(meet)(ds, v, ups_across, o, t0, n, &next);
 				MODES(weights_grad_of, p, ds, o, t0, n, norm, inner)
 				for (long t = 0; t < queries; t++) sink += ds[t];
-				F(sum_queries)(dv, p, ups, o, t0);
-				F(sum_keys)(dq + t0 * o.E, o.E, ds, ks, o, t0);
-				F(sum_queries)(dk, ds, qs, o, t0);
+				F(sum_queries)(dv, p, ups, o, t0, &next);
+				F(sum_keys)(dq + t0 * o.E, o.E, ds, ks, o, t0, &next);
+				F(sum_queries)(dk, ds, qs, o, t0, &next);
 			}
 			if (dsinks) dsinks[h] += (float)(sink / root);
 			float *to = dqkv + b * o.T * (width + 2 * shared);

@@ -2,28 +2,39 @@
 
 // Asks memory for what comes next, some lines a time, so that no more are on their way than a core can wait for.
 INLINE void F(ask)(ahead *next) {
-	for (long n = next->each; n > 0 && next->row < next->rows; n--) {
-		__builtin_prefetch(next->x + next->row * next->ldx + next->column, 0, 2);
-		next->column += OC_LINE;
-		if (next->column >= next->width) next->column = 0, next->row++;
+	const float *x = next->x;
+	long column = next->column;
+	if (!next->rows) return;
+	for (long n = next->each; n > 0; n--) {
+		__builtin_prefetch(x + column, 0, 2);
+		column += OC_LINE;
+		if (column < next->width) continue;
+		column = 0;
+		x += next->ldx;
+		if (--next->rows) continue;
+		if (!next->then) return;
+		*next = *next->then;
+		x = next->x;
 	}
+	next->x = x;
+	next->column = column;
 }
 
 // One register tile: c[rows, 2 LANES] (+)= a[rows, depth] b[depth, 2 LANES]. a steps by (ai, ak), b by bk. Every OC_STEPS on
-// its way down it asks for some of its lines of c and of what comes `next`, of two matrices, unless that is null.
-INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long ai, long ak, const float *b, long bk, long depth, long width, int add, ahead *next) {
+// its way down it asks memory for some of what comes `next`, unless that is null.
+INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long ai, long ak, const float *b, long bk, long depth, long width, int add, wanted *next) {
 	vec sum[12][2];
 #pragma GCC unroll 16
 	for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (vec){0};
-	long asked = 0, share = (rows + looks(depth) - 1) / looks(depth), steps = next ? OC_STEPS : depth;
+	long asked = next && next->own ? 0 : rows, share = (rows + looks(depth) - 1) / looks(depth), steps = next ? OC_STEPS : depth;
 	for (long k = 0; k < depth;) {
 		if (next) {
 			for (long stop = least(rows, asked + share); asked < stop; asked++) {
 				__builtin_prefetch(c + asked * ldc, 1);
 				__builtin_prefetch(c + asked * ldc + LANES, 1);
 			}
-			F(ask)(next);
-			F(ask)(next + 1);
+			F(ask)(&next->a);
+			F(ask)(&next->b);
 		}
 		for (long stop = least(depth, k + steps); k < stop; k++) {
 			if (ai == 1) __builtin_prefetch(a + (k + OC_ROWS) * ak + rows - 1);
@@ -60,7 +71,7 @@ INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long 
 // The tiles of one panel: c[m, width]. Of a's steps (ai, ak) one is 1; b's rows lie 2 LANES apart unless ai is 1. Where little
 // would be left for the last tile, it shares with the one before: few rows take as long as half a tile. Each number of rows is
 // unrolled, for either step.
-KERNEL F(tiles)(long m, float *c, long ldc, const float *a, long ai, long ak, const float *b, long bk, long depth, long width, int add, ahead *next) {
+KERNEL F(tiles)(long m, float *c, long ldc, const float *a, long ai, long ak, const float *b, long bk, long depth, long width, int add, wanted *next) {
 #define TILE(rows) \
 	if (ai == 1) \
 		F(tile_of)(rows, c, ldc, a, 1, ak, b, bk, depth, width, add, next); \
@@ -165,18 +176,18 @@ INLINE void F(product)(float *c, const float *a, const float *b, long m, long n,
 			if (!b_near) F(pack_panels)(pack, b, ldb, tb, k0, depth, j0, columns);
 			long j1 = j0 + OC_BLOCK_N < n ? j0 + OC_BLOCK_N : 0, k1 = j1 ? k0 : k0 + OC_BLOCK_K; // the next block of b
 			long times = panels * looks(depth); // of a tile's height
-			ahead next[2];
-			next[1] = block_ahead(b, ldb, !tb, j1, n, OC_BLOCK_N, k1, k, OC_BLOCK_K, times * ((m + TILE_ROWS - 1) / TILE_ROWS));
+			wanted next = {1};
+			next.b = block_ahead(b, ldb, !tb, j1, n, OC_BLOCK_N, k1, k, OC_BLOCK_K, times * ((m + TILE_ROWS - 1) / TILE_ROWS));
 			for (long i0 = 0; i0 < m; i0 += OC_BLOCK_M) {
 				long some = least(m - i0, OC_BLOCK_M), i1 = i0 + OC_BLOCK_M < m ? i0 + OC_BLOCK_M : 0;
-				next[0] = block_ahead(a, lda, ta, i1, m, OC_BLOCK_M, i1 ? k0 : k1, k, OC_BLOCK_K, times * ((some + TILE_ROWS - 1) / TILE_ROWS));
+				next.a = block_ahead(a, lda, ta, i1, m, OC_BLOCK_M, i1 ? k0 : k1, k, OC_BLOCK_K, times * ((some + TILE_ROWS - 1) / TILE_ROWS));
 				const float *rows = a + (ta ? k0 * lda + i0 : i0 * lda + k0);
 				long ai = ta ? 1 : lda, ak = ta ? lda : 1;
 				if (ta && !a_near) F(pack_rows)(packed, rows, lda, depth, some), rows = packed, ak = OC_BLOCK_M;
 				for (long j = 0; j < columns && !(lower && j0 + j >= i0 + some); j += 2 * LANES) {
 					long first = lower && j0 + j > i0 ? (j0 + j - i0) / TILE_ROWS * TILE_ROWS : 0;
 					F(tiles)(some - first, c + (i0 + first) * n + j0 + j, n, rows + first * ai, ai, ak,
-						b_near ? b + k0 * ldb + j : pack + j * depth, b_near ? ldb : 2 * LANES, depth, least(columns - j, 2 * LANES), add || k0 > 0, next);
+						b_near ? b + k0 * ldb + j : pack + j * depth, b_near ? ldb : 2 * LANES, depth, least(columns - j, 2 * LANES), add || k0 > 0, &next);
 				}
 				if (at_once && k0 + OC_BLOCK_K >= k) F(finish)(then, c, i0 * n, some * n);
 			}
@@ -185,11 +196,11 @@ INLINE void F(product)(float *c, const float *a, const float *b, long m, long n,
 }
 
 // c[m,n] (+)= a[m,k] b[k,n] with b packed by panels already, `apart` floats from one to the next: the sums of product.
-INLINE void F(packed_product)(float *c, long ldc, const float *a, long ai, long ak, const float *panels, long apart, long m, long n, long k, int add) {
+INLINE void F(packed_product)(float *c, long ldc, const float *a, long ai, long ak, const float *panels, long apart, long m, long n, long k, int add, wanted *next) {
 	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K)
 		for (long j = 0; j < n; j += 2 * LANES)
 			F(tiles)(m, c + j, ldc, a + k0 * ak, ai, ak, panels + j / (2 * LANES) * apart + k0 * 2 * LANES, 2 * LANES, least(k - k0, OC_BLOCK_K),
-				least(n - j, 2 * LANES), add || k0 > 0, 0);
+				least(n - j, 2 * LANES), add || k0 > 0, next);
 }
 
 KERNEL F(matmul)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
