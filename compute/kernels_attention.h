@@ -188,7 +188,7 @@ INLINE void F(weights_grad_of)(const int mode, float *s, float *g, oc_attention 
 
 // What a head reads and writes, n `parts` of T rows, to be asked for while the one before is at work on so many products of T x T x E.
 INLINE ahead F(head_ahead)(ahead *parts, int n, oc_attention o, int products) {
-	long lines = n * o.T * ((o.E + OC_LINE - 1) / OC_LINE), times = products * o.T * (o.T + OC_BLOCK_T) / (2 * OC_BLOCK_T) * o.E / (2 * LANES * TILE_ROWS) + 1;
+	long lines = n * o.T * ((o.E + OC_LINE - 1) / OC_LINE), times = products * o.T * (o.T + OC_BLOCK_T) / (4 * LANES * TILE_ROWS) * o.E / OC_STEPS + 1;
 	for (int i = 0; i < n; i++) {
 		parts[i].rows = o.T;
 		parts[i].width = o.E;

@@ -6,7 +6,7 @@ INLINE void F(ask)(ahead *next) {
 	long column = next->column;
 	if (!next->rows) return;
 	for (long n = next->each; n > 0; n--) {
-		__builtin_prefetch(x + column, 0, 2);
+		__builtin_prefetch(x + column);
 		column += OC_LINE;
 		if (column < next->width) continue;
 		column = 0;
