@@ -20,12 +20,12 @@
 #define OC_STEPS 16 // after which a tile asks memory for what comes next
 #define OC_NEAR 512 // floats from one row to the next that needs no packing
 #define OC_LINE 16  // floats of a cache line
-#define OC_ROWS 8   // rows of a head that memory is asked for ahead: they lie too far apart to be foreseen
+#define OC_ROWS 8   // rows of a head, and steps of a tile, that memory is asked for ahead: they lie too far apart to be foreseen
 #define OC_RUN 512  // floats after which a product's activation asks for more
 
 static inline long least(long a, long b) { return a < b ? a : b; }
 
-// How often a tile asks for it.
+// How often a tile of that depth asks.
 static inline long looks(long depth) { return (depth + OC_STEPS - 1) / OC_STEPS; }
 
 // Rows of a matrix that are read next, and of others `then`, to be asked for `each` lines at a time.
@@ -50,7 +50,8 @@ static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, 
 	return next;
 }
 
-// Head h's rows of q, k and v, or of their gradients, of sequence b.
+// Head h of sequence b: its rows of q, k and v [T, E] in [B, T, H + 2 KV, E], or of their gradients. Query head h reads key and value
+// head h KV/H (arXiv 2305.13245).
 static void head_rows(ahead part[3], const float *qkv, oc_attention o, long b, long h) {
 	long stride = (o.H + 2 * o.KV) * o.E, at = h * o.KV / o.H * o.E;
 	const float *x = qkv + b * o.T * stride;

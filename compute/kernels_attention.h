@@ -28,17 +28,18 @@ INLINE void F(give)(float *to, const float *x, oc_attention o, int rotate) {
 	}
 }
 
-// One head's q [T,E], k and v [keys,E] in scratch; the extra slot is key 0, zero where no vector is given. Query head h
-// reads key and value head h KV/H (arXiv 2305.13245). Returns what is left of scratch.
+// One head's q [T,E], k and v [keys,E] in scratch; the extra slot is key 0, zero where no vector is given. Returns what is left of
+// scratch.
 INLINE float *F(head)(float **q, float **k, float **v, oc_attention o, const float *qkv, const float *kb, const float *vb, long b, long h, float *scratch) {
-	long keys = o.T + o.extra, width = o.H * o.E, shared = o.KV * o.E, at = h * o.KV / o.H * o.E;
-	const float *from = qkv + b * o.T * (width + 2 * shared);
+	long keys = o.T + o.extra, at = h * o.KV / o.H * o.E;
+	ahead part[3];
+	head_rows(part, qkv, o, b, h);
 	*q = scratch;
 	*k = *q + keys * o.E;
 	*v = *k + keys * o.E;
-	F(take)(*q, from + h * o.E, o, 1);
-	F(take)(*k + o.extra * o.E, from + width + at, o, 1);
-	F(take)(*v + o.extra * o.E, from + width + shared + at, o, 0);
+	F(take)(*q, part[0].x, o, 1);
+	F(take)(*k + o.extra * o.E, part[1].x, o, 1);
+	F(take)(*v + o.extra * o.E, part[2].x, o, 0);
 	if (o.extra) {
 		memset(*k, 0, 4 * o.E);
 		memset(*v, 0, 4 * o.E);
@@ -186,16 +187,26 @@ INLINE void F(weights_grad_of)(const int mode, float *s, float *g, oc_attention 
 	default: F(f)(OC_RELU_ROWS, __VA_ARGS__); \
 	}
 
-// What a head reads and writes, n `parts` of T rows, to be asked for while the one before is at work on so many products of T x T x E.
-INLINE ahead F(head_ahead)(ahead *parts, int n, oc_attention o, int products) {
-	long lines = n * o.T * ((o.E + OC_LINE - 1) / OC_LINE), times = products * o.T * (o.T + OC_BLOCK_T) / (4 * LANES * TILE_ROWS) * o.E / OC_STEPS + 1;
-	for (int i = 0; i < n; i++) {
-		parts[i].rows = o.T;
-		parts[i].width = o.E;
-		parts[i].each = (lines + times - 1) / times;
-		parts[i].then = i + 1 < n ? parts + i + 1 : 0;
+// What the i-th head of B H reads and writes, in parts of T rows: q, k and v, y, and for the gradients dy and those of q, k and v.
+// It is asked for while the head before is at work on two products of T x T x E, or on five. Nothing after the last head.
+INLINE wanted F(head_ahead)(ahead part[8], oc_attention o, long i, const float *qkv, const float *y, const float *dy, const float *dqkv) {
+	if (i == o.B * o.H) return (wanted){0};
+	long b = i / o.H, h = i % o.H, at = (b * o.T * o.H + h) * o.E, parts = dy ? 8 : 4;
+	long lines = parts * o.T * ((o.E + OC_LINE - 1) / OC_LINE);
+	long times = (dy ? 5 : 2) * o.T * (o.T + OC_BLOCK_T) / (4 * LANES * TILE_ROWS) * o.E / OC_STEPS + 1; // that tiles ask
+	head_rows(part, qkv, o, b, h);
+	part[3] = (ahead){y + at, o.H * o.E};
+	if (dy) {
+		part[4] = (ahead){dy + at, o.H * o.E};
+		head_rows(part + 5, dqkv, o, b, h);
 	}
-	return parts[0];
+	for (int p = 0; p < parts; p++) {
+		part[p].rows = o.T;
+		part[p].width = o.E;
+		part[p].each = (lines + times - 1) / times;
+		part[p].then = p + 1 < parts ? part + p + 1 : 0;
+	}
+	return (wanted){.a = part[0]};
 }
 
 KERNEL F(attend)(oc_attention o, float *y, float *lse, const float *qkv, const float *kb, const float *vb, const float *sinks, float *scratch) {
@@ -207,14 +218,8 @@ KERNEL F(attend)(oc_attention o, float *y, float *lse, const float *qkv, const f
 			float *across = s + OC_BLOCK_T * keys, *values = across + F(panels)(o.T) * o.E;
 			F(pack_panels)(across, q, o.E, 1, 0, o.E, 0, o.T);
 			F(pack_panels)(values, v, o.E, 0, 0, keys, 0, o.E);
-			long b1 = h + 1 < o.H ? b : b + 1, h1 = h + 1 < o.H ? h + 1 : 0;
-			ahead parts[4];
-			wanted next = {0};
-			if (b1 < o.B) {
-				head_rows(parts, qkv, o, b1, h1);
-				parts[3] = (ahead){y + b1 * o.T * width + h1 * o.E, width};
-				next.a = F(head_ahead)(parts, 4, o, 2);
-			}
+			ahead parts[8];
+			wanted next = F(head_ahead)(parts, o, b * o.H + h + 1, qkv, y, 0, 0);
 			for (long t0 = 0; t0 < o.T; t0 += OC_BLOCK_T) {
 				long queries = F(queries)(o, t0), n = t0 + queries + o.extra;
 				float *out = y + (b * o.T + t0) * width + h * o.E;
@@ -267,16 +272,8 @@ KERNEL F(attend_grad)(oc_attention o, float *dqkv, float *dkb, float *dvb, float
 			F(pack_panels)(ks, k, o.E, 0, 0, keys, 0, o.E);
 			F(pack_panels)(qs, q, o.E, 0, 0, o.T, 0, o.E);
 			F(pack_panels)(ups, up, width, 0, 0, o.T, 0, o.E);
-			long b1 = h + 1 < o.H ? b : b + 1, h1 = h + 1 < o.H ? h + 1 : 0;
 			ahead parts[8];
-			wanted next = {0};
-			if (b1 < o.B) {
-				head_rows(parts, qkv, o, b1, h1);
-				parts[3] = (ahead){dy + b1 * o.T * width + h1 * o.E, width};
-				parts[4] = (ahead){y + b1 * o.T * width + h1 * o.E, width};
-				head_rows(parts + 5, dqkv, o, b1, h1);
-				next.a = F(head_ahead)(parts, 8, o, 5);
-			}
+			wanted next = F(head_ahead)(parts, o, b * o.H + h + 1, qkv, y, dy, dqkv);
 			double sink = 0;
 			if (h % group == 0) memset(dk, 0, 8 * keys * o.E);
 			for (long t0 = 0; t0 < o.T; t0 += OC_BLOCK_T) {

@@ -38,8 +38,8 @@ INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long 
 		}
 		for (long stop = least(depth, k + steps); k < stop; k++) {
 			if (ai == 1) __builtin_prefetch(a + (k + OC_ROWS) * ak + rows - 1);
-			__builtin_prefetch(b + (k + 8) * bk);
-			__builtin_prefetch(b + (k + 8) * bk + LANES);
+			__builtin_prefetch(b + (k + OC_ROWS) * bk);
+			__builtin_prefetch(b + (k + OC_ROWS) * bk + LANES);
 			vec b0 = F(load)(b + k * bk), b1 = F(load)(b + k * bk + LANES);
 #pragma GCC unroll 16
 			for (int r = 0; r < rows; r++) {
@@ -176,7 +176,7 @@ INLINE void F(product)(float *c, const float *a, const float *b, long m, long n,
 			if (!b_near) F(pack_panels)(pack, b, ldb, tb, k0, depth, j0, columns);
 			long j1 = j0 + OC_BLOCK_N < n ? j0 + OC_BLOCK_N : 0, k1 = j1 ? k0 : k0 + OC_BLOCK_K; // the next block of b
 			long times = panels * looks(depth); // of a tile's height
-			wanted next = {1};
+			wanted next = {.own = 1};
 			next.b = block_ahead(b, ldb, !tb, j1, n, OC_BLOCK_N, k1, k, OC_BLOCK_K, times * ((m + TILE_ROWS - 1) / TILE_ROWS));
 			for (long i0 = 0; i0 < m; i0 += OC_BLOCK_M) {
 				long some = least(m - i0, OC_BLOCK_M), i1 = i0 + OC_BLOCK_M < m ? i0 + OC_BLOCK_M : 0;
