@@ -1,8 +1,10 @@
 package archs
 
 import (
+	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/outcrop-lab/outcrop/compute"
 )
@@ -50,6 +52,117 @@ func TestOver(t *testing.T) {
 			t.Errorf("the model over another took %d bytes, where the one below has %d", took, whole)
 		}
 	})
+}
+
+// TestOnto: the gradients of two models of which the second adds to the first's are those of either alone, summed, with the same
+// bits whether they run at the same time or one after the other, on the tape and in replays. No more than what no product gives
+// alone is kept twice.
+func TestOnto(t *testing.T) {
+	everyArch(t, func(t *testing.T, c Config) {
+		tokens, targets := batch(c)
+		other, others := slices.Clone(tokens), slices.Clone(targets)
+		slices.Reverse(other)
+		slices.Reverse(others)
+		type pair struct{ first, second *Model }
+		build := func(onto bool) (p pair, w *Weights) {
+			first, w, dev := built(t, c, true, nil)
+			beside := newCPU(t)
+			s := Shape{Batch: 2, Train: true, Tokens: 17}
+			if onto {
+				s.Onto = first
+			}
+			second, err := Build(c, s, beside, w, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = second.Close() })
+			dev.UploadInts(first.Tokens, tokens)
+			dev.UploadInts(first.Targets, targets)
+			beside.UploadInts(second.Tokens, other)
+			beside.UploadInts(second.Targets, others)
+			return pair{first, second}, w
+		}
+		alone, w := build(false)
+		run(t, alone.first)
+		run(t, alone.second)
+		inTurn, _ := build(true)
+		atOnce, _ := build(true)
+		team := compute.NewTeam(2)
+		defer team.Close()
+		shared := 0
+		for range 3 {
+			run(t, inTurn.first)
+			run(t, inTurn.second)
+			models := []*Model{atOnce.second, atOnce.first}
+			team.Run(2, func(_, i int) {
+				if i == 1 {
+					time.Sleep(2 * time.Millisecond) // the second is there first, and sleeps
+				}
+				run(t, models[i])
+			})
+			shared = 0
+			for i, p := range w.Params() {
+				a, b := alone.first.Grads[i].Host(), alone.second.Grads[i].Host()
+				got, once := inTurn.second.Grads[i], atOnce.second.Grads[i]
+				if got != inTurn.first.Grads[i] {
+					if !slices.Equal(got.Host(), b) || !slices.Equal(inTurn.first.Grads[i].Host(), a) {
+						t.Errorf("%s, which is not shared, differs", p.Name)
+					}
+					continue
+				}
+				shared += p.Size()
+				want := make([]float64, len(a))
+				most := 0.0
+				for j := range want {
+					want[j] = float64(a[j]) + float64(b[j])
+					most = max(most, math.Abs(want[j]))
+				}
+				if d := distance(got.Host(), want); !(d <= 1e-6*most) {
+					t.Errorf("%s: the sum is off by %g of %g", p.Name, d, most)
+				}
+				if !slices.Equal(got.Host(), once.Host()) {
+					t.Errorf("%s: other bits at the same time than in turn", p.Name)
+				}
+			}
+		}
+		matrices := 0
+		for _, p := range w.Params() {
+			if p.Kind == "matrix" {
+				matrices += p.Size()
+			}
+		}
+		if shared < matrices/2 {
+			t.Errorf("of %d numbers of matrices %d are shared", matrices, shared)
+		}
+	})
+}
+
+// A model that fails lets go the one that waits for it.
+func TestOntoGivesUp(t *testing.T) {
+	c := small()
+	first, w, dev := built(t, c, true, nil)
+	beside := newCPU(t)
+	second, err := Build(c, Shape{Batch: 2, Train: true, Tokens: 17, Onto: first}, beside, w, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = second.Close() })
+	tokens, targets := batch(c)
+	beside.UploadInts(second.Tokens, tokens)
+	beside.UploadInts(second.Targets, targets)
+	team := compute.NewTeam(2)
+	defer team.Close()
+	models := []*Model{second, first}
+	work := func(_, i int) { run(t, models[i]) }
+	team.Run(2, work)
+	tokens[0] = testVocab
+	dev.UploadInts(first.Tokens, tokens)
+	defer func() {
+		if recover() == nil {
+			t.Error("a token outside the vocabulary is taken")
+		}
+	}()
+	team.Run(2, work)
 }
 
 func sizeOf(w *Weights) (n int) {

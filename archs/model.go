@@ -22,6 +22,9 @@ type Shape struct {
 	// Over is a model of the same device, or nil, in whose memory this one computes: of either only tokens, loss, gradients and,
 	// without Train, logits and sites outlast a run of the other.
 	Over *Model
+	// Onto is a model of the same weights, or nil, to whose gradients of matrices this one adds its own, after that one has computed
+	// them: the two run as often, at the same time or that one first, and what Grads has of these is the sum.
+	Onto *Model
 	// Recompute has the backward pass compute norms and activations again rather than keep them.
 	Recompute bool
 }
@@ -69,6 +72,9 @@ func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (
 	b.B, b.weights, b.ctx = s.Batch, w, ops.NewContext(dev)
 	if s.Over != nil {
 		b.ctx.Reuse(s.Over.ctx)
+	}
+	if s.Onto != nil {
+		b.ctx.Onto(s.Onto.ctx)
 	}
 	if s.Recompute {
 		b.ctx.Recompute()

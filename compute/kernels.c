@@ -10,11 +10,12 @@
 #endif
 #endif
 
-// A product's blocks: the depth of a panel, the columns that are packed at once (512 KB), and the rows that they pass, a
-// multiple of every TILE_ROWS (96 KB).
+// A product's blocks: the depth of a panel and the columns that are packed at once, either of which may be twice that (512 KB), and
+// the rows that they pass, a multiple of every TILE_ROWS (96 KB).
 #define OC_BLOCK_K 256
-#define OC_BLOCK_N 512
+#define OC_BLOCK_N 256
 #define OC_BLOCK_M 96
+#define OC_BLOCK (2 * OC_BLOCK_K * OC_BLOCK_N) // floats of the largest block of columns
 #define OC_BLOCK_T 32 // query rows of an attention block
 
 #define OC_STEPS 16 // after which a tile asks memory for what comes next
@@ -189,12 +190,12 @@ void oc_matmul_bf16(int path, float *c, const float *a, const float *b, long m, 
 
 long oc_matmul_scratch(int path, int bf16) {
 	if (path == OC_AMX) return bf16 ? OC_TILE_SCRATCH(1) : OC_TILE_SCRATCH(3);
-	return bf16 ? OC_PAIRS * (OC_PAIR_COLUMNS + OC_PAIR_BLOCK) : OC_BLOCK_K * (OC_BLOCK_N + OC_BLOCK_M);
+	return bf16 ? OC_PAIRS * (OC_PAIR_COLUMNS + OC_PAIR_BLOCK) : OC_BLOCK + OC_BLOCK_K * OC_BLOCK_M;
 }
 
 long oc_block_columns(int path, int bf16) {
 	if (path == OC_AMX) return bf16 ? OC_TILE_WIDE(1) : OC_TILE_WIDE(3);
-	return bf16 ? OC_PAIR_COLUMNS : OC_BLOCK_N;
+	return bf16 ? OC_PAIR_COLUMNS : 2 * OC_BLOCK_N;
 }
 #else
 #define OC_DISPATCH(name, params, args) \
@@ -207,9 +208,9 @@ int oc_has_bf16(int path) { return 0; }
 
 void oc_matmul_bf16(int path, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {}
 
-long oc_matmul_scratch(int path, int bf16) { return OC_BLOCK_K * (OC_BLOCK_N + OC_BLOCK_M); }
+long oc_matmul_scratch(int path, int bf16) { return OC_BLOCK + OC_BLOCK_K * OC_BLOCK_M; }
 
-long oc_block_columns(int path, int bf16) { return OC_BLOCK_N; }
+long oc_block_columns(int path, int bf16) { return 2 * OC_BLOCK_N; }
 #endif
 
 OC_PRODUCTS(OC_DISPATCH_PRODUCT)

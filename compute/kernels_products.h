@@ -159,37 +159,40 @@ INLINE void F(pack_rows)(float *to, const float *a, long lda, long depth, long w
 	}
 }
 
-// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b, OC_BLOCK_K x OC_BLOCK_N, are packed by panels; OC_BLOCK_M rows of op(a), packed
-// where a lies transposed, stay in cache while all panels pass them. Of a gradient of weights, whose operands both lie by rows of
-// k, one whose rows are near each other (OC_NEAR) stays as it is. Meanwhile memory is asked for the next block of each. Whatever
-// the blocks, an element sums OC_BLOCK_K products at a time, in order. With `lower` the tiles wholly above the diagonal are
-// left out. What comes `then` takes a block of c that is whole rows while it is in cache.
+// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b, `deep` x `wide`, are packed by panels; OC_BLOCK_M rows of op(a), packed where a
+// lies transposed, stay in cache while all panels pass them. Of a gradient of weights, whose operands both lie by rows of k, one whose
+// rows are near each other (OC_NEAR) stays as it is. Meanwhile memory is asked for the next block of each. Whatever the blocks, an
+// element sums `deep` products at a time, in order. With `lower` the tiles wholly above the diagonal are left out. What comes `then`
+// takes a block of c that is whole rows while it is in cache.
 INLINE void F(product)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, int lower, oc_then then, float *pack) {
 	long lda = ta ? m : k, ldb = tb ? k : n;
-	int a_near = ta && m <= OC_NEAR, b_near = ta && !tb && n <= OC_NEAR && n % (2 * LANES) == 0;
-	int at_once = k > 0 && n <= OC_BLOCK_N;
-	float *packed = pack + OC_BLOCK_K * OC_BLOCK_N;
+	int a_packed = ta && m > OC_NEAR, b_packed = !ta || tb || n > OC_NEAR || n % (2 * LANES) != 0;
+	int one = k <= OC_BLOCK_K && n <= 2 * OC_BLOCK_N;
+	long deep = !ta && k <= 2 * OC_BLOCK_K ? 2 * OC_BLOCK_K : OC_BLOCK_K; // then c need not be added to
+	long wide = a_packed || one ? 2 * OC_BLOCK_N : OC_BLOCK_N;            // a is packed anew for each block of b
+	int at_once = k > 0 && n <= wide;
+	float *packed = pack + OC_BLOCK;
 	if (k == 0 && !add) memset(c, 0, 4 * m * n);
-	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K)
-		for (long j0 = 0; j0 < n; j0 += OC_BLOCK_N) {
-			long depth = least(k - k0, OC_BLOCK_K), columns = least(n - j0, OC_BLOCK_N), panels = F(panels)(columns) / (2 * LANES);
-			if (!b_near) F(pack_panels)(pack, b, ldb, tb, k0, depth, j0, columns);
-			long j1 = j0 + OC_BLOCK_N < n ? j0 + OC_BLOCK_N : 0, k1 = j1 ? k0 : k0 + OC_BLOCK_K; // the next block of b
+	for (long k0 = 0; k0 < k; k0 += deep)
+		for (long j0 = 0; j0 < n; j0 += wide) {
+			long depth = least(k - k0, deep), columns = least(n - j0, wide), panels = F(panels)(columns) / (2 * LANES);
+			if (b_packed) F(pack_panels)(pack, b, ldb, tb, k0, depth, j0, columns);
+			long j1 = j0 + wide < n ? j0 + wide : 0, k1 = j1 ? k0 : k0 + deep; // the next block of b
 			long times = panels * looks(depth); // of a tile's height
 			wanted next = {.own = 1};
-			next.b = block_ahead(b, ldb, !tb, j1, n, OC_BLOCK_N, k1, k, OC_BLOCK_K, times * ((m + TILE_ROWS - 1) / TILE_ROWS));
+			next.b = block_ahead(b, ldb, !tb, j1, n, wide, k1, k, deep, times * ((m + TILE_ROWS - 1) / TILE_ROWS));
 			for (long i0 = 0; i0 < m; i0 += OC_BLOCK_M) {
 				long some = least(m - i0, OC_BLOCK_M), i1 = i0 + OC_BLOCK_M < m ? i0 + OC_BLOCK_M : 0;
-				next.a = block_ahead(a, lda, ta, i1, m, OC_BLOCK_M, i1 ? k0 : k1, k, OC_BLOCK_K, times * ((some + TILE_ROWS - 1) / TILE_ROWS));
+				next.a = block_ahead(a, lda, ta, i1, m, OC_BLOCK_M, i1 ? k0 : k1, k, deep, times * ((some + TILE_ROWS - 1) / TILE_ROWS));
 				const float *rows = a + (ta ? k0 * lda + i0 : i0 * lda + k0);
 				long ai = ta ? 1 : lda, ak = ta ? lda : 1;
-				if (ta && !a_near) F(pack_rows)(packed, rows, lda, depth, some), rows = packed, ak = OC_BLOCK_M;
+				if (a_packed) F(pack_rows)(packed, rows, lda, depth, some), rows = packed, ak = OC_BLOCK_M;
 				for (long j = 0; j < columns && !(lower && j0 + j >= i0 + some); j += 2 * LANES) {
 					long first = lower && j0 + j > i0 ? (j0 + j - i0) / TILE_ROWS * TILE_ROWS : 0;
 					F(tiles)(some - first, c + (i0 + first) * n + j0 + j, n, rows + first * ai, ai, ak,
-						b_near ? b + k0 * ldb + j : pack + j * depth, b_near ? ldb : 2 * LANES, depth, least(columns - j, 2 * LANES), add || k0 > 0, &next);
+						b_packed ? pack + j * depth : b + k0 * ldb + j0 + j, b_packed ? 2 * LANES : ldb, depth, least(columns - j, 2 * LANES), add || k0 > 0, &next);
 				}
-				if (at_once && k0 + OC_BLOCK_K >= k) F(finish)(then, c, i0 * n, some * n);
+				if (at_once && k0 + deep >= k) F(finish)(then, c, i0 * n, some * n);
 			}
 		}
 	if (!at_once) F(finish)(then, c, 0, m * n);

@@ -19,6 +19,7 @@ type shape struct {
 	schulz  float64 // operations of Muon's Newton-Schulz on the blocks' and other matrices
 	tables  float64 // the same on embeddings and head
 	table   float64 // entries of embeddings and head
+	once    float64 // entries of what one product alone multiplies by: two slices share its gradient
 }
 
 func shapeOf(params []archs.Param, tied bool) (s shape) {
@@ -36,6 +37,9 @@ func shapeOf(params []archs.Param, tied bool) (s shape) {
 			} else {
 				s.schulz += flops
 			}
+		}
+		if p.Kind == "matrix" || p.Kind == "head" {
+			s.once += n
 		}
 		switch {
 		case p.Kind == "matrix" && p.Layer >= 0:

@@ -73,15 +73,17 @@ func foretold(p Planned) trainer.Memory {
 	context := float64(a.Context + a.Registers + 1)
 	batch, probe := float64(c.Train.Batch)*context, float64(c.Probe.Sequences)*context
 	kept, passed := p.shape.widths+14*layers*width, 16*width+2*vocab
+	slices := c.Train.Slices
+	once := p.shape.once
 	bytes := func(floats float64) int { return int(4 * floats) }
 	return trainer.Memory{
 		Params:      4 * p.Params,
-		Gradients:   4 * p.Params * c.Train.Slices,
+		Gradients:   bytes(once*float64((slices+1)/2) + (float64(p.Params)-once)*float64(slices)),
 		Optimizer:   bytes(p.moments()),
 		Activations: bytes(batch * (kept + passed)),
 		Measuring: bytes(batch*2*layers*width + probe*(kept/2+passed) + probe*context*layers*float64(a.Heads) +
 			3*float64(c.Probe.HeldOut)*context),
-		Scratch: (1 + 2*c.Train.Slices) * (2 << 20),
+		Scratch: (1 + 2*slices) * (2 << 20),
 	}
 }
 

@@ -31,6 +31,8 @@ type Context struct {
 	// forward is how many ops there were before the loss was differentiated; 0 where it was not.
 	forward   int
 	recompute bool
+	weights   map[compute.Buffer]*weightGrad // by the weights
+	onto      *Context
 }
 
 // NewContext returns a context with an empty graph.
@@ -41,6 +43,8 @@ func NewContext(dev compute.Device) *Context {
 		memory: newMemory(dev),
 		sums:   make(map[[2]span]*tensor.Dense),
 		bound:  make(map[*gorgonia.Node]span),
+
+		weights: make(map[compute.Buffer]*weightGrad),
 	}
 	c.engine.ctx = c
 	return c

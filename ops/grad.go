@@ -3,6 +3,7 @@ package ops
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -22,6 +23,9 @@ func (c *Context) Grad(loss *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nod
 				return nil, err
 			}
 		}
+	}
+	for _, g := range c.weights {
+		g.whole = !slices.ContainsFunc(g.nodes, func(n *gorgonia.Node) bool { return !slices.Contains(grads, n) })
 	}
 	return grads, nil
 }

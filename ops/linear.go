@@ -42,15 +42,23 @@ func (c *Context) Linear(x *gorgonia.Node, packed compute.Buffer, weights ...*go
 
 // linearGrad is dx = dy W and dW = dy^T x.
 func (c *Context) linearGrad(nodes gorgonia.Nodes, dy *gorgonia.Node, packed compute.Buffer, rows, in, out int) (gorgonia.Nodes, error) {
-	dev := c.dev
-	dw := dev.Alloc(out * in)
+	dev, g := c.dev, c.weightGrad(packed, out*in)
 	op := &fused{name: "linear grad", value: c.value(rows, in)}
 	op.bind = func(dx compute.Buffer, b []compute.Buffer) func() {
 		dy, x := b[0], b[1]
 		op.product = &product{dev: dev, c: dx, a: dy, b: packed, m: rows, n: in, k: out, reads: b}
+		weights := func() { dev.MatMul(g.sum, dy, x, out, in, rows, true, false, g.first != nil) }
+		if g.first != nil {
+			return func() {
+				op.product.run()
+				g.first.await()
+				weights()
+			}
+		}
 		return func() {
+			weights()
+			g.done()
 			op.product.run()
-			dev.MatMul(dw, dy, x, out, in, rows, true, false, false)
 		}
 	}
 	back, err := c.apply(op, append(gorgonia.Nodes{dy}, nodes...)...)
@@ -61,8 +69,13 @@ func (c *Context) linearGrad(nodes gorgonia.Nodes, dy *gorgonia.Node, packed com
 	at := 0
 	for _, w := range nodes[1:] {
 		size := w.Shape().TotalSize()
-		parts = append(parts, dw.Slice(at, at+size))
+		parts = append(parts, g.sum.Slice(at, at+size))
 		at += size
 	}
-	return c.parts(back, gorgonia.Nodes{back}, parts, nodes[1:])
+	grads, err := c.parts(back, gorgonia.Nodes{back}, parts, nodes[1:])
+	if err != nil {
+		return nil, err
+	}
+	g.nodes = grads[1:]
+	return grads, nil
 }

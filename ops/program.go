@@ -29,16 +29,26 @@ func (c *Context) Compile() (*Program, error) {
 
 // Run computes every node of the graph.
 func (p *Program) Run() error {
+	done := false
+	defer func() {
+		if !done {
+			p.ctx.giveUp()
+		}
+	}()
 	if p.tape == nil {
 		for _, call := range p.ctx.calls {
 			call()
 		}
-		return nil
+	} else {
+		if err := p.tape.RunAll(); err != nil {
+			return fmt.Errorf("ops: running the tape: %w", err)
+		}
+		if err := p.Close(); err != nil {
+			return err
+		}
 	}
-	if err := p.tape.RunAll(); err != nil {
-		return fmt.Errorf("ops: running the tape: %w", err)
-	}
-	return p.Close()
+	done = true
+	return nil
 }
 
 // Close releases the tape machine. The device's memory is the device's.

@@ -13,9 +13,9 @@ type Threads struct {
 	Devices []compute.Device
 }
 
-// partLen is how many elements a part has: so few that what a thread has written of them is still in its first cache when
-// it reads them again.
-const partLen = 4096
+// partLen is how many elements a part has: so few that what a thread has written of them is still in its second cache when it reads
+// them again, and so many that memory comes in long runs.
+const partLen = 16384
 
 // cut lays the parameters end to end and cuts them into parts of partLen elements, of which the last may be shorter. A part
 // is a list of pieces of parameters.

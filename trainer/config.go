@@ -13,7 +13,7 @@ import (
 )
 
 // Version is raised by hand whenever a change alters the bits of a run. It is part of a run's identity.
-const Version = 3
+const Version = 4
 
 // Config is one run, resolved. It is the canonical configuration: a run's id is computed from it, less Checkpoint and
 // what of Probe changes no row but which there are.

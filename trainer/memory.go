@@ -5,7 +5,7 @@ import "github.com/outcrop-lab/outcrop/compute"
 // Memory is what a run holds outside Go's heap, bytes, by part.
 type Memory struct {
 	Params    int
-	Gradients int // of each slice
+	Gradients int // of each slice, or of two that add theirs
 	Optimizer int // its moments
 	// Activations are those of the slices' graphs: what the backward pass reads, and what it passes on.
 	Activations int
@@ -29,10 +29,12 @@ func (t *training) memory() (m Memory) {
 	for _, d := range t.beside {
 		m.Optimizer += given(d)
 	}
-	for _, s := range t.slices {
+	for n, s := range t.slices {
 		gradients := 0
-		for _, g := range s.model.Grads {
-			gradients += 4 * g.Len()
+		for i, g := range s.model.Grads {
+			if n == 0 || g != t.slices[n-1].model.Grads[i] {
+				gradients += 4 * g.Len()
+			}
 		}
 		m.Gradients += gradients
 		m.Activations += given(s.device) - gradients

@@ -46,7 +46,7 @@ func TestMemory(t *testing.T) {
 			ops       int
 		}{
 			{"parameters", got.Params, params, 0},
-			{"gradients", got.Gradients, 2 * params, 0},
+			{"gradients", got.Gradients, params + 4*(V*D+(2*L+1)*D), 0}, // the second slice adds its matrices' to the first's
 			{"optimizer", got.Optimizer, 2 * params, 100},
 			{"activations", got.Activations, activations, 2 * 150},
 		} {

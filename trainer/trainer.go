@@ -155,8 +155,11 @@ func newTraining(c Config, o Options) (t *training, err error) {
 		return t, err
 	}
 	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Train: true, Tokens: c.Train.Batch * arch.Context, Recompute: arch.Width >= wide}
-	for range c.Train.Slices {
+	for i := range c.Train.Slices {
 		s := slice{}
+		if shape.Onto = nil; i%2 == 1 {
+			shape.Onto = t.slices[i-1].model
+		}
 		if s.device, err = compute.NewCPU(o.Kernels, compute.Precision(c.Train.Precision)); err != nil {
 			return t, err
 		}
@@ -167,8 +170,10 @@ func newTraining(c Config, o Options) (t *training, err error) {
 	}
 	for i, p := range t.weights.Params() {
 		param := optim.Param{Name: p.Name, Layer: p.Layer, Shape: p.Shape, Kind: optim.Kind(p.Kind), Value: t.weights.Value(i), Grad: t.slices[0].model.Grads[i]}
-		for _, s := range t.slices[1:] {
-			param.Further = append(param.Further, s.model.Grads[i])
+		for n, s := range t.slices[1:] {
+			if s.model.Grads[i] != t.slices[n].model.Grads[i] { // else it is in the sum of the slice before
+				param.Further = append(param.Further, s.model.Grads[i])
+			}
 		}
 		t.params = append(t.params, param)
 	}

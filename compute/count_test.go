@@ -1,0 +1,42 @@
+package compute
+
+import (
+	"testing"
+	"time"
+)
+
+// Who waits sees what was written before the count, whether it looks or sleeps by then, and is let go by GiveUp.
+func TestCount(t *testing.T) {
+	const n = 1000
+	c, there := NewCount(), make(chan bool)
+	written := make([]int, n)
+	go func() {
+		defer close(there)
+		for i := range n {
+			c.Await(i + 1)
+			if written[i] != i+1 {
+				t.Errorf("%d was written where %d was counted", written[i], i+1)
+			}
+		}
+		c.Await(n + 2)
+	}()
+	for i := range n {
+		if i%200 == 0 {
+			time.Sleep(time.Millisecond) // the other sleeps by now
+		}
+		written[i] = i + 1
+		c.Add()
+	}
+	c.Add()
+	select {
+	case <-there:
+		t.Errorf("a count of %d is waited for and %d is taken for it", n+2, n+1)
+	case <-time.After(10 * time.Millisecond):
+	}
+	c.GiveUp()
+	<-there
+	c.Await(1 << 40)
+	if allocs := testing.AllocsPerRun(100, func() { c.Add(); c.Await(1) }); allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
