@@ -72,30 +72,26 @@ import (
 
 var widths = map[string]struct{ lanes, registers int }{"amx": {16, 24}, "avx512": {16, 24}, "avx2": {8, 12}, "portable": {4, 12}}
 
-// fmaPeak is the rate of multiply-adds that one thread of this machine reaches with that kernel path's vectors in that precision
-// when it does nothing else, GFLOP/s: the best of some tries of 20 ms or so. 0 where that is not known, or cannot be had.
-func fmaPeak(path, precision string) float64 {
+// fmaRate returns what finds the rate of multiply-adds that a thread reaches with that kernel path's vectors in that precision in
+// 10 ms or so of nothing else, GFLOP/s: 0 where that is not known, or cannot be had. It allocates nothing.
+func fmaRate(path, precision string) func() float64 {
 	w, ok := widths[path]
 	if !ok || runtime.GOARCH != "amd64" || compute.Can(path, compute.Precision(precision)) != nil {
-		return 0
+		return func() float64 { return 0 }
 	}
 	const n = 4_000_000
-	best := 0.0
-	for range 5 {
-		operations := 2 * n * float64(w.lanes*w.registers)
-		start := clock.Now()
-		switch {
-		case precision != string(compute.BF16):
-			C.fma_loop(C.int(w.lanes), n)
-		case compute.Instruction(path) == "tdpbf16ps":
-			const times = n / 16
-			operations = times * 4 * 2 * 16 * 16 * 32
-			C.tile_loop(times)
-		default:
-			operations = 2 * n * 32 * 16
-			C.dot_loop(n)
-		}
-		best = max(best, operations/clock.Since(start).Seconds()/1e9)
+	operations, loop := 2*n*float64(w.lanes*w.registers), func() { C.fma_loop(C.int(w.lanes), n) }
+	switch {
+	case precision != string(compute.BF16):
+	case compute.Instruction(path) == "tdpbf16ps":
+		const times = n / 16
+		operations, loop = times*4*2*16*16*32, func() { C.tile_loop(times) }
+	default:
+		operations, loop = 2*n*32*16, func() { C.dot_loop(n) }
 	}
-	return best
+	return func() float64 {
+		start := clock.Now()
+		loop()
+		return operations / clock.Since(start).Seconds() / 1e9
+	}
 }

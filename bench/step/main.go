@@ -122,10 +122,10 @@ func alone(o options, asJSON bool, out io.Writer) error {
 	}
 	m := r.Memory
 	_, err = fmt.Fprintf(out, "size %s, batch %d, %d threads, %d slices, %s, %s, %s kernels: %.3f ms a step at the median of %d, %.3f on average, %.3f at least,\n"+
-		"%.3f ms of processor time; %.3f GFLOP, %.1f GFLOP/s, %.0f %% of %d times %.1f in multiply-adds alone; %d bytes allocated and %d goroutines started a step; %d MiB at the peak:\n"+
+		"%.3f ms of processor time; %.3f GFLOP, %.1f GFLOP/s, %.0f %% of %d times %.1f in multiply-adds alone (%.1f at best); %d bytes allocated and %d goroutines started a step; %d MiB at the peak:\n"+
 		"parameters %.1f, gradients %.1f, optimizer %.1f, activations %.1f (%.1f a slice), measuring %.1f, scratch %.1f, the rest %.1f\n",
 		r.Size, r.Batch, r.Threads, r.Slices, r.Precision, r.Optimizer, r.Kernels, r.Median, r.Steps, r.Mean, r.Least, r.Processor, r.GFLOP,
-		1e3*r.GFLOP/r.Median, 100*r.Share, r.Threads, r.Peak, r.Allocated, r.Goroutines, r.RSS,
+		1e3*r.GFLOP/r.Median, 100*r.Share, r.Threads, r.Peak, r.Best, r.Allocated, r.Goroutines, r.RSS,
 		m.Params, m.Gradients, m.Optimizer, m.Activations, m.Activations/float64(r.Slices), m.Measuring, m.Scratch, m.Rest)
 	return err
 }
