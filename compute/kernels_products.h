@@ -137,14 +137,13 @@ INLINE void F(pack_columns)(float *to, const float *b, long ldb, long columns, l
 
 // Packs rows [k0, k0+depth) and columns [j0, j0+n) of op(b) by panels of 2 LANES columns, zero-padded.
 INLINE void F(pack_panels)(float *to, const float *b, long ldb, int tb, long k0, long depth, long j0, long n) {
-	for (long j = j0; j < j0 + n; j += 2 * LANES, to += depth * 2 * LANES) {
-		long width = j0 + n - j < 2 * LANES ? j0 + n - j : 2 * LANES;
-		if (width < 2 * LANES) memset(to, 0, 4 * depth * 2 * LANES);
-		if (tb)
-			for (long c = 0; c < width; c += LANES) F(pack_columns)(to + c, b + (j + c) * ldb + k0, ldb, width - c, depth);
-		else
-			for (long i = 0; i < depth; i++) F(copy)(to + i * 2 * LANES, b + (k0 + i) * ldb + j, width);
-	}
+	long last = n % (2 * LANES);
+	if (last) memset(to + (n - last) * depth, 0, 4 * depth * 2 * LANES);
+	if (tb)
+		for (long c = 0; c < n; c += LANES) F(pack_columns)(to + (c - c % (2 * LANES)) * depth + c % (2 * LANES), b + (j0 + c) * ldb + k0, ldb, n - c, depth);
+	else
+		for (long i = 0; i < depth; i++)
+			for (long c = 0; c < n; c += 2 * LANES) F(copy)(to + c * depth + i * 2 * LANES, b + (k0 + i) * ldb + j0 + c, least(n - c, 2 * LANES));
 }
 
 // What rounds up to whole panels.
