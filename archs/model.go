@@ -25,7 +25,7 @@ type Shape struct {
 	// Onto is a model of the same weights, or nil, to whose gradients of matrices this one adds its own, after that one has computed
 	// them: the two run as often, at the same time or that one first, and what Grads has of these is the sum.
 	Onto *Model
-	// Recompute has the backward pass compute norms and activations again rather than keep them.
+	// Recompute has the backward pass compute norms again rather than keep them.
 	Recompute bool
 }
 

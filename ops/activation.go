@@ -12,7 +12,6 @@ func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.No
 	op := &fused{
 		name:    "activation",
 		value:   c.value(x.Shape()...),
-		cheap:   true,
 		inPlace: true,
 	}
 	op.bind = func(y compute.Buffer, b []compute.Buffer) func() {

@@ -54,7 +54,7 @@ func NewContext(dev compute.Device) *Context {
 // neither needs what the other computed while it runs, but for what was asked for by Buffer and what an op keeps.
 func (c *Context) Reuse(other *Context) { c.memory.free = other.memory.free }
 
-// Recompute has the backward pass compute norms and activations again, to the same bits, rather than keep them: their memory is
+// Recompute has the backward pass compute norms again, to the same bits, rather than keep them: their memory is
 // free for others between the last op of the forward pass and the first of the backward pass that read them.
 func (c *Context) Recompute() { c.recompute = true }
 

@@ -120,9 +120,8 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 	}
 }
 
-// wide is the width from which norms and activations are computed again rather than kept: it takes a third of the activations'
-// memory away and lengthens a step there by about a hundredth (bench/step/README.md): the narrower, the fewer multiply-adds
-// stand beside them.
+// wide is the width from which norms are computed again rather than kept: it takes an eighth of a graph's memory away and lengthens
+// a step there by less than can be measured (bench/step/README.md); the narrower, the fewer multiply-adds stand beside them.
 const wide = 512
 
 func newTraining(c Config, o Options) (t *training, err error) {
