@@ -120,7 +120,7 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 	}
 }
 
-// wide is the width from which norms are computed again rather than kept: it takes an eighth of a graph's memory away and lengthens
+// wide is the width from which norms are computed again rather than kept: it takes a tenth of a graph's memory away and lengthens
 // a step there by less than can be measured (bench/step/README.md); the narrower, the fewer multiply-adds stand beside them.
 const wide = 512
 
