@@ -47,7 +47,10 @@ func (c *Context) linearGrad(nodes gorgonia.Nodes, dy *gorgonia.Node, packed com
 	op.bind = func(dx compute.Buffer, b []compute.Buffer) func() {
 		dy, x := b[0], b[1]
 		op.product = &product{dev: dev, c: dx, a: dy, b: packed, m: rows, n: in, k: out, reads: b}
-		weights := func() { dev.MatMul(g.sum, dy, x, out, in, rows, true, false, g.first != nil) }
+		weights := func() {
+			dev.MatMul(g.sum, dy, x, out, in, rows, true, false, g.first != nil)
+			g.done()
+		}
 		if g.first != nil {
 			return func() {
 				op.product.run()
@@ -57,7 +60,6 @@ func (c *Context) linearGrad(nodes gorgonia.Nodes, dy *gorgonia.Node, packed com
 		}
 		return func() {
 			weights()
-			g.done()
 			op.product.run()
 		}
 	}
