@@ -83,7 +83,7 @@ int oc_best_path(void);
 void oc_matmul_bf16(int path, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack);
 int oc_has_bf16(int path);
 
-// Floats of scratch that a product's packing needs, and columns of c that it makes at a time.
+// Floats of scratch that a product's packing needs, and columns of c that it makes at a time at most.
 long oc_matmul_scratch(int path, int bf16);
 long oc_block_columns(int path, int bf16);
 

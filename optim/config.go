@@ -27,7 +27,7 @@ type Param struct {
 	Shape       []int
 	Kind        Kind
 	Value, Grad compute.Buffer
-	// Further are the gradients of a batch's further slices, which Gradient.Sum adds to Grad.
+	// Further are the gradients of a batch's further slices that are not in Grad yet; Gradient.Sum adds them.
 	Further []compute.Buffer
 	// LRFactor is what the learning rate is multiplied by, Decay the weight decay: Config.New sets both, by group.
 	LRFactor, Decay float64

@@ -29,16 +29,13 @@ func (t *training) memory() (m Memory) {
 	for _, d := range t.beside {
 		m.Optimizer += given(d)
 	}
-	for n, s := range t.slices {
-		gradients := 0
-		for i, g := range s.model.Grads {
-			if n == 0 || g != t.slices[n-1].model.Grads[i] {
-				gradients += 4 * g.Len()
-			}
-		}
-		m.Gradients += gradients
-		m.Activations += given(s.device) - gradients
+	for _, p := range t.params {
+		m.Gradients += 4 * p.Grad.Len() * (1 + len(p.Further))
 	}
+	for _, s := range t.slices {
+		m.Activations += given(s.device)
+	}
+	m.Activations -= m.Gradients
 	m.Measuring = given(t.measuring.device)
 	return m
 }

@@ -156,7 +156,8 @@ func newTraining(c Config, o Options) (t *training, err error) {
 	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Train: true, Tokens: c.Train.Batch * arch.Context, Recompute: arch.Width >= wide}
 	for i := range c.Train.Slices {
 		s := slice{}
-		if shape.Onto = nil; i%2 == 1 {
+		shape.Onto = nil
+		if i%2 == 1 { // two by two: a third in a row would wait for the second
 			shape.Onto = t.slices[i-1].model
 		}
 		if s.device, err = compute.NewCPU(o.Kernels, compute.Precision(c.Train.Precision)); err != nil {
