@@ -32,7 +32,7 @@ fuzz: ## every fuzz target for FUZZTIME (60s), two at a time
 		GO=$(GO) FUZZTIME=$(FUZZTIME) xargs -P 2 -n 2 .ci/fuzz
 
 test-race: ## the coordinator and the store under the race detector: three minutes
-	$(GO) test -race -timeout 30m -skip Memory ./experiments
+	$(GO) test -race -timeout 30m -skip Memory ./experiments/...
 	$(GO) test -race -timeout 30m -run 'Goroutines|Claim|Lease|Stop|Event|Merge' ./store
 
 test-readers: ## exports read back by DuckDB and TensorBoard, which it installs into bin/readers

@@ -16,37 +16,57 @@ const module = "github.com/outcrop-lab/outcrop/"
 
 // arrows says which of our packages each may import; nothing points back up. Tests may import any leaf.
 var arrows = map[string][]string{
-	"archs":           {"ops", "compute", "rng", "variant"},
-	"bench/cores":     {"bench/steady", "experiments"},
-	"bench/fit":       {"fit", "predict", "rng"},
-	"bench/growth":    {"bench/steady", "compute", "plots", "trainer"},
-	"bench/plan":      {"bench/steady", "compute", "experiments", "store", "trainer"},
-	"bench/steady":    {"compute", "experiments", "probes", "trainer"},
-	"bench/step":      {"archs", "bench/steady", "compute", "experiments", "store", "trainer", "variant"},
-	"bench/store":     {"export", "store"},
-	"bench/variants":  {"archs", "compute", "optim", "rng", "variant"},
-	"cmd/outcrop":     {"compute", "configs", "derive", "experiments", "export", "fit", "plots", "predict", "report", "store", "trainer", "variant"},
-	"compute":         {},
-	"configs":         {},
-	"data":            {"rng", "variant"},
-	"derive":          {"store"},
-	"experiments":     {"archs", "compute", "configs", "fit", "probes", "rng", "store", "trainer", "variant"},
-	"export":          {"store", "variant"},
-	"fit":             {"rng", "variant"},
-	"ops":             {"compute"},
-	"optim":           {"compute", "variant"},
-	"plots":           {"derive", "fit", "safetensors", "store", "variant"},
-	"plots/plotstest": {"safetensors", "store"},
-	"predict":         {"fit", "rng", "store"},
-	"predict/train":   {"predict", "store"},
-	"probes":          {"compute"},
-	"report":          {"derive", "fit", "plots", "store"},
-	"rng":             {},
-	"safetensors":     {},
-	"store":           {},
-	"trainer":         {"archs", "compute", "data", "optim", "probes", "rng", "safetensors", "variant"},
-	"variant":         {},
+	"archs":          {"ops", "compute", "rng", "variant"},
+	"atomicfile":     {},
+	"bench/cores":    {"bench/steady", "experiments", "experiments/sweep"},
+	"bench/fit":      {"fit", "predict", "rng"},
+	"bench/growth":   {"bench/steady", "compute", "plots", "trainer"},
+	"bench/plan":     {"bench/steady", "compute", "experiments", "experiments/plan", "experiments/sweep", "experiments/todo", "store", "trainer"},
+	"bench/steady":   {"compute", "experiments/worker", "probes", "trainer"},
+	"bench/step":     {"archs", "bench/steady", "compute", "experiments", "experiments/sweep", "store", "trainer", "variant"},
+	"bench/store":    {"export", "store"},
+	"bench/variants": {"archs", "compute", "optim", "rng", "variant"},
+	"cmd/outcrop": {"compute", "configs", "derive", "experiments", "experiments/folder", "experiments/plan", "experiments/results",
+		"experiments/run", "experiments/sweep", "experiments/todo", "experiments/worker", "export", "fit", "plots", "predict",
+		"report", "settings", "store", "studies", "trainer", "variant"},
+	"compute":              {},
+	"configs":              {},
+	"data":                 {"rng", "variant"},
+	"derive":               {"store"},
+	"experiments":          {"experiments/folder", "experiments/plan", "experiments/results", "experiments/run", "experiments/sweep", "experiments/todo", "store"},
+	"experiments/folder":   {"atomicfile", "settings", "store"},
+	"experiments/plan":     {"archs", "atomicfile", "compute", "experiments/run", "experiments/sweep", "probes", "settings", "trainer", "variant"},
+	"experiments/results":  {"derive", "experiments/folder", "fit", "settings", "store", "variant"},
+	"experiments/run":      {"atomicfile", "compute", "experiments/folder", "experiments/stopping", "experiments/sweep", "settings", "store", "trainer"},
+	"experiments/stopping": {"variant"},
+	"experiments/sweep":    {"configs", "experiments/stopping", "rng", "settings", "trainer", "variant"},
+	"experiments/todo":     {"experiments/folder", "experiments/plan", "experiments/run", "experiments/stopping", "probes", "settings", "store", "trainer"},
+	"experiments/worker":   {"experiments/folder", "experiments/run", "experiments/stopping", "probes", "store", "trainer"},
+	"export":               {"store", "variant"},
+	"fit":                  {"rng", "variant"},
+	"ops":                  {"compute"},
+	"optim":                {"compute", "variant"},
+	"plots":                {"derive", "fit", "safetensors", "store", "variant"},
+	"plots/plotstest":      {"safetensors", "store"},
+	"predict":              {"fit", "rng", "store"},
+	"predict/train":        {"predict", "store"},
+	"probes":               {"compute"},
+	"report":               {"derive", "fit", "plots", "store"},
+	"rng":                  {},
+	"safetensors":          {},
+	"settings":             {"variant"},
+	"store":                {},
+	"studies":              {"experiments/folder", "experiments/results", "experiments/run", "experiments/worker", "settings", "store", "trainer", "variant"},
+	"trainer":              {"archs", "compute", "data", "optim", "probes", "rng", "safetensors", "variant"},
+	"variant":              {},
 }
+
+// readers are the packages that read results and train nothing. They reach none of heavy, by whatever way, so that what shows
+// results can be built without kernels.
+var (
+	readers = []string{"experiments/results", "plots", "report"}
+	heavy   = []string{"compute", "trainer"}
+)
 
 // alone says which packages alone may import a foreign module.
 var alone = map[string][]string{
@@ -103,6 +123,24 @@ func TestArrows(t *testing.T) {
 	for from := range arrows {
 		if !seen[from] {
 			t.Errorf("the table has a row for %s, which is not there", from)
+		}
+	}
+}
+
+func TestReadersReachNoTrainer(t *testing.T) {
+	for _, from := range readers {
+		reached := []string{from}
+		for i := 0; i < len(reached); i++ {
+			for _, to := range arrows[reached[i]] {
+				if !slices.Contains(reached, to) {
+					reached = append(reached, to)
+				}
+			}
+		}
+		for _, to := range heavy {
+			if slices.Contains(reached, to) {
+				t.Errorf("%s reaches %s: %v", from, to, reached)
+			}
 		}
 	}
 }

@@ -8,12 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/experiments/todo"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
 func (l *lab) states(src string) (states []string) {
 	l.t.Helper()
-	all, err := States(l.results, planOf(l.t, src))
+	all, err := todo.Tasks(l.results, planOf(l.t, src))
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -23,8 +24,8 @@ func (l *lab) states(src string) (states []string) {
 	return states
 }
 
-// Wanted rows that kept checkpoints can give are measured from them, with no worker and under the same id, to the bits of
-// a run that measured them in training; where a checkpoint is damaged, or they do not suffice, the run is trained again.
+// Wanted rows that kept checkpoints can give are measured from them, by a worker and under the same id, to the bits of a run
+// that measured them in training, step 0 included. If a checkpoint is damaged, the run is trained again.
 func TestLackingRowsAreMeasured(t *testing.T) {
 	src := fmt.Sprintf(tiny, 80, 40, 1)
 	src = strings.Replace(src, "keep: 2", "keep: 3", 1)
@@ -38,14 +39,14 @@ func TestLackingRowsAreMeasured(t *testing.T) {
 		t.Errorf("states %q, want %q", got, want)
 	}
 	sum, err := l.execute(t.Context(), more, nil)
-	if err != nil || sum.Done != 2 || sum.Kept != 0 || l.started() != workers {
-		t.Errorf("%+v, %v, %d workers, want none", sum, err, l.started()-workers)
+	if err != nil || sum.Done != 2 || sum.Kept != 0 || l.started() != workers+2 {
+		t.Errorf("%+v, %v, %d workers, want 2", sum, err, l.started()-workers)
 	}
 	if got := l.states(more); !slices.Equal(got, []string{"done", "done"}) {
 		t.Errorf("states %q after measuring", got)
 	}
-	plan := planOf(t, src)
-	for _, p := range plan {
+	planned := planOf(t, src)
+	for _, p := range planned {
 		if found, err := filepath.Glob(filepath.Join(l.results, "runs", p.ID, "snapshots", "*.safetensors")); len(found) != 1 || err != nil {
 			t.Errorf("snapshots %v, %v", found, err)
 		}
@@ -56,13 +57,13 @@ func TestLackingRowsAreMeasured(t *testing.T) {
 		}
 	}
 
-	// Step 0 stands in no checkpoint; the rows come out as those of a run that had them from the start.
+	// Step 0 stands in no checkpoint: its parameters follow from the seed.
 	all := strings.Replace(src, "sequences: 2", "sequences: 2, statistics: [top1, ratio_mean, anisotropy]", 1)
-	if got := l.states(all); got[0] != "train again to measure 3 steps" {
-		t.Errorf("states %q, want trained again", got)
+	if got := l.states(all); got[0] != "measure 3 steps from checkpoints" {
+		t.Errorf("states %q, want measured", got)
 	}
-	if sum, err := l.execute(t.Context(), all, nil); err != nil || sum.Done != 2 || l.started() != workers+2 {
-		t.Errorf("%+v, %v, %d workers, want 2", sum, err, l.started()-workers)
+	if sum, err := l.execute(t.Context(), all, nil); err != nil || sum.Done != 2 || l.started() != workers+4 {
+		t.Errorf("%+v, %v, %d workers, want 4", sum, err, l.started()-workers)
 	}
 	fresh := newLab(t)
 	if _, err := fresh.execute(t.Context(), all, nil); err != nil {
@@ -79,18 +80,18 @@ func TestLackingRowsAreMeasured(t *testing.T) {
 
 	// A damaged checkpoint costs a training, not the run.
 	again := strings.Replace(src, "sequences: 2", "sequences: 2, snapshots: {steps: [40]}", 1)
-	path := filepath.Join(l.results, "runs", plan[0].ID, "checkpoints", "step-00000040", "model.safetensors")
+	path := filepath.Join(l.results, "runs", planned[0].ID, "checkpoints", "step-00000040", "model.safetensors")
 	if err := os.Truncate(path, 10); err != nil {
 		t.Fatal(err)
 	}
 	before := l.started()
-	if sum, err := l.execute(t.Context(), again, nil); err != nil || sum.Done != 2 || sum.Failed != 0 || l.started() != before+1 {
-		t.Errorf("%+v, %v, %d workers, want 1", sum, err, l.started()-before)
+	if sum, err := l.execute(t.Context(), again, nil); err != nil || sum.Done != 2 || sum.Failed != 0 || l.started() != before+3 { // one that failed to measure, one that trained, one that measured the other run
+		t.Errorf("%+v, %v, %d workers, want 3", sum, err, l.started()-before)
 	}
 	if got := l.states(again); !slices.Equal(got, []string{"done", "done"}) {
 		t.Errorf("states %q after a damaged checkpoint", got)
 	}
-	for _, p := range plan { // the first trained again, the second measured
+	for _, p := range planned { // the first trained again, the second measured
 		if got := l.snapshots(p.ID); !slices.Contains(got, "40 1 0 resid_post.1") {
 			t.Errorf("the database lists the snapshots %q, and none of step 40", got)
 		}

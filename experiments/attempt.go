@@ -14,17 +14,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/run"
+	"github.com/outcrop-lab/outcrop/experiments/todo"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// What a worker's failure comes from, as far as it decides whether it is tried again.
-const (
-	causeInput     = "input"     // it would fail again
-	causeFull      = "full"      // no room on the disk
-	causeTransient = "transient" // it may be gone at the next attempt
-)
-
-// failure is an error of a worker with its cause, "" where it is none of these.
+// failure is an error of a worker with its cause, one of package folder's.
 type failure struct {
 	cause string
 	error
@@ -32,27 +28,35 @@ type failure struct {
 
 func (f *failure) Unwrap() error { return f.error }
 
-// do measures a run from its checkpoints where that is enough, and trains it otherwise; also where the checkpoints turn
-// out damaged.
+// failed is an error of this process as a failure.
+func failed(err error) error { return &failure{folder.CauseOf(err), err} }
+
+// do measures a run if what it left suffices, and trains it otherwise, also if the checkpoints turn out to be damaged.
 func (c *coordinator) do(ctx context.Context, r *running) error {
 	old, there, err := c.db.RunByID(r.ID)
 	if err != nil {
 		return err
 	}
 	if len(r.measure) > 0 {
-		err := remeasure(ctx, c.dir(r.ID), r.Planned, old, r.measure, r.threads, nil)
+		r.Measure = &run.Measuring{Steps: r.measure, Status: old.Status, Step: old.Step, Error: old.Error, Params: old.Params}
+		err := c.work(ctx, r)
 		if err == nil || ctx.Err() != nil {
-			return nil // what was measured is kept; the rest is lacking still
+			return nil // what was measured is kept; the rest is still lacking
 		}
-		if cause := causeOf(err); cause == causeFull {
-			return &failure{cause, err}
+		if f := new(failure); errors.As(err, &f) && (f.cause == folder.CauseFull || f.cause == folder.CauseTransient) {
+			return err
 		}
-		c.event(Event{Run: r.ID, Step: old.Step, Steps: old.Steps, Status: "trained again, for it cannot be measured: " + err.Error()})
+		c.event(folder.Event{Run: r.ID, Step: old.Step, Steps: old.Steps,
+			Status: "trained again, because it cannot be measured: " + err.Error()})
+		r.Measure = nil
 	}
-	if there { // what the shard says of the run is taken from here on, also where the run begins again
+	if there { // from here on the run stands as its shard says, also where it begins again
 		if err := c.db.SetStatus(r.ID, store.Leased, 0, ""); err != nil {
-			return &failure{causeOf(err), err}
+			return failed(err)
 		}
+	}
+	if err := todo.DropUnusable(c.dir(r.ID), r.Planned); err != nil {
+		return failed(err)
 	}
 	return c.work(ctx, r)
 }
@@ -60,11 +64,8 @@ func (c *coordinator) do(ctx context.Context, r *running) error {
 // work runs one worker process to its end.
 func (c *coordinator) work(ctx context.Context, r *running) error {
 	dir := c.dir(r.ID)
-	if err := renew(dir, r.Planned); err != nil {
-		return &failure{causeOf(err), err}
-	}
-	if err := assign(dir, r.Planned, r.threads); err != nil {
-		return &failure{causeOf(err), err}
+	if err := r.Assign(dir, r.threads); err != nil {
+		return failed(err)
 	}
 	cmd := c.Worker(dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C reaches the coordinator alone
@@ -80,14 +81,14 @@ func (c *coordinator) work(ctx context.Context, r *running) error {
 	}
 	killed := outOfMemoryKills()
 	if err := cmd.Start(); err != nil {
-		return &failure{causeOf(err), err}
+		return failed(err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = life.Close() })
 	defer stop()
 	cause := ""
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		var e Event
+		var e folder.Event
 		switch {
 		case json.Unmarshal(lines.Bytes(), &e) != nil:
 		case e.Cause != "":
@@ -103,7 +104,7 @@ func (c *coordinator) work(ctx context.Context, r *running) error {
 	return workerError(cmd.Wait(), cause, strings.TrimSpace(complaint.String()), outOfMemoryKills() > killed)
 }
 
-// attempt says which attempt this is; nothing of the first.
+// attempt says which attempt this is; nothing about the first.
 func attempt(failed int) string {
 	if failed == 0 {
 		return ""
@@ -111,8 +112,8 @@ func attempt(failed int) string {
 	return fmt.Sprintf("attempt %d", failed+1)
 }
 
-// workerError says what ended a worker and, of a signal, what helps. outOfMemory says that the kernel killed a process of
-// this group for its memory meanwhile.
+// workerError says what ended a worker and, if it was a signal, what helps. outOfMemory says that the kernel meanwhile
+// killed a process of this control group for its memory.
 func workerError(ended error, cause, complaint string, outOfMemory bool) error {
 	if ended == nil {
 		return nil
@@ -124,42 +125,29 @@ func workerError(ended error, cause, complaint string, outOfMemory bool) error {
 	if !errors.As(ended, &exit) {
 		return &failure{cause, fmt.Errorf("%w%s", ended, complaint)}
 	}
-	const goesOn = "it goes on from its last checkpoint: outcrop retry --failed SWEEP"
+	const (
+		goesOn = "the run goes on from its last checkpoint: outcrop retry --failed SWEEP"
+		less   = "use fewer --jobs, or a smaller batch, width or context"
+	)
 	status, _ := exit.Sys().(syscall.WaitStatus)
 	switch {
 	case status.Signaled() && status.Signal() == syscall.SIGKILL && outOfMemory:
-		return &failure{causeTransient, fmt.Errorf("the kernel killed its worker with SIGKILL, for memory ran out: fewer --jobs, or a smaller batch, width or context, take less; %s", goesOn)}
+		return &failure{folder.CauseTransient, fmt.Errorf(
+			"the machine ran out of memory, and the kernel killed the worker (SIGKILL): %s; %s", less, goesOn)}
 	case status.Signaled() && status.Signal() == syscall.SIGKILL:
-		return &failure{causeTransient, fmt.Errorf("its worker was killed by SIGKILL, as the kernel does when memory runs out: if nobody did, fewer --jobs take less; %s", goesOn)}
+		return &failure{folder.CauseTransient, fmt.Errorf("the worker was killed (SIGKILL). If nobody killed it, "+
+			"the machine ran out of memory: try fewer --jobs; %s", goesOn)}
 	case status.Signaled():
-		return &failure{causeTransient, fmt.Errorf("its worker was killed by %s (%w); %s%s", unix.SignalName(status.Signal()), ended, goesOn, complaint)}
-	case cause == "" && (strings.Contains(complaint, "cannot allocate memory") || strings.Contains(complaint, "out of memory")):
-		return &failure{causeTransient, fmt.Errorf("its worker ran out of memory: fewer --jobs, or a smaller batch, width or context, take less (%w%s)", ended, complaint)}
+		return &failure{folder.CauseTransient, fmt.Errorf("the worker was killed (%s, %w); %s%s",
+			unix.SignalName(status.Signal()), ended, goesOn, complaint)}
+	case strings.Contains(complaint, "cannot allocate memory") || strings.Contains(complaint, "out of memory"):
+		return &failure{folder.CauseTransient, fmt.Errorf("the worker ran out of memory: %s (%w%s)", less, ended, complaint)}
 	}
 	return &failure{cause, fmt.Errorf("%w%s", ended, complaint)}
 }
 
-// causeOf sorts an error of this process.
-func causeOf(err error) string {
-	var input *InputError
-	switch {
-	case errors.As(err, &input):
-		return causeInput
-	case store.IsFull(err):
-		return causeFull
-	case store.IsTransient(err), errors.Is(err, errHeld):
-		return causeTransient
-	}
-	for _, passing := range []syscall.Errno{syscall.EIO, syscall.ENOMEM, syscall.EAGAIN, syscall.EMFILE, syscall.ENFILE, syscall.ETIMEDOUT, syscall.ESTALE} {
-		if errors.Is(err, passing) {
-			return causeTransient
-		}
-	}
-	return ""
-}
-
-// retry has a run wait that failed for a cause that may pass: for room where the disk is full, which counts as no attempt,
-// and twice as long each time for others.
+// retry requeues a run that failed for a cause that may pass. On a full disk it waits for room, which counts as no attempt;
+// for other causes the pause doubles with each attempt.
 func (c *coordinator) retry(ctx context.Context, o outcome, step int, fault error) (again bool, err error) {
 	var f *failure
 	if !errors.As(fault, &f) || o.asked != nil {
@@ -168,18 +156,18 @@ func (c *coordinator) retry(ctx context.Context, o outcome, step int, fault erro
 	j := o.job
 	j.told = ""
 	switch {
-	case f.cause == causeFull:
-		removePartial(c.dir(j.ID))
+	case f.cause == folder.CauseFull:
+		folder.RemovePartial(c.dir(j.ID))
 		if err := c.awaitRoom(ctx, c.need(j), fault); err != nil {
 			return false, err
 		}
-	case f.cause == causeTransient && j.attempts < c.Retries:
+	case f.cause == folder.CauseTransient && j.attempts < c.Retries:
 		pause := min(time.Second<<j.attempts, time.Minute)
 		j.attempts++
 		j.after = time.Now().Add(pause)
 		message := fmt.Sprintf("attempt %d of %d failed and the next comes in %v: %v", j.attempts, c.Retries+1, pause, fault)
 		c.note(j.ID, store.Failed, step, message)
-		c.event(Event{Run: j.ID, Step: step, Steps: j.Config.Train.Steps, Status: "retried", Message: message})
+		c.event(folder.Event{Run: j.ID, Step: step, Steps: j.Config.Train.Steps, Status: "retried", Message: message})
 	default:
 		return false, nil
 	}

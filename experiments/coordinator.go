@@ -9,6 +9,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/experiments/todo"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -26,11 +29,11 @@ var (
 	errTaken = errors.New("another coordinator has taken the run")
 )
 
-func (c *coordinator) dir(run string) string { return filepath.Join(c.Results, "runs", run) }
+func (c *coordinator) dir(run string) string { return folder.Of(c.Results, run) }
 
-// train does every run of the plan that is not settled. An error is one that no further run would be spared.
-func (c *coordinator) train(ctx context.Context, plan []Planned) error {
-	if err := c.queue(plan); err != nil {
+// train does every run of the plan that is not settled. An error is one that would befall every further run too.
+func (c *coordinator) train(ctx context.Context, planned []plan.Planned) error {
+	if err := c.queue(planned); err != nil {
 		return err
 	}
 	inner, cancel := context.WithCancel(ctx)
@@ -46,82 +49,75 @@ func (c *coordinator) train(ctx context.Context, plan []Planned) error {
 		return err
 	}
 	c.sum.Stopped += len(c.waiting)
-	if c.ladder != nil {
-		c.sum.Stopped += len(c.ladder.parked) // left at their rung
+	if c.halving != nil {
+		c.sum.Stopped += len(c.halving.parked) // left at their rung
 	}
 	return nil
 }
 
-// queue has each run wait that is not settled, once.
-func (c *coordinator) queue(plan []Planned) error {
-	c.ladder = newLadder(plan)
+// queue enqueues every unsettled run once.
+func (c *coordinator) queue(planned []plan.Planned) error {
+	if ladder := todo.NewLadder(planned); ladder != nil {
+		c.halving = &halving{ladder, map[string]job{}}
+	}
 	stored, err := c.db.RunStates()
 	if err != nil {
 		return err
 	}
-	whole, err := c.known.whole(c.db, plan, stored)
+	whole, err := c.wants.Whole(c.db, planned, stored)
 	if err != nil {
 		return err
 	}
 	seen := map[string]bool{}
-	for _, p := range plan {
+	for _, p := range planned {
 		if seen[p.ID] {
 			continue
 		}
 		seen[p.ID] = true
-		state := State{Settled: stored[p.ID].Status}
+		task := todo.Task{Settled: stored[p.ID].Status}
 		if !whole[p.ID] {
-			if state, err = c.state(p); err != nil {
+			if task, err = c.wants.Task(c.db, c.dir(p.ID), p); err != nil {
 				return err
 			}
 		}
-		if state.Settled != "" {
-			if c.ladder != nil {
-				if _, _, err := c.ladder.place(c.db, p); err != nil {
+		if task.Settled != "" {
+			if c.halving != nil {
+				if _, _, err := c.halving.Place(c.db, p.Run); err != nil {
 					return err
 				}
 			}
 			c.sum.Kept++
-			c.sum.settle(state.Settled)
+			c.sum.settle(task.Settled)
 			continue
 		}
-		if err := c.enter(job{Planned: p}); err != nil {
+		if err := c.enqueue(job{Planned: p}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// state tells what there is to do for a run, the sweep's rule minded.
-func (c *coordinator) state(p Planned) (State, error) {
-	state, err := c.known.state(c.db, c.dir(p.ID), p)
-	if err != nil {
-		return state, err
-	}
-	return early(c.db, p, state)
-}
-
 // count counts a run that a worker has left.
-func (c *coordinator) count(o outcome, run store.Run) error {
-	if run.Status == store.Stopped && o.asked == nil {
-		state, err := early(c.db, o.Planned, State{})
+func (c *coordinator) count(o outcome, stored store.Run) error {
+	if stored.Status == store.Stopped && o.asked == nil {
+		early, err := todo.StoppedEarly(c.db, o.Run)
 		if err != nil {
 			return err
 		}
-		if state.Settled != "" {
-			c.sum.settle(state.Settled)
+		if early {
+			c.sum.settle(store.Stopped)
 			return nil
 		}
 		if rests, err := c.rest(o); err != nil || rests {
 			return err
 		}
 	}
-	if c.ladder != nil && run.Status == store.Diverged {
-		if _, _, err := c.ladder.place(c.db, o.Planned); err != nil {
+	if c.halving != nil && stored.Status == store.Diverged {
+		if _, _, err := c.halving.Place(c.db, o.Run); err != nil {
 			return err
 		}
 	}
-	c.sum.count(run.Status)
+	c.sum.count(stored.Status)
 	return nil
 }
 
@@ -133,7 +129,7 @@ func (c *coordinator) loop(ctx context.Context) error {
 	cancelled := ctx.Done()
 	for {
 		if ctx.Err() == nil {
-			c.climb()
+			c.promote()
 			if err := c.begin(ctx); err != nil {
 				return err
 			}
@@ -142,7 +138,7 @@ func (c *coordinator) loop(ctx context.Context) error {
 			return nil
 		}
 		if len(c.active)+len(c.waiting) == 0 {
-			if err := c.roomy(ctx, 0, c.leave); err != nil || len(c.waiting) == 0 {
+			if err := c.roomy(ctx, 0, c.settleParked); err != nil || len(c.waiting) == 0 {
 				return err
 			}
 		}
@@ -152,7 +148,7 @@ func (c *coordinator) loop(ctx context.Context) error {
 		case <-merging.C:
 			for _, r := range c.active {
 				if err := c.mergeGrowing(ctx, r); err != nil {
-					c.event(Event{Run: r.ID, Status: "merge: " + err.Error()})
+					c.event(folder.Event{Run: r.ID, Status: "merge: " + err.Error()})
 				}
 			}
 		case <-looking.C:
@@ -168,8 +164,7 @@ func (c *coordinator) loop(ctx context.Context) error {
 	}
 }
 
-// look renews the leases and sees what shall stop. A disk that is full, or a database that is held, it leaves to the next
-// time.
+// look renews the leases and stops what was asked to stop. A full disk and a busy database wait for the next look.
 func (c *coordinator) look() error {
 	if err := c.renew(); err != nil && !store.IsFull(err) && !store.IsTransient(err) {
 		return err
@@ -186,14 +181,14 @@ func (c *coordinator) look() error {
 	c.waiting = slices.DeleteFunc(c.waiting, func(j job) bool {
 		if stops[j.ID] {
 			c.sum.Stopped++
-			c.event(Event{Run: j.ID, Steps: j.Config.Train.Steps, Status: store.Stopped, Message: errAsked.Error()})
+			c.event(folder.Event{Run: j.ID, Steps: j.Config.Train.Steps, Status: store.Stopped, Message: errAsked.Error()})
 		}
 		return stops[j.ID]
 	})
 	return nil
 }
 
-// renew keeps what this coordinator holds, and stops what it holds no more.
+// renew renews the leases of this coordinator, and stops the runs whose lease it has lost.
 func (c *coordinator) renew() error {
 	if time.Since(c.renewed) < leaseTime/6 {
 		return nil
@@ -211,7 +206,7 @@ func (c *coordinator) renew() error {
 	return nil
 }
 
-// begin starts waiting jobs as far as the machine holds them.
+// begin starts as many waiting jobs as fit on the machine.
 func (c *coordinator) begin(ctx context.Context) error {
 	var stay []job
 	for i, j := range c.waiting {
@@ -237,8 +232,8 @@ func (c *coordinator) begin(ctx context.Context) error {
 	return nil
 }
 
-// start takes a run and begins its worker. Where another coordinator has it, it is tried again later; where that one has
-// done it meanwhile, it is settled.
+// start takes a run and begins its worker. If another coordinator has the run, it is tried again later; if that one has done
+// it meanwhile, it is settled.
 func (c *coordinator) start(ctx context.Context, j *job, threads int, memory int64) (again bool, err error) {
 	other, err := c.db.Claim(j.ID, c.holder, leaseTime)
 	if err != nil {
@@ -247,37 +242,37 @@ func (c *coordinator) start(ctx context.Context, j *job, threads int, memory int
 	if other != nil {
 		if j.told != other.Owner {
 			j.told = other.Owner
-			c.event(Event{Run: j.ID, Steps: j.Config.Train.Steps, Status: "elsewhere",
+			c.event(folder.Event{Run: j.ID, Steps: j.Config.Train.Steps, Status: "elsewhere",
 				Message: fmt.Sprintf("process %d on %s has it; its results are waited for", other.PID, other.Machine())})
 		}
 		j.after = time.Now().Add(time.Second)
 		return true, nil
 	}
-	state, err := c.state(j.Planned)
+	task, err := c.wants.Task(c.db, c.dir(j.ID), j.Planned)
 	if err != nil {
 		return false, errors.Join(err, c.db.Release(j.ID, c.holder.Owner))
 	}
-	if state.Settled != "" {
+	if task.Settled != "" {
 		if err := c.db.Release(j.ID, c.holder.Owner); err != nil {
 			return false, err
 		}
 		c.sum.Kept++
-		c.sum.settle(state.Settled)
-		c.event(Event{Run: j.ID, Step: j.Config.Train.Steps, Steps: j.Config.Train.Steps, Status: state.Settled})
+		c.sum.settle(task.Settled)
+		c.event(folder.Event{Run: j.ID, Step: j.Config.Train.Steps, Steps: j.Config.Train.Steps, Status: task.Settled})
 		return false, nil
 	}
-	if c.ladder != nil { // another coordinator may have brought it to its rung meanwhile
-		until, waits, err := c.ladder.place(c.db, j.Planned)
+	if c.halving != nil { // another coordinator may have brought it to its rung meanwhile
+		until, waits, err := c.halving.Place(c.db, j.Run)
 		if err != nil {
 			return false, errors.Join(err, c.db.Release(j.ID, c.holder.Owner))
 		}
 		if j.Until = until; waits {
-			c.ladder.parked[j.ID] = *j
+			c.halving.park(*j)
 			return false, c.db.Release(j.ID, c.holder.Owner)
 		}
 	}
-	j.measure = state.Measure
-	c.note(j.ID, store.Leased, state.From, "")
+	j.measure = task.Measure
+	c.note(j.ID, store.Leased, task.From, "")
 	own, stop := context.WithCancelCause(ctx)
 	r := &running{job: *j, threads: threads, memory: memory, stop: stop, started: make(chan struct{})}
 	c.active[j.ID] = r
@@ -290,7 +285,7 @@ func (c *coordinator) start(ctx context.Context, j *job, threads int, memory int
 	return false, nil
 }
 
-func (c *coordinator) event(e Event) {
+func (c *coordinator) event(e folder.Event) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.Events != nil {
@@ -298,12 +293,12 @@ func (c *coordinator) event(e Event) {
 	}
 }
 
-// note writes into a run's history. What cannot be written there is no reason to stop.
+// note writes into a run's history. A note that cannot be written there stops nothing.
 func (c *coordinator) note(run, status string, step int, message string) {
 	_ = c.db.PutEvent(store.Event{Run: run, At: time.Now(), Status: status, Step: step, Message: message})
 }
 
-// mergeGrowing brings what a run's shard has now, once its worker works.
+// mergeGrowing merges what a run's shard has so far, once its worker has begun.
 func (c *coordinator) mergeGrowing(ctx context.Context, r *running) error {
 	select {
 	case <-r.started:
@@ -311,16 +306,16 @@ func (c *coordinator) mergeGrowing(ctx context.Context, r *running) error {
 		return nil
 	}
 	return c.roomy(ctx, c.need(r.job), func() error {
-		last, err := c.merge(r.Planned, r.merged)
+		last, err := c.merge(r.ID, r.merged)
 		r.merged = max(r.merged, last)
 		return err
 	})
 }
 
-// merge brings a run's shard into the results, rows from that step on; one that is not there yet brings nothing. It returns
-// the last step of which there are rows.
-func (c *coordinator) merge(p Planned, from int) (last int, err error) {
-	shard := filepath.Join(c.dir(p.ID), shardFile)
+// merge merges a run's shard into the results, with the rows from that step on, if there is a shard yet. It returns the last
+// step that has rows.
+func (c *coordinator) merge(id string, from int) (last int, err error) {
+	shard := filepath.Join(c.dir(id), folder.Shard)
 	if _, err := os.Stat(shard); errors.Is(err, os.ErrNotExist) {
 		return 0, nil
 	}
@@ -329,31 +324,32 @@ func (c *coordinator) merge(p Planned, from int) (last int, err error) {
 	return last, err
 }
 
-// finish merges what a worker left, settles its run's status and gives the run back, or has it wait for another attempt.
+// finish merges what a worker left, settles the status of its run and releases the run, or requeues it for another attempt.
+// A run that could not be measured again stands as before.
 func (c *coordinator) finish(ctx context.Context, o outcome) error {
 	if errors.Is(o.asked, errTaken) {
 		c.sum.Stopped++
-		c.event(Event{Run: o.ID, Steps: o.Config.Train.Steps, Status: store.Stopped, Message: errTaken.Error()})
+		c.event(folder.Event{Run: o.ID, Steps: o.Config.Train.Steps, Status: store.Stopped, Message: errTaken.Error()})
 		return nil
 	}
-	var run store.Run
+	var stored store.Run
 	var there bool
 	fault := o.err
 	err := c.roomy(ctx, c.need(o.job), func() (err error) {
-		if _, err := c.merge(o.Planned, 0); err != nil {
+		if _, err := c.merge(o.ID, 0); err != nil {
 			if store.IsFull(err) {
 				return err
 			}
 			fault = errors.Join(o.err, err)
 		}
-		run, there, err = c.db.RunByID(o.ID)
+		stored, there, err = c.db.RunByID(o.ID)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	if !there {
-		if run, err = storedRun(o.Planned); err != nil {
+		if stored, err = o.Stored(); err != nil {
 			return err
 		}
 		if fault == nil {
@@ -361,28 +357,40 @@ func (c *coordinator) finish(ctx context.Context, o outcome) error {
 		}
 	}
 	if fault != nil {
-		again, err := c.retry(ctx, o, run.Step, fault)
+		again, err := c.retry(ctx, o, stored.Step, fault)
 		if err != nil || again {
 			return err
 		}
-		run.Status, run.Error = store.Failed, fault.Error()
-		c.sum.Errors = append(c.sum.Errors, fmt.Sprintf("%s (%s, seed %d): %v", o.ID[:12], o.Arm, o.Seed, fault))
+		c.sum.Errors = append(c.sum.Errors, fmt.Sprintf("%s (%s, seed %d): %v", store.Short(o.ID), o.Arm, o.Seed, fault))
+		if o.Measure != nil {
+			return c.giveUpMeasuring(o, stored, fault)
+		}
+		stored.Status, stored.Error = store.Failed, fault.Error()
 	}
-	message := run.Error
-	if o.asked != nil && run.Status == store.Stopped {
+	message := stored.Error
+	if o.asked != nil && stored.Status == store.Stopped {
 		message = o.asked.Error()
 	}
-	if err := c.count(o, run); err != nil {
+	if err := c.count(o, stored); err != nil {
 		return err
 	}
-	c.event(Event{Run: o.ID, Step: run.Step, Steps: run.Steps, Status: run.Status, Message: message})
+	c.event(folder.Event{Run: o.ID, Step: stored.Step, Steps: stored.Steps, Status: stored.Status, Message: message})
 	return c.roomy(ctx, 0, func() error {
 		if fault != nil {
-			if err := c.db.PutRun(run); err != nil {
+			if err := c.db.PutRun(stored); err != nil {
 				return errors.Join(err, fault)
 			}
 		}
-		c.note(o.ID, run.Status, run.Step, message)
+		c.note(o.ID, stored.Status, stored.Step, message)
 		return c.db.Release(o.ID, c.holder.Owner)
 	})
+}
+
+// giveUpMeasuring releases a run that could not be measured again. It stays done or diverged, and lacks the same rows.
+func (c *coordinator) giveUpMeasuring(o outcome, stored store.Run, fault error) error {
+	c.sum.Failed++
+	message := "not measured: " + fault.Error()
+	c.event(folder.Event{Run: o.ID, Step: stored.Step, Steps: stored.Steps, Status: store.Failed, Message: message})
+	c.note(o.ID, stored.Status, stored.Step, message)
+	return c.db.Release(o.ID, c.holder.Owner)
 }

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -29,7 +31,7 @@ func coordinate(results string) error {
 	if err != nil {
 		return err
 	}
-	s, err := LoadBytes("tiny.yaml", src)
+	s, err := sweep.LoadBytes("tiny.yaml", src)
 	if err != nil {
 		return err
 	}
@@ -151,7 +153,7 @@ func TestKilledCoordinator(t *testing.T) {
 	want, _ := alone.rows()
 	l := newLab(t)
 	p := l.coordinator(src)
-	plan := planOf(t, src)
+	planned := planOf(t, src)
 	deadline := time.Now().Add(time.Minute)
 	for {
 		found, _ := filepath.Glob(filepath.Join(l.results, "runs", "*", "checkpoints", "step-*", "state.json"))
@@ -176,7 +178,7 @@ func TestKilledCoordinator(t *testing.T) {
 		t.Fatalf("leases %v, %v", leases, err)
 	}
 	for _, lease := range leases {
-		if got := store.StateOf(store.Running, lease, time.Now()); got != store.Lost {
+		if got := store.StatusOf(store.Running, lease, time.Now()); got != store.Lost {
 			t.Errorf("run %.12s is %s", lease.Run, got)
 		}
 	}
@@ -190,7 +192,7 @@ func TestKilledCoordinator(t *testing.T) {
 		}
 	}
 	sum, err := l.execute(t.Context(), src, nil)
-	if err != nil || sum.Done != len(plan) {
+	if err != nil || sum.Done != len(planned) {
 		t.Fatalf("%+v, %v", sum, err)
 	}
 	if !strings.Contains(states, "goes on from step") {
@@ -216,7 +218,7 @@ func TestRetries(t *testing.T) {
 		l.retries = c.retries
 		killed := map[int]bool{}
 		var told []string
-		sum, err := l.execute(t.Context(), src, func(e Event) {
+		sum, err := l.execute(t.Context(), src, func(e folder.Event) {
 			if e.Status == "retried" {
 				told = append(told, e.Message)
 			}
@@ -256,7 +258,7 @@ func TestRetries(t *testing.T) {
 
 	l := newLab(t)
 	l.retries = 3
-	if err := os.MkdirAll(filepath.Join(l.results, "runs", victim, logFile), 0o777); err != nil { // no file can be there
+	if err := os.MkdirAll(filepath.Join(l.results, "runs", victim, folder.Log), 0o777); err != nil { // no file can be there
 		t.Fatal(err)
 	}
 	if sum, err := l.execute(t.Context(), src, nil); err != nil || sum.Failed != 1 || l.started() != 2 {
@@ -267,16 +269,16 @@ func TestRetries(t *testing.T) {
 func TestRequestedStop(t *testing.T) {
 	src := fmt.Sprintf(tiny, 2000, 500, 3) // six runs, two at once
 	l := newLab(t)
-	plan := planOf(t, src)
+	planned := planOf(t, src)
 	var once sync.Once
-	sum, err := l.execute(t.Context(), src, func(e Event) {
+	sum, err := l.execute(t.Context(), src, func(e folder.Event) {
 		if e.Status != store.Running || e.Step == 0 {
 			return
 		}
 		once.Do(func() {
 			db, err := store.OpenExisting(filepath.Join(l.results, "outcrop.db"))
 			if err == nil {
-				err = errors.Join(db.RequestStop([]string{plan[0].ID, plan[1].ID, plan[2].ID, plan[3].ID, plan[4].ID}), db.Close())
+				err = errors.Join(db.RequestStop([]string{planned[0].ID, planned[1].ID, planned[2].ID, planned[3].ID, planned[4].ID}), db.Close())
 			}
 			if err != nil {
 				t.Error(err)
@@ -295,35 +297,4 @@ func TestRequestedStop(t *testing.T) {
 		t.Errorf("status %q", status)
 	}
 	l.history()
-}
-
-func TestCausesOfFailure(t *testing.T) {
-	for _, c := range []struct {
-		err  error
-		want string
-	}{
-		{&os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, causeFull},
-		{fmt.Errorf("a: %w", syscall.EDQUOT), causeFull},
-		{fmt.Errorf("a: %w", errHeld), causeTransient},
-		{&os.PathError{Err: syscall.EIO}, causeTransient},
-		{inputError([]Fault{{File: "x"}}), causeInput},
-		{errors.New("another"), ""},
-	} {
-		if got := causeOf(c.err); got != c.want {
-			t.Errorf("%v comes from %q, want %q", c.err, got, c.want)
-		}
-	}
-	segv := exec.Command("sh", "-c", "kill -SEGV $$").Run()
-	err := workerError(segv, "", "words", false)
-	var f *failure
-	if !errors.As(err, &f) || f.cause != causeTransient || !strings.Contains(err.Error(), "SIGSEGV") || !strings.Contains(err.Error(), "words") {
-		t.Errorf("of a signal: %v", err)
-	}
-	exit := exec.Command("sh", "-c", "exit 2").Run()
-	if err := workerError(exit, "", "panic: compute: 64 MiB of memory: cannot allocate memory", false); !errors.As(err, &f) || f.cause != causeTransient || !strings.Contains(err.Error(), "fewer --jobs") {
-		t.Errorf("of memory: %v", err)
-	}
-	if err := workerError(exit, causeInput, "", false); !errors.As(err, &f) || f.cause != causeInput {
-		t.Errorf("of bad input: %v", err)
-	}
 }

@@ -1,8 +1,10 @@
+// Package experiments is the coordinator: it carries out a plan in worker processes, and merges what they measured.
 package experiments
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +13,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/experiments/results"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
+	"github.com/outcrop-lab/outcrop/experiments/todo"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -21,15 +28,15 @@ type Options struct {
 	Jobs int
 	// Threads of a worker; 0 is one where there are runs enough for the cores, and else a share of them.
 	Threads int
-	// Retries is how often a run is begun again whose worker was killed, ran out of memory or could not read or write.
+	// Retries is how often a run is begun again if its worker was killed, ran out of memory or could not read or write.
 	Retries int
 	Device  string
 	// Only keeps to the runs with these ids; nil takes all of the sweep.
 	Only []string
-	// Worker is the command that runs Work on a folder, in a process of its own, with its standard input and output.
+	// Worker is the command that runs worker.Work on a folder, in a process of its own, with its standard input and output.
 	Worker func(dir string) *exec.Cmd
-	// Events is told how runs go, one call at a time; it may be nil.
-	Events func(Event)
+	// Events is called with how runs go, one call at a time; it may be nil.
+	Events func(folder.Event)
 }
 
 // Summary counts how the runs of a sweep stand after Execute.
@@ -39,7 +46,7 @@ type Summary struct {
 	Early int
 	// Kept is how many of them were done before, or by another coordinator meanwhile.
 	Kept int
-	// Conflicts is how many rows came out otherwise than before under equal provenance.
+	// Conflicts is how many rows differ from those stored before under equal provenance.
 	Conflicts int
 	// Errors are the failed runs' messages, each with its run.
 	Errors []string
@@ -49,61 +56,61 @@ type Summary struct {
 // database, and fits and stores the emergence curves. A worker that fails or is killed fails its run and no other. A run
 // that another coordinator has taken is waited for. A full disk makes it wait for room. When ctx is cancelled the workers
 // stop within a step, what was measured is merged, and the error is ctx's; the same call goes on.
-func Execute(ctx context.Context, s *Sweep, o Options) (sum Summary, err error) {
-	plan, err := s.Plan(o.Device)
+func Execute(ctx context.Context, s *sweep.Sweep, o Options) (sum Summary, err error) {
+	planned, err := plan.Of(s, o.Device)
 	if err != nil {
 		return sum, err
 	}
-	if err := os.MkdirAll(filepath.Join(o.Results, "runs"), 0o777); err != nil {
+	if err := os.MkdirAll(folder.Runs(o.Results), 0o777); err != nil {
 		return sum, fmt.Errorf("experiments: the results folder: %w", err)
 	}
-	db, err := store.Open(filepath.Join(o.Results, "outcrop.db"))
+	db, err := store.Open(filepath.Join(o.Results, folder.Database))
 	if err != nil {
 		return sum, err
 	}
-	defer func() {
-		if closing := db.Close(); err == nil {
-			err = closing
-		}
-	}()
-	if err := settleRemovals(db, o.Results); err != nil {
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := results.SettleRemovals(db, o.Results); err != nil {
 		return sum, err
 	}
 	c := &coordinator{Options: o, db: db, holder: store.ThisProcess(), began: time.Now(), active: map[string]*running{},
-		ended: make(chan outcome), known: wants{}, machine: thisMachine()}
-	if err := c.roomy(ctx, 0, func() error { return storePlan(db, s, plan) }); err != nil {
+		ended: make(chan outcome), wants: todo.Wants{}, machine: thisMachine()}
+	if err := c.roomy(ctx, 0, func() error { return storePlan(db, s, planned) }); err != nil {
 		return sum, err
 	}
 	if o.Only != nil {
-		plan = slices.DeleteFunc(plan, func(p Planned) bool { return !slices.Contains(o.Only, p.ID) })
+		planned = slices.DeleteFunc(planned, func(p plan.Planned) bool { return !slices.Contains(o.Only, p.ID) })
 	}
-	if err := c.train(ctx, plan); err != nil {
+	if err := c.train(ctx, planned); err != nil {
 		return c.sum, err
 	}
-	if err := c.roomy(ctx, 0, func() error { return storeFits(db, plan, Fitting{}) }); err != nil {
+	ids := make([]string, len(planned))
+	for i, p := range planned {
+		ids[i] = p.ID
+	}
+	if err := c.roomy(ctx, 0, func() error { return results.StoreFits(db, ids, results.Fitting{}) }); err != nil {
 		return c.sum, err
 	}
 	return c.sum, ctx.Err()
 }
 
-// storePlan keeps the sweep, its arms and which run belongs to which.
-func storePlan(db *store.DB, s *Sweep, plan []Planned) error {
-	sweep, members := store.Sweep{Name: s.Name, Source: s.Source}, make([]store.Member, len(plan))
+// storePlan stores the sweep, its arms and which run belongs to which.
+func storePlan(db *store.DB, s *sweep.Sweep, planned []plan.Planned) error {
+	stored, members := store.Sweep{Name: s.Name, Source: s.Source}, make([]store.Member, len(planned))
 	for i, a := range s.Arms {
-		differs := make([]map[string]any, 0, len(a.Differs))
+		differing := make([]map[string]any, 0, len(a.Differs))
 		for _, d := range a.Differs {
-			differs = append(differs, map[string]any{"key": d.Key, "value": d.Value})
+			differing = append(differing, map[string]any{"key": d.Key, "value": d.Value})
 		}
-		text, err := json.Marshal(differs)
+		text, err := json.Marshal(differing)
 		if err != nil {
 			return fmt.Errorf("experiments: arm %s: %w", a.Name, err)
 		}
-		sweep.Arms = append(sweep.Arms, store.Arm{Name: a.Name, Differs: string(text), Order: i})
+		stored.Arms = append(stored.Arms, store.Arm{Name: a.Name, Differs: string(text), Order: i})
 	}
-	for i, p := range plan {
+	for i, p := range planned {
 		members[i] = store.Member{Sweep: s.Name, Arm: p.Arm, Seed: p.Seed, Run: p.ID, Order: i}
 	}
-	return db.PutSweep(sweep, members)
+	return db.PutSweep(stored, members)
 }
 
 // coordinator executes one plan. Its fields belong to the goroutine of train, but for those said otherwise.
@@ -113,8 +120,8 @@ type coordinator struct {
 	holder  store.Holder
 	began   time.Time
 	renewed time.Time
-	known   wants
-	ladder  *ladder // nil without halving
+	wants   todo.Wants
+	halving *halving // nil without rungs
 	machine machine
 	waiting []job
 	active  map[string]*running
@@ -123,9 +130,9 @@ type coordinator struct {
 	mutex   sync.Mutex // guards the calls of Events
 }
 
-// job is a run that is to be trained, or only measured at those steps of its checkpoints.
+// job is a run to train, or only to measure at the steps of measure.
 type job struct {
-	Planned
+	plan.Planned
 	measure  []int
 	attempts int       // how often its worker failed for a cause that may pass
 	after    time.Time // it is not begun before

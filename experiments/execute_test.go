@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,10 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
+	"github.com/outcrop-lab/outcrop/experiments/worker"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -33,7 +36,7 @@ func TestMain(m *testing.M) {
 	if dir == "" {
 		os.Exit(m.Run())
 	}
-	if err := Work(context.Background(), dir, os.Stdin, os.Stdout); err != nil {
+	if err := worker.Work(context.Background(), dir, os.Stdin, os.Stdout); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -75,9 +78,9 @@ type lab struct {
 
 func newLab(t *testing.T) *lab { return &lab{t: t, results: t.TempDir()} }
 
-func (l *lab) execute(ctx context.Context, src string, events func(Event)) (Summary, error) {
+func (l *lab) execute(ctx context.Context, src string, events func(folder.Event)) (Summary, error) {
 	l.t.Helper()
-	s, err := LoadBytes("tiny.yaml", []byte(src))
+	s, err := sweep.LoadBytes("tiny.yaml", []byte(src))
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -206,7 +209,7 @@ func TestInterruption(t *testing.T) {
 
 	l := newLab(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	sum, err := l.execute(ctx, src, func(e Event) {
+	sum, err := l.execute(ctx, src, func(e folder.Event) {
 		if e.Status == "running" && e.Step > 0 {
 			cancel()
 		}
@@ -219,7 +222,7 @@ func TestInterruption(t *testing.T) {
 	}
 
 	killed := ""
-	sum, err = l.execute(t.Context(), src, func(e Event) {
+	sum, err = l.execute(t.Context(), src, func(e folder.Event) {
 		if killed != "" || e.Status != "running" {
 			return
 		}
@@ -251,9 +254,9 @@ func TestInterruption(t *testing.T) {
 func TestWorkerThatFails(t *testing.T) {
 	src := fmt.Sprintf(tiny, 20, 5, 1)
 	l := newLab(t)
-	plan := planOf(t, src)
+	planned := planOf(t, src)
 	// A folder in the place of the shard cannot be opened, by root either.
-	if err := os.MkdirAll(filepath.Join(l.results, "runs", plan[0].ID, "log.jsonl"), 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(l.results, "runs", planned[0].ID, "log.jsonl"), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	sum, err := l.execute(t.Context(), src, nil)
@@ -283,17 +286,15 @@ func TestResultsThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestWorkRefusesAChangedRun(t *testing.T) {
-	dir := t.TempDir()
-	p := planOf(t, fmt.Sprintf(tiny, 20, 5, 1))[0]
-	p.Config.Train.Steps = 21
-	if err := assign(dir, p, 1); err != nil {
+func planOf(t testing.TB, src string) []plan.Planned {
+	t.Helper()
+	s, err := sweep.LoadBytes("s.yaml", []byte(src))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Work(t.Context(), dir, strings.NewReader(""), io.Discard); err == nil || !strings.Contains(err.Error(), "changed since the run was planned") {
-		t.Errorf("got %v, want a refusal", err)
+	planned, err := plan.Of(s, "cpu")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, shardFile)); !errors.Is(err, os.ErrNotExist) {
-		t.Error("a refused run leaves a shard")
-	}
+	return planned
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -33,7 +34,7 @@ func TestHalving(t *testing.T) {
 	l := newLab(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	begun := map[string]bool{}
-	if _, err := l.execute(ctx, src, func(e Event) {
+	if _, err := l.execute(ctx, src, func(e folder.Event) {
 		if begun[e.Run] = true; len(begun) == 5 {
 			cancel()
 		}
@@ -122,16 +123,4 @@ func counts(words []string) map[string]int {
 		n[w]++
 	}
 	return n
-}
-
-func TestRungs(t *testing.T) {
-	p := planOf(t, rates)
-	for _, c := range []struct {
-		h    Halving
-		want []int
-	}{{Halving{3, 10}, []int{10, 30}}, {Halving{2, 10}, []int{10, 20, 40, 80}}, {Halving{3, 90}, nil}, {Halving{0, 10}, nil}} {
-		if got := c.h.rungs(p); !slices.Equal(got, c.want) {
-			t.Errorf("%+v: %v, want %v", c.h, got, c.want)
-		}
-	}
 }

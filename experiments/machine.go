@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/outcrop-lab/outcrop/trainer"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
 )
 
 // machine is what the workers of a coordinator share: cores, and bytes of memory.
@@ -21,16 +21,17 @@ type machine struct {
 // spared is the share of the free memory that is left to others.
 const spared = 0.1
 
-// thisMachine counts the cores that this process may use, and the memory that is free now, its control group's limit minded.
+// thisMachine counts the cores that this process may use, and the memory that is free now within the limits of its control
+// group.
 func thisMachine() machine {
 	free := min(available("/proc/meminfo"), groupRoom("/sys/fs/cgroup", "/proc/self/cgroup"))
 	return machine{cores: runtime.GOMAXPROCS(0), memory: int64(float64(free) * (1 - spared))}
 }
 
-// share tells whether the machine holds one job more beside those at work, with how many threads, and what memory it is
-// taken to want. pending counts the jobs that wait, this one included. One job is always held. Runs beside each other come
-// before threads of one, which bench/cores measures. Where the jobs do not come out even with the cores, the odd ones begin: they
-// have the idle machine to themselves and take more threads, as they could not at the end, beside what is not ready yet.
+// share reports whether one more job fits beside those at work, and its threads and memory. pending counts the waiting jobs,
+// this one included. A job always fits on an idle machine. Jobs side by side come before threads of one job, which bench/cores
+// measures. If the number of jobs is not a multiple of the cores, the remainder runs first, with the spare cores as extra
+// threads.
 func (c *coordinator) share(j job, pending int) (threads int, memory int64, ok bool) {
 	cores, room := c.machine.cores, c.machine.memory
 	for _, r := range c.active {
@@ -52,42 +53,12 @@ func (c *coordinator) share(j job, pending int) (threads int, memory int64, ok b
 		threads = max(1, cores/max(1, places))
 	}
 	threads = min(threads, j.Config.Train.Slices)
-	memory = memoryOf(j.Planned)
+	memory = plan.Memory(j.Planned)
 	ok = len(c.active) == 0 || c.Jobs > 0 || threads <= cores && memory <= room
 	return threads, memory, ok
 }
 
-// memoryOf is the resident memory that a run's worker is taken to want at most, bytes. A test holds it against real workers.
-func memoryOf(p Planned) int64 {
-	const process = 64 << 20 // Go, SQLite, and the arenas' last regions
-	return process + int64(foretold(p).Total())
-}
-
-// foretold is what a run is taken to hold at most, by part. Of a token of its batch the slices keep, in every block, what its
-// matrices read and write, and beside it some 14 widths in the most demanding of variants; what passes between ops, and the
-// logits, stand there once. The held-out graphs keep a norm's statistics a block, the probe's may be asked for all, here for
-// half, and for a pattern of context² a sequence, layer and head.
-func foretold(p Planned) trainer.Memory {
-	a, c := p.Config.Arch, p.Config
-	layers, width, vocab := float64(a.Layers), float64(a.Width), float64(p.Vocab)
-	context := float64(a.Context + a.Registers + 1)
-	batch, probe := float64(c.Train.Batch)*context, float64(c.Probe.Sequences)*context
-	kept, passed := p.shape.widths+14*layers*width, 16*width+2*vocab
-	slices := c.Train.Slices
-	once := p.shape.once
-	bytes := func(floats float64) int { return int(4 * floats) }
-	return trainer.Memory{
-		Params:      4 * p.Params,
-		Gradients:   bytes(once*float64((slices+1)/2) + (float64(p.Params)-once)*float64(slices)),
-		Optimizer:   bytes(p.moments()),
-		Activations: bytes(batch * (kept + passed)),
-		Measuring: bytes(batch*2*layers*width + probe*(kept/2+passed) + probe*context*layers*float64(a.Heads) +
-			3*float64(c.Probe.HeldOut)*context),
-		Scratch: (1 + 2*slices) * (2 << 20),
-	}
-}
-
-// available is what the system could give without swapping, bytes; everything where it does not say.
+// available is how many bytes the system could give without swapping; MaxInt64 if it does not say.
 func available(meminfo string) int64 {
 	f, err := os.Open(meminfo)
 	if err != nil {
@@ -105,8 +76,8 @@ func available(meminfo string) int64 {
 	return math.MaxInt64
 }
 
-// groupRoom is what the process's control group (version 2) and those above it have left, bytes; everything where there is
-// no limit. membership is the process's line `0::/path`.
+// groupRoom is how many bytes the process's control group (version 2) and those above it have left; MaxInt64 if there is no
+// limit. membership is the file with the process's line `0::/path`.
 func groupRoom(root, membership string) int64 {
 	room := int64(math.MaxInt64)
 	for _, dir := range groups(root, membership) {

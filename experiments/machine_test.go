@@ -10,7 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/outcrop-lab/outcrop/trainer"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/store"
 )
 
 // The memory that a worker is taken to want is at least what a real one had resident at most, and not so much more that a
@@ -27,7 +28,7 @@ func TestMemoryOfWorkers(t *testing.T) {
 		src := fmt.Sprintf("name: tiny\nbase:\n  %s\n  train: {steps: 2, batch: 32}\n  probe: {heldout: 64}\n", c.config)
 		p := planOf(t, src)[0]
 		dir := t.TempDir()
-		if err := assign(dir, p, 1); err != nil {
+		if err := p.Assign(dir, 1); err != nil {
 			t.Fatal(err)
 		}
 		cmd := exec.Command(os.Args[0])
@@ -48,38 +49,10 @@ func TestMemoryOfWorkers(t *testing.T) {
 			t.Fatalf("%s: the worker said %q", c.name, said)
 		}
 		had <<= 10
-		took := memoryOf(p)
+		took := plan.Memory(p)
 		t.Logf("%s: a worker had %d MiB, taken to want %d MiB", c.name, had>>20, took>>20)
 		if took < had || took > 3*had {
 			t.Errorf("%s: a worker had %d MiB, taken to want %d MiB", c.name, had>>20, took>>20)
-		}
-	}
-}
-
-// Part by part a run holds at most what it is foretold to; of parameters and their gradients exactly as much.
-func TestForetoldMemory(t *testing.T) {
-	for _, config := range []string{
-		`arch: {layers: 2, width: 128, heads: 4}`,
-		`arch: {layers: 2, width: 64, heads: 2, norm: layernorm, norm_placement: sandwich, qk_norm: true, gate: g1, mlp: geglu}, optim: muon`,
-		`arch: {layers: 3, width: 64, heads: 4, registers: 4, norm: dyt, attention: sigmoid, tied: true}, optim: sgd`,
-	} {
-		p := planOf(t, "name: tiny\nbase: {"+config+", train: {steps: 1, batch: 16}, probe: {heldout: 16}}\n")[0]
-		result, err := trainer.Run(t.Context(), p.Config, trainer.Options{Dir: t.TempDir(), Threads: 2, Recorder: nothing{}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		want, got := foretold(p), result.Memory
-		t.Logf("%s\n held     %+v\n foretold %+v", config, got, want)
-		if got.Params != want.Params || got.Gradients != want.Gradients {
-			t.Errorf("%s: parameters %d and gradients %d, foretold %d and %d", config, got.Params, got.Gradients, want.Params, want.Gradients)
-		}
-		for _, part := range []struct {
-			name      string
-			got, want int
-		}{{"optimizer", got.Optimizer, want.Optimizer + 1<<20}, {"activations", got.Activations, want.Activations}, {"measuring", got.Measuring, want.Measuring}, {"scratch", got.Scratch, want.Scratch}} {
-			if part.got > part.want || 4*part.got < part.want && part.want > 8<<20 {
-				t.Errorf("%s: %s %d bytes, foretold %d", config, part.name, part.got, part.want)
-			}
 		}
 	}
 }
@@ -126,7 +99,7 @@ func TestFreeMemory(t *testing.T) {
 func TestShare(t *testing.T) {
 	p := planOf(t, fmt.Sprintf(tiny, 20, 5, 1))[0]
 	p.Config.Train.Slices = 4
-	each := memoryOf(p)
+	each := plan.Memory(p)
 	at := func(threads ...int) map[string]*running {
 		active := map[string]*running{}
 		for i, n := range threads {
@@ -172,6 +145,33 @@ func TestShare(t *testing.T) {
 		}
 		if threads != c.want || memory != each && threads > 0 {
 			t.Errorf("%s: %d threads, want %d", c.name, threads, c.want)
+		}
+	}
+}
+
+// The rows foretold are those that a run records, within a tenth.
+func TestRowsForetold(t *testing.T) {
+	l := newLab(t)
+	src := fmt.Sprintf(tiny, 8, 2, 1)
+	if _, err := l.execute(t.Context(), src, nil); err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.OpenReadOnly(filepath.Join(l.results, "outcrop.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for _, p := range planOf(t, src) {
+		all, err := db.Series(store.Select{Run: p.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, s := range all {
+			n += len(s.Steps)
+		}
+		if got := p.Rows(); math.Abs(got/float64(n)-1) > .1 {
+			t.Errorf("%s: %v rows foretold, %d recorded", p.Arm, got, n)
 		}
 	}
 }

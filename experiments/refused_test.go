@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
@@ -25,17 +27,17 @@ func TestRefusedCheckpoints(t *testing.T) {
 
 	l := newLab(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := l.execute(ctx, src, func(e Event) {
+	if _, err := l.execute(ctx, src, func(e folder.Event) {
 		if e.Status == "running" && e.Step > 130 { // at least 80 and 120 are there, of both runs or of one
 			cancel()
 		}
 	}); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	plan := planOf(t, src)
-	hurt := plan[0]
+	planned := planOf(t, src)
+	hurt := planned[0]
 	if kept, err := trainer.Kept(l.dir(hurt)); err != nil || len(kept) < 2 {
-		hurt = plan[1]
+		hurt = planned[1]
 	}
 	kept, err := trainer.Kept(l.dir(hurt))
 	if err != nil || len(kept) != 2 {
@@ -47,9 +49,9 @@ func TestRefusedCheckpoints(t *testing.T) {
 	if err := os.Truncate(filepath.Join(checkpoint(kept[1]), "optimizer.safetensors"), 1000); err != nil {
 		t.Fatal(err)
 	}
-	other := plan[0]
+	other := planned[0]
 	if hurt.ID == other.ID {
-		other = plan[1]
+		other = planned[1]
 	}
 	foreign := filepath.Join(alone.dir(other), "checkpoints", fmt.Sprintf("step-%08d", steps))
 	if err := os.CopyFS(checkpoint(steps), os.DirFS(foreign)); err != nil {
@@ -57,7 +59,7 @@ func TestRefusedCheckpoints(t *testing.T) {
 	}
 
 	var told []string
-	sum, err := l.execute(t.Context(), src, func(e Event) {
+	sum, err := l.execute(t.Context(), src, func(e folder.Event) {
 		if strings.HasPrefix(e.Status, "refused") && e.Run == hurt.ID {
 			told = append(told, e.Status)
 		}
@@ -71,7 +73,7 @@ func TestRefusedCheckpoints(t *testing.T) {
 			t.Errorf("told %q, want %q", text, part)
 		}
 	}
-	log, err := os.ReadFile(filepath.Join(l.dir(hurt), logFile))
+	log, err := os.ReadFile(filepath.Join(l.dir(hurt), folder.Log))
 	if err != nil || strings.Count(string(log), "refused the checkpoint") != 2 {
 		t.Errorf("the log says %s, %v", log, err)
 	}
@@ -79,4 +81,4 @@ func TestRefusedCheckpoints(t *testing.T) {
 	sameRows(t, want, got)
 }
 
-func (l *lab) dir(p Planned) string { return filepath.Join(l.results, "runs", p.ID) }
+func (l *lab) dir(p plan.Planned) string { return filepath.Join(l.results, "runs", p.ID) }

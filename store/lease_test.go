@@ -134,7 +134,7 @@ func TestLeasesRunOut(t *testing.T) {
 	leases, err := db.Leases()
 	must(t, err)
 	for _, c := range []struct{ status, want string }{{Running, Lost}, {Planned, Planned}, {Done, Done}, {Stopped, Stopped}} {
-		if got := StateOf(c.status, leases["r"], time.Now()); got != c.want {
+		if got := StatusOf(c.status, leases["r"], time.Now()); got != c.want {
 			t.Errorf("%s, the lease run out, is %s, want %s", c.status, got, c.want)
 		}
 	}
@@ -149,7 +149,7 @@ func TestLeasesRunOut(t *testing.T) {
 		t.Errorf("leases %v, %v", leases, err)
 	}
 	for _, c := range []struct{ status, want string }{{Running, Running}, {Planned, Leased}, {Lost, Leased}} {
-		if got := StateOf(c.status, leases["r"], time.Now()); got != c.want {
+		if got := StatusOf(c.status, leases["r"], time.Now()); got != c.want {
 			t.Errorf("%s, leased, is %s, want %s", c.status, got, c.want)
 		}
 	}
@@ -162,7 +162,7 @@ func TestLeasesRunOut(t *testing.T) {
 	if leases, err = db.Leases(); err != nil || len(leases) != 0 {
 		t.Errorf("leases %v, %v", leases, err)
 	}
-	if got := StateOf(Running, nil, time.Now()); got != Lost {
+	if got := StatusOf(Running, nil, time.Now()); got != Lost {
 		t.Errorf("running and held by nobody is %s", got)
 	}
 }

@@ -109,3 +109,12 @@ func (s Select) where() (clause string, args []any) {
 	}
 	return clause, args
 }
+
+// Metric reads one metric of a run, such as its loss, in the order of its steps; nothing where it was never measured.
+func (db *DB) Metric(run, name string) (steps []int, values []float64, err error) {
+	series, err := db.Series(Select{Run: run, Site: "run", Statistic: name})
+	if err != nil || len(series) == 0 {
+		return nil, nil, err
+	}
+	return series[0].Steps, series[0].Values, nil
+}

@@ -2,7 +2,7 @@ package store
 
 import "time"
 
-// How a run stands, as it is stored; StateOf reads it together with the lease. A run of which nothing is stored but its
+// How a run stands, as it is stored; StatusOf reads it together with the lease. A run of which nothing is stored but its
 // membership is Planned.
 const (
 	Planned  = "planned"
@@ -18,9 +18,9 @@ const (
 // Statuses lists them in the order of a run's life.
 var Statuses = []string{Planned, Leased, Running, Done, Stopped, Failed, Diverged, Lost}
 
-// StateOf is how a run stands at that moment, by its stored status and its lease, nil where there is none: one
+// StatusOf is how a run stands at that moment, by its stored status and its lease, nil where there is none: one
 // that is running and that nobody holds is lost, one that is held and not running yet is leased.
-func StateOf(status string, lease *Lease, now time.Time) string {
+func StatusOf(status string, lease *Lease, now time.Time) string {
 	switch held := lease != nil && lease.InForce(now); {
 	case held && status != Running:
 		return Leased
@@ -29,3 +29,12 @@ func StateOf(status string, lease *Lease, now time.Time) string {
 	}
 	return status
 }
+
+// Ended reports whether a run with that status was trained to its end.
+func Ended(status string) bool { return status == Done || status == Diverged }
+
+// Settled reports whether a status is one that only the user changes.
+func Settled(status string) bool { return Ended(status) || status == Failed }
+
+// Short is as much of a run's id as tells it from others to a reader: its first 12 digits.
+func Short(id string) string { return id[:min(len(id), 12)] }

@@ -12,22 +12,23 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Measure measures a run again from its kept checkpoints of those steps, training nothing: the rows are those that Run
-// would have recorded, to the bit, and snapshots are taken where they are wanted. A checkpoint that is missing or damaged
-// is an error.
+// Measure measures a run again at those steps, from its kept checkpoints, and trains nothing. The rows are
+// those that Run would have recorded, to the bit, and snapshots are taken where they are wanted. Step 0 needs no checkpoint,
+// since its parameters follow from the seed. A checkpoint that is missing or damaged is an error.
 func Measure(ctx context.Context, c Config, o Options, steps []int) error {
 	t, err := newTraining(c, o)
 	if err != nil {
 		return fmt.Errorf("trainer: %w", err)
 	}
 	defer t.close()
-	for _, step := range steps {
+	for _, step := range slices.Sorted(slices.Values(steps)) {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		dir := filepath.Join(o.Dir, "checkpoints", checkpointName(step))
-		if err := t.readCheckpoint(dir, step); err != nil {
-			return fmt.Errorf("trainer: checkpoint %s: %w", dir, err)
+		if dir := filepath.Join(o.Dir, "checkpoints", checkpointName(step)); step > 0 {
+			if err := t.readCheckpoint(dir, step); err != nil {
+				return fmt.Errorf("trainer: checkpoint %s: %w", dir, err)
+			}
 		}
 		if err := t.gradient(step); err != nil {
 			return fmt.Errorf("trainer: step %d: %w", step, err)

@@ -69,15 +69,8 @@ func (s *Slot[T]) List(slot string) []Listed {
 
 func params(v reflect.Value) []Param {
 	all := []Param{}
-	for i := range v.NumField() {
-		at := v.Type().Field(i)
-		name, _, _ := strings.Cut(at.Tag.Get("json"), ",")
-		switch {
-		case at.Anonymous && name == "" && at.Type.Kind() == reflect.Struct:
-			all = append(all, params(v.Field(i))...)
-		case at.IsExported() && name != "-" && name != "":
-			all = append(all, Param{Name: name, Default: v.Field(i).Interface(), Doc: at.Tag.Get("doc"), Enum: Enum(at)})
-		}
+	for _, k := range Keys(v.Type()) {
+		all = append(all, Param{Name: k.Name, Default: v.FieldByIndex(k.Index).Interface(), Doc: k.Doc, Enum: k.Enum})
 	}
 	return all
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/bench/steady"
 	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
 )
 
 // sizes are sweeps of equal runs, some seconds each.
@@ -124,7 +125,7 @@ type turn struct {
 
 // take executes a sweep in a results folder of its own: planned, trained by worker processes, merged, fitted.
 func (t turn) take(ctx context.Context, base string) error {
-	sweep, err := experiments.LoadBytes("cores", fmt.Appendf(nil, "name: cores\nbase: %s\nseeds: %d\n", base, t.runs))
+	sweep, err := sweep.LoadBytes("cores", fmt.Appendf(nil, "name: cores\nbase: %s\nseeds: %d\n", base, t.runs))
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/outcrop-lab/outcrop/bench/steady"
 	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -41,12 +43,12 @@ type row struct {
 
 // document is what the forecasts came to.
 type document struct {
-	Date    string            `json:"date"`
-	Speed   experiments.Speed `json:"speed"` // the last measured
-	Threads int               `json:"threads"`
-	Within  int               `json:"within"`
-	Of      int               `json:"of"`
-	Rows    []row             `json:"runs"`
+	Date    string     `json:"date"`
+	Speed   plan.Speed `json:"speed"` // the last measured
+	Threads int        `json:"threads"`
+	Within  int        `json:"within"`
+	Of      int        `json:"of"`
+	Rows    []row      `json:"runs"`
 }
 
 // cases are the runs, each a base; those in a precision that this machine lacks are told of and left out.
@@ -95,7 +97,7 @@ func forecasts(only string, rounds, threads int) (document, error) {
 			if err != nil {
 				return out, err
 			}
-			r.foretell(before.Of(p, experiments.State{}, threads), after.Of(p, experiments.State{}, threads), threads)
+			r.foretell(before.Of(p, plan.Left{}, threads), after.Of(p, plan.Left{}, threads), threads)
 			before, out.Speed = after, after
 			out.Rows = append(out.Rows, r)
 			out.Of++
@@ -110,17 +112,17 @@ func forecasts(only string, rounds, threads int) (document, error) {
 }
 
 // measured is the machine's speed now.
-func measured() (experiments.Speed, error) {
+func measured() (plan.Speed, error) {
 	clock, used := time.Now(), own()
-	speed, err := experiments.Calibrate(context.Background())
+	speed, err := plan.Calibrate(context.Background())
 	_, _ = fmt.Fprintf(os.Stderr, "measured the machine in %.1f s, %.1f s of processor time\n", time.Since(clock).Seconds(), own()-used)
 	return speed, err
 }
 
 // foretell holds the run's time against what was foretold before and after it: this machine's speed drifts by as much as the
 // range is wide, so that neither alone says how good the forecast is.
-func (r *row) foretell(before, after experiments.Forecast, threads int) {
-	between := experiments.Forecast{Seconds: (before.Seconds + after.Seconds) / 2}.Bounded()
+func (r *row) foretell(before, after plan.Forecast, threads int) {
+	between := plan.Forecast{Seconds: (before.Seconds + after.Seconds) / 2}.Bounded()
 	taken := r.Processor
 	if threads > 1 {
 		taken = r.Wall
@@ -131,12 +133,12 @@ func (r *row) foretell(before, after experiments.Forecast, threads int) {
 }
 
 // one trains a run in a process of its own.
-func one(name, base string, threads int) (p experiments.Planned, r row, err error) {
-	sweep, err := experiments.LoadBytes(name, []byte("name: bench\nbase: {"+base+"}\n"))
+func one(name, base string, threads int) (p plan.Planned, r row, err error) {
+	loaded, err := sweep.LoadBytes(name, []byte("name: bench\nbase: {"+base+"}\n"))
 	if err != nil {
 		return p, r, err
 	}
-	plan, err := sweep.Plan("cpu")
+	planned, err := plan.Of(loaded, "cpu")
 	if err != nil {
 		return p, r, err
 	}
@@ -150,10 +152,10 @@ func one(name, base string, threads int) (p experiments.Planned, r row, err erro
 		return p, r, err
 	}
 	var worker *exec.Cmd
-	p = plan[0]
-	cost := experiments.CostOf(p)
+	p = planned[0]
+	cost := plan.CostOf(p)
 	var begun time.Time
-	sum, err := experiments.Execute(context.Background(), sweep, experiments.Options{Results: dir, Jobs: 1, Threads: threads, Worker: func(dir string) *exec.Cmd {
+	sum, err := experiments.Execute(context.Background(), loaded, experiments.Options{Results: dir, Jobs: 1, Threads: threads, Worker: func(dir string) *exec.Cmd {
 		worker, begun = exec.Command(self, "worker", dir), time.Now()
 		return worker
 	}})

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
+	"github.com/outcrop-lab/outcrop/experiments/todo"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
@@ -56,37 +58,37 @@ func speed(runs int, outcrop string) (t timing, err error) {
 		err = work()
 		return [2]float64{time.Since(clock).Seconds(), own() - used}
 	}
-	var sweep *experiments.Sweep
-	var plan []experiments.Planned
-	var states []experiments.State
-	t.Load = took(func() (err error) { sweep, err = experiments.Load(file); return err })
-	t.Plan = took(func() (err error) { plan, err = sweep.Plan("cpu"); return err })
+	var loaded *sweep.Sweep
+	var planned []plan.Planned
+	var tasks []todo.Task
+	t.Load = took(func() (err error) { loaded, err = sweep.Load(file); return err })
+	t.Plan = took(func() (err error) { planned, err = plan.Of(loaded, "cpu"); return err })
 	if err != nil {
 		return t, err
 	}
-	if err := fill(&t, dir, plan); err != nil {
+	if err := fill(&t, dir, planned); err != nil {
 		return t, err
 	}
-	t.States = took(func() (err error) { states, err = experiments.States(dir, plan); return err })
-	kept, _, _ := experiments.KeptSpeed() // zeros where there is none: as much work
+	t.States = took(func() (err error) { tasks, err = todo.Tasks(dir, planned); return err })
+	kept, _, _ := plan.KeptSpeed() // zeros where there is none: as much work
 	if kept.Step == nil {
-		if kept, err = experiments.Calibrate(context.Background()); err != nil {
+		if kept, err = plan.Calibrate(context.Background()); err != nil {
 			return t, err
 		}
 	}
 	t.Costs = took(func() error {
-		for i, p := range plan {
-			_ = experiments.CostOf(p)
-			_ = kept.Of(p, states[i], 1)
+		for i, p := range planned {
+			_ = plan.CostOf(p)
+			_ = kept.Of(p, tasks[i].Left(), 1)
 		}
 		return nil
 	})
 	if err != nil {
 		return t, err
 	}
-	t.Runs = len(plan)
+	t.Runs = len(planned)
 	done := 0
-	for _, s := range states {
+	for _, s := range tasks {
 		if s.Settled != "" {
 			done++
 		}
@@ -112,7 +114,7 @@ func speed(runs int, outcrop string) (t timing, err error) {
 
 // fill makes a results database in which seven of ten runs are done, with rows of every statistic that they want at every
 // step at which they are measured, in two blocks: a run is known to be done by these.
-func fill(t *timing, dir string, plan []experiments.Planned) error {
+func fill(t *timing, dir string, plan []plan.Planned) error {
 	db, err := store.Open(filepath.Join(dir, "outcrop.db"))
 	if err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/outcrop-lab/outcrop/compute"
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/worker"
 )
 
 // StatusFile is what the system says of a worker's process as it ends, in its run's folder: getrusage would count the memory that
@@ -18,7 +18,7 @@ const StatusFile = "status"
 // Work is the process of a worker: it trains the run of a folder. The last that it does is to leave StatusFile there.
 func Work(dir string) error {
 	compute.Quiet()
-	if err := experiments.Work(context.Background(), dir, os.Stdin, os.Stdout); err != nil {
+	if err := worker.Work(context.Background(), dir, os.Stdin, os.Stdout); err != nil {
 		return err
 	}
 	status, err := os.ReadFile("/proc/self/status")

@@ -54,7 +54,7 @@ type compared struct {
 	Best      *rival `json:"best"`
 	Installed *rival `json:"installed"`
 	AVX2      *rival `json:"installed_avx2,omitempty"`
-	Sweep     *sweep `json:"sweep"`
+	Sweep     *pair  `json:"sweep"`
 }
 
 // ours is our step as a child.

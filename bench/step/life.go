@@ -13,6 +13,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/bench/steady"
 	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -48,11 +49,11 @@ func whole(ctx context.Context, self string, o options, probe string) (l life, e
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	began := clock.Now()
-	sweep, err := experiments.LoadBytes("bench", []byte(text))
+	swept, err := sweep.LoadBytes("bench", []byte(text))
 	if err != nil {
 		return l, err
 	}
-	sum, err := experiments.Execute(ctx, sweep, experiments.Options{Results: dir, Jobs: 1, Threads: o.Threads,
+	sum, err := experiments.Execute(ctx, swept, experiments.Options{Results: dir, Jobs: 1, Threads: o.Threads,
 		Worker: func(dir string) *exec.Cmd { return exec.Command(self, "worker", dir) }})
 	l.Seconds = clock.Since(began).Seconds()
 	if err != nil || sum.Done != 1 {

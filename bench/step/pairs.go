@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// sweep is two runs of one thread at once, ours against the peer's best way.
-type sweep struct {
+// pair is two runs of one thread at once, ours against the peer's best way.
+type pair struct {
 	Ours  timed `json:"ours"`
 	Rival rival `json:"peer"`
 }
 
 // pairs compares two runs of one thread at once on each side, by turns of a whole pair.
-func (b *bench) pairs(ctx context.Context, name string, m mode) (*sweep, error) {
+func (b *bench) pairs(ctx context.Context, name string, m mode) (*pair, error) {
 	var sides [2][2]*child
 	defer func() {
 		for _, k := range append(sides[0][:], sides[1][:]...) {
@@ -55,7 +55,7 @@ func (b *bench) pairs(ctx context.Context, name string, m mode) (*sweep, error) 
 			}
 		}
 	}
-	two := &sweep{Ours: mean(times[0][:]), Rival: rival{mode: m, timed: mean(times[1][:])}}
+	two := &pair{Ours: mean(times[0][:]), Rival: rival{mode: m, timed: mean(times[1][:])}}
 	two.Rival.beside(&two.Ours)
 	return two, nil
 }

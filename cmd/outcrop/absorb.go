@@ -7,12 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/studies"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-func absorbCommand(s *settings) *cobra.Command {
-	o, asJSON := experiments.AbsorbOptions{}, false
+func absorbCommand(s *preferences) *cobra.Command {
+	o, asJSON := studies.AbsorbOptions{}, false
 	cmd := &cobra.Command{
 		Use:   "absorb RUN --out FILE",
 		Short: "Fold the projections of embed_proj into embedding and head, and prove the logits unchanged",
@@ -26,7 +26,7 @@ nothing is written.`, trainer.AbsorbBound),
 				return usageError{errors.New("--out: wants the file to write; see outcrop absorb --help")}
 			}
 			o.Results, o.Run = s.Results, args[0]
-			done, err := experiments.Absorb(o)
+			done, err := studies.Absorb(o)
 			if err != nil {
 				return err
 			}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -49,8 +49,8 @@ type compareDocument struct {
 	Notes       []string       `json:"notes"`
 }
 
-func compareCommand(s *settings) *cobra.Command {
-	asJSON, o := false, experiments.CompareOptions{Step: -1}
+func compareCommand(s *preferences) *cobra.Command {
+	asJSON, o := false, results.CompareOptions{Step: -1}
 	cmd := &cobra.Command{Use: "compare RUN|SWEEP…", Short: "Say in which keys runs or arms differ, and what came out",
 		Long: `Say in which keys runs or arms differ, and what came out. A name is a run's id, the beginning of it, SWEEP/ARM/SEED, SWEEP/ARM
 or SWEEP, each arm of which is a column. Metrics are those of the last step, of several seeds over the runs that are done:
@@ -64,7 +64,7 @@ one to look at.`,
 			}
 			o.Names = args
 			return s.reading(func(db *store.DB) error {
-				c, err := experiments.Compare(db, o)
+				c, err := results.Compare(db, o)
 				if err != nil {
 					return err
 				}
@@ -80,7 +80,7 @@ one to look at.`,
 	return cmd
 }
 
-func compareDocumentOf(c experiments.Comparison) compareDocument {
+func compareDocumentOf(c results.Comparison) compareDocument {
 	d := compareDocument{Columns: []columnRow{}, Keys: []keyRow{}, Metrics: aggregateRows(c.Metrics), Differences: aggregateRows(c.Differences),
 		Notes: append([]string{}, c.Notes...)}
 	for _, column := range c.Columns {
@@ -100,7 +100,7 @@ func compareDocumentOf(c experiments.Comparison) compareDocument {
 	return d
 }
 
-func aggregateRows(all []experiments.Aggregate) []aggregateRow {
+func aggregateRows(all []results.Aggregate) []aggregateRow {
 	rows := []aggregateRow{}
 	for _, a := range all {
 		row := aggregateRow{Column: a.Column, Metric: a.Metric, Layer: a.Layer, Steps: a.Steps, Values: []number{}, N: a.N, Mean: number(a.Mean),
@@ -113,7 +113,7 @@ func aggregateRows(all []experiments.Aggregate) []aggregateRow {
 	return rows
 }
 
-func printComparison(out io.Writer, c experiments.Comparison) error {
+func printComparison(out io.Writer, c results.Comparison) error {
 	var names []string
 	for _, column := range c.Columns {
 		names = append(names, column.Name)
@@ -155,11 +155,11 @@ func printComparison(out io.Writer, c experiments.Comparison) error {
 }
 
 // printAggregates prints a line a metric and layer, a column each.
-func printAggregates(out io.Writer, names []string, all []experiments.Aggregate) error {
+func printAggregates(out io.Writer, names []string, all []results.Aggregate) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "metric\tstep\t%s\n", strings.Join(names, "\t"))
 	for len(all) > 0 {
-		of := slices.IndexFunc(all, func(a experiments.Aggregate) bool { return a.Metric != all[0].Metric || a.Layer != all[0].Layer })
+		of := slices.IndexFunc(all, func(a results.Aggregate) bool { return a.Metric != all[0].Metric || a.Layer != all[0].Layer })
 		if of < 0 {
 			of = len(all)
 		}
@@ -184,7 +184,7 @@ func printAggregates(out io.Writer, names []string, all []experiments.Aggregate)
 }
 
 // stepsOf is the step of some aggregates, or the first and the last.
-func stepsOf(all []experiments.Aggregate) string {
+func stepsOf(all []results.Aggregate) string {
 	first, last := -1, -1
 	for _, a := range all {
 		if a.Steps[0] >= 0 && (first < 0 || a.Steps[0] < first) {
@@ -201,7 +201,7 @@ func stepsOf(all []experiments.Aggregate) string {
 	return fmt.Sprintf("%d to %d", first, last)
 }
 
-func aggregateText(a experiments.Aggregate) string {
+func aggregateText(a results.Aggregate) string {
 	switch a.N {
 	case 0:
 		return undetermined

@@ -11,10 +11,11 @@ import (
 
 	"github.com/outcrop-lab/outcrop/configs"
 	"github.com/outcrop-lab/outcrop/derive"
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/export"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/plots"
+	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/trainer"
 	"github.com/outcrop-lab/outcrop/variant"
@@ -22,46 +23,50 @@ import (
 
 // candidates lists what an argument or a flag may be. before are the arguments that stand before it, begun is what was typed.
 // nil leaves it to the shell, which offers files.
-type candidates func(s *settings, before []string, begun string) []string
+type candidates func(s *preferences, before []string, begun string) []string
 
 // argumentCandidates are those of the arguments, by their word in a verb's usage.
 var argumentCandidates = map[string]candidates{
-	"FILE|NAME": func(*settings, []string, string) []string { return slices.Concat(configs.Sweeps(), sweepFiles()) },
-	"RUN":       func(s *settings, _ []string, _ string) []string { return storedRuns(s) },
-	"SWEEP":     func(s *settings, _ []string, _ string) []string { return storedSweeps(s) },
-	"RUN|SWEEP": func(s *settings, _ []string, _ string) []string { return slices.Concat(storedSweeps(s), storedRuns(s)) },
-	"SWEEP|RUN": func(s *settings, _ []string, _ string) []string { return slices.Concat(storedSweeps(s), storedRuns(s)) },
-	"QUANTITY":  fixed(derive.Names),
-	"FIGURE":    fixed(plots.Names),
-	"SLOT":      func(*settings, []string, string) []string { return slots() },
-	"VARIANT":   func(_ *settings, before []string, _ string) []string { return variantsOf(before[len(before)-1]) },
-	"SQL":       none,
-	"DIR":       nil,
-	"FILE":      nil,
-	"RUNDIR":    nil,
+	"FILE|NAME": func(*preferences, []string, string) []string { return slices.Concat(configs.Sweeps(), sweepFiles()) },
+	"RUN":       func(s *preferences, _ []string, _ string) []string { return storedRuns(s) },
+	"SWEEP":     func(s *preferences, _ []string, _ string) []string { return storedSweeps(s) },
+	"RUN|SWEEP": func(s *preferences, _ []string, _ string) []string {
+		return slices.Concat(storedSweeps(s), storedRuns(s))
+	},
+	"SWEEP|RUN": func(s *preferences, _ []string, _ string) []string {
+		return slices.Concat(storedSweeps(s), storedRuns(s))
+	},
+	"QUANTITY": fixed(derive.Names),
+	"FIGURE":   fixed(plots.Names),
+	"SLOT":     func(*preferences, []string, string) []string { return slots() },
+	"VARIANT":  func(_ *preferences, before []string, _ string) []string { return variantsOf(before[len(before)-1]) },
+	"SQL":      none,
+	"DIR":      nil,
+	"FILE":     nil,
+	"RUNDIR":   nil,
 }
 
 // flagCandidates are those of the flags that take one of a few values, by their name.
 var flagCandidates = map[string]candidates{
 	"device":     fixed(func() []string { return []string{"auto", "cpu"} }),
 	"log-format": fixed(func() []string { return logFormats }),
-	"arch":       func(*settings, []string, string) []string { return slices.Concat(configs.Presets(), sweepFiles()) },
-	"sweep":      func(s *settings, _ []string, _ string) []string { return storedSweeps(s) },
+	"arch":       func(*preferences, []string, string) []string { return slices.Concat(configs.Presets(), sweepFiles()) },
+	"sweep":      func(s *preferences, _ []string, _ string) []string { return storedSweeps(s) },
 	"format":     fixed(export.Formats),
 	"loss":       fixed(fit.Losses),
 	"interval":   fixed(fit.Intervals),
-	"weights":    fixed(func() []string { return []string{experiments.WeightsSpread, experiments.WeightsEqual} }),
-	"set":        func(_ *settings, _ []string, begun string) []string { return assignments(begun) },
+	"weights":    fixed(func() []string { return []string{results.WeightsSpread, results.WeightsEqual} }),
+	"set":        func(_ *preferences, _ []string, begun string) []string { return assignments(begun) },
 }
 
 func fixed(list func() []string) candidates {
-	return func(*settings, []string, string) []string { return list() }
+	return func(*preferences, []string, string) []string { return list() }
 }
 
-func none(*settings, []string, string) []string { return []string{} }
+func none(*preferences, []string, string) []string { return []string{} }
 
 // complete has the shell's completion offer what each argument and flag of a verb may be.
-func complete(s *settings, c *cobra.Command) {
+func complete(s *preferences, c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		complete(s, sub)
 	}
@@ -99,7 +104,7 @@ func argumentWords(use string) (words []string) {
 	return words
 }
 
-func offer(s *settings, c *cobra.Command, of candidates, before []string, begun string) ([]string, cobra.ShellCompDirective) {
+func offer(s *preferences, c *cobra.Command, of candidates, before []string, begun string) ([]string, cobra.ShellCompDirective) {
 	if of == nil {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
@@ -129,16 +134,16 @@ func sweepFiles() (files []string) {
 }
 
 // storedRuns are the runs' names; none where there is no database.
-func storedRuns(s *settings) (names []string) {
+func storedRuns(s *preferences) (names []string) {
 	_ = s.reading(func(db *store.DB) (err error) {
-		names, err = experiments.RunNames(db)
+		names, err = results.RunNames(db)
 		return err
 	})
 	return names
 }
 
 // storedSweeps are the sweeps' names; none where there is no database.
-func storedSweeps(s *settings) (names []string) {
+func storedSweeps(s *preferences) (names []string) {
 	_ = s.reading(func(db *store.DB) error {
 		sweeps, err := db.Sweeps()
 		for _, sweep := range sweeps {
@@ -183,7 +188,8 @@ func assignments(begun string) (all []string) {
 		}
 		return all
 	}
-	for _, setting := range experiments.Settings(trainer.Default()) {
+	standard := trainer.Default()
+	for _, setting := range settings.Of(&standard) {
 		if setting.Key != "seed" {
 			all = append(all, setting.Key+"=")
 		}

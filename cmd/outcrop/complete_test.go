@@ -27,7 +27,7 @@ func TestEveryArgumentIsCompleted(t *testing.T) {
 		}
 	}
 	for _, command := range commands {
-		walk(command(&settings{}))
+		walk(command(&preferences{}))
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-func dbCommand(s *settings) *cobra.Command {
+func dbCommand(s *preferences) *cobra.Command {
 	cmd := &cobra.Command{Use: "db", Short: "Look after the database", Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(dbCheck(s), dbVacuum(s), dbBackup(s))
@@ -26,7 +26,7 @@ type checked struct {
 	Faults   []string `json:"faults"`
 }
 
-func dbCheck(s *settings) *cobra.Command {
+func dbCheck(s *preferences) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{Use: "check", Short: "Read the whole database and say what is wrong with it", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
 		faults := []string{}
@@ -59,7 +59,7 @@ func dbCheck(s *settings) *cobra.Command {
 	return cmd
 }
 
-func dbVacuum(s *settings) *cobra.Command {
+func dbVacuum(s *preferences) *cobra.Command {
 	return &cobra.Command{Use: "vacuum", Short: "Rewrite the database without free space", Args: arguments(cobra.NoArgs), RunE: func(*cobra.Command, []string) (err error) {
 		db, err := store.OpenExisting(s.database())
 		if err != nil {
@@ -73,7 +73,7 @@ func dbVacuum(s *settings) *cobra.Command {
 	}}
 }
 
-func dbBackup(s *settings) *cobra.Command {
+func dbBackup(s *preferences) *cobra.Command {
 	return &cobra.Command{Use: "backup FILE", Short: "Copy the database into a file, also while a sweep writes", Args: arguments(cobra.ExactArgs(1)), RunE: func(cmd *cobra.Command, args []string) error {
 		return s.reading(func(db *store.DB) error {
 			err := db.Backup(cmd.Context(), args[0])
@@ -86,7 +86,7 @@ func dbBackup(s *settings) *cobra.Command {
 }
 
 // reading opens the database for reading.
-func (s *settings) reading(work func(db *store.DB) error) (err error) {
+func (s *preferences) reading(work func(db *store.DB) error) (err error) {
 	db, err := store.OpenReadOnly(s.database())
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/derive"
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -42,7 +42,7 @@ type derivedDocument struct {
 	Lacking    []lackingRow   `json:"lacking"`
 }
 
-func deriveCommand(s *settings) *cobra.Command {
+func deriveCommand(s *preferences) *cobra.Command {
 	asJSON, everyStep := false, false
 	cmd := &cobra.Command{
 		Use:   "derive SWEEP|RUN [QUANTITY…]",
@@ -60,7 +60,7 @@ The quantities are
 			}
 			var document derivedDocument
 			if err := s.reading(func(db *store.DB) error {
-				target, err := experiments.Find(db, args[0])
+				target, err := results.Find(db, args[0])
 				if err != nil {
 					return err
 				}

@@ -18,7 +18,7 @@ func TestReferenceShowsEveryVerb(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, command := range commands {
-		c := command(&settings{})
+		c := command(&preferences{})
 		if name, _, _ := strings.Cut(c.Use, " "); !c.Hidden && !strings.Contains(string(page), "| `"+name) {
 			t.Errorf("docs/cli.md does not show the verb %s", name)
 		}

@@ -25,7 +25,7 @@ type check struct {
 	Value string `json:"value"`
 }
 
-func doctorCommand(s *settings) *cobra.Command {
+func doctorCommand(s *preferences) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{Use: "doctor", Short: "Say what this machine has, and what is missing", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
 		checks := examine(s)
@@ -42,7 +42,7 @@ func doctorCommand(s *settings) *cobra.Command {
 	return cmd
 }
 
-func examine(s *settings) []check {
+func examine(s *preferences) []check {
 	gpu := "none"
 	if _, err := os.Stat("/dev/nvidia0"); err == nil {
 		gpu = "NVIDIA, not used: there is no GPU device yet"
@@ -59,7 +59,7 @@ func examine(s *settings) []check {
 		{"kernels", kernels()},
 		{"bf16", bf16()},
 		{"gpu", gpu},
-		{"results", folder(s.Results)},
+		{"results", folderOf(s.Results)},
 		{"c compiler", compiler},
 		{"go", runtime.Version()},
 		{"sqlite", store.SQLite()},
@@ -75,7 +75,7 @@ func examine(s *settings) []check {
 	return checks
 }
 
-func jobs(s *settings) string {
+func jobs(s *preferences) string {
 	at, each := "as many at once as cores and memory hold", "one thread each, and idle cores too where runs are few"
 	if s.Jobs > 0 {
 		at = fmt.Sprintf("%d at once", s.Jobs)
@@ -109,7 +109,7 @@ func bf16() string {
 }
 
 // folder tells whether results can be written there, and how much room is left.
-func folder(path string) string {
+func folderOf(path string) string {
 	present, text := path, path
 	if _, err := os.Stat(path); err != nil {
 		present, text = nearest(path), path+" (made by the first run)"

@@ -10,7 +10,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-func exportCommand(s *settings) *cobra.Command {
+func exportCommand(s *preferences) *cobra.Command {
 	format, out := "", ""
 	cmd := &cobra.Command{Use: "export", Short: "Write every table into files for other programs, every row of it", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
 		if format == "" || out == "" {

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/plots"
 	"github.com/outcrop-lab/outcrop/store"
@@ -69,9 +69,9 @@ type fitDocument struct {
 	across
 }
 
-func fitCommand(s *settings) *cobra.Command {
+func fitCommand(s *preferences) *cobra.Command {
 	asJSON, table, figure := false, "", ""
-	var how experiments.Fitting
+	var how results.Fitting
 	cmd := &cobra.Command{Use: "fit", Short: "Fit the emergence curve and its rivals, to the database's series or to a CSV table", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
 		if figure != "" && table == "" {
 			return usageError{errors.New("--figure draws the fits of a table: name one with --csv (a sweep's figures come from outcrop plot)")}
@@ -95,7 +95,7 @@ func fitCommand(s *settings) *cobra.Command {
 				}
 			}
 		} else {
-			if err := experiments.Refit(s.Results, how); err != nil {
+			if err := results.Refit(s.Results, how); err != nil {
 				return err
 			}
 			if err := eachSweep(s, "", func(db *store.DB, sweep string) error {
@@ -125,9 +125,9 @@ func fitCommand(s *settings) *cobra.Command {
 	return cmd
 }
 
-func fittingFlags(f *pflag.FlagSet, how *experiments.Fitting) {
+func fittingFlags(f *pflag.FlagSet, how *results.Fitting) {
 	f.StringVar(&how.Loss, "loss", fit.LossSquares, "what is made small: "+strings.Join(fit.Losses(), " or ")+", which bounds what one point can do")
-	f.StringVar(&how.Weights, "weights", experiments.WeightsSpread, "points' weights: spread, the standard error over the probe sequences where it is known, or equal")
+	f.StringVar(&how.Weights, "weights", results.WeightsSpread, "points' weights: spread, the standard error over the probe sequences where it is known, or equal")
 	f.StringVar(&how.Interval, "interval", fit.IntervalProfile, "the parameters' intervals: "+strings.Join(fit.Intervals(), ", "))
 	f.Uint64Var(&how.Seed, "interval-seed", 0, "seed of the bootstrap")
 }
@@ -158,7 +158,7 @@ func columnRows(columns []plots.Column) []fitRow {
 	rows := []fitRow{}
 	for _, c := range columns {
 		for rank, r := range c.Fits {
-			row := fitRowOf(experiments.StoredFit(store.Series{Layer: -1}, r, rank == 0))
+			row := fitRowOf(results.StoredFit(store.Series{Layer: -1}, r, rank == 0))
 			row.Series = c.Name
 			rows = append(rows, row)
 		}

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"text/tabwriter"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -152,12 +152,12 @@ func (a *across) addScalings(db *store.DB, sweep string, rows []fitRow) error {
 	if err != nil {
 		return err
 	}
-	factors := map[string][]experiments.Factor{}
+	factors := map[string][]results.Factor{}
 	for _, m := range members {
 		if m.Run.Status == store.Planned {
 			continue // nothing of it is there yet
 		}
-		if factors[m.Run.ID], err = experiments.Factors(m.Run); err != nil {
+		if factors[m.Run.ID], err = results.Factors(m.Run); err != nil {
 			return err
 		}
 	}

@@ -17,14 +17,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
 // followEvery is how often a log is looked at for new lines.
 const followEvery = 200 * time.Millisecond
 
-func logsCommand(s *settings) *cobra.Command {
+func logsCommand(s *preferences) *cobra.Command {
 	asJSON, follow := false, false
 	cmd := &cobra.Command{Use: "logs RUN", Short: "Print the log of a run",
 		Long: `Print the log of a run: when its worker started, how far it was every two seconds, how it ended. RUN is a run's id, the
@@ -33,7 +34,7 @@ beginning of it, or SWEEP/ARM/SEED. --follow waits for new lines until no proces
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var id string
 			if err := s.reading(func(db *store.DB) error {
-				found, err := experiments.FindRun(db, args[0])
+				found, err := results.FindRun(db, args[0])
 				id = found.Run.ID
 				return err
 			}); err != nil {
@@ -63,7 +64,7 @@ func printLog(ctx context.Context, dir string, follow bool, print func(line stri
 	defer func() { _ = f.Close() }()
 	lines, rest := bufio.NewReader(f), ""
 	for {
-		live, err := experiments.ReadLive(dir) // before reading: what it wrote last is read too
+		live, err := folder.ReadLive(dir) // before reading: what it wrote last is read too
 		if err != nil {
 			return err
 		}
@@ -96,7 +97,7 @@ func readable(line string) string {
 	if json.Unmarshal([]byte(line), &fields) != nil {
 		return line
 	}
-	var note experiments.Note
+	var note folder.Note
 	if json.Unmarshal([]byte(line), &note) != nil || note.Status == "" {
 		return line
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -32,7 +32,7 @@ const (
 const exitCodes = `Exit codes: 0 all done, 1 something failed, 2 bad input, 130 interrupted.`
 
 // commands are the verbs, one file each.
-var commands = []func(*settings) *cobra.Command{
+var commands = []func(*preferences) *cobra.Command{
 	runCommand, planCommand, statusCommand, resumeCommand, retryCommand, stopCommand, mergeCommand,
 	showCommand, compareCommand, logsCommand, rmCommand,
 	probeCommand, absorbCommand, fitCommand, deriveCommand, predictCommand,
@@ -63,7 +63,7 @@ type usageError struct{ error }
 
 // Run executes one command line and returns its exit code: 0 all done, 1 something failed, 2 bad input, 130 interrupted.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	s := &settings{log: newLog("text", slog.LevelInfo, stderr)}
+	s := &preferences{log: newLog("text", slog.LevelInfo, stderr)}
 	root := &cobra.Command{
 		Use:           "outcrop",
 		Short:         "Watch massive activations emerge: train, measure, fit and draw sweeps of small transformers",
@@ -95,7 +95,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitInterrupted
 	}
 	code := exitFailed
-	var input *experiments.InputError
+	var input *settings.InputError
 	var usage usageError
 	if errors.As(err, &input) || errors.As(err, &usage) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNewer) ||
 		errors.Is(err, store.ErrMissing) ||

@@ -7,10 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 )
 
-func mergeCommand(s *settings) *cobra.Command {
+func mergeCommand(s *preferences) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
 		Use:   "merge DIR…",
@@ -21,7 +21,7 @@ that is not there is copied, checkpoints and all. Merging again changes nothing.
 at fault nothing is merged.`,
 		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			all, err := experiments.MergeFolders(cmd.Context(), s.Results, args)
+			all, err := results.MergeFolders(cmd.Context(), s.Results, args)
 			if err != nil {
 				return err
 			}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -15,7 +15,7 @@ import (
 // a time, from a folder of another name. Bad folders are refused before anything is merged.
 func TestMerge(t *testing.T) {
 	text := strings.ReplaceAll(tiny, "STEPS", "40")
-	whole, elsewhere, results := t.TempDir(), t.TempDir(), t.TempDir()
+	whole, elsewhere, into := t.TempDir(), t.TempDir(), t.TempDir()
 	file := sweepFile(t, text)
 	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", whole); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
@@ -24,9 +24,9 @@ func TestMerge(t *testing.T) {
 	if code, _, stderr := outcrop(t.Context(), "run", half, "--results", elsewhere); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	merge := func(dirs ...string) (all []experiments.Merged) {
+	merge := func(dirs ...string) (all []results.Merged) {
 		t.Helper()
-		code, out, stderr := outcrop(t.Context(), append([]string{"merge", "--json", "--results", results}, dirs...)...)
+		code, out, stderr := outcrop(t.Context(), append([]string{"merge", "--json", "--results", into}, dirs...)...)
 		if err := json.Unmarshal([]byte(out), &all); err != nil || code != exitDone {
 			t.Fatalf("exit %d, %v: %s %s", code, err, out, stderr)
 		}
@@ -52,20 +52,20 @@ func TestMerge(t *testing.T) {
 	if len(first) != 1 || first[0].Runs != 1 || first[0].Rows < 100 || first[0].Copied != 1 || first[0].Conflicts+first[0].Differences != 0 {
 		t.Errorf("the first merge brought %+v", first)
 	}
-	before := statistics(t, results)
-	if again := merge(elsewhere, filepath.Join(elsewhere, "runs")); again[0] != (experiments.Merged{From: elsewhere}) ||
-		again[1].Rows+again[1].Copied != 0 || string(statistics(t, results)) != string(before) {
+	before := statistics(t, into)
+	if again := merge(elsewhere, filepath.Join(elsewhere, "runs")); again[0] != (results.Merged{From: elsewhere}) ||
+		again[1].Rows+again[1].Copied != 0 || string(statistics(t, into)) != string(before) {
 		t.Errorf("the second merge brought %+v", again)
 	}
-	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", results); code != exitDone || !strings.Contains(stderr, "2 done (1 of them before)") {
+	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", into); code != exitDone || !strings.Contains(stderr, "2 done (1 of them before)") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
-	sameStatistics(t, whole, results)
-	if code, _, stderr := outcrop(t.Context(), "merge", results, "--results", results); code != exitInput || !strings.Contains(stderr, "itself") {
+	sameStatistics(t, whole, into)
+	if code, _, stderr := outcrop(t.Context(), "merge", into, "--results", into); code != exitInput || !strings.Contains(stderr, "itself") {
 		t.Errorf("into itself: exit %d: %s", code, stderr)
 	}
 
-	results = t.TempDir()
+	into = t.TempDir()
 	shards, err := filepath.Glob(filepath.Join(whole, "runs", "*"))
 	if err != nil || len(shards) != 2 {
 		t.Fatal(shards, err)
@@ -77,9 +77,9 @@ func TestMerge(t *testing.T) {
 	if all := merge(moved, shards[1]); all[0].Copied != 1 || all[1].Copied != 1 {
 		t.Errorf("run by run %+v", all)
 	}
-	sameStatistics(t, whole, results)
+	sameStatistics(t, whole, into)
 	id := filepath.Base(shards[0])
-	if code, _, stderr := outcrop(t.Context(), "probe", id[:12], "--results", results); code != exitDone {
+	if code, _, stderr := outcrop(t.Context(), "probe", id[:12], "--results", into); code != exitDone {
 		t.Errorf("measuring a run that was brought in: exit %d: %s", code, stderr)
 	}
 
@@ -99,7 +99,7 @@ func TestMerge(t *testing.T) {
 	if err := shard.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := outcrop(t.Context(), "merge", moved, "--results", results); code != exitInput || !strings.Contains(stderr, "holds 2 runs") {
+	if code, _, stderr := outcrop(t.Context(), "merge", moved, "--results", into); code != exitInput || !strings.Contains(stderr, "holds 2 runs") {
 		t.Errorf("two runs in one folder: exit %d: %s", code, stderr)
 	}
 	liar := t.TempDir()
@@ -116,7 +116,7 @@ func TestMerge(t *testing.T) {
 	if err := shard.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := outcrop(t.Context(), "merge", liar, "--results", results); code != exitDone || !strings.Contains(stderr, "1 values came out otherwise") {
+	if code, _, stderr := outcrop(t.Context(), "merge", liar, "--results", into); code != exitDone || !strings.Contains(stderr, "1 values came out otherwise") {
 		t.Errorf("a conflict: exit %d: %s", code, stderr)
 	}
 }

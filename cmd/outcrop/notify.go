@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/settings"
 )
 
 // notifyWithin is how long a notification may take.
@@ -17,8 +18,8 @@ const notifyWithin = time.Minute
 
 // notify runs the user's command when a sweep has ended, with its outcome in the environment. What it prints goes to standard
 // error; its failure is a warning. A sweep that never began is none.
-func (s *settings) notify(sweep string, sum experiments.Summary, outcome error, stderr io.Writer) {
-	var input *experiments.InputError
+func (s *preferences) notify(sweep string, sum experiments.Summary, outcome error, stderr io.Writer) {
+	var input *settings.InputError
 	if s.Notify == "" || errors.As(outcome, &input) {
 		return
 	}
@@ -47,7 +48,7 @@ func (s *settings) notify(sweep string, sum experiments.Summary, outcome error, 
 }
 
 // took says, where that is wanted, how long a part took, and starts the clock for the next one.
-func (s *settings) took(clock *time.Time, what string) {
+func (s *preferences) took(clock *time.Time, what string) {
 	now := time.Now()
 	s.log.Debug(fmt.Sprintf("%s in %v", what, now.Sub(*clock).Round(time.Millisecond)))
 	*clock = now

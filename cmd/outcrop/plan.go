@@ -17,7 +17,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/configs"
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
+	"github.com/outcrop-lab/outcrop/experiments/todo"
+	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -62,7 +65,7 @@ type planDocument struct {
 	Total planTotal    `json:"total"`
 }
 
-func planCommand(s *settings) *cobra.Command {
+func planCommand(s *preferences) *cobra.Command {
 	asJSON, calibrate, sets := false, false, []string(nil)
 	cmd := &cobra.Command{
 		Use:   "plan FILE|NAME",
@@ -73,15 +76,15 @@ plan makes in a dozen seconds and keeps in the user's cache; it is that of free 
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			defer debug.SetGCPercent(debug.SetGCPercent(400)) // a plan of very many runs keeps what it makes to its end, which is near
-			sweep, err := loadSweep(args[0], sets...)
+			loaded, err := loadSweep(args[0], sets...)
 			if err != nil {
 				return err
 			}
-			planned, err := sweep.Plan(s.Device)
+			planned, err := plan.Of(loaded, s.Device)
 			if err != nil {
 				return err
 			}
-			states, err := experiments.States(s.Results, planned)
+			tasks, err := todo.Tasks(s.Results, planned)
 			if err != nil {
 				return err
 			}
@@ -89,8 +92,8 @@ plan makes in a dozen seconds and keeps in the user's cache; it is that of free 
 			if err != nil {
 				return err
 			}
-			document := planOf(s, sweep.Name, planned, states, speed)
-			if left := experiments.Unforetold(planned); speed != nil && len(left) > 0 {
+			document := planOf(s, loaded.Name, planned, tasks, speed)
+			if left := plan.Unforetold(planned); speed != nil && len(left) > 0 {
 				s.log.Warn("the times are without those of the statistics " + strings.Join(left, ", "))
 			}
 			if asJSON {
@@ -106,9 +109,9 @@ plan makes in a dozen seconds and keeps in the user's cache; it is that of free 
 }
 
 // machineSpeed is what is kept of this machine, or measured now and kept. Where it cannot be kept the plan still shows.
-func machineSpeed(ctx context.Context, s *settings, again bool) (*experiments.Speed, error) {
+func machineSpeed(ctx context.Context, s *preferences, again bool) (*plan.Speed, error) {
 	if !again {
-		kept, ok, err := experiments.KeptSpeed()
+		kept, ok, err := plan.KeptSpeed()
 		if err != nil {
 			s.log.Warn(err.Error())
 		} else if ok {
@@ -116,7 +119,7 @@ func machineSpeed(ctx context.Context, s *settings, again bool) (*experiments.Sp
 		}
 	}
 	s.log.Info("measuring this machine once, some twenty seconds; --calibrate does it again")
-	speed, err := experiments.Calibrate(ctx)
+	speed, err := plan.Calibrate(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +130,7 @@ func machineSpeed(ctx context.Context, s *settings, again bool) (*experiments.Sp
 }
 
 // planOf counts what each run takes, and what the sweep takes that is left.
-func planOf(s *settings, name string, planned []experiments.Planned, states []experiments.State, speed *experiments.Speed) planDocument {
+func planOf(s *preferences, name string, planned []plan.Planned, tasks []todo.Task, speed *plan.Speed) planDocument {
 	cores := runtime.GOMAXPROCS(0)
 	threads := max(1, s.Threads)
 	jobs := s.Jobs
@@ -138,19 +141,19 @@ func planOf(s *settings, name string, planned []experiments.Planned, states []ex
 	var seconds []float64
 	var memory []int64
 	for i, p := range planned {
-		cost, state := experiments.CostOf(p), states[i]
+		cost, task := plan.CostOf(p), tasks[i]
 		r := plannedRow{Run: p.ID, Arm: p.Arm, Seed: p.Seed, Params: p.Params, Tokens: cost.Tokens, FLOPs: cost.FLOPs, Memory: cost.Memory, Disk: cost.Disk,
-			Status: state.Word(), State: state.String(), From: state.From, Differs: differs(p.Differs)}
+			Status: task.Word(), State: task.String(), From: task.From, Differs: differs(p.Differs)}
 		if speed != nil {
-			f := speed.Of(p, state, threads)
+			f := speed.Of(p, task.Left(), threads)
 			r.Seconds, r.SecondsLow, r.SecondsHigh = &f.Seconds, &f.Low, &f.High
 		}
 		d.Runs[i] = r
-		if state.Same != "" {
+		if task.Same != "" {
 			continue
 		}
 		d.Total.Runs++
-		if state.Settled != "" || state.Waits > 0 {
+		if task.Settled != "" || task.Waits > 0 {
 			continue
 		}
 		d.Total.ToDo++
@@ -168,7 +171,7 @@ func planOf(s *settings, name string, planned []experiments.Planned, states []ex
 	}
 	if speed != nil {
 		crowded := max(1, float64(min(jobs, max(1, len(seconds)))*threads)/float64(cores))
-		total := experiments.Forecast{Seconds: crowded * experiments.Makespan(seconds, jobs)}.Bounded()
+		total := plan.Forecast{Seconds: crowded * plan.Makespan(seconds, jobs)}.Bounded()
 		d.Total.SecondsLow, d.Total.SecondsHigh = &total.Low, &total.High
 	}
 	return d
@@ -228,9 +231,9 @@ func inBytes(n int64) string {
 	}
 }
 
-func differs(settings []experiments.Setting) string {
-	parts := make([]string, len(settings))
-	for i, s := range settings {
+func differs(list []settings.Setting) string {
+	parts := make([]string, len(list))
+	for i, s := range list {
 		parts[i] = s.String()
 	}
 	return strings.Join(parts, ", ")
@@ -242,12 +245,12 @@ func setFlag(cmd *cobra.Command, sets *[]string) {
 }
 
 // loadSweep reads a sweep file, or the embedded sweep of that name, under --set.
-func loadSweep(name string, sets ...string) (*experiments.Sweep, error) {
+func loadSweep(name string, sets ...string) (*sweep.Sweep, error) {
 	if src, ok := configs.Sweep(name); ok {
-		return experiments.LoadBytes(name+".yaml", src, sets...)
+		return sweep.LoadBytes(name+".yaml", src, sets...)
 	}
 	if _, err := os.Stat(name); err != nil && !strings.ContainsAny(name, "./\\") {
 		return nil, usageError{variant.Unknown("sweep", name, configs.Sweeps())}
 	}
-	return experiments.Load(name, sets...)
+	return sweep.Load(name, sets...)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-func plotCommand(s *settings) *cobra.Command {
+func plotCommand(s *preferences) *cobra.Command {
 	sweep := ""
 	cmd := &cobra.Command{Use: "plot [FIGURE…]", Short: "Draw figures from the database alone", Args: cobra.ArbitraryArgs, RunE: func(cmd *cobra.Command, figures []string) error {
 		for _, figure := range figures {
@@ -34,7 +34,7 @@ func plotCommand(s *settings) *cobra.Command {
 	return cmd
 }
 
-func reportCommand(s *settings) *cobra.Command {
+func reportCommand(s *preferences) *cobra.Command {
 	sweep := ""
 	cmd := &cobra.Command{Use: "report", Short: "Write a sweep's report from the database alone", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
 		return eachSweep(s, sweep, func(db *store.DB, sweep string) error {
@@ -50,16 +50,16 @@ func reportCommand(s *settings) *cobra.Command {
 	return cmd
 }
 
-func (s *settings) reportPath(sweep string) string {
+func (s *preferences) reportPath(sweep string) string {
 	return filepath.Join(s.Results, "sweeps", sweep, "report.html")
 }
 
-func (s *settings) figuresDir(sweep string) string {
+func (s *preferences) figuresDir(sweep string) string {
 	return filepath.Join(s.Results, "sweeps", sweep, "figures")
 }
 
 // draw writes the named figures, or all that have rows to draw: a sweep says what is measured.
-func draw(db *store.DB, s *settings, sweep string, figures []string) ([]string, error) {
+func draw(db *store.DB, s *preferences, sweep string, figures []string) ([]string, error) {
 	all := len(figures) == 0
 	if all {
 		figures = plots.Names()
@@ -80,7 +80,7 @@ func draw(db *store.DB, s *settings, sweep string, figures []string) ([]string, 
 }
 
 // eachSweep opens the database for reading and calls f for the named sweep, or for every one.
-func eachSweep(s *settings, sweep string, f func(db *store.DB, sweep string) error) error {
+func eachSweep(s *preferences, sweep string, f func(db *store.DB, sweep string) error) error {
 	return s.reading(func(db *store.DB) error {
 		sweeps, err := db.Sweeps()
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/configs"
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/plots"
 	"github.com/outcrop-lab/outcrop/predict"
@@ -73,7 +73,7 @@ type predictDocument struct {
 	Caption      string            `json:"caption"`
 }
 
-func predictCommand(s *settings) *cobra.Command {
+func predictCommand(s *preferences) *cobra.Command {
 	asJSON, extrapolate, card, arch, figure := false, false, false, "", ""
 	cmd := &cobra.Command{Use: "predict", Short: "Foretell the emergence curve of an architecture's layers before it is trained", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
 		if card {
@@ -129,11 +129,11 @@ func predictorFor(arch string) (*predict.Predictor, predict.Arch, error) {
 	if !ok {
 		return nil, predict.Arch{}, fmt.Errorf("the predictor was trained on the sweep %q, which is not embedded", p.Card.Sweep)
 	}
-	sweep, err := experiments.LoadBytes(p.Card.Sweep+".yaml", src)
+	trained, err := sweep.LoadBytes(p.Card.Sweep+".yaml", src)
 	if err != nil {
 		return nil, predict.Arch{}, err
 	}
-	config, err := sweep.Over(arch)
+	config, err := trained.Over(arch)
 	if at := new(variant.Error); errors.As(err, &at) {
 		return nil, predict.Arch{}, usageError{fmt.Errorf("--arch: %s", at.Message)}
 	}
@@ -145,7 +145,7 @@ func predictorFor(arch string) (*predict.Predictor, predict.Arch, error) {
 }
 
 // measuredOf reads what the results database has of an architecture; a database that is not there has nothing.
-func (s *settings) measuredOf(a predict.Arch) (measured []predict.Measured, err error) {
+func (s *preferences) measuredOf(a predict.Arch) (measured []predict.Measured, err error) {
 	err = s.reading(func(db *store.DB) error {
 		measured, err = predict.MeasuredOf(db, a)
 		return err

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/outcrop-lab/outcrop/configs"
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -45,7 +45,7 @@ func TestPredictRefuses(t *testing.T) {
 func TestPredict(t *testing.T) {
 	results := t.TempDir()
 	src, _ := configs.Sweep("predictor")
-	sweep, err := experiments.LoadBytes("predictor.yaml", src)
+	sweep, err := sweep.LoadBytes("predictor.yaml", src)
 	if err != nil {
 		t.Fatal(err)
 	}

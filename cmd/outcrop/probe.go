@@ -6,11 +6,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/studies"
 )
 
-func probeCommand(s *settings) *cobra.Command {
-	o, asJSON := experiments.ProbeOptions{}, false
+func probeCommand(s *preferences) *cobra.Command {
+	o, asJSON := studies.ProbeOptions{}, false
 	cmd := &cobra.Command{
 		Use:   "probe RUN",
 		Short: "Measure a run again from its kept checkpoints, with other sites or statistics",
@@ -20,7 +20,7 @@ or the beginning of it. Without flags the run's own sites and statistics are mea
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Results, o.Run, o.Threads = s.Results, args[0], s.Threads
 			o.Progress = func(step int, loss float64) { s.log.Info(fmt.Sprintf("measured step %d, loss %.4g", step, loss)) }
-			done, err := experiments.Probe(cmd.Context(), o)
+			done, err := studies.Probe(cmd.Context(), o)
 			if err != nil {
 				return err
 			}

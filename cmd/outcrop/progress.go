@@ -12,7 +12,9 @@ import (
 	"github.com/cheggaaa/pb/v3"
 	"golang.org/x/term"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -21,7 +23,7 @@ type progress struct {
 	log     *slog.Logger
 	sweep   string
 	every   time.Duration // between two messages of a run that goes on
-	runs    []experiments.Standing
+	runs    []results.RunStatus
 	at      map[string]int // index in runs, by id
 	begun   map[string]mark
 	told    map[string]time.Time
@@ -42,7 +44,7 @@ type mark struct {
 // barName is how much of a run's name a bar shows.
 const barName = "%-28.28s"
 
-func newProgress(out io.Writer, s *settings, sweep string, planned []experiments.Planned) *progress {
+func newProgress(out io.Writer, s *preferences, sweep string, planned []plan.Planned) *progress {
 	p := &progress{log: s.log, sweep: sweep, every: 10 * time.Second, at: map[string]int{}, begun: map[string]mark{}, told: map[string]time.Time{},
 		bars: map[string]*pb.ProgressBar{}}
 	if s.LogFormat == "json" {
@@ -58,7 +60,7 @@ func newProgress(out io.Writer, s *settings, sweep string, planned []experiments
 		if settled, done := before[r.ID]; done {
 			state = settled
 		}
-		p.runs = append(p.runs, experiments.Standing{Run: r.ID, Sweep: sweep, Arm: r.Arm, Seed: r.Seed, State: state, Steps: r.Config.Train.Steps, Params: r.Params,
+		p.runs = append(p.runs, results.RunStatus{Run: r.ID, Sweep: sweep, Arm: r.Arm, Seed: r.Seed, Status: state, Steps: r.Config.Train.Steps, Params: r.Params,
 			Loss: math.NaN(), Rate: math.NaN(), Left: math.NaN()})
 	}
 	if s.LogFormat == "text" && !s.Quiet && isTerminal(out) {
@@ -68,7 +70,7 @@ func newProgress(out io.Writer, s *settings, sweep string, planned []experiments
 }
 
 // settledBefore are the runs that ended before, whose work is not to be counted; none where the database does not say.
-func settledBefore(s *settings) map[string]string {
+func settledBefore(s *preferences) map[string]string {
 	settled := map[string]string{}
 	_ = s.reading(func(db *store.DB) error {
 		runs, err := db.Runs()
@@ -103,12 +105,15 @@ func (p *progress) newBar(name string, total int, template string) *pb.ProgressB
 	return bar
 }
 
+// goesOn reports whether a status comes again and again while a worker works.
+func goesOn(status string) bool { return status == store.Running || status == folder.Measuring }
+
 // ended tells whether a status is one at which a worker ends.
 func ended(status string) bool {
-	return experiments.Settled(status) || status == store.Stopped
+	return store.Settled(status) || status == store.Stopped
 }
 
-func (p *progress) event(e experiments.Event) {
+func (p *progress) event(e folder.Event) {
 	i, known := p.at[e.Run]
 	if !known || e.Status == "elsewhere" || e.Status == "retried" || strings.Contains(e.Status, " ") {
 		p.say(e)
@@ -117,7 +122,7 @@ func (p *progress) event(e experiments.Event) {
 	r, now := &p.runs[i], time.Now()
 	switch {
 	case e.Status == store.Running:
-		r.State, r.Step, r.Loss = e.Status, e.Step, e.Loss
+		r.Status, r.Step, r.Loss = e.Status, e.Step, e.Loss
 		if first, begun := p.begun[e.Run]; !begun || e.Step < first.step {
 			p.begun[e.Run] = mark{e.Step, now}
 		} else if took := now.Sub(first.time).Seconds(); took > 0 && e.Step > first.step {
@@ -125,21 +130,21 @@ func (p *progress) event(e experiments.Event) {
 			r.Left = float64(r.Steps-r.Step) / r.Rate
 		}
 	case ended(e.Status):
-		r.State, r.Step, r.Left, r.Error = e.Status, e.Step, math.NaN(), e.Status // a stopped one is not gone on with
+		r.Status, r.Step, r.Left, r.Error = e.Status, e.Step, math.NaN(), e.Status // a stopped one is not gone on with
 		delete(p.begun, e.Run)
 	}
 	if p.pool != nil {
 		p.show(r, e)
 		return
 	}
-	if e.Status != store.Running || now.Sub(p.told[e.Run]) > p.every {
+	if !goesOn(e.Status) || now.Sub(p.told[e.Run]) > p.every {
 		p.told[e.Run] = now
 		p.tell(r, e)
 	}
 }
 
 // say tells of the sweep as a whole, of a run without a worker, or of what befell one.
-func (p *progress) say(e experiments.Event) {
+func (p *progress) say(e folder.Event) {
 	text := e.Status
 	if e.Message != "" {
 		text += ": " + e.Message
@@ -160,7 +165,7 @@ func (p *progress) say(e experiments.Event) {
 }
 
 // show draws what an event changes.
-func (p *progress) show(r *experiments.Standing, e experiments.Event) {
+func (p *progress) show(r *results.RunStatus, e folder.Event) {
 	bar := p.bars[e.Run]
 	if bar == nil {
 		bar = p.newBar(fmt.Sprintf("%s, seed %d", r.Arm, r.Seed), r.Steps, `{{string . "name"}} {{counters . }} {{bar . }} {{percent . }} {{string . "left"}}`)
@@ -186,7 +191,7 @@ func (p *progress) show(r *experiments.Standing, e experiments.Event) {
 }
 
 func (p *progress) showAll() {
-	left, done := experiments.Left(p.runs)
+	left, done := results.Left(p.runs)
 	p.all.SetCurrent(int64(10000 * done))
 	p.all.Set("runs", fmt.Sprintf("%d of %s", p.over(), counted(len(p.runs), "run")))
 	p.all.Set("left", lasting(left)+" left")
@@ -195,7 +200,7 @@ func (p *progress) showAll() {
 // over counts the runs that ended.
 func (p *progress) over() (n int) {
 	for _, r := range p.runs {
-		if experiments.Settled(r.State) {
+		if store.Settled(r.Status) {
 			n++
 		}
 	}
@@ -203,7 +208,7 @@ func (p *progress) over() (n int) {
 }
 
 // tell says how a run goes, and the sweep as a whole.
-func (p *progress) tell(r *experiments.Standing, e experiments.Event) {
+func (p *progress) tell(r *results.RunStatus, e folder.Event) {
 	status := e.Status
 	text := fmt.Sprintf("%s, seed %d: %s, step %d of %d", r.Arm, r.Seed, status, r.Step, r.Steps)
 	if e.Message != "" {
@@ -217,7 +222,7 @@ func (p *progress) tell(r *experiments.Standing, e experiments.Event) {
 	if !ended(status) && p.every > time.Second { // for a program each step of the sweep, for a person each run that ended
 		return
 	}
-	left, done := experiments.Left(p.runs)
+	left, done := results.Left(p.runs)
 	text = fmt.Sprintf("sweep %s: %d of %s ended, %.0f %% of the work done", p.sweep, p.over(), counted(len(p.runs), "run"), 100*done)
 	if left > 0 {
 		text += fmt.Sprintf(", %s left", lasting(left))

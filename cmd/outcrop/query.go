@@ -23,7 +23,7 @@ type printer struct {
 	close  func() error
 }
 
-func queryCommand(s *settings) *cobra.Command {
+func queryCommand(s *preferences) *cobra.Command {
 	asJSON, asCSV := false, false
 	cmd := &cobra.Command{Use: "query SQL", Short: "Answer a SELECT from the database; nothing is written", Args: arguments(cobra.ExactArgs(1)),
 		Example: `  outcrop query "SELECT run, step, value FROM statistics WHERE statistic = 'loss'"`,

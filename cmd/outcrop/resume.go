@@ -9,11 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-func resumeCommand(s *settings) *cobra.Command {
+func resumeCommand(s *preferences) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
 		Use:   "resume SWEEP",
@@ -22,18 +23,18 @@ func resumeCommand(s *settings) *cobra.Command {
 lost goes on from its checkpoint, the rest is trained. Files that the sweep extends, and its data, are read again.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			sweep, _, err := storedSweep(s, args[0])
+			loaded, _, err := storedSweep(s, args[0])
 			if err != nil {
 				return err
 			}
-			return execute(cmd, s, sweep, args[0], nil, asJSON)
+			return execute(cmd, s, loaded, args[0], nil, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }
 
-func retryCommand(s *settings) *cobra.Command {
+func retryCommand(s *preferences) *cobra.Command {
 	asJSON := false
 	wanted := map[string]*bool{}
 	cmd := &cobra.Command{
@@ -43,29 +44,29 @@ func retryCommand(s *settings) *cobra.Command {
 Each goes on from its last checkpoint. Runs that were never begun are left to outcrop resume.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			sweep, standing, err := storedSweep(s, args[0])
+			loaded, statuses, err := storedSweep(s, args[0])
 			if err != nil {
 				return err
 			}
-			var statuses, only []string
-			for status, asked := range wanted {
-				if *asked {
-					statuses = append(statuses, status)
+			var asked, only []string
+			for status, on := range wanted {
+				if *on {
+					asked = append(asked, status)
 				}
 			}
-			if len(statuses) == 0 {
-				statuses = []string{store.Failed, store.Lost, store.Stopped}
+			if len(asked) == 0 {
+				asked = []string{store.Failed, store.Lost, store.Stopped}
 			}
-			for run, status := range standing {
-				if slices.Contains(statuses, status) {
+			for run, status := range statuses {
+				if slices.Contains(asked, status) {
 					only = append(only, run)
 				}
 			}
 			if len(only) == 0 {
-				s.log.Info(fmt.Sprintf("nothing to do: none of the sweep's %d runs is among %v", len(standing), slices.Sorted(slices.Values(statuses))))
+				s.log.Info(fmt.Sprintf("nothing to do: none of the sweep's %d runs is among %v", len(statuses), slices.Sorted(slices.Values(asked))))
 				return nil
 			}
-			return execute(cmd, s, sweep, args[0], only, asJSON)
+			return execute(cmd, s, loaded, args[0], only, asJSON)
 		},
 	}
 	for _, status := range []string{store.Failed, store.Lost, store.Stopped} {
@@ -76,8 +77,8 @@ Each goes on from its last checkpoint. Runs that were never begun are left to ou
 }
 
 // storedSweep reads a sweep from the text that the database keeps, and how its runs stand.
-func storedSweep(s *settings, name string) (sweep *experiments.Sweep, standing map[string]string, err error) {
-	standing = map[string]string{}
+func storedSweep(s *preferences, name string) (loaded *sweep.Sweep, statuses map[string]string, err error) {
+	statuses = map[string]string{}
 	err = s.reading(func(db *store.DB) error {
 		stored, err := sweepNamed(db, name)
 		if err != nil {
@@ -93,27 +94,27 @@ func storedSweep(s *settings, name string) (sweep *experiments.Sweep, standing m
 		}
 		for _, r := range runs {
 			if strings.HasPrefix(r.Run.Error, "stopping: ") {
-				standing[r.Run.ID] = "ended early"
+				statuses[r.Run.ID] = "ended early"
 				continue
 			}
-			standing[r.Run.ID] = store.StateOf(r.Run.Status, leases[r.Run.ID], time.Now())
+			statuses[r.Run.ID] = store.StatusOf(r.Run.Status, leases[r.Run.ID], time.Now())
 		}
-		sweep, err = experiments.LoadStored(name, stored.Source)
+		loaded, err = sweep.LoadStored(name, stored.Source)
 		if err != nil {
 			return fmt.Errorf("sweep %s as the database keeps it: %w", name, err)
 		}
-		planned, err := sweep.Plan(s.Device)
+		planned, err := plan.Of(loaded, s.Device)
 		if err != nil {
 			return fmt.Errorf("sweep %s as the database keeps it: %w", name, err)
 		}
 		for _, p := range planned {
-			if _, known := standing[p.ID]; !known {
+			if _, known := statuses[p.ID]; !known {
 				return usageError{fmt.Errorf("sweep %s: %w", name, errChanged)}
 			}
 		}
 		return nil
 	})
-	return sweep, standing, err
+	return loaded, statuses, err
 }
 
 // errChanged is returned where the runs of a stored sweep are not those that it had.

@@ -10,16 +10,16 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 )
 
 // removalDocument is what rm --json prints.
 type removalDocument struct {
-	experiments.Removal
+	results.Removal
 	Removed bool `json:"removed"`
 }
 
-func rmCommand(s *settings) *cobra.Command {
+func rmCommand(s *preferences) *cobra.Command {
 	asJSON, yes, dry := false, false, false
 	cmd := &cobra.Command{Use: "rm RUN|SWEEP…", Short: "Remove runs or sweeps: their folders and every row of the database",
 		Long: `Remove runs, arms or sweeps: their folders, and every row that the database has of them. A name is a run's id, the beginning
@@ -28,7 +28,7 @@ named goes, and the sweeps that want it plan it again. A run that a process work
 asked about unless --yes is said. Killed at any moment, it has happened or it has not.`,
 		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := experiments.PlanRemoval(s.Results, args)
+			r, err := results.PlanRemoval(s.Results, args)
 			if err != nil {
 				return err
 			}
@@ -44,7 +44,7 @@ asked about unless --yes is said. Killed at any moment, it has happened or it ha
 						return err
 					}
 				}
-				if err := experiments.Remove(s.Results, r); err != nil {
+				if err := results.Remove(s.Results, r); err != nil {
 					return err
 				}
 				removed = true
@@ -61,7 +61,7 @@ asked about unless --yes is said. Killed at any moment, it has happened or it ha
 	return cmd
 }
 
-func printRemoval(out io.Writer, r experiments.Removal) {
+func printRemoval(out io.Writer, r results.Removal) {
 	for _, sweep := range r.Sweeps {
 		_, _ = fmt.Fprintf(out, "sweep %s, %s of report and figures\n", sweep.Sweep, sized(sweep.Bytes))
 	}

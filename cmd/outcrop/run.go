@@ -16,6 +16,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/report"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -41,18 +44,18 @@ type runDocument struct {
 	Database string   `json:"database"`
 }
 
-func runCommand(s *settings) *cobra.Command {
+func runCommand(s *preferences) *cobra.Command {
 	asJSON, sets := false, []string(nil)
 	cmd := &cobra.Command{
 		Use:   "run FILE|NAME",
 		Short: "Train a sweep, fit its curves, draw its figures and write its report",
 		Args:  arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			sweep, err := loadSweep(args[0], sets...)
+			loaded, err := loadSweep(args[0], sets...)
 			if err != nil {
 				return err
 			}
-			return execute(cmd, s, sweep, args[0], nil, asJSON)
+			return execute(cmd, s, loaded, args[0], nil, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
@@ -62,29 +65,29 @@ func runCommand(s *settings) *cobra.Command {
 
 // execute trains a sweep, or of its runs those with the ids of only, writes what follows from it, and tells whom --notify
 // names. name is what the verb was called with.
-func execute(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name string, only []string, asJSON bool) error {
-	summary, err := train(cmd, s, sweep, name, only, asJSON)
-	s.notify(sweep.Name, summary, err, cmd.ErrOrStderr())
+func execute(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string, only []string, asJSON bool) error {
+	summary, err := train(cmd, s, loaded, name, only, asJSON)
+	s.notify(loaded.Name, summary, err, cmd.ErrOrStderr())
 	return err
 }
 
-func train(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name string, only []string, asJSON bool) (summary experiments.Summary, err error) {
+func train(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string, only []string, asJSON bool) (summary experiments.Summary, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return summary, err
 	}
 	clock := time.Now()
-	planned, err := sweep.Plan(s.Device)
+	planned, err := plan.Of(loaded, s.Device)
 	if err != nil {
 		return summary, err
 	}
 	s.took(&clock, "planned "+counted(len(planned), "run"))
-	show := newProgress(cmd.ErrOrStderr(), s, sweep.Name, planned)
-	summary, err = experiments.Execute(cmd.Context(), sweep, experiments.Options{
+	show := newProgress(cmd.ErrOrStderr(), s, loaded.Name, planned)
+	summary, err = experiments.Execute(cmd.Context(), loaded, experiments.Options{
 		Results: s.Results, Jobs: s.Jobs, Threads: s.Threads, Retries: s.Retries, Device: s.Device, Only: only,
 		Worker: func(dir string) *exec.Cmd {
 			worker := exec.Command(self, "worker", dir)
-			worker.Env = append(os.Environ(), experiments.CommandVariable+"="+commandLine(cmd, name))
+			worker.Env = append(os.Environ(), folder.CommandVariable+"="+commandLine(cmd, name))
 			return worker
 		},
 		Events: show.event,
@@ -103,16 +106,16 @@ func train(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name strin
 		return summary, err
 	}
 	defer func() { _ = db.Close() }()
-	document, err := results(db, s, sweep.Name)
+	document, err := summarise(db, s, loaded.Name)
 	if err != nil {
 		return summary, err
 	}
 	if summary.Done+summary.Diverged > 0 {
-		if document.Figures, err = draw(db, s, sweep.Name, nil); err != nil {
+		if document.Figures, err = draw(db, s, loaded.Name, nil); err != nil {
 			return summary, err
 		}
-		document.Report = s.reportPath(sweep.Name)
-		if err := report.Write(db, sweep.Name, document.Report); err != nil {
+		document.Report = s.reportPath(loaded.Name)
+		if err := report.Write(db, loaded.Name, document.Report); err != nil {
 			return summary, err
 		}
 	}
@@ -122,7 +125,7 @@ func train(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name strin
 		err = json.NewEncoder(out).Encode(document)
 	} else if document.Report != "" {
 		err = printFits(out, document.Fits)
-		_, _ = fmt.Fprintf(out, "\nreport    %s\nfigures   %s\ndatabase  %s\n", document.Report, s.figuresDir(sweep.Name)+string(filepath.Separator), document.Database)
+		_, _ = fmt.Fprintf(out, "\nreport    %s\nfigures   %s\ndatabase  %s\n", document.Report, s.figuresDir(loaded.Name)+string(filepath.Separator), document.Database)
 	}
 	if err != nil {
 		return summary, err
@@ -138,14 +141,14 @@ func train(cmd *cobra.Command, s *settings, sweep *experiments.Sweep, name strin
 		return summary, fmt.Errorf("%d of the sweep's runs failed:\n%s", summary.Failed, strings.Join(summary.Errors, "\n"))
 	}
 	if summary.Stopped > 0 {
-		s.log.Warn(fmt.Sprintf("%d runs were stopped as somebody asked: go on with outcrop resume %s", summary.Stopped, sweep.Name))
+		s.log.Warn(fmt.Sprintf("%d runs were stopped as somebody asked: go on with outcrop resume %s", summary.Stopped, loaded.Name))
 		return summary, errInterrupted
 	}
 	return summary, nil
 }
 
-// results lists a sweep's runs and fits.
-func results(db *store.DB, s *settings, sweep string) (runDocument, error) {
+// summarise lists a sweep's runs and fits.
+func summarise(db *store.DB, s *preferences, sweep string) (runDocument, error) {
 	document := runDocument{Sweep: sweep, Runs: []runRow{}, Figures: []string{}, Database: s.database()}
 	members, err := db.RunsOf(sweep)
 	if err != nil {

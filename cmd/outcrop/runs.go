@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -27,7 +27,7 @@ func sweepNamed(db *store.DB, name string) (store.Sweep, error) {
 
 // runsNamed are the ids of the runs that a name stands for: a run, an arm or a sweep.
 func runsNamed(db *store.DB, name string) ([]string, error) {
-	target, err := experiments.Find(db, name)
+	target, err := results.Find(db, name)
 	var ids []string
 	for _, m := range target.Runs {
 		if !slices.Contains(ids, m.Run.ID) {

@@ -5,10 +5,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
 )
 
-func schemaCommand(*settings) *cobra.Command {
+func schemaCommand(*preferences) *cobra.Command {
 	return &cobra.Command{Use: "schema", Short: "Print the JSON schema of a sweep file, for editors", Args: arguments(cobra.NoArgs),
 		Long: "Print the JSON schema (draft 2020-12) of a sweep file, for editors.\n\n" +
 			"  outcrop schema > sweep.schema.json\n\n" +
@@ -19,6 +19,6 @@ func schemaCommand(*settings) *cobra.Command {
 			e := json.NewEncoder(cmd.OutOrStdout())
 			e.SetEscapeHTML(false)
 			e.SetIndent("", "  ")
-			return e.Encode(experiments.SweepSchema())
+			return e.Encode(sweep.SweepSchema())
 		}}
 }

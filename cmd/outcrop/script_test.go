@@ -75,7 +75,7 @@ func exits(ts *testscript.TestScript, not bool, args []string) {
 func TestEveryVerbHasAScript(t *testing.T) {
 	verbs := []string{"completion"} // cobra's own
 	for _, command := range commands {
-		c := command(&settings{})
+		c := command(&preferences{})
 		if c.Hidden {
 			continue
 		}
@@ -108,7 +108,7 @@ func TestHelpSaysExitCodes(t *testing.T) {
 		t.Errorf("exit %d: %s", code, out)
 	}
 	for _, command := range commands {
-		c := command(&settings{})
+		c := command(&preferences{})
 		if code, out, _ = outcrop(t.Context(), c.Name(), "--help"); code != exitDone || !strings.Contains(out, exitCodes) {
 			t.Errorf("%s: exit %d: %s", c.Name(), code, out)
 		}

@@ -20,7 +20,7 @@ import (
 
 // settings say where and how to work, never what to train. They come from flags, OUTCROP_* in the environment,
 // outcrop.yaml in the current folder, and defaults, in this order.
-type settings struct {
+type preferences struct {
 	Results   string
 	Jobs      int // 0: as many as the machine holds
 	Threads   int // 0: one where runs are enough for the cores, else a share of them
@@ -39,7 +39,7 @@ var (
 	logFormats   = []string{"json", "text"}
 )
 
-func (s *settings) flags(f *pflag.FlagSet) {
+func (s *preferences) flags(f *pflag.FlagSet) {
 	f.String("results", "results", "folder of the database, the runs and the figures")
 	f.String("jobs", "auto", "runs at once; auto for as many as cores and memory hold")
 	f.String("threads", "auto", "threads a run, at most its train.slices; auto for one, and for the cores that would be idle")
@@ -52,7 +52,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 }
 
 // load reads the settings. A wrong one is a fault of the command line that names its place.
-func (s *settings) load(f *pflag.FlagSet, stderr io.Writer) error {
+func (s *preferences) load(f *pflag.FlagSet, stderr io.Writer) error {
 	v := viper.New()
 	v.SetConfigFile("outcrop.yaml") // by its full name: the program is called outcrop too
 	v.SetEnvPrefix("outcrop")
@@ -164,7 +164,7 @@ func (r setting) origin(name string) string {
 	return "default"
 }
 
-func (s *settings) level() slog.Level {
+func (s *preferences) level() slog.Level {
 	switch {
 	case s.Quiet:
 		return slog.LevelWarn
@@ -174,4 +174,4 @@ func (s *settings) level() slog.Level {
 	return slog.LevelInfo
 }
 
-func (s *settings) database() string { return filepath.Join(s.Results, "outcrop.db") }
+func (s *preferences) database() string { return filepath.Join(s.Results, "outcrop.db") }

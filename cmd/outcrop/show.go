@@ -14,7 +14,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/results"
+	"github.com/outcrop-lab/outcrop/experiments/run"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
+	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -57,37 +61,37 @@ type differenceRow struct {
 
 // runShown is what show --json prints.
 type runShown struct {
-	Run            string                `json:"run"`
-	Members        []memberRow           `json:"members"`
-	Status         string                `json:"status"`
-	Error          string                `json:"error"`
-	Step           int                   `json:"step"`
-	Steps          int                   `json:"steps"`
-	Params         int                   `json:"params"`
-	Device         string                `json:"device"`
-	DataDigest     string                `json:"data_digest"`
-	TrainerVersion int                   `json:"trainer_version"`
-	Config         json.RawMessage       `json:"config"`
-	Overrides      []string              `json:"overrides"` // dotted keys that differ from the default
-	Commit         string                `json:"git_commit"`
-	GoVersion      string                `json:"go_version"`
-	KernelPath     string                `json:"kernel_path"`
-	CPU            string                `json:"cpu"`
-	Sessions       []experiments.Session `json:"sessions"`
-	History        []historyRow          `json:"history"`
-	Folder         string                `json:"folder"`
-	Bytes          int64                 `json:"bytes"`
-	Files          []fileRow             `json:"files"`
-	Checkpoints    []fileRow             `json:"checkpoints"`
-	Metrics        []metricRow           `json:"metrics"`
-	Fits           []fitRow              `json:"fits"`
-	Differences    []differenceRow       `json:"differences"`
-	Conflicts      int                   `json:"conflicts"`
+	Run            string           `json:"run"`
+	Members        []memberRow      `json:"members"`
+	Status         string           `json:"status"`
+	Error          string           `json:"error"`
+	Step           int              `json:"step"`
+	Steps          int              `json:"steps"`
+	Params         int              `json:"params"`
+	Device         string           `json:"device"`
+	DataDigest     string           `json:"data_digest"`
+	TrainerVersion int              `json:"trainer_version"`
+	Config         json.RawMessage  `json:"config"`
+	Overrides      []string         `json:"overrides"` // dotted keys that differ from the default
+	Commit         string           `json:"git_commit"`
+	GoVersion      string           `json:"go_version"`
+	KernelPath     string           `json:"kernel_path"`
+	CPU            string           `json:"cpu"`
+	Sessions       []folder.Session `json:"sessions"`
+	History        []historyRow     `json:"history"`
+	Folder         string           `json:"folder"`
+	Bytes          int64            `json:"bytes"`
+	Files          []fileRow        `json:"files"`
+	Checkpoints    []fileRow        `json:"checkpoints"`
+	Metrics        []metricRow      `json:"metrics"`
+	Fits           []fitRow         `json:"fits"`
+	Differences    []differenceRow  `json:"differences"`
+	Conflicts      int              `json:"conflicts"`
 
-	settings []experiments.Setting
+	settings []settings.Setting
 }
 
-func showCommand(s *settings) *cobra.Command {
+func showCommand(s *preferences) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{Use: "show RUN", Short: "Say all of one run: configuration, provenance, files, metrics, fits",
 		Long: `Say all of one run. RUN is a run's id, the beginning of it, or SWEEP/ARM/SEED. In the configuration a * marks what differs
@@ -109,8 +113,8 @@ from the defaults.`,
 	return cmd
 }
 
-func gather(db *store.DB, s *settings, name string) (shown runShown, err error) {
-	found, err := experiments.FindRun(db, name)
+func gather(db *store.DB, s *preferences, name string) (shown runShown, err error) {
+	found, err := results.FindRun(db, name)
 	if err != nil {
 		return shown, err
 	}
@@ -118,9 +122,9 @@ func gather(db *store.DB, s *settings, name string) (shown runShown, err error) 
 	dir := filepath.Join(s.Results, "runs", r.ID)
 	shown = runShown{Run: r.ID, Members: []memberRow{}, Status: r.Status, Error: r.Error, Step: r.Step, Steps: r.Steps, Params: r.Params, Device: r.Device,
 		DataDigest: r.DataDigest, TrainerVersion: r.TrainerVersion, Config: json.RawMessage("null"), Overrides: []string{}, Commit: r.Commit,
-		GoVersion: r.GoVersion, KernelPath: r.KernelPath, CPU: r.CPU, Sessions: []experiments.Session{}, History: []historyRow{}, Folder: dir, Files: []fileRow{},
+		GoVersion: r.GoVersion, KernelPath: r.KernelPath, CPU: r.CPU, Sessions: []folder.Session{}, History: []historyRow{}, Folder: dir, Files: []fileRow{},
 		Checkpoints: []fileRow{}, Metrics: []metricRow{}, Fits: []fitRow{}, Differences: []differenceRow{}}
-	all, err := experiments.Standings(db, s.Results, "")
+	all, err := results.Statuses(db, s.Results, "")
 	if err != nil {
 		return shown, err
 	}
@@ -129,7 +133,7 @@ func gather(db *store.DB, s *settings, name string) (shown runShown, err error) 
 			if standing.Run != r.ID {
 				continue
 			}
-			shown.Status, shown.Step = standing.State, standing.Step
+			shown.Status, shown.Step = standing.Status, standing.Step
 			if standing.Sweep != "" {
 				shown.Members = append(shown.Members, memberRow{standing.Sweep, standing.Arm, standing.Seed})
 			}
@@ -137,17 +141,17 @@ func gather(db *store.DB, s *settings, name string) (shown runShown, err error) 
 	}
 	if r.Config != "" {
 		shown.Config = json.RawMessage(r.Config)
-		config, err := experiments.ConfigOf(r)
+		config, err := run.ConfigOf(r)
 		if err != nil {
 			s.log.Warn(fmt.Sprintf("what differs from the defaults is not marked, for this outcrop cannot read the configuration: %v", err))
 		} else {
-			shown.settings = experiments.Settings(config)
-			for _, o := range experiments.Overridden(config) {
+			shown.settings = settings.Of(&config)
+			for _, o := range sweep.Overridden(config) {
 				shown.Overrides = append(shown.Overrides, o.Key)
 			}
 		}
 	}
-	told, err := experiments.ReadProvenance(dir)
+	told, err := folder.ReadProvenance(dir)
 	if err != nil {
 		s.log.Warn(err.Error())
 	}

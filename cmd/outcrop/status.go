@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -40,7 +40,7 @@ type statusDocument struct {
 	SecondsLeft number         `json:"seconds_left"`
 }
 
-func statusCommand(s *settings) *cobra.Command {
+func statusCommand(s *preferences) *cobra.Command {
 	asJSON, watch, every := false, false, 2*time.Second
 	cmd := &cobra.Command{Use: "status [SWEEP]", Short: "Say how the runs of each sweep stand, also while they train",
 		Long: `Say how the runs of each sweep stand: state, step, loss, steps a second, and what is left. The database is read, and of
@@ -66,7 +66,7 @@ left to do. Both ends are exit code 0.`,
 					}
 					sweep = found.Name
 				}
-				read := func() ([]experiments.SweepStanding, error) { return experiments.Standings(db, s.Results, sweep) }
+				read := func() ([]results.SweepStatus, error) { return results.Statuses(db, s.Results, sweep) }
 				if watch {
 					return watchStatus(cmd.Context(), cmd.OutOrStdout(), read, every)
 				}
@@ -86,12 +86,12 @@ left to do. Both ends are exit code 0.`,
 	return cmd
 }
 
-func statusDocuments(all []experiments.SweepStanding) []statusDocument {
+func statusDocuments(all []results.SweepStatus) []statusDocument {
 	documents := make([]statusDocument, len(all))
 	for i, s := range all {
-		documents[i] = statusDocument{Sweep: s.Sweep, Runs: []statusRow{}, States: s.States, Progress: number(s.Progress), SecondsLeft: number(s.Left)}
+		documents[i] = statusDocument{Sweep: s.Sweep, Runs: []statusRow{}, States: s.Counts, Progress: number(s.Progress), SecondsLeft: number(s.Left)}
 		for _, r := range s.Runs {
-			documents[i].Runs = append(documents[i].Runs, statusRow{Run: r.Run, Arm: r.Arm, Seed: r.Seed, Status: r.State, Attempts: r.Attempts, Step: r.Step, Steps: r.Steps,
+			documents[i].Runs = append(documents[i].Runs, statusRow{Run: r.Run, Arm: r.Arm, Seed: r.Seed, Status: r.Status, Attempts: r.Attempts, Step: r.Step, Steps: r.Steps,
 				Loss: number(r.Loss), Rate: number(r.Rate), SecondsLeft: number(r.Left), Error: r.Error})
 		}
 	}
@@ -99,7 +99,7 @@ func statusDocuments(all []experiments.SweepStanding) []statusDocument {
 }
 
 // printStatus prints a table a sweep, without the runs that hide has left out.
-func printStatus(out io.Writer, paint painter, all []experiments.SweepStanding, hide func(experiments.Standing) bool) error {
+func printStatus(out io.Writer, paint painter, all []results.SweepStatus, hide func(results.RunStatus) bool) error {
 	for i, s := range all {
 		if i > 0 {
 			_, _ = fmt.Fprintln(out)
@@ -117,7 +117,7 @@ func printStatus(out io.Writer, paint painter, all []experiments.SweepStanding, 
 			if r.Steps == 0 {
 				step = undetermined
 			}
-			_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%d\n", r.Run, r.Arm, r.Seed, paint.state(r.State), step, show("%.4f", number(r.Loss)),
+			_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%d\n", r.Run, r.Arm, r.Seed, paint.state(r.Status), step, show("%.4f", number(r.Loss)),
 				show("%.3g", number(r.Rate)), lasting(r.Left), r.Attempts)
 		}
 		if err := w.Flush(); err != nil {
@@ -127,7 +127,7 @@ func printStatus(out io.Writer, paint painter, all []experiments.SweepStanding, 
 			_, _ = fmt.Fprintf(out, "and %d more\n", hidden)
 		}
 		for _, r := range s.Runs {
-			if r.Error != "" && r.State == store.Failed {
+			if r.Error != "" && r.Status == store.Failed {
 				first, _, _ := strings.Cut(r.Error, "\n")
 				_, _ = fmt.Fprintf(out, "%.12s failed: %s\n", r.Run, first)
 			}
@@ -137,9 +137,9 @@ func printStatus(out io.Writer, paint painter, all []experiments.SweepStanding, 
 }
 
 // heading is the sweep in one line.
-func heading(paint painter, s experiments.SweepStanding) string {
+func heading(paint painter, s results.SweepStatus) string {
 	runs, states := 0, []string{}
-	for state, n := range s.States {
+	for state, n := range s.Counts {
 		runs += n
 		states = append(states, state)
 	}
@@ -156,7 +156,7 @@ func heading(paint painter, s experiments.SweepStanding) string {
 		return strings.Compare(a, b)
 	})
 	for i, state := range states {
-		states[i] = fmt.Sprintf("%d %s", s.States[state], paint.state(state))
+		states[i] = fmt.Sprintf("%d %s", s.Counts[state], paint.state(state))
 	}
 	name := "sweep " + s.Sweep
 	if s.Sweep == "" {
@@ -178,13 +178,13 @@ func counted(n int, what string) string {
 
 // fitting prints the status in at most that many lines: where it is too long, runs that are settled are left out, then those
 // that wait, then the rest is cut.
-func fitting(paint painter, all []experiments.SweepStanding, height int) (string, error) {
-	ended := func(r experiments.Standing) bool {
-		return experiments.Settled(r.State) && r.State != store.Failed
+func fitting(paint painter, all []results.SweepStatus, height int) (string, error) {
+	ended := func(r results.RunStatus) bool {
+		return store.Settled(r.Status) && r.Status != store.Failed
 	}
 	var text string
-	for _, hide := range []func(experiments.Standing) bool{nil, ended,
-		func(r experiments.Standing) bool { return ended(r) || r.State == store.Planned }} {
+	for _, hide := range []func(results.RunStatus) bool{nil, ended,
+		func(r results.RunStatus) bool { return ended(r) || r.Status == store.Planned }} {
 		var out bytes.Buffer
 		if err := printStatus(&out, paint, all, hide); err != nil {
 			return "", err

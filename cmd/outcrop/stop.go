@@ -22,7 +22,7 @@ type stoppedRow struct {
 	Host   string `json:"host"`
 }
 
-func stopCommand(s *settings) *cobra.Command {
+func stopCommand(s *preferences) *cobra.Command {
 	asJSON, wait := false, time.Duration(0)
 	cmd := &cobra.Command{
 		Use:   "stop RUN|SWEEP",

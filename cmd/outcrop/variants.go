@@ -12,7 +12,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-func variantsCommand(*settings) *cobra.Command {
+func variantsCommand(*preferences) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{Use: "variants [SLOT [VARIANT]]", Short: "List what each slot of a configuration may hold: formula, parameters and their defaults, paper; of extends, the presets", Args: arguments(cobra.MaximumNArgs(2)), RunE: func(cmd *cobra.Command, args []string) error {
 		rows, err := listVariants(args)

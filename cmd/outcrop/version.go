@@ -9,7 +9,7 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-func versionCommand(*settings) *cobra.Command {
+func versionCommand(*preferences) *cobra.Command {
 	return &cobra.Command{Use: "version", Short: "Print the version", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
 		version, golang := "unknown", "unknown"
 		if info, ok := debug.ReadBuildInfo(); ok {

@@ -10,7 +10,8 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/experiments/results"
+	"github.com/outcrop-lab/outcrop/store"
 )
 
 // Control sequences (ECMA-48, and the private modes of xterm).
@@ -24,7 +25,7 @@ const (
 
 // watchStatus shows how runs stand, anew after each interval: on a terminal in place, elsewhere table after table until
 // nothing is left to do.
-func watchStatus(ctx context.Context, out io.Writer, read func() ([]experiments.SweepStanding, error), every time.Duration) error {
+func watchStatus(ctx context.Context, out io.Writer, read func() ([]results.SweepStatus, error), every time.Duration) error {
 	if isTerminal(out) {
 		return watchScreen(ctx, out.(*os.File), read, every)
 	}
@@ -46,10 +47,10 @@ func watchStatus(ctx context.Context, out io.Writer, read func() ([]experiments.
 	}
 }
 
-func settled(all []experiments.SweepStanding) bool {
+func settled(all []results.SweepStatus) bool {
 	for _, s := range all {
-		for state := range s.States {
-			if !experiments.Settled(state) {
+		for state := range s.Counts {
+			if !store.Settled(state) {
 				return false
 			}
 		}
@@ -57,7 +58,7 @@ func settled(all []experiments.SweepStanding) bool {
 	return true
 }
 
-func watchScreen(ctx context.Context, out *os.File, read func() ([]experiments.SweepStanding, error), every time.Duration) (err error) {
+func watchScreen(ctx context.Context, out *os.File, read func() ([]results.SweepStatus, error), every time.Duration) (err error) {
 	keys := make(chan byte)
 	if in := int(os.Stdin.Fd()); term.IsTerminal(in) {
 		before, err := term.MakeRaw(in)
@@ -103,7 +104,7 @@ func watchScreen(ctx context.Context, out *os.File, read func() ([]experiments.S
 }
 
 // drawScreen puts one picture over the one before.
-func drawScreen(out *os.File, all []experiments.SweepStanding) error {
+func drawScreen(out *os.File, all []results.SweepStatus) error {
 	_, height, err := term.GetSize(int(out.Fd()))
 	if err != nil || height < 3 {
 		height = 24

@@ -1,0 +1,72 @@
+package atomicfile
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.json")
+	for _, content := range []string{"first", "second, which is longer", ""} {
+		if err := Write(path, []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != content {
+			t.Errorf("got %q, %v, want %q", got, err, content)
+		}
+	}
+	mask := syscall.Umask(0)
+	syscall.Umask(mask)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o666&^fs.FileMode(mask) {
+		t.Errorf("permissions are %v, want what the umask leaves of 0666", info.Mode())
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*"+Suffix)); len(left) > 0 {
+		t.Errorf("left %v behind", left)
+	}
+}
+
+func TestWriteLeavesWhatItCannotReplace(t *testing.T) {
+	dir := t.TempDir()
+	if err := Write(filepath.Join(dir, "none", "a"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+	taken := filepath.Join(dir, "taken") // a folder that is not empty cannot be renamed over
+	if err := os.MkdirAll(filepath.Join(taken, "in"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(taken, []byte("x")); err == nil {
+		t.Error("a folder was replaced")
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*"+Suffix)); len(left) > 0 {
+		t.Errorf("left %v behind", left)
+	}
+}
+
+func TestWritersAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			for range 20 {
+				if err := Write(path, bytes.Repeat([]byte{byte('a' + i)}, 1000+i)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := int(got[0] - 'a'); !bytes.Equal(got, bytes.Repeat([]byte{got[0]}, 1000+i)) {
+		t.Errorf("the writers mixed: %d bytes, from %q", len(got), got[0])
+	}
+}

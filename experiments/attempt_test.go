@@ -1,0 +1,45 @@
+package experiments
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/settings"
+)
+
+func TestCausesOfFailure(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{&os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, folder.CauseFull},
+		{fmt.Errorf("a: %w", syscall.EDQUOT), folder.CauseFull},
+		{fmt.Errorf("a: %w", folder.ErrHeld), folder.CauseTransient},
+		{&os.PathError{Err: syscall.EIO}, folder.CauseTransient},
+		{settings.Refuse(settings.Fault{File: "x"}), folder.CauseInput},
+		{errors.New("another"), ""},
+	} {
+		if got := folder.CauseOf(c.err); got != c.want {
+			t.Errorf("%v comes from %q, want %q", c.err, got, c.want)
+		}
+	}
+	segv := exec.Command("sh", "-c", "kill -SEGV $$").Run()
+	err := workerError(segv, "", "words", false)
+	var f *failure
+	if !errors.As(err, &f) || f.cause != folder.CauseTransient || !strings.Contains(err.Error(), "SIGSEGV") || !strings.Contains(err.Error(), "words") {
+		t.Errorf("of a signal: %v", err)
+	}
+	exit := exec.Command("sh", "-c", "exit 2").Run()
+	if err := workerError(exit, "", "panic: compute: 64 MiB of memory: cannot allocate memory", false); !errors.As(err, &f) || f.cause != folder.CauseTransient || !strings.Contains(err.Error(), "fewer --jobs") {
+		t.Errorf("of memory: %v", err)
+	}
+	if err := workerError(exit, folder.CauseInput, "", false); !errors.As(err, &f) || f.cause != folder.CauseInput {
+		t.Errorf("of bad input: %v", err)
+	}
+}

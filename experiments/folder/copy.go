@@ -1,0 +1,87 @@
+package folder
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/outcrop-lab/outcrop/atomicfile"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// copyPrefix is how the name of a folder begins while it is being copied.
+const copyPrefix = ".copy-"
+
+// Copy copies a run's folder to a place where there is none, and renames the finished copy into it. Half-written files and
+// the lock stay behind. It reports whether it copied: a folder that is there already stays as it is.
+func Copy(ctx context.Context, from, to string) (copied bool, err error) {
+	if Exists(to) {
+		return false, nil
+	}
+	outer, err := os.MkdirTemp(filepath.Dir(to), copyPrefix)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = os.RemoveAll(outer) }()
+	hidden := filepath.Join(outer, "run") // with the usual permissions, which a temporary folder lacks
+	err = filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		name, err := filepath.Rel(from, path)
+		target := filepath.Join(hidden, name)
+		switch {
+		case err != nil:
+			return err
+		case strings.HasSuffix(name, atomicfile.Suffix):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case d.IsDir():
+			return os.MkdirAll(target, 0o777)
+		case name == Shard:
+			return store.Copy(ctx, path, target)
+		case !d.Type().IsRegular() || name == lockFile || strings.HasPrefix(name, Shard):
+			return nil
+		}
+		return copyFile(path, target)
+	})
+	if err != nil {
+		return false, err
+	}
+	if err := os.Rename(hidden, to); err != nil && !Exists(to) { // a coordinator may have made it meanwhile
+		return false, err
+	}
+	return true, nil
+}
+
+func copyFile(from, to string) (err error) {
+	r, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	w, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	_, err = io.Copy(w, r)
+	return err
+}
+
+// RemoveCopies removes what killed copies left half done among the runs of a results folder.
+func RemoveCopies(results string) error {
+	left, _ := filepath.Glob(filepath.Join(Runs(results), copyPrefix+"*"))
+	for _, path := range left {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}

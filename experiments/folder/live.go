@@ -1,0 +1,98 @@
+package folder
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// Note is one line of a run's log. Loss is in nats per token, 0 where there is none.
+type Note struct {
+	Time   time.Time `json:"time"`
+	Status string    `json:"status"`
+	Step   int       `json:"step"`
+	Loss   float64   `json:"loss"`
+}
+
+// Live is what a run's folder tells about the run. While the run trains, it is fresher than the database.
+type Live struct {
+	// Held says that a process works in the folder.
+	Held bool
+	// Last is the last line of the log; zero where there is none.
+	Last Note
+	// Rate is in steps a second, over the last lines of the log that the present session wrote; NaN where there are too few.
+	Rate float64
+}
+
+// tail is how many bytes are read from the end of a log: some fifty lines.
+const tail = 8 << 10
+
+// ReadLive reads the lock and the end of the log in a run's folder. A folder that is not there tells nothing.
+func ReadLive(dir string) (Live, error) {
+	l := Live{Rate: math.NaN()}
+	held, err := Held(dir)
+	if err != nil {
+		return l, err
+	}
+	l.Held = held
+	end, err := endOf(filepath.Join(dir, Log), tail)
+	if err != nil {
+		return l, err
+	}
+	var first Note
+	for line := range bytes.Lines(end) {
+		var n Note
+		if line[len(line)-1] != '\n' || json.Unmarshal(line, &n) != nil {
+			continue // half of a line, at either end
+		}
+		switch {
+		case n.Status != store.Running:
+			first = Note{}
+		case first.Status == "":
+			first = n
+		}
+		l.Last = n
+	}
+	if took := l.Last.Time.Sub(first.Time).Seconds(); first.Status != "" && took > 0 && l.Last.Step > first.Step {
+		l.Rate = float64(l.Last.Step-first.Step) / took
+	}
+	return l, nil
+}
+
+// endOf reads the last bytes of a file; nothing where there is none.
+func endOf(path string, bytes int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("folder: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	if size, err := f.Seek(0, io.SeekEnd); err != nil {
+		return nil, fmt.Errorf("folder: %w", err)
+	} else if _, err := f.Seek(max(0, size-bytes), io.SeekStart); err != nil {
+		return nil, fmt.Errorf("folder: %w", err)
+	}
+	end, err := io.ReadAll(f)
+	if err != nil {
+		return nil, fmt.Errorf("folder: %s: %w", path, err)
+	}
+	return end, nil
+}
+
+// Status corrects the status that the database and the lease give: a run whose folder is held is running.
+func (l Live) Status(stored string) string {
+	if l.Held && !store.Settled(stored) { // the lock of a settled run says that it is measured again
+		return store.Running
+	}
+	return stored
+}

@@ -1,0 +1,71 @@
+package folder
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/outcrop-lab/outcrop/atomicfile"
+)
+
+// CommandVariable is the environment variable in which a coordinator tells its workers the command line that started it.
+const CommandVariable = "OUTCROP_COMMAND"
+
+// Session is one process that worked on a run: where it ran, and what it was built from.
+type Session struct {
+	Started        time.Time `json:"started"`
+	Command        string    `json:"command"`
+	Outcrop        string    `json:"outcrop"` // the version of the module
+	TrainerVersion int       `json:"trainer_version"`
+	Commit         string    `json:"git_commit"`
+	GoVersion      string    `json:"go_version"`
+	KernelPath     string    `json:"kernel_path"`
+	CPU            string    `json:"cpu"`
+	Cores          int       `json:"cores"`
+	Threads        int       `json:"threads"`
+	OS             string    `json:"os"` // system, architecture and the kernel's release
+	Host           string    `json:"host"`
+}
+
+// Provenance is what provenance.json of a run's folder holds: every process that worked on the run, the first one first.
+type Provenance struct {
+	Run      string    `json:"run"`
+	Sessions []Session `json:"sessions"`
+}
+
+// ReadProvenance reads a run's provenance.json; a folder without one has no sessions.
+func ReadProvenance(dir string) (p Provenance, err error) {
+	path := filepath.Join(dir, provenance)
+	text, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		return p, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &p)
+	}
+	if err != nil {
+		return p, fmt.Errorf("folder: %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// AddSession adds a process to the provenance of a run. It replaces a damaged file.
+func AddSession(dir, run string, s Session) error {
+	p, err := ReadProvenance(dir)
+	if err != nil {
+		p = Provenance{}
+	}
+	p.Run = run
+	p.Sessions = append(p.Sessions, s)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false) // a command line is to be read
+	e.SetIndent("", "  ")
+	if err := e.Encode(p); err != nil {
+		return fmt.Errorf("folder: provenance: %w", err)
+	}
+	return atomicfile.Write(filepath.Join(dir, provenance), text.Bytes())
+}

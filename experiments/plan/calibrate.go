@@ -1,0 +1,314 @@
+package plan
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/klauspost/cpuid/v2"
+
+	"github.com/outcrop-lab/outcrop/atomicfile"
+	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
+	"github.com/outcrop-lab/outcrop/probes"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// Speed is what a thread of this machine takes for each part of a run, seconds a unit of the part.
+type Speed struct {
+	CPU     string    `json:"cpu"`
+	Kernels string    `json:"kernels"`
+	Trainer int       `json:"trainer"` // version
+	Date    string    `json:"date"`    // of the measurement
+	Step    []float64 `json:"step"`    // by stepParts
+	Measure []float64 `json:"measure"` // by measureParts
+	Start   []float64 `json:"start"`   // fixed, a parameter, a block of a slice
+	// Beside is how many times as long a thread takes while another thread trains beside it: they share caches, memory and the
+	// processor's clock, and wait for each other. 1 where there is one core.
+	Beside float64 `json:"beside"`
+}
+
+// speedFile is where the speed of this processor, with these kernels and this trainer, is kept.
+func speedFile() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("plan: no folder for the measured speed: %w", err)
+	}
+	words := strings.FieldsFunc(strings.ToLower(cpuid.CPU.BrandName), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	})
+	name := fmt.Sprintf("speed-%s-%s-%d.json", strings.Join(words, "-"), compute.Paths()[0], trainer.Version)
+	return filepath.Join(dir, "outcrop", name), nil
+}
+
+// KeptSpeed is the speed that was measured before on a processor like this one; false where none was, or the file is of
+// another make.
+func KeptSpeed() (s Speed, ok bool, err error) {
+	path, err := speedFile()
+	if err != nil {
+		return s, false, err
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, false, nil
+	}
+	if err != nil {
+		return s, false, fmt.Errorf("plan: the measured speed: %w", err)
+	}
+	if json.Unmarshal(text, &s) != nil || len(s.Step) != stepParts || len(s.Measure) != measureParts || len(s.Start) != startParts || s.Beside < 1 {
+		return Speed{}, false, nil
+	}
+	return s, true, nil
+}
+
+// Keep writes the speed where KeptSpeed finds it, by rename.
+func (s Speed) Keep() error {
+	path, err := speedFile()
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return fmt.Errorf("plan: keeping the measured speed: %w", err)
+	}
+	return atomicfile.Write(path, append(text, '\n'))
+}
+
+const startParts = 3
+
+// trials are the runs that Calibrate times: together they tell the parts apart. Vocab is the model's; the data is backcopy over 32 tokens, the first one among them.
+// Those in a precision that this machine lacks are left out. Short steps are many, since the first few of them are slow.
+var trials = []struct {
+	layers, width, heads, context, batch, vocab, heldOut, steps int
+	optim                                                       string
+	precision                                                   compute.Precision
+}{
+	{2, 64, 2, 64, 48, 64, 64, 16, "adamw", compute.Float32},
+	{1, 128, 4, 64, 16, 64, 32, 16, "adamw", compute.Float32},
+	{1, 256, 4, 64, 8, 64, 16, 16, "adamw", compute.Float32},
+	{2, 32, 2, 64, 16, 64, 128, 64, "adamw", compute.Float32},
+	{1, 64, 1, 512, 2, 64, 4, 16, "adamw", compute.Float32},
+	{1, 64, 4, 64, 16, 64, 64, 16, "adamw", compute.Float32},
+	{1, 64, 4, 512, 2, 64, 4, 16, "adamw", compute.Float32},
+	{1, 64, 2, 64, 8, 2048, 8, 16, "adamw", compute.Float32},
+	{8, 16, 2, 16, 8, 64, 16, 64, "adamw", compute.Float32},
+	{1, 256, 4, 16, 2, 1024, 8, 64, "adamw", compute.Float32},
+	{4, 96, 4, 32, 16, 64, 64, 16, "adamw", compute.Float32},
+	{2, 16, 2, 32, 8, 32, 256, 64, "adamw", compute.Float32},
+	{1, 192, 4, 32, 4, 64, 16, 16, "muon", compute.Float32},
+	{2, 64, 2, 64, 48, 64, 64, 16, "adamw", compute.BF16},
+	{1, 256, 4, 64, 8, 64, 16, 16, "adamw", compute.BF16},
+	{1, 64, 2, 64, 8, 2048, 8, 16, "adamw", compute.BF16},
+	{4, 96, 4, 32, 16, 64, 64, 16, "adamw", compute.BF16},
+}
+
+const trialRounds = 3 // all of them in turn, so that a slow moment spoils no kind alone
+
+// trialProbes is how many steps lie between two measurements of a trial.
+func trialProbes(steps int) int { return 3 * steps / 8 }
+
+// Calibrate measures this machine: it trains small models for some steps each, three times in turn, by processor
+// time, which other work on the machine disturbs less than the clock's, and fits what each part takes to the medians; then
+// once by the clock with two threads, if it has two cores. Some twenty seconds.
+func Calibrate(ctx context.Context) (Speed, error) {
+	s := Speed{CPU: cpuid.CPU.BrandName, Kernels: compute.Paths()[0], Trainer: trainer.Version, Date: time.Now().UTC().Format(time.DateOnly)}
+	dir, err := os.MkdirTemp("", "outcrop-calibrate")
+	if err != nil {
+		return s, fmt.Errorf("plan: measuring this machine: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)) // as in a worker, see compute.Quiet
+	plans, err := trialPlans()
+	if err != nil {
+		return s, fmt.Errorf("plan: measuring this machine: %w", err)
+	}
+	timed := make([]trial, len(plans))
+	for round := range trialRounds {
+		for i, p := range plans {
+			if err := timed[i].run(ctx, p, filepath.Join(dir, fmt.Sprintf("%d-%d", round, i)), 1, processor); err != nil {
+				return s, fmt.Errorf("plan: measuring this machine: %w", err)
+			}
+		}
+	}
+	var rows [][]float64
+	var times []float64
+	for i, p := range plans {
+		x := p.stepParts(float64(p.Config.Train.Batch), float64(p.Config.Train.Slices))
+		rows, times = append(rows, x[:]), append(times, median(timed[i].steps))
+	}
+	s.Step = fitParts(rows, times)
+	rows, times = nil, nil
+	for i, p := range plans {
+		x := s.measureParts(p, 1)
+		rows, times = append(rows, x[:]), append(times, median(timed[i].measures))
+	}
+	s.Measure = fitParts(rows, times)
+	rows, times = nil, nil
+	for i, p := range plans {
+		rows, times = append(rows, []float64{1, float64(p.Params), float64(p.Config.Arch.Layers * p.Config.Train.Slices)}), append(times, median(timed[i].starts))
+	}
+	s.Start = fitParts(rows, times)
+	s.Beside = 1
+	if runtime.NumCPU() == 1 {
+		return s, nil
+	}
+	begun := time.Now()
+	var factors []float64
+	for i, p := range plans {
+		var two trial
+		if err := two.run(ctx, p, filepath.Join(dir, fmt.Sprintf("two-%d", i)), 2, func() float64 { return time.Since(begun).Seconds() }); err != nil {
+			return s, fmt.Errorf("plan: measuring this machine: %w", err)
+		}
+		factors = append(factors, median(two.steps)/s.step(p, 2))
+	}
+	s.Beside = max(1, median(factors))
+	return s, nil
+}
+
+// trialPlans are the trials that this machine can run.
+func trialPlans() (plans []Planned, err error) {
+	for _, t := range trials {
+		if compute.Can("", t.precision) != nil {
+			continue
+		}
+		text := fmt.Sprintf(`{"name": "x", "base": {"arch": {"layers": %d, "width": %d, "heads": %d, "context": %d, "vocab": %d}, "optim": %q, "data": {"vocab": 31},
+			"train": {"steps": %d, "batch": %d, "precision": %q}, "probe": {"every": {"name": "steps", "n": %d}, "heldout": %d, "sequences": %d}}}`,
+			t.layers, t.width, t.heads, t.context, t.vocab, t.optim, t.steps, t.batch, t.precision, trialProbes(t.steps), t.heldOut, min(10, t.heldOut))
+		swept, err := sweep.LoadBytes("calibration", []byte(text))
+		if err != nil {
+			return nil, err
+		}
+		planned, err := Of(swept, "cpu")
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, planned[0])
+	}
+	return plans, nil
+}
+
+// trial is what runs of one kind took, seconds: single steps, single measurements, and of each run the rest.
+type trial struct{ steps, measures, starts []float64 }
+
+func (t *trial) run(ctx context.Context, p Planned, dir string, threads int, clock func() float64) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	var steps, both []float64 // and those with a measurement before them
+	begun := clock()
+	last := begun
+	progress := func(step int, _ float64) {
+		now := clock()
+		switch took := now - last; {
+		case step == 1: // the tape, and memory touched for the first time
+		case (step-1)%trialProbes(p.Config.Train.Steps) == 0:
+			both = append(both, took)
+		default:
+			steps = append(steps, took)
+		}
+		last = clock()
+	}
+	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Threads: threads, Recorder: nothing{}, Progress: progress})
+	if err != nil {
+		return err
+	}
+	if result.Status != trainer.Done {
+		return context.Canceled
+	}
+	total := clock() - begun
+	step := median(steps)
+	rest := total - float64(p.Config.Train.Steps+1)*step
+	for _, took := range both {
+		t.measures = append(t.measures, max(0, took-step))
+	}
+	rest -= float64(p.Measurements(0)) * median(t.measures[len(t.measures)-len(both):])
+	t.steps, t.starts = append(t.steps, steps...), append(t.starts, max(0, rest))
+	return nil
+}
+
+// nothing records nothing.
+type nothing struct{}
+
+func (nothing) Record(int, []probes.Value) error  { return nil }
+func (nothing) Timing(int, string, float64) error { return nil }
+
+// processor is this process's processor time so far, seconds.
+func processor() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // the arguments are right
+	}
+	return float64(u.Utime.Sec+u.Stime.Sec) + 1e-6*float64(u.Utime.Usec+u.Stime.Usec)
+}
+
+// fitParts finds the times a unit, none negative, of which each row's parts come nearest to its time, relative errors
+// squared: coordinate descent on the normal equations.
+func fitParts(rows [][]float64, times []float64) []float64 {
+	n := len(rows[0])
+	scale := make([]float64, n) // the parts are of very different sizes
+	for _, row := range rows {
+		for i, x := range row {
+			scale[i] = math.Max(scale[i], x)
+		}
+	}
+	gram, target := make([][]float64, n), make([]float64, n)
+	for i := range gram {
+		gram[i] = make([]float64, n)
+	}
+	floor := 1e-6 // of times, seconds
+	for k, row := range rows {
+		weight := 1 / math.Max(floor, times[k])
+		for i := range row {
+			if scale[i] == 0 {
+				continue
+			}
+			xi := row[i] / scale[i] * weight
+			target[i] += xi * times[k] * weight
+			for j := range row {
+				if scale[j] > 0 {
+					gram[i][j] += xi * row[j] / scale[j] * weight
+				}
+			}
+		}
+	}
+	per := make([]float64, n)
+	for range 20000 {
+		for i := range per {
+			if gram[i][i] == 0 {
+				continue
+			}
+			rest := target[i]
+			for j := range per {
+				if j != i {
+					rest -= gram[i][j] * per[j]
+				}
+			}
+			per[i] = math.Max(0, rest/gram[i][i])
+		}
+	}
+	for i := range per {
+		if scale[i] > 0 {
+			per[i] /= scale[i]
+		}
+	}
+	return per
+}
+
+// median of x, which it sorts.
+func median(x []float64) float64 {
+	slices.Sort(x)
+	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
+}

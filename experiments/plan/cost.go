@@ -1,0 +1,351 @@
+package plan
+
+import (
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/probes"
+)
+
+// shape is what of an architecture its work follows from: entries of matrices, counted by formula.
+type shape struct {
+	blocks  float64 // entries of the matrices within the blocks, which see registers too
+	outside float64 // entries of those outside that are multiplied: the head, or the tied embedding, and projections
+	widths  float64 // rows and columns of the blocks' matrices: what a token reads and writes
+	schulz  float64 // operations of Muon's Newton-Schulz on the blocks' and other matrices
+	tables  float64 // the same on embeddings and head
+	table   float64 // entries of embeddings and head
+	once    float64 // entries of what one product alone multiplies by: two slices share its gradient
+}
+
+func shapeOf(params []archs.Param, tied bool) (s shape) {
+	for _, p := range params {
+		n := float64(p.Size())
+		isTable := p.Kind == "head" || p.Kind == "embedding"
+		if isTable {
+			s.table += n
+		}
+		if len(p.Shape) == 2 {
+			least, most := float64(slices.Min(p.Shape)), float64(slices.Max(p.Shape))
+			flops := 5 * (4*least*least*most + 2*least*least*least)
+			if isTable {
+				s.tables += flops
+			} else {
+				s.schulz += flops
+			}
+		}
+		if p.Kind == "matrix" || p.Kind == "head" {
+			s.once += n
+		}
+		switch {
+		case p.Kind == "matrix" && p.Layer >= 0:
+			s.blocks += n
+			s.widths += float64(p.Shape[0] + p.Shape[1])
+		case p.Kind == "matrix" || p.Kind == "head" || p.Name == "embedding" && tied:
+			s.outside += n
+		}
+	}
+	return s
+}
+
+// The parts of a step's time; a machine's speed has a time for each.
+const (
+	ofProducts  = iota // operations of matrix products in float32
+	ofRounded          // the same in bf16
+	ofAttention        // operations of attention, those on keys that a block of queries meets in vain included
+	ofScores           // weights of attention, likewise: heads x positions x (positions + blockQueries)
+	ofElements         // numbers read and written element by element
+	ofLogits           // tokens x vocabulary
+	ofBlocks           // blocks x slices: what a step costs whatever its size
+	ofSchulz           // operations of Muon's Newton-Schulz
+	ofParams           // parameters that the optimizer updates
+	stepParts
+
+	ofOptimizer = ofSchulz // the first part that is of no pass
+)
+
+// blockQueries is how many queries attention takes at a time; all of them meet the keys that the last one sees.
+const blockQueries = 32
+
+// The parts of a measurement's time.
+const (
+	ofForward   = iota // its forward passes, seconds as the parts of a step foretell them
+	ofRisks            // held-out tokens x vocabulary, where the data knows its own chain
+	ofSites            // activations that statistics read
+	ofWeights          // weights of attention that they read
+	ofMeasuring        // blocks: what a measurement costs whatever its size
+	measureParts
+)
+
+// FLOPs is how many floating-point operations a step takes: 6 B T (12 L D^2 + D V) + 7 L T D B T for the plain model, with
+// causal attention recomputed in the backward pass. Of the variants: 12 L D^2 and D V stand for the entries of the matrices
+// that are there (gates, kv_heads, a gated or wider MLP, embed_proj, a tied head), T within the blocks counts registers too,
+// and Muon adds 5 (4 m^2 n + 2 m^3) for each matrix m x n, m <= n, that it updates. What acts element by element is left out.
+func (p Planned) FLOPs() float64 {
+	a, batch := p.Config.Arch, float64(p.Config.Train.Batch)
+	places := float64(a.Registers + a.Context)
+	parts := p.stepParts(batch, 1)
+	return parts[ofProducts] + parts[ofRounded] + parts[ofSchulz] + 7*batch*places*places*float64(a.Width*a.Layers)
+}
+
+// stepParts counts the parts of a step over that many sequences, cut into slices.
+func (p Planned) stepParts(batch, slices float64) (x [stepParts]float64) {
+	a, s := p.Config.Arch, p.shape
+	places, layers, width := float64(a.Registers+a.Context), float64(a.Layers), float64(a.Width)
+	rows, tokens := batch*places, batch*float64(a.Context)
+	products := ofProducts
+	if p.Config.Train.Precision == string(compute.BF16) {
+		products = ofRounded
+	}
+	x[products] = 6 * (rows*s.blocks + tokens*s.outside)
+	if p.Config.Optim.Chosen() == "muon" {
+		x[ofSchulz] = s.schulz
+		if p.muonTables {
+			x[ofSchulz] += s.tables
+		}
+	}
+	seen := batch * places * (places + blockQueries) * layers
+	head := width / float64(a.Heads)
+	x[ofAttention] = seen * float64(a.Heads) * (3*head + 4*16*math.Ceil(head/16)) // a head's channels fill whole vectors
+	x[ofScores] = seen * float64(a.Heads)
+	x[ofElements] = rows * (s.widths + 8*layers*width)
+	x[ofLogits] = tokens * float64(p.Vocab)
+	x[ofParams] = float64(p.Params) * (1 + slices)
+	x[ofBlocks] = (layers + 1) * slices
+	return x
+}
+
+// Measurements counts the steps from first to the end at which the run is measured.
+func (p Planned) Measurements(first int) int {
+	n := 0
+	for step := first; step <= p.Config.Train.Steps; step++ {
+		if step == p.Config.Train.Steps || p.Config.Probe.Every.Value.At(step) {
+			n++
+		}
+	}
+	return n
+}
+
+// Cost is what a run takes.
+type Cost struct {
+	Tokens int     // of all steps
+	FLOPs  float64 // of all steps, as Planned.FLOPs counts them
+	Memory int64   // resident, bytes: what the coordinator sets aside for its worker
+	Disk   int64   // bytes: its rows, in the shard and in the database, and the checkpoints that it keeps
+}
+
+// CostOf counts what a run takes from its start to its end, by formula.
+func CostOf(p Planned) Cost {
+	c := p.Config
+	return Cost{
+		Tokens: c.Train.Steps * c.Train.Batch * c.Arch.Context,
+		FLOPs:  float64(c.Train.Steps) * p.FLOPs(),
+		Memory: Memory(p),
+		Disk:   bytesPerRun + int64(bytesPerRow*p.Rows()) + p.checkpoints(),
+	}
+}
+
+type namedStatistic struct {
+	probes.Statistic
+	name string
+}
+
+var statistics = sync.OnceValue(func() (all []namedStatistic) {
+	for _, name := range probes.Names() {
+		s, _ := probes.Lookup(name)
+		all = append(all, namedStatistic{s, name})
+	}
+	return all
+})
+
+// bytesPerRow is what a row takes in a shard and in the database together, bytesPerRun a run's empty shard, configuration and
+// log; bench/plan measures both.
+const (
+	bytesPerRow = 90
+	bytesPerRun = 140 << 10
+)
+
+// Rows is about how many rows the run records: of each statistic one a block, or as many as its index or heads count.
+func (p Planned) Rows() float64 {
+	a, probe := p.Config.Arch, p.Config.Probe
+	perBlock := 0.0
+	for _, s := range statistics() {
+		if len(probe.Statistics) == 0 && s.Beyond || len(probe.Statistics) > 0 && !slices.Contains(probe.Statistics, s.name) {
+			continue
+		}
+		n := 1.0
+		switch s.Index {
+		case "sequence":
+			n = float64(probe.Sequences)
+		case "channel":
+			n = float64(a.Width)
+		case "position":
+			n = float64(a.Context)
+		}
+		if s.Heads {
+			n = float64(a.Heads)
+		}
+		if s.Of == probes.Tokens {
+			n *= float64(max(1, len(probe.Sites)))
+		}
+		perBlock += n
+	}
+	const ofRun = 6 // losses, risks, norm and rate
+	return float64(p.Measurements(0)) * (perBlock*float64(a.Layers) + ofRun)
+}
+
+// checkpoints is what the kept checkpoints of a run take, bytes: the parameters and the optimizer's moments, 4 bytes each.
+func (p Planned) checkpoints() int64 {
+	c := p.Config
+	kept := 1
+	if every := c.Checkpoint.Every; every > 0 && c.Train.Steps > 0 {
+		written := (c.Train.Steps-1)/every + 1
+		kept = min(c.Checkpoint.Keep, written)
+		if forever := c.Checkpoint.KeepEvery; forever > 0 {
+			kept = min(written, kept+c.Train.Steps/forever)
+		}
+	}
+	return int64(kept) * int64(4*(float64(p.Params)+p.moments()))
+}
+
+// moments is how many numbers the optimizer keeps.
+func (p Planned) moments() float64 {
+	params := float64(p.Params)
+	switch p.Config.Optim.Chosen() {
+	case "sgd", "lion":
+		return params
+	case "muon": // one moment of what it updates itself
+		if p.muonTables {
+			return params
+		}
+		return params + p.shape.table
+	}
+	return 2 * params
+}
+
+// Forecast is what a run is foretold to take of its own time where its threads have a core each, seconds, with its bounds.
+type Forecast struct {
+	Seconds, Low, High float64
+}
+
+// within is the factor between a forecast and its bounds.
+const within = 1.25
+
+// Bounded sets the bounds about a forecast's seconds.
+func (f Forecast) Bounded() Forecast {
+	return Forecast{f.Seconds, f.Seconds / within, f.Seconds * within}
+}
+
+func forecast(seconds float64) Forecast { return Forecast{Seconds: seconds}.Bounded() }
+
+// Left is what is left to do of a run.
+type Left struct {
+	// Nothing says that the run is neither trained nor measured.
+	Nothing bool
+	// Measured is how many steps are only measured, and nothing is trained; 0 where the run is trained.
+	Measured int
+	// From is the step at which training begins.
+	From int
+}
+
+// Of forecasts how long what is left of a run takes with those threads. Statistics beyond the default set are left out.
+func (s Speed) Of(p Planned, left Left, threads int) Forecast {
+	c := p.Config
+	parallel := float64(max(1, min(threads, c.Train.Slices)))
+	if parallel > 1 {
+		parallel = max(1, parallel/s.Beside)
+	}
+	measuring := s.measure(p, parallel)
+	switch {
+	case left.Nothing:
+		return Forecast{}
+	case left.Measured > 0:
+		return forecast(s.start(p) + float64(left.Measured)*(measuring+s.step(p, parallel)))
+	}
+	steps := float64(c.Train.Steps - left.From + 1) // the last batch is measured without an update
+	return forecast(s.start(p) + steps*s.step(p, parallel) + float64(p.Measurements(left.From))*measuring)
+}
+
+// step is the time of one step, seconds. The threads share all of it: slices, then parts of the parameters.
+func (s Speed) step(p Planned, parallel float64) float64 {
+	seconds := 0.0
+	for i, n := range p.stepParts(float64(p.Config.Train.Batch), float64(p.Config.Train.Slices)) {
+		seconds += n * s.Step[i]
+	}
+	return seconds / parallel
+}
+
+// forward is the time of a forward pass over sequences, of which a training step takes three times as long.
+func (s Speed) forward(p Planned, sequences float64) float64 {
+	seconds := 0.0
+	x := p.stepParts(sequences, 1)
+	for i, n := range x[:ofOptimizer] {
+		seconds += n * s.Step[i] / 3
+	}
+	return seconds
+}
+
+// measure is the time of one measurement, seconds.
+func (s Speed) measure(p Planned, parallel float64) float64 {
+	seconds := 0.0
+	for i, n := range s.measureParts(p, parallel) {
+		seconds += n * s.Measure[i]
+	}
+	return seconds
+}
+
+// measureParts counts the parts of one measurement. The threads share the held-out sequences.
+func (s Speed) measureParts(p Planned, parallel float64) (x [measureParts]float64) {
+	a, c, probe := p.Config.Arch, p.Config, p.Config.Probe
+	context, layers, sequences := float64(a.Context), float64(a.Layers), float64(probe.Sequences)
+	chunk := float64(c.Train.Batch / c.Train.Slices) // held-out sequences are walked in parts as large as a slice
+	held := math.Ceil(float64(probe.HeldOut)/chunk) * chunk
+	x[ofForward] = s.forward(p, held)/parallel + s.forward(p, sequences)
+	if p.truth {
+		x[ofRisks] = float64(probe.HeldOut) * context * float64(p.Vocab) / parallel
+	}
+	x[ofSites] = sequences * context * float64(a.Width) * layers
+	x[ofWeights] = sequences * float64(a.Heads) * context * context * layers
+	x[ofMeasuring] = layers + 1
+	return x
+}
+
+// start is the time before the first step and after the last: the process, the graphs, the first draws.
+func (s Speed) start(p Planned) float64 {
+	return s.Start[0] + s.Start[1]*float64(p.Params) + s.Start[2]*float64(p.Config.Arch.Layers*p.Config.Train.Slices)
+}
+
+// Unforetold lists the statistics of a plan whose time Of leaves out: those beyond the default set.
+func Unforetold(plan []Planned) []string {
+	wanted := map[string]bool{}
+	for _, p := range plan {
+		for _, name := range p.Config.Probe.Statistics {
+			wanted[name] = true
+		}
+	}
+	var names []string
+	for _, s := range statistics() {
+		if s.Beyond && wanted[s.name] {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+// Makespan is how long runs of those lengths take, each begun when one of so many places is free, in their order.
+func Makespan(seconds []float64, places int) float64 {
+	free := make([]float64, max(1, places))
+	for _, s := range seconds {
+		next := 0
+		for i := range free {
+			if free[i] < free[next] {
+				next = i
+			}
+		}
+		free[next] += s
+	}
+	return slices.Max(free)
+}

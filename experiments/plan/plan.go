@@ -1,0 +1,208 @@
+// Package plan turns a sweep into runs with ids, and forecasts what each takes on this machine.
+package plan
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/experiments/run"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
+	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/trainer"
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// Planned is one run of a plan. Two arms that come to the same configuration share an ID, and are trained once.
+type Planned struct {
+	run.Run
+	Arm string
+	// Differs is what the arm changes in base.
+	Differs []settings.Setting
+	// Vocab is the number of tokens.
+	Vocab int
+	// Sites is equal for runs that want rows of the same statistics, as SitesKey makes it; Every for runs that are measured
+	// at the same steps.
+	Sites, Every string
+
+	shape      shape
+	truth      bool // the data knows its own chain
+	muonTables bool // Muon updates embeddings and head
+}
+
+// Of opens the data of every run of a sweep, once each, and gives the runs their ids. Device is a kind or "auto". Bad data is
+// a *settings.InputError that names its path and the place in the file; a precision that this machine lacks is one too.
+func Of(s *sweep.Sweep, device string) ([]Planned, error) { return of(s, device, "") }
+
+// of is Of for a machine whose best kernel path is kernels, "" for this one's.
+func of(s *sweep.Sweep, device, kernels string) ([]Planned, error) {
+	switch device {
+	case "", "auto":
+		device = "cpu"
+	case "cpu":
+	default:
+		return nil, settings.Refuse(settings.Fault{File: "device", Message: variant.Unknown("device", device, []string{"auto", "cpu"}).Error()})
+	}
+	var faults []settings.Fault
+	p := planner{sweep: s, device: device, kernels: kernels, opened: map[string]source{}, sized: map[string]sized{}, ids: run.NewIdentifier()}
+	first := make(map[string]int, len(s.Runs)) // by id
+	planned := make([]Planned, 0, len(s.Runs))
+	made, failed := make([]Planned, len(s.Runs)), make([]error, len(s.Runs))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, r := range s.Runs {
+		group.Go(func() error {
+			made[i], failed[i] = p.run(r)
+			return nil
+		})
+	}
+	_ = group.Wait() // what failed stands in failed
+	for i, r := range s.Runs {
+		if failed[i] != nil {
+			faults = append(faults, r.Arm.Locate(s.File, failed[i]))
+			continue
+		}
+		one := made[i]
+		at, twice := first[one.ID]
+		if !twice {
+			first[one.ID] = len(planned)
+		} else if a, b := planned[at].Config, one.Config; settings.Fingerprint(settings.Of(&a)) != settings.Fingerprint(settings.Of(&b)) {
+			faults = append(faults, r.Arm.Locate(s.File, fmt.Errorf(
+				"is the same training as %s, measured in another way; only one can be kept", planned[at].Arm)))
+		}
+		planned = append(planned, one)
+	}
+	if at := slices.IndexFunc(planned, func(p Planned) bool {
+		return p.Stopping != nil && strings.HasSuffix(p.Stopping.Metric, "_risk") && !p.truth
+	}); at >= 0 {
+		faults = append(faults, settings.Fault{File: s.File, Key: "stopping.metric",
+			Message: fmt.Sprintf("%s is not measured over the data of %s, which do not know their own chain: watch heldout_loss or loss", s.Stopping.Metric, planned[at].Arm)})
+	}
+	return planned, settings.Refuse(faults...)
+}
+
+// planner makes planned runs, several at a time, and remembers what runs share.
+type planner struct {
+	sweep   *sweep.Sweep
+	device  string
+	kernels string
+	ids     *run.Identifier
+
+	mutex  sync.Mutex        // guards what follows
+	opened map[string]source // by data and context
+	sized  map[string]sized  // by architecture
+}
+
+// source is what planning needs of a run's data.
+type source struct {
+	digest string
+	truth  bool
+	vocab  int
+	err    error
+}
+
+// sized is what planning needs of an architecture.
+type sized struct {
+	shape  shape
+	vocab  int // tokens of the model
+	params int
+	err    error
+}
+
+func (p *planner) run(r sweep.Run) (Planned, error) {
+	c := r.Config
+	list := slices.Clone(r.Arm.Settings)
+	list[slices.IndexFunc(list, func(s settings.Setting) bool { return s.Key == "seed" })].Value = c.Seed
+	data, size := p.shared(c, list)
+	if data.err != nil {
+		return Planned{}, variant.Errorf("data", "%s", strings.TrimPrefix(data.err.Error(), "data: "))
+	}
+	if size.err != nil {
+		return Planned{}, size.err
+	}
+	if err := c.CanRun(p.kernels); err != nil {
+		return Planned{}, err
+	}
+	id, err := p.ids.ID(list, c, data.digest, p.device)
+	return Planned{
+		Run: run.Run{ID: id, Seed: c.Seed, Config: c, DataDigest: data.digest, Device: p.device, Params: size.params,
+			Stopping: p.sweep.Stopping},
+		Arm: r.Arm.Name, Differs: r.Arm.Differs, Vocab: size.vocab,
+		Sites: SitesKey(list), Every: settings.Fingerprint(settings.Section(list, "probe.every")),
+		shape: size.shape, truth: data.truth, muonTables: settings.Value(list, "optim.embeddings") == "muon",
+	}, err
+}
+
+// shared is what many runs have alike: their data, and their architecture over it.
+func (p *planner) shared(c trainer.Config, list []settings.Setting) (data source, size sized) {
+	ofData, ofArch := strconv.Itoa(c.Arch.Context)+"\x00"+settings.Fingerprint(settings.Section(list, "data")), settings.Fingerprint(settings.Section(list, "arch"))
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	data, ok := p.opened[ofData]
+	if !ok {
+		data = open(c)
+		p.opened[ofData] = data
+	}
+	if data.err != nil {
+		return data, size
+	}
+	ofArch = strconv.Itoa(data.vocab) + "\x00" + ofArch
+	if size, ok = p.sized[ofArch]; !ok {
+		size = sizeOf(c.Arch, data.vocab)
+		p.sized[ofArch] = size
+	}
+	return data, size
+}
+
+func open(c trainer.Config) source {
+	digest, err := c.Data.Value.Digest()
+	if err != nil {
+		return source{err: err}
+	}
+	from, err := c.Data.Value.Open(c.Arch.Context)
+	if err != nil {
+		return source{err: err}
+	}
+	return source{digest: digest, vocab: from.Vocab(), truth: from.Truth(0) != nil}
+}
+
+// sizeOf counts an architecture over data of that many tokens, building no graph.
+func sizeOf(arch archs.Config, vocab int) (s sized) {
+	if arch.Vocab == 0 {
+		arch.Vocab = vocab
+	} else if arch.Vocab < vocab {
+		return sized{err: variant.Errorf("arch.vocab", "must be at least the data's %d tokens, or 0 for as many, is %d", vocab, arch.Vocab)}
+	}
+	params, err := archs.Params(arch)
+	if err != nil {
+		return sized{err: variant.Within("arch", err)}
+	}
+	s.vocab, s.shape = arch.Vocab, shapeOf(params, arch.Tied)
+	for _, p := range params {
+		s.params += p.Size()
+	}
+	return s
+}
+
+// SitesKey is equal for two configurations whose rows are of the same sites and statistics.
+func SitesKey(list []settings.Setting) string {
+	var shape []settings.Setting
+	for _, one := range list {
+		switch one.Key {
+		case "arch.layers", "arch.width", "arch.context", "arch.vocab", "arch.init", "arch.init.std": // no site follows from these
+		case "probe.sites", "probe.statistics":
+			shape = append(shape, one)
+		default:
+			if strings.HasPrefix(one.Key, "arch.") {
+				shape = append(shape, one)
+			}
+		}
+	}
+	return settings.Fingerprint(shape)
+}

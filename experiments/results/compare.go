@@ -1,0 +1,344 @@
+package results
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/outcrop-lab/outcrop/fit"
+	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// Compared is one column of a comparison: runs that differ in their seed alone.
+type Compared struct {
+	Name string
+	Runs []store.Run // by seed
+	// Settings are those of the configuration, less the seed, and what else belongs to a run's identity.
+	Settings []settings.Setting
+	// Kept are the indices of the runs whose values count.
+	Kept []int
+}
+
+// Aggregate is a metric over the runs of a column, or its difference to the first column over the seeds of both.
+type Aggregate struct {
+	Column string
+	Metric string
+	// Layer is -1 for a metric of the run.
+	Layer int
+	// Steps are the ones at which the runs' values were measured, first and last; -1 where there are none.
+	Steps [2]int
+	// Values are by seed; NaN where the run has none.
+	Values       []float64
+	N            int
+	Mean, Median float64
+	// Interval is the mean's 95 % interval by Student's t; NaN for fewer than two values.
+	Interval fit.Interval
+}
+
+// Comparison is what two or more columns differ in.
+type Comparison struct {
+	Columns []Compared
+	// Differing lists the keys in which the columns differ, in the order of the stored configuration, which is sorted by key.
+	// Values[i][j] is the value in column j, nil where that configuration lacks the key.
+	Differing []string
+	Values    [][]any
+	Metrics   []Aggregate
+	// Differences are those of each further column to the first, paired by seed: arms of one seed share batches and the initial
+	// values of equal parameters, so that the paired interval is narrower than the columns' own.
+	Differences []Aggregate
+	Notes       []string
+}
+
+// CompareOptions say what is compared.
+type CompareOptions struct {
+	// Names are runs, arms or sweeps, as Find takes them; of a sweep each arm is a column.
+	Names []string
+	// Metrics are names of the run's metrics, or SITE/STATISTIC, whose layers stand apart; none takes all of the run's.
+	Metrics []string
+	// Step is the step to compare at; negative takes each run's last, and then of several seeds only those runs that are done.
+	Step int
+}
+
+// Compare compares columns of runs, from the database alone. A name that stands for nothing, a metric that was never measured
+// and a single column are each an *InputError.
+func Compare(db *store.DB, o CompareOptions) (c Comparison, err error) {
+	if c.Columns, err = columnsOf(db, o.Names); err != nil {
+		return c, err
+	}
+	for i := range c.Columns {
+		c.Notes = append(c.Notes, c.Columns[i].keep(o.Step)...)
+	}
+	if len(c.Columns) < 2 {
+		return c, settings.Refuse(settings.Fault{File: strings.Join(o.Names, " "), Message: "is one thing: name two runs or arms, or a sweep of two arms at least that are trained"})
+	}
+	c.keys()
+	metrics := o.Metrics
+	if len(metrics) == 0 {
+		if metrics, err = runMetrics(db, c.Columns); err != nil {
+			return c, err
+		}
+	}
+	for _, metric := range metrics {
+		if err := c.metric(db, metric, o.Step); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// columnsOf makes a column of each run and of each arm, more than one where an arm has runs that differ in more than the seed.
+func columnsOf(db *store.DB, names []string) (columns []Compared, err error) {
+	for _, name := range names {
+		t, err := Find(db, name)
+		if err != nil {
+			return nil, err
+		}
+		if t.One {
+			at := len(columns)
+			if columns, err = addRun(columns, at, name, t.Runs[0].Run); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		from, arm := len(columns), ""
+		for _, m := range t.Runs {
+			if m.Run.Config == "" {
+				continue // planned, and no more
+			}
+			if m.Member.Arm != arm {
+				from, arm = len(columns), m.Member.Arm
+			}
+			label := arm
+			if len(names) > 1 {
+				label = t.Sweep + "/" + arm
+			}
+			if columns, err = addRun(columns, from, label, m.Run); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return columns, nil
+}
+
+// addRun puts a run into the column, of those since from, that has its configuration, or into a new one.
+func addRun(columns []Compared, from int, name string, r store.Run) ([]Compared, error) {
+	if r.Config == "" {
+		return nil, badName("run %s is planned, not trained yet", store.Short(r.ID))
+	}
+	list, err := settings.Parse(r.Config)
+	if err != nil {
+		return nil, fmt.Errorf("results: run %s: %w", store.Short(r.ID), err)
+	}
+	list = slices.DeleteFunc(list, func(s settings.Setting) bool { return s.Key == "seed" })
+	list = append(list, settings.Setting{Key: "data_digest", Value: r.DataDigest},
+		settings.Setting{Key: "device", Value: r.Device},
+		settings.Setting{Key: "trainer_version", Value: int64(r.TrainerVersion)})
+	for i := from; i < len(columns); i++ {
+		if reflect.DeepEqual(columns[i].Settings, list) {
+			columns[i].Runs = append(columns[i].Runs, r)
+			return columns, nil
+		}
+	}
+	if from < len(columns) { // an arm of several configurations: say which
+		name += " " + joined(lacking(columns[from].Settings, list))
+	}
+	return append(columns, Compared{Name: name, Runs: []store.Run{r}, Settings: list}), nil
+}
+
+// keep chooses the runs whose values count.
+func (c *Compared) keep(step int) (notes []string) {
+	states := map[string]int{}
+	for i, r := range c.Runs {
+		if step < 0 && len(c.Runs) > 1 && r.Status != store.Done {
+			states[r.Status]++
+			continue
+		}
+		c.Kept = append(c.Kept, i)
+	}
+	for state, n := range states {
+		notes = append(notes, fmt.Sprintf("%s: %d of %d runs left out, which are %s", c.Name, n, len(c.Runs), state))
+	}
+	slices.Sort(notes)
+	return notes
+}
+
+// keys fills Differing and Values.
+func (c *Comparison) keys() {
+	var order []string
+	values := make([]map[string]any, len(c.Columns))
+	for j, column := range c.Columns {
+		values[j] = map[string]any{}
+		for _, s := range column.Settings {
+			values[j][s.Key] = s.Value
+			if !slices.Contains(order, s.Key) {
+				order = append(order, s.Key)
+			}
+		}
+	}
+	for _, key := range order {
+		row, differ := make([]any, len(values)), false
+		for j := range values {
+			row[j] = values[j][key]
+			differ = differ || !reflect.DeepEqual(row[j], row[0])
+		}
+		if differ {
+			c.Differing, c.Values = append(c.Differing, key), append(c.Values, row)
+		}
+	}
+}
+
+// runMetrics lists the metrics that any of the runs has, less the learning rate, which is set and not measured.
+func runMetrics(db *store.DB, columns []Compared) (names []string, err error) {
+	for _, column := range columns {
+		last, err := db.LastMetrics(column.Runs[0].ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range last {
+			if m.Statistic != "lr" && !slices.Contains(names, m.Statistic) {
+				names = append(names, m.Statistic)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// reading is where a series stands at the step that is compared.
+type reading struct {
+	step  int
+	value float64
+}
+
+// metric adds the aggregates of one metric, a layer at a time.
+func (c *Comparison) metric(db *store.DB, metric string, step int) error {
+	site, statistic, ofSite := strings.Cut(metric, "/")
+	if !ofSite {
+		site, statistic = "run", metric
+	}
+	points := make([][]map[int]reading, len(c.Columns)) // by column, run and layer
+	var layers []int
+	for j, column := range c.Columns {
+		points[j] = make([]map[int]reading, len(column.Runs))
+		for _, i := range column.Kept {
+			series, err := db.Series(store.Select{Run: column.Runs[i].ID, Site: site, Statistic: statistic})
+			if err != nil {
+				return err
+			}
+			points[j][i] = map[int]reading{}
+			for _, s := range series {
+				at := len(s.Steps) - 1
+				if step >= 0 {
+					at = slices.Index(s.Steps, step)
+				}
+				if s.Head != -1 || s.Idx != -1 || at < 0 {
+					continue
+				}
+				points[j][i][s.Layer] = reading{s.Steps[at], s.Values[at]}
+				if !slices.Contains(layers, s.Layer) {
+					layers = append(layers, s.Layer)
+				}
+			}
+		}
+	}
+	if layers == nil {
+		return c.unmeasured(db, metric, step)
+	}
+	slices.Sort(layers)
+	for _, layer := range layers {
+		for j, column := range c.Columns {
+			c.Metrics = append(c.Metrics, aggregate(column.Name, metric, layer, column.Kept, points[j]))
+		}
+		for j, column := range c.Columns[1:] {
+			if d, ok := c.paired(column, metric, layer, points[0], points[j+1]); ok {
+				c.Differences = append(c.Differences, d)
+			}
+		}
+	}
+	return nil
+}
+
+func aggregate(column, metric string, layer int, kept []int, points []map[int]reading) Aggregate {
+	a := Aggregate{Column: column, Metric: metric, Layer: layer, Steps: [2]int{-1, -1}, Values: []float64{}}
+	for _, i := range kept {
+		p, measured := points[i][layer]
+		if !measured {
+			p.value = math.NaN()
+		} else {
+			a.span(p.step)
+		}
+		a.Values = append(a.Values, p.value)
+	}
+	a.Mean, a.Interval, a.N = fit.Mean(a.Values)
+	a.Median = fit.Median(a.Values)
+	return a
+}
+
+// span takes a step into Steps.
+func (a *Aggregate) span(step int) {
+	if a.Steps[0] < 0 {
+		a.Steps = [2]int{step, step}
+	}
+	a.Steps = [2]int{min(a.Steps[0], step), max(a.Steps[1], step)}
+}
+
+// paired is a column less the first one, over the seeds of both whose values are of one step.
+func (c *Comparison) paired(column Compared, metric string, layer int, first, other []map[int]reading) (Aggregate, bool) {
+	a := Aggregate{Column: column.Name, Metric: metric, Layer: layer, Steps: [2]int{-1, -1}, Values: []float64{}}
+	for _, i := range c.Columns[0].Kept {
+		for _, k := range column.Kept {
+			p, one := first[i][layer]
+			q, two := other[k][layer]
+			if c.Columns[0].Runs[i].Seed == column.Runs[k].Seed && one && two && p.step == q.step {
+				a.Values = append(a.Values, q.value-p.value)
+				a.span(p.step)
+			}
+		}
+	}
+	a.Mean, a.Interval, a.N = fit.Mean(a.Values)
+	a.Median = fit.Median(a.Values)
+	return a, a.N > 0
+}
+
+// unmeasured is the fault of a metric that none of the runs has.
+func (c *Comparison) unmeasured(db *store.DB, metric string, step int) error {
+	known, err := db.Measured(c.Columns[0].Runs[0].ID)
+	if err != nil {
+		return err
+	}
+	for i := range known {
+		known[i] = strings.TrimPrefix(known[i], "run/")
+	}
+	if slices.Contains(known, metric) {
+		if step >= 0 {
+			c.Notes = append(c.Notes, fmt.Sprintf("%s: measured by none of the runs at step %d, or not by layer", metric, step))
+		} else {
+			c.Notes = append(c.Notes, metric+": has no value by layer")
+		}
+		return nil
+	}
+	return settings.Refuse(settings.Fault{File: "--metrics", Message: variant.Unknown("metric", metric, known).Error()})
+}
+
+// joined writes settings as one text.
+func joined(list []settings.Setting) string {
+	parts := make([]string, len(list))
+	for i, s := range list {
+		parts[i] = s.String()
+	}
+	return strings.Join(parts, ", ")
+}
+
+// lacking lists the settings that the first list has not, or has otherwise.
+func lacking(first, list []settings.Setting) (out []settings.Setting) {
+	for _, s := range list {
+		if !slices.ContainsFunc(first, func(f settings.Setting) bool { return f.Key == s.Key && reflect.DeepEqual(f.Value, s.Value) }) {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,76 @@
+package run
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/outcrop-lab/outcrop/atomicfile"
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/stopping"
+	"github.com/outcrop-lab/outcrop/experiments/sweep"
+	"github.com/outcrop-lab/outcrop/settings"
+)
+
+// assignment is what config.yaml holds: the run, resolved. It is written as JSON, which is YAML.
+type assignment struct {
+	ID         string         `json:"id"`
+	DataDigest string         `json:"data_digest"`
+	Device     string         `json:"device"`
+	Threads    int            `json:"threads"`
+	Config     any            `json:"config"`
+	Stopping   *stopping.Rule `json:"stopping,omitempty"`
+	Until      int            `json:"until,omitempty"`
+	Measure    *Measuring     `json:"measure,omitempty"`
+}
+
+// Assign writes the run's config.yaml into its folder, which it makes, for a worker of that many threads.
+func (r Run) Assign(dir string, threads int) error {
+	text, err := json.MarshalIndent(assignment{r.ID, r.DataDigest, r.Device, threads, settings.Tree(&r.Config), r.Stopping,
+		r.Until, r.Measure}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(dir, folder.Config), append(text, '\n'))
+}
+
+// Assigned reads what Assign wrote. An error is an *settings.InputError.
+func Assigned(dir string) (r Run, threads int, err error) {
+	path := filepath.Join(dir, folder.Config)
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return r, 0, settings.Refuse(settings.Fault{File: path, Message: "reading the run: " + err.Error()})
+	}
+	c, err := sweep.DecodeConfig(path, src)
+	if err != nil {
+		return r, 0, err
+	}
+	var a assignment
+	if err := json.Unmarshal(src, &a); err != nil {
+		return r, 0, settings.Refuse(settings.Fault{File: path, Message: err.Error()})
+	}
+	return Run{ID: a.ID, Config: c, DataDigest: a.DataDigest, Device: a.Device, Seed: c.Seed, Stopping: a.Stopping,
+		Until: a.Until, Measure: a.Measure}, a.Threads, nil
+}
+
+// Unchanged returns an error unless the run is the one that was planned, that is, unless its data and its configuration
+// still give its id.
+func (r Run) Unchanged(dir string) error {
+	digest, err := r.Config.Data.Value.Digest()
+	if err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	id, err := NewIdentifier().ID(settings.Of(&r.Config), r.Config, digest, r.Device)
+	if err == nil && id != r.ID {
+		err = errors.New("the data or the configuration changed since the run was planned")
+	}
+	if err != nil {
+		return fmt.Errorf("run: %s: %w", dir, err)
+	}
+	return nil
+}

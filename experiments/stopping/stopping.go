@@ -1,0 +1,126 @@
+// Package stopping ends runs early by their own measured values: a rule for one run, and successive halving among many.
+package stopping
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// Rule ends a run by the run's own rows, so that where a run ends is a function of the run alone, whenever and wherever it
+// is trained. A rule is no part of a run's identity: what was stopped is kept and marked, and goes on where a sweep without
+// the rule asks for more.
+type Rule struct {
+	Metric   string  `json:"metric" doc:"what is watched, as it is measured"`
+	After    int     `json:"after" doc:"the first step at which a run may be stopped"`
+	Above    float64 `json:"above" doc:"stops a run whose metric is above; 0 does not"`
+	Below    float64 `json:"below" doc:"stops a run whose metric is below; 0 does not"`
+	Patience int     `json:"patience" doc:"stops a run after so many measurements without a new least value; 0 does not"`
+	MinDelta float64 `json:"min_delta" doc:"how much less a new least value must be, in the metric's unit"`
+	Halving  Halving `json:"halving" doc:"successive halving by the metric, the least first"`
+}
+
+// Halving is ASHA in its promotion form (arXiv 1810.05934). Every run is trained to the first rung. Of the runs that reached
+// a rung, the best 1 in eta go on to the next, eta times as far, as soon as they are known to be among the best. A
+// departure: a run waits at its rung with its checkpoint, and goes on from there to the same bits.
+type Halving struct {
+	Eta      int `json:"eta" doc:"one in so many goes on from a rung; 0 has every run go on"`
+	MinSteps int `json:"min_steps" doc:"the step of the first rung; the next lie eta times as far each"`
+}
+
+// Metrics are the metrics of a run that a rule may watch.
+var Metrics = []string{"backcopy_risk", "bigram_risk", "grad_norm", "heldout_loss", "loss"}
+
+// Default is the rule before a sweep says anything. It stops nothing.
+func Default() Rule {
+	return Rule{Metric: "heldout_loss", Halving: Halving{MinSteps: 100}}
+}
+
+// Validate returns a *variant.Error at the key at fault, without "stopping." before it. The key is "" for a rule that stops
+// nothing.
+func (r *Rule) Validate() error {
+	switch {
+	case !slices.Contains(Metrics, r.Metric):
+		return variant.Errorf("metric", "%v", variant.Unknown("metric", r.Metric, Metrics))
+	case r.After < 0:
+		return variant.Errorf("after", "must not be negative, is %d", r.After)
+	case r.Patience < 0:
+		return variant.Errorf("patience", "must not be negative, is %d", r.Patience)
+	case r.MinDelta < 0:
+		return variant.Errorf("min_delta", "must not be negative, is %v", r.MinDelta)
+	case r.Halving.Eta < 0 || r.Halving.Eta == 1:
+		return variant.Errorf("halving.eta", "must be at least 2, or 0 for none, is %d", r.Halving.Eta)
+	case r.Halving.MinSteps < 1:
+		return variant.Errorf("halving.min_steps", "must be at least 1, is %d", r.Halving.MinSteps)
+	case r.Above == 0 && r.Below == 0 && r.Patience == 0 && r.Halving.Eta == 0:
+		return variant.Errorf("", "stops nothing: say above, below, patience or halving.eta")
+	}
+	return nil
+}
+
+// Verdict returns the first step at which the rule stops a run, and why, given the values of its metric at these steps,
+// which ascend. The reason is "" if the run goes on. NaN values are ignored.
+func (r *Rule) Verdict(steps []int, values []float64) (at int, reason string) {
+	least, since := math.Inf(1), 0
+	for i, step := range steps {
+		x := values[i]
+		if math.IsNaN(x) {
+			continue
+		}
+		if x < least-r.MinDelta {
+			least, since = x, 0
+		} else {
+			since++
+		}
+		if step < r.After {
+			continue
+		}
+		switch {
+		case r.Above != 0 && x > r.Above:
+			return step, fmt.Sprintf("stopping: %s is %.4g at step %d, above %g", r.Metric, x, step, r.Above)
+		case r.Below != 0 && x < r.Below:
+			return step, fmt.Sprintf("stopping: %s is %.4g at step %d, below %g", r.Metric, x, step, r.Below)
+		case r.Patience > 0 && since >= r.Patience:
+			return step, fmt.Sprintf("stopping: %s was not below %.4g in the %d measurements up to step %d",
+				r.Metric, least-r.MinDelta, since, step)
+		}
+	}
+	return 0, ""
+}
+
+// Rungs are the steps at which runs wait, where the longest run ends at step last. The last rung lies before it.
+func (h Halving) Rungs(last int) (steps []int) {
+	for step := h.MinSteps; h.Eta > 1 && step < last; step *= h.Eta {
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+// Watch applies a rule to a run while it trains.
+type Watch struct {
+	Rule *Rule
+	// Steps and Values are what the run has measured so far.
+	Steps  []int
+	Values []float64
+	// Until is the step of the run's next rung; 0 for none.
+	Until int
+	// Stop ends the run after the step at hand.
+	Stop func()
+	// Reason is why the rule stopped the run; "" where it did not.
+	Reason string
+}
+
+// See takes the metric's value at a step, and stops the run if the rule says so. After a resume a step may come again; what
+// was measured later than it, before the run was killed, does not count.
+func (w *Watch) See(step int, value float64) {
+	for len(w.Steps) > 0 && w.Steps[len(w.Steps)-1] >= step {
+		w.Steps, w.Values = w.Steps[:len(w.Steps)-1], w.Values[:len(w.Values)-1]
+	}
+	w.Steps, w.Values = append(w.Steps, step), append(w.Values, value)
+	if _, reason := w.Rule.Verdict(w.Steps, w.Values); reason != "" {
+		w.Reason = reason
+		w.Stop()
+	}
+}

@@ -1,0 +1,93 @@
+package sweep
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// override is one `--set KEY=VALUE` of the command line.
+type override struct {
+	key   string
+	value *yaml.Node
+}
+
+func (o override) place() string { return "--set " + o.key }
+
+// overrides reads what the command line sets: YAML values under dotted keys of a configuration, or under `seeds` and `name`,
+// which stand in parts. Its places have no line.
+func overrides(sets []string, parts map[string]*yaml.Node) (over []override, faults []settings.Fault) {
+	seen := map[string]bool{}
+	for _, text := range sets {
+		key, value, found := strings.Cut(text, "=")
+		o := override{key: strings.TrimSpace(key)}
+		bad := func(format string, args ...any) {
+			faults = append(faults, settings.Fault{File: strings.TrimSpace(o.place()), Message: fmt.Sprintf(format, args...)})
+		}
+		if !found || o.key == "" || strings.TrimSpace(value) == "" {
+			bad("wants KEY=VALUE, as optim.lr=3e-4; KEY=null brings a default back")
+			continue
+		}
+		if seen[o.key] {
+			bad("comes twice")
+			continue
+		}
+		seen[o.key] = true
+		var doc yaml.Node
+		if err := yaml.Load([]byte(value), &doc); err != nil || doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
+			bad("%q is not a YAML value", value)
+			continue
+		}
+		o.value = doc.Content[0]
+		unplaced(o.value)
+		switch first, _, _ := strings.Cut(o.key, "."); first {
+		case "name", "seeds":
+			parts[o.key] = o.value
+		case "extends", "base", "arms", "grid", "zip", "random", "exclude", "only":
+			bad("belongs into the file: --set takes a key of the configuration, as optim.lr, or name or seeds")
+		case "seed":
+			bad("seeds belong to the whole sweep: say `--set seeds=[3]`")
+		default:
+			over = append(over, o)
+		}
+	}
+	return over, faults
+}
+
+func unplaced(n *yaml.Node) {
+	n.Line, n.Column = 0, 0
+	for _, below := range n.Content {
+		unplaced(below)
+	}
+}
+
+// override sets what the command line says; messages name it as the place.
+func (d *decoder) override(c *trainer.Config, o override) {
+	outer, before := d.origin, len(d.faults)
+	d.origin, d.prefix = origin{file: o.place()}, ""
+	d.assign(c, o.key, o.value, o.value)
+	d.origin = outer
+	for i := range d.faults[before:] {
+		f := &d.faults[before+i]
+		f.Key = below(o.key, f.Key)
+	}
+	for key, at := range d.set {
+		if at.file == o.place() {
+			at.key = below(o.key, key)
+			d.set[key] = at
+		}
+	}
+}
+
+// below is what of a dotted key stands below another; "" where it does not.
+func below(key, of string) string {
+	rest, ok := strings.CutPrefix(of, key+".")
+	if !ok {
+		return ""
+	}
+	return rest
+}

@@ -1,0 +1,84 @@
+package sweep
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestStoppingFaults(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"stopping: {metric: los}", `tiny.yaml:13:20: stopping.metric: unknown metric "los", did you mean "loss"?`},
+		{"stopping: {metric: loss}", "stopping: stops nothing: say above, below, patience or halving.eta"},
+		{"stopping: {abov: 1}", `did you mean "above"?`},
+		{"stopping: {patience: -1}", "stopping.patience: must not be negative, is -1"},
+		{"stopping: {halving: {eta: 1}}", "stopping.halving.eta: must be at least 2, or 0 for none, is 1"},
+		{"stopping: 3", "stopping: wants a map, got 3"},
+	} {
+		_, err := LoadBytes("tiny.yaml", []byte(fmt.Sprintf(tiny, 300, 20, 1)+c.text+"\n"))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.text, err, c.want)
+		}
+	}
+}
+
+// A stored sweep is the one that was loaded, --set and all.
+func TestLoadStored(t *testing.T) {
+	s, err := LoadBytes("tiny.yaml", []byte(fmt.Sprintf(tiny, 300, 20, 1)), "optim.lr=3e-4", "train.batch=16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := LoadStored("tiny", s.Source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Source != s.Source || again.Arms[0].Config.Optim.LR != 3e-4 || again.Arms[1].Config.Train.Batch != 16 {
+		t.Errorf("%q, %v", again.Source, again.Arms[0].Config.Optim.LR)
+	}
+}
+
+// A stored sweep finds the files that it extends from any folder, and says where it looked when they are gone.
+func TestLoadStoredExtends(t *testing.T) {
+	dir := t.TempDir()
+	mine, preset := filepath.Join(dir, "mine.yaml"), filepath.Join(dir, "rate.yaml")
+	for file, text := range map[string]string{mine: "name: mine\nextends: rate.yaml\n", preset: "optim: {lr: 5e-4}\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := Load(mine, "train.batch=16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	again, err := LoadStored("mine", s.Source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := again.Arms[0].Config; again.Source != s.Source || c.Optim.LR != 5e-4 || c.Train.Batch != 16 {
+		t.Errorf("%q, rate %v, batch %v", again.Source, c.Optim.LR, c.Train.Batch)
+	}
+	if err := os.Remove(preset); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadStored("mine", s.Source); err == nil || !strings.Contains(err.Error(), preset) {
+		t.Errorf("%v, want %s named", err, preset)
+	}
+}
+
+// tiny is two arms by two seeds of a model that trains in about a second; steps and probe are to be filled in.
+const tiny = `
+name: tiny
+base:
+  arch: {layers: 2, width: 16, heads: 2, context: 16}
+  optim: {lr: 1e-2}
+  train: {steps: %d, batch: 8}
+  probe: {every: {name: steps, n: %d}, sequences: 2, heldout: 4}
+  checkpoint: {every: 40, keep: 2}
+arms:
+  baseline: {}
+  scale: {arch: {norm: ssnorm}}
+seeds: %d
+`

@@ -1,0 +1,165 @@
+// Package todo says what is left to do of a plan: which runs are settled, which are measured from what they left, and at
+// which step the others begin.
+package todo
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// Task is what is left to do of a planned run.
+type Task struct {
+	// Settled is the run's status if nothing is left to do: "done", "diverged", or "stopped" by the sweep's rule.
+	Settled string
+	// Lacking is the number of steps at which a run that ended lacks wanted rows or snapshots.
+	Lacking int
+	// Measure lists those steps if what the run left suffices for all of them: then nothing is trained.
+	Measure []int
+	// From is the step at which training begins.
+	From int
+	// Status is that of a run which is not settled: "running", "stopped", "lost", "failed"; "" where nothing is known.
+	Status string
+	// Waits is the rung at which halving keeps a stopped run until it is among the best; 0 where it goes on.
+	Waits int
+	// Same is the earlier run of the plan that this one is: "baseline, seed 0".
+	Same string
+}
+
+// Word is the task in a word: done, diverged, same, measure, again (trained again for what it lacks), running, stopped,
+// lost, failed or new.
+func (t Task) Word() string {
+	switch {
+	case t.Same != "":
+		return "same"
+	case t.Settled != "":
+		return t.Settled
+	case len(t.Measure) > 0:
+		return "measure"
+	case t.Lacking > 0:
+		return "again"
+	case t.Status != "":
+		return t.Status
+	case t.From > 0:
+		return store.Stopped
+	}
+	return "new"
+}
+
+func (t Task) String() string {
+	switch word := t.Word(); word {
+	case "same":
+		return "same as " + t.Same
+	case "measure":
+		return fmt.Sprintf("measure %s from checkpoints", counted(len(t.Measure)))
+	case "again":
+		return fmt.Sprintf("train again to measure %s", counted(t.Lacking))
+	case store.Stopped, store.Lost, store.Failed:
+		if t.Settled != "" {
+			return "stopped by the sweep's rule"
+		}
+		if t.Waits > 0 {
+			return fmt.Sprintf("%s, waits at step %d to be among the best", word, t.Waits)
+		}
+		if t.From > 0 {
+			return fmt.Sprintf("%s, goes on from step %d", word, t.From)
+		}
+		return word + ", starts again"
+	default:
+		return word
+	}
+}
+
+func counted(steps int) string {
+	if steps == 1 {
+		return "1 step"
+	}
+	return fmt.Sprintf("%d steps", steps)
+}
+
+// Left is the task as a forecast of its time takes it.
+func (t Task) Left() plan.Left {
+	return plan.Left{Nothing: t.Same != "" || t.Settled != "" || t.Waits > 0, Measured: len(t.Measure), From: t.From}
+}
+
+// Tasks returns the task of each run of a plan in a results folder, and changes nothing there.
+func Tasks(results string, planned []plan.Planned) ([]Task, error) {
+	tasks := make([]Task, len(planned))
+	first := make(map[string]int, len(planned))
+	for i, p := range planned {
+		if at, twice := first[p.ID]; twice {
+			tasks[i].Same = fmt.Sprintf("%s, seed %d", planned[at].Arm, planned[at].Seed)
+		} else {
+			first[p.ID] = i
+		}
+	}
+	path := filepath.Join(results, folder.Database)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return tasks, nil
+	}
+	db, err := store.OpenReadOnly(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	return tasks, db.AtOnce(func() error { return fill(db, results, planned, tasks) })
+}
+
+// fill fills in the tasks of runs that are not the same as an earlier one.
+func fill(db *store.DB, results string, planned []plan.Planned, tasks []Task) error {
+	known, err := db.RunStates()
+	if err != nil {
+		return err
+	}
+	leases, err := db.Leases()
+	if err != nil {
+		return err
+	}
+	folders := map[string]bool{}
+	entries, err := os.ReadDir(folder.Runs(results))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("todo: %w", err)
+	}
+	for _, e := range entries {
+		folders[e.Name()] = true
+	}
+	w := Wants{}
+	whole, err := w.Whole(db, planned, known)
+	if err != nil {
+		return err
+	}
+	for i, p := range planned {
+		if tasks[i].Same != "" {
+			continue
+		}
+		stored, there := known[p.ID]
+		switch {
+		case whole[p.ID]:
+			tasks[i].Settled = stored.Status
+		case there || folders[p.ID]:
+			dir := folder.Of(results, p.ID)
+			if tasks[i], err = w.Task(db, dir, p); err != nil {
+				return err
+			}
+			if tasks[i].Settled != "" {
+				continue
+			}
+			live, err := folder.ReadLive(dir)
+			if err != nil {
+				return err
+			}
+			status := live.Status(store.StatusOf(stored.Status, leases[p.ID], time.Now()))
+			if status != store.Planned && !store.Ended(status) {
+				tasks[i].Status = status
+			}
+		}
+	}
+	return wait(db, planned, known, tasks)
+}

@@ -1,0 +1,238 @@
+package todo
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/experiments/run"
+	"github.com/outcrop-lab/outcrop/probes"
+	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// Wants caches the (site, statistic) pairs that a run records at each measured step, by architecture and probe.
+type Wants map[string][]probes.Pair
+
+// pairs returns those of a run; key is its plan.SitesKey, or "" to have it computed.
+func (w Wants) pairs(r run.Run, key string) ([]probes.Pair, error) {
+	if key == "" {
+		key = plan.SitesKey(settings.Of(&r.Config))
+	}
+	if pairs, ok := w[key]; ok {
+		return pairs, nil
+	}
+	c := r.Config
+	c.Arch.Layers = min(c.Arch.Layers, 2) // all blocks are alike
+	pairs, err := trainer.Pairs(c)
+	if err != nil {
+		return nil, err
+	}
+	w[key] = pairs
+	return pairs, nil
+}
+
+// loss is measured at every step, whatever the probe says.
+var loss = probes.Pair{Site: "run", Statistic: "loss"}
+
+// Whole returns which of the runs ended and lack nothing. It asks for many at once: all that ended at one step and want the
+// same rows. About the others, among them every run that wants snapshots, it says nothing.
+func (w Wants) Whole(db *store.DB, planned []plan.Planned, known map[string]store.RunState) (map[string]bool, error) {
+	type group struct {
+		pairs [][2]string
+		steps []int
+		runs  []string
+	}
+	type groupKey struct {
+		sites, every string
+		step         int
+	}
+	groups := map[groupKey]*group{}
+	for _, p := range planned {
+		stored, there := known[p.ID]
+		if !there || !store.Ended(stored.Status) || len(p.Config.Probe.Snapshots.Steps) > 0 {
+			continue
+		}
+		key := groupKey{p.Sites, p.Every, stored.Step}
+		g, ok := groups[key]
+		if !ok {
+			pairs, err := w.pairs(p.Run, p.Sites)
+			if err != nil {
+				return nil, err
+			}
+			g = &group{}
+			for _, pair := range append(pairs[:len(pairs):len(pairs)], loss) {
+				g.pairs = append(g.pairs, [2]string{pair.Site, pair.Statistic})
+			}
+			for step := range stored.Step + 1 {
+				if step == stored.Step || p.Config.Probe.Every.Value.At(step) {
+					g.steps = append(g.steps, step)
+				}
+			}
+			groups[key] = g
+		}
+		g.runs = append(g.runs, p.ID)
+	}
+	whole := map[string]bool{}
+	for _, g := range groups {
+		lacking, err := db.Uncovered(g.runs, g.pairs, g.steps)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range g.runs {
+			whole[r] = !lacking[r]
+		}
+	}
+	return whole, nil
+}
+
+// Task returns what is left to do of a run, by the results and by what lies in its folder. A run that the sweep's rule has
+// stopped is settled.
+func (w Wants) Task(db *store.DB, dir string, p plan.Planned) (t Task, err error) {
+	stored, there, err := db.RunByID(p.ID)
+	if err != nil {
+		return t, err
+	}
+	if there && store.Ended(stored.Status) {
+		lacking, err := w.lacking(db, dir, p, stored.Step, true)
+		if err != nil {
+			return t, err
+		}
+		if len(lacking) == 0 {
+			return Task{Settled: stored.Status}, nil
+		}
+		kept, err := trainer.Kept(dir)
+		if err != nil {
+			return t, err
+		}
+		t.Lacking = len(lacking)
+		if !slices.ContainsFunc(lacking, func(step int) bool { return step > 0 && !slices.Contains(kept, step) }) {
+			t.Measure = lacking
+			return t, nil
+		}
+	}
+	if t.From, err = w.resumable(dir, p); err != nil {
+		return t, err
+	}
+	if early, err := StoppedEarly(db, p.Run); err != nil || early {
+		return Task{Settled: store.Stopped}, err
+	}
+	return t, nil
+}
+
+// StoppedEarly reports whether the sweep's rule has stopped a run: it was trained past the step of the verdict, and not to
+// its end.
+func StoppedEarly(db *store.DB, r run.Run) (bool, error) {
+	if r.Stopping == nil {
+		return false, nil
+	}
+	stored, there, err := db.RunByID(r.ID)
+	if err != nil || !there || stored.Status != store.Stopped {
+		return false, err
+	}
+	steps, values, err := db.Metric(r.ID, r.Stopping.Metric)
+	if err != nil {
+		return false, err
+	}
+	at, reason := r.Stopping.Verdict(steps, values)
+	return reason != "" && at < stored.Step, nil
+}
+
+// lacking lists the steps up to last at which wanted rows or snapshots are missing. ended says that the run is measured at
+// last, whatever its schedule.
+func (w Wants) lacking(db *store.DB, dir string, p plan.Planned, last int, ended bool) ([]int, error) {
+	c := p.Config
+	missing, err := c.Probe.Snapshots.Missing(dir, c.Arch.Layers)
+	if err != nil {
+		return nil, err
+	}
+	lacks := map[int]bool{}
+	for _, step := range missing {
+		lacks[step] = true
+	}
+	pairs, err := w.pairs(p.Run, p.Sites)
+	if err != nil {
+		return nil, err
+	}
+	for _, pair := range append(pairs[:len(pairs):len(pairs)], loss) {
+		series, err := db.Series(store.Select{Run: p.ID, Site: pair.Site, Statistic: pair.Statistic})
+		if err != nil {
+			return nil, err
+		}
+		measured := map[int]bool{}
+		for _, s := range series {
+			for _, step := range s.Steps {
+				measured[step] = true
+			}
+		}
+		for step := range last + 1 {
+			if wanted := ended && step == last || c.Probe.Every.Value.At(step); wanted && !measured[step] {
+				lacks[step] = true
+			}
+		}
+	}
+	var steps []int
+	for step := range last + 1 {
+		if lacks[step] {
+			steps = append(steps, step)
+		}
+	}
+	return steps, nil
+}
+
+// resumable returns the step of the newest checkpoint in a run's folder from which the run can go on, because what is wanted
+// of the steps before it was measured; 0 where there is none.
+func (w Wants) resumable(dir string, p plan.Planned) (int, error) {
+	kept, err := trainer.Kept(dir)
+	if err != nil || len(kept) == 0 {
+		return 0, err
+	}
+	shard := filepath.Join(dir, folder.Shard)
+	if _, err := os.Stat(shard); err != nil {
+		return 0, nil
+	}
+	db, err := store.OpenReadOnly(shard)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = db.Close() }()
+	newest := min(kept[len(kept)-1], p.Config.Train.Steps)
+	lacking, err := w.lacking(db, dir, p, newest-1, false)
+	if err != nil {
+		return 0, err
+	}
+	if len(lacking) > 0 {
+		newest = lacking[0]
+	}
+	from := 0
+	for _, step := range kept {
+		if step <= newest {
+			from = step
+		}
+	}
+	return from, nil
+}
+
+// DropUnusable drops the checkpoints of a run from which it cannot go on. Those that are damaged stay: the trainer refuses
+// them by name.
+func DropUnusable(dir string, p plan.Planned) error {
+	from, err := Wants{}.resumable(dir, p)
+	if err != nil {
+		return err
+	}
+	kept, err := trainer.Kept(dir)
+	if err != nil {
+		return err
+	}
+	for _, step := range kept {
+		if step > from && trainer.Sound(dir, p.ID, p.Seed, step) == nil {
+			if err := trainer.Drop(dir, step); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

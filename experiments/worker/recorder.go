@@ -1,0 +1,96 @@
+package worker
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/stopping"
+	"github.com/outcrop-lab/outcrop/probes"
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+const (
+	sayEvery  = time.Second / 5 // between two events of a run that goes on
+	keepEvery = 2 * time.Second // between two notes of it in the log and the shard
+)
+
+// recorder adapts a run's shard to trainer.Recorder, and tells the coordinator and the log how the run goes.
+type recorder struct {
+	run      store.Run
+	db       *store.DB
+	log, out *json.Encoder
+	said     time.Time       // when the last step was said on out
+	kept     time.Time       // when the last step was kept in the log and the shard
+	watch    *stopping.Watch // nil where nothing ends the run early
+}
+
+// Record implements trainer.Recorder.
+func (w *recorder) Record(step int, values []probes.Value) error {
+	rows := make([]store.Row, len(values))
+	for i, v := range values {
+		rows[i] = store.Row{Site: v.Site, Statistic: v.Statistic, Layer: v.Layer, Head: v.Head, Idx: v.Idx, Value: v.Value}
+	}
+	if err := w.db.PutRows(w.run.ID, step, rows); err != nil {
+		return err
+	}
+	if w.watch == nil {
+		return nil
+	}
+	watched := func(v probes.Value) bool { return v.Site == "run" && v.Statistic == w.watch.Rule.Metric }
+	if i := slices.IndexFunc(values, watched); i >= 0 {
+		w.watch.See(step, values[i].Value)
+	}
+	return nil
+}
+
+// Timing implements trainer.Recorder.
+func (w *recorder) Timing(step int, name string, value float64) error {
+	return w.db.PutTiming(w.run.ID, step, name, value)
+}
+
+// progress tells of a step, and ends the run at its rung.
+func (w *recorder) progress(step int, loss float64) {
+	if w.watch != nil && step == w.watch.Until {
+		w.watch.Stop()
+	}
+	now := time.Now()
+	if now.Sub(w.said) > sayEvery {
+		w.said = now
+		w.say(store.Running, step, loss)
+	}
+	if now.Sub(w.kept) > keepEvery {
+		w.kept = now
+		w.note(store.Running, step, loss)
+		_ = w.db.SetStatus(w.run.ID, store.Running, step, "") // the last word is said at the end
+	}
+}
+
+// say tells the coordinator how the run goes.
+func (w *recorder) say(status string, step int, loss float64) {
+	_ = w.out.Encode(folder.Event{Run: w.run.ID, Step: step, Steps: w.run.Steps, Loss: plainOrZero(loss), Status: status})
+}
+
+// note writes into the run's log. The coordinator says how the run ended, once its rows are merged.
+func (w *recorder) note(status string, step int, loss float64) {
+	_ = w.log.Encode(map[string]any{"time": time.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00"), "status": status,
+		"step": step, "loss": plainOrZero(loss)})
+}
+
+// refused tells the log and the coordinator of a checkpoint that was passed over.
+func (w *recorder) refused(r trainer.Refusal, from int) {
+	text := fmt.Sprintf("refused the %v; going on from step %d", r, from)
+	w.say(text, from, 0)
+	w.note(text, from, 0)
+}
+
+// plainOrZero keeps NaN and infinities out of JSON.
+func plainOrZero(x float64) float64 {
+	if x-x != 0 {
+		return 0
+	}
+	return x
+}

@@ -1,0 +1,174 @@
+// Package worker is the body of a worker process: it trains or measures one run, and writes into that run's folder only.
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/run"
+	"github.com/outcrop-lab/outcrop/experiments/stopping"
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
+)
+
+// Work does what the config.yaml of a run's folder assigns: it trains the run to its end, or measures it again. It stops
+// when ctx is cancelled or its standard input, in, closes, as it does when the coordinator ends, however that happens. It
+// says on out, one folder.Event a line, how it goes. A run that is cut short is no error: its status is stopped.
+func Work(ctx context.Context, dir string, in io.Reader, out io.Writer) (err error) {
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	go func() {
+		_, _ = io.Copy(io.Discard, in)
+		leave()
+	}()
+	defer func() {
+		if cause := folder.CauseOf(err); err != nil && cause != "" {
+			_ = json.NewEncoder(out).Encode(folder.Event{Status: store.Failed, Cause: cause})
+		}
+	}()
+	r, threads, err := run.Assigned(dir)
+	if err != nil {
+		return err
+	}
+	signal.Ignore(syscall.SIGPIPE) // a coordinator that is gone must not keep the worker from its last checkpoint
+	if r.Measure == nil {
+		return train(ctx, dir, r, threads, out)
+	}
+	said, last := json.NewEncoder(out), time.Time{}
+	say := func(step int, loss float64) {
+		if now := time.Now(); now.Sub(last) > sayEvery {
+			last = now
+			_ = said.Encode(folder.Event{Run: r.ID, Step: step, Steps: r.Config.Train.Steps, Loss: plainOrZero(loss),
+				Status: folder.Measuring})
+		}
+	}
+	if err = Measure(ctx, dir, r, threads, say); ctx.Err() != nil {
+		return nil // what was measured is kept; the rest is still lacking
+	}
+	return err
+}
+
+// train trains a run to its end, to its next rung, or until ctx is cancelled.
+func train(ctx context.Context, dir string, r run.Run, threads int, out io.Writer) (err error) {
+	db, release, err := hold(dir, r)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	log, err := os.OpenFile(filepath.Join(dir, folder.Log), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
+	defer func() { _ = log.Close() }()
+	stored, err := r.Stored()
+	if err != nil {
+		return err
+	}
+	stored.Status = store.Running
+	if err := r.Introduce(dir, stored, threads); err != nil {
+		return err
+	}
+	if err := db.PutRun(stored); err != nil {
+		return err
+	}
+	w := recorder{run: stored, db: db, log: json.NewEncoder(log), out: json.NewEncoder(out)}
+	if r.Stopping != nil {
+		own, stop := context.WithCancel(ctx)
+		defer stop()
+		ctx = own
+		if w.watch, err = watch(dir, r, db, stop); err != nil {
+			return err
+		}
+	}
+	w.say("started", 0, 0)
+	w.note("started", 0, 0)
+	result, err := trainer.Run(ctx, r.Config, trainer.Options{Dir: dir, Run: r.ID, Threads: threads, Recorder: &w,
+		Progress: w.progress, Refused: w.refused})
+	stored.Step, stored.Params, stored.Status = result.Step, result.Params, string(result.Status)
+	if err != nil {
+		stored.Status, stored.Error = store.Failed, err.Error()
+	} else if w.watch != nil && stored.Status == store.Stopped {
+		stored.Error = w.watch.Reason
+	}
+	err = errors.Join(err, indexSnapshots(db, dir, r.ID), db.PutRun(stored))
+	w.note(stored.Status, stored.Step, result.Loss)
+	return err
+}
+
+// watch applies the run's rule to what it has measured so far. A run that is at its rung already is stopped at once.
+func watch(dir string, r run.Run, db *store.DB, stop func()) (*stopping.Watch, error) {
+	w := &stopping.Watch{Rule: r.Stopping, Until: r.Until, Stop: stop}
+	kept, err := trainer.Kept(dir)
+	if err != nil {
+		return nil, err
+	}
+	if r.Until > 0 && len(kept) > 0 && kept[len(kept)-1] >= r.Until {
+		stop()
+	}
+	w.Steps, w.Values, err = db.Metric(r.ID, r.Stopping.Metric)
+	return w, err
+}
+
+// Measure measures the steps of r.Measure into the run's own shard, in this process. How the run stands stays as it is.
+// progress is called after every step; it may be nil.
+func Measure(ctx context.Context, dir string, r run.Run, threads int, progress func(step int, loss float64)) (err error) {
+	db, release, err := hold(dir, r)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	stored, err := r.Stored()
+	if err != nil {
+		return err
+	}
+	m := r.Measure
+	stored.Status, stored.Step, stored.Error, stored.Params = m.Status, m.Step, m.Error, m.Params
+	if err := db.PutRun(stored); err != nil {
+		return err
+	}
+	err = trainer.Measure(ctx, r.Config, trainer.Options{Dir: dir, Run: r.ID, Threads: threads,
+		Recorder: &recorder{run: stored, db: db}, Progress: progress}, m.Steps)
+	return errors.Join(err, indexSnapshots(db, dir, r.ID))
+}
+
+// hold makes this process the only one that works in the folder of a run, which must still be the one that was planned, and
+// opens its shard. release closes the shard and lets go of the folder.
+func hold(dir string, r run.Run) (shard *store.DB, release func() error, err error) {
+	held, err := folder.Lock(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err = r.Unchanged(dir); err == nil {
+		shard, err = store.Open(filepath.Join(dir, folder.Shard))
+	}
+	if err != nil {
+		_ = held.Close()
+		return nil, nil, err
+	}
+	return shard, func() error { return errors.Join(shard.Close(), held.Close()) }, nil
+}
+
+// indexSnapshots stores in a run's shard where the snapshots in its folder are, one entry a sequence.
+func indexSnapshots(db *store.DB, dir, id string) error {
+	all, err := trainer.ReadSnapshots(dir)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	var files []store.SnapshotFile
+	for _, s := range all {
+		for sequence := range s.Shape[0] {
+			files = append(files, store.SnapshotFile{Step: s.Step, Layer: s.Layer, Site: s.Site, Sequence: sequence,
+				File: s.File, Tensor: s.Tensor})
+		}
+	}
+	return db.PutSnapshots(id, files)
+}

@@ -1,0 +1,140 @@
+package settings
+
+import (
+	"reflect"
+	"sync"
+
+	"github.com/outcrop-lab/outcrop/variant"
+)
+
+// Field is one key of a configuration struct, with its value.
+type Field struct {
+	Name  string
+	Value reflect.Value
+	Doc   string   // what it is, with its unit
+	Enum  []string // the texts that it may hold; nil for any
+}
+
+// Fields lists the keys of an addressable struct in the order of its declaration, those of embedded structs in place. Of a
+// slot these are the common keys, then the parameters of the variant that is chosen.
+func Fields(v reflect.Value) []Field {
+	keys := variant.Keys(v.Type())
+	own, params := paramsOf(v)
+	out := make([]Field, 0, len(keys)+len(own))
+	for _, k := range keys {
+		out = append(out, Field{k.Name, v.FieldByIndex(k.Index), k.Doc, k.Enum})
+	}
+	for _, k := range own {
+		out = append(out, Field{k.Name, params.FieldByIndex(k.Index), k.Doc, k.Enum})
+	}
+	return out
+}
+
+// paramsOf is the parameter struct of the variant that a slot holds, with its keys; none for what is no slot.
+func paramsOf(v reflect.Value) (keys []variant.Key, params reflect.Value) {
+	if !IsSlot(v) {
+		return nil, v
+	}
+	if p := reflect.ValueOf(Slot(v).Params()); p.Kind() == reflect.Pointer && p.Elem().Kind() == reflect.Struct {
+		return variant.Keys(p.Elem().Type()), p.Elem()
+	}
+	return nil, v
+}
+
+// Names lists the names of fields.
+func Names(fields []Field) []string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.Name
+	}
+	return names
+}
+
+// At returns the key of that name of an addressable struct, and whether there is one.
+func At(v reflect.Value, name string) (reflect.Value, bool) {
+	for _, k := range variant.Keys(v.Type()) {
+		if k.Name == name {
+			return v.FieldByIndex(k.Index), true
+		}
+	}
+	own, params := paramsOf(v)
+	for _, k := range own {
+		if k.Name == name {
+			return params.FieldByIndex(k.Index), true
+		}
+	}
+	return reflect.Value{}, false
+}
+
+// IsSlot reports whether v is a slot, or a struct that embeds one.
+func IsSlot(v reflect.Value) bool { return variant.IsSlotType(v.Type()) }
+
+// Slot is the slot that v is or embeds; v is addressable.
+func Slot(v reflect.Value) variant.Chooser { return v.Addr().Interface().(variant.Chooser) }
+
+// Plain is the value of a field as a setting holds it: bool, string, int64, uint64, float64 or []any.
+func Plain(v reflect.Value) any {
+	switch v.Kind() {
+	case reflect.Bool:
+		return v.Bool()
+	case reflect.Int, reflect.Int64, reflect.Int32:
+		return v.Int()
+	case reflect.Uint, reflect.Uint64, reflect.Uint32:
+		return v.Uint()
+	case reflect.Float64, reflect.Float32:
+		return v.Float()
+	case reflect.String:
+		return v.String()
+	case reflect.Slice:
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = Plain(v.Index(i))
+		}
+		return list
+	}
+	panic("settings: no YAML for " + v.Type().String())
+}
+
+// Clone returns a configuration of its own: no slot of it shares its parameters with another.
+func Clone[T any](c T) T {
+	Unshare(reflect.ValueOf(&c).Elem())
+	return c
+}
+
+// Unshare gives every slot in v parameters of its own, of equal values. Lists are replaced whole, never written into.
+func Unshare(v reflect.Value) {
+	if v.Kind() != reflect.Struct {
+		return
+	}
+	if variant.IsBareSlotType(v.Type()) {
+		slot := Slot(v)
+		had := reflect.ValueOf(slot.Params()).Elem()
+		if err := slot.Choose(slot.Chosen()); err != nil {
+			panic(err) // v holds it
+		}
+		own := reflect.ValueOf(slot.Params()).Elem()
+		own.Set(had)
+		Unshare(own)
+		return
+	}
+	for _, i := range structsIn(v.Type()) {
+		Unshare(v.Field(i))
+	}
+}
+
+var innerStructs sync.Map // reflect.Type to []int
+
+// structsIn lists the exported fields of a struct type that are structs.
+func structsIn(t reflect.Type) []int {
+	if had, ok := innerStructs.Load(t); ok {
+		return had.([]int)
+	}
+	var in []int
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() && f.Type.Kind() == reflect.Struct {
+			in = append(in, i)
+		}
+	}
+	innerStructs.Store(t, in)
+	return in
+}

@@ -1,0 +1,152 @@
+package settings
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+
+	"github.com/gowebpki/jcs"
+)
+
+// Canonical is the RFC 8785 JSON of a value.
+func Canonical(v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return jcs.Transform(text)
+}
+
+// Exact turns a whole number that a float64 cannot hold into a string, as RFC 8785 (appendix D) asks.
+func Exact(v any) any {
+	const most = 1 << 53
+	switch x := v.(type) {
+	case uint64:
+		if x > most {
+			return strconv.FormatUint(x, 10)
+		}
+	case int64:
+		if x > most || x < -most {
+			return strconv.FormatInt(x, 10)
+		}
+	}
+	return v
+}
+
+// Stored is the configuration that config points to as a database keeps it: the canonical JSON of its Tree.
+func Stored(config any) ([]byte, error) { return Canonical(Tree(config)) }
+
+// Tree is the configuration that config points to as nested maps, with every key; a slot is always a map with its name.
+func Tree(config any) any { return tree(reflect.ValueOf(config).Elem()) }
+
+func tree(v reflect.Value) any {
+	if v.Kind() != reflect.Struct {
+		return Plain(v)
+	}
+	at := map[string]any{}
+	if IsSlot(v) {
+		at["name"] = Slot(v).Chosen()
+	}
+	for _, f := range Fields(v) {
+		at[f.Name] = tree(f.Value)
+	}
+	return at
+}
+
+// Parse lists the settings of a stored configuration, in the order of its text, which is sorted by key. It knows no
+// registry: an older configuration lacks the keys that came after it. A number without a fraction or an exponent is an
+// int64, or a uint64 where it is too large for one; any other is a float64. A null and a list of maps are errors, since no
+// configuration holds them.
+func Parse(stored string) ([]Setting, error) {
+	d := json.NewDecoder(bytes.NewReader([]byte(stored)))
+	d.UseNumber()
+	list, err := parse(nil, d, "")
+	if err == nil {
+		if _, extra := d.Token(); extra != io.EOF {
+			err = fmt.Errorf("something follows it")
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("settings: a stored configuration: %w", err)
+	}
+	return list, nil
+}
+
+// parse reads one value below key, keeping the order of the text.
+func parse(to []Setting, d *json.Decoder, key string) ([]Setting, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	delim, _ := token.(json.Delim)
+	switch {
+	case delim == '{':
+		return parseMap(to, d, key)
+	case key == "":
+		return nil, fmt.Errorf("wants a map, got %v", token)
+	case delim == '[':
+		list := []any{}
+		for d.More() {
+			token, err := d.Token()
+			if err != nil {
+				return nil, err
+			}
+			value, err := scalar(token, key)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, value)
+		}
+		_, err := d.Token() // its end
+		return append(to, Setting{Key: key, Value: list}), err
+	}
+	value, err := scalar(token, key)
+	return append(to, Setting{Key: key, Value: value}), err
+}
+
+func parseMap(to []Setting, d *json.Decoder, key string) ([]Setting, error) {
+	at := len(to)
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		below := token.(string) // a key is a string, or Token fails
+		if below == "name" && key != "" {
+			named, err := parse(nil, d, key)
+			if err != nil {
+				return nil, err
+			}
+			if len(named) != 1 {
+				return nil, fmt.Errorf("%s.name: wants one value", key)
+			}
+			named[0].Choice = true
+			to = append(to[:at:at], append(named, to[at:]...)...) // a slot's name comes before its keys
+			continue
+		}
+		if to, err = parse(to, d, Join(key, below)); err != nil {
+			return nil, err
+		}
+	}
+	_, err := d.Token() // its end
+	return to, err
+}
+
+func scalar(token json.Token, key string) (any, error) {
+	switch x := token.(type) {
+	case bool, string:
+		return x, nil
+	case json.Number:
+		if n, err := strconv.ParseInt(x.String(), 10, 64); err == nil {
+			return n, nil
+		}
+		if n, err := strconv.ParseUint(x.String(), 10, 64); err == nil {
+			return n, nil
+		}
+		return x.Float64()
+	}
+	return nil, fmt.Errorf("%s: wants a value, got %v", key, token)
+}
