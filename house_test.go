@@ -48,7 +48,7 @@ var arrows = map[string][]string{
 	"optim":                {"compute", "variant"},
 	"plots":                {"derive", "fit", "safetensors", "store", "variant"},
 	"plots/plotstest":      {"safetensors", "store"},
-	"predict":              {"fit", "rng", "store"},
+	"predict":              {"fit", "rng", "settings", "store"},
 	"predict/train":        {"predict", "store"},
 	"probes":               {"compute"},
 	"report":               {"derive", "fit", "plots", "store"},

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/outcrop-lab/outcrop/settings"
 )
 
 // Arch is a resolved configuration as the predictor sees it: which numbers it has, and what it chooses. Seed, probe and
@@ -25,16 +27,32 @@ var numberKeys = []string{"arch.layers", "arch.width", "arch.heads", "arch.conte
 
 // ParseArch reads a run's resolved configuration, as the store keeps it (JSON).
 func ParseArch(config string) (Arch, error) {
-	var tree map[string]any
-	if err := json.Unmarshal([]byte(config), &tree); err != nil {
-		return Arch{}, fmt.Errorf("predict: reading a configuration: %w", err)
-	}
-	for _, key := range []string{"seed", "probe", "checkpoint"} {
-		delete(tree, key)
+	list, err := settings.Parse(config)
+	if err != nil {
+		return Arch{}, fmt.Errorf("predict: %w", err)
 	}
 	a := Arch{Numbers: map[string]float64{}, Choices: map[string]string{}}
-	if err := a.add(tree, "", ""); err != nil {
-		return Arch{}, fmt.Errorf("predict: reading a configuration: %w", err)
+	names := map[string]string{} // of variants, by the keys of their slots
+	for _, s := range list {
+		if first, _, _ := strings.Cut(s.Key, "."); first == "seed" || first == "probe" || first == "checkpoint" {
+			continue
+		}
+		if s.Choice {
+			names[s.Key] = fmt.Sprint(s.Value)
+		}
+		if slices.Contains(numberKeys, s.Key) {
+			x, ok := settings.Number(list, s.Key)
+			if !ok {
+				return Arch{}, fmt.Errorf("predict: reading a configuration: %s is no number: %v", s.Key, s.Value)
+			}
+			a.Numbers[s.Key] = x
+			continue
+		}
+		text, err := json.Marshal(s.Value)
+		if err != nil {
+			return Arch{}, fmt.Errorf("predict: reading a configuration: %s: %w", s.Key, err)
+		}
+		a.Choices[chosen(s.Key, names)] = strings.Trim(string(text), `"`)
 	}
 	for _, key := range numberKeys {
 		if _, ok := a.Numbers[key]; !ok {
@@ -44,45 +62,16 @@ func ParseArch(config string) (Arch, error) {
 	return a, nil
 }
 
-// add takes up a map of settings; plain is its dotted key, chosen the same with the slots' names in it.
-func (a Arch) add(tree map[string]any, plain, chosen string) error {
-	if name, ok := tree["name"].(string); ok {
-		a.Choices[chosen] = name
-		chosen += "(" + name + ")"
+// chosen is a dotted key with the names of the variants behind the slots on the way to it.
+func chosen(key string, names map[string]string) string {
+	out, at := "", ""
+	for part := range strings.SplitSeq(key, ".") {
+		at, out = settings.Join(at, part), settings.Join(out, part)
+		if name, ok := names[at]; ok && at != key {
+			out += "(" + name + ")"
+		}
 	}
-	for key, value := range tree {
-		if key == "name" {
-			continue
-		}
-		p, c := join(plain, key), join(chosen, key)
-		if inner, ok := value.(map[string]any); ok {
-			if err := a.add(inner, p, c); err != nil {
-				return err
-			}
-			continue
-		}
-		if slices.Contains(numberKeys, p) {
-			number, ok := value.(float64)
-			if !ok {
-				return fmt.Errorf("%s is no number: %v", p, value)
-			}
-			a.Numbers[p] = number
-			continue
-		}
-		text, err := json.Marshal(value)
-		if err != nil {
-			return err
-		}
-		a.Choices[c] = strings.Trim(string(text), `"`)
-	}
-	return nil
-}
-
-func join(key, name string) string {
-	if key == "" {
-		return name
-	}
-	return key + "." + name
+	return out
 }
 
 // same tells whether two architectures agree in every setting.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/experiments/todo"
+
 	"github.com/outcrop-lab/outcrop/safetensors"
 )
 
@@ -20,8 +22,8 @@ func TestAbsorb(t *testing.T) {
 	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", results); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	var document planDocument
-	var plan []plannedRow
+	var document todo.Document
+	var plan []todo.Row
 	code, stdout, stderr := outcrop(t.Context(), "plan", file, "--results", results, "--json")
 	err := json.Unmarshal([]byte(stdout), &document)
 	if plan = document.Runs; code != exitDone || err != nil || len(plan) != 3 {

@@ -14,41 +14,6 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// columnRow is one column of a comparison.
-type columnRow struct {
-	Name  string   `json:"name"`
-	Runs  []string `json:"runs"`
-	Seeds []uint64 `json:"seeds"`
-}
-
-// keyRow is a key in which the columns differ; null where a column has no such key.
-type keyRow struct {
-	Key    string         `json:"key"`
-	Values map[string]any `json:"values"` // by column
-}
-
-// aggregateRow is a metric over the seeds of a column, or a column less the first one.
-type aggregateRow struct {
-	Column   string    `json:"column"`
-	Metric   string    `json:"metric"`
-	Layer    int       `json:"layer"`
-	Steps    [2]int    `json:"steps"`
-	Values   []number  `json:"values"`
-	N        int       `json:"n"`
-	Mean     number    `json:"mean"`
-	Median   number    `json:"median"`
-	Interval [2]number `json:"interval"`
-}
-
-// compareDocument is what compare --json prints.
-type compareDocument struct {
-	Columns     []columnRow    `json:"columns"`
-	Keys        []keyRow       `json:"keys"`
-	Metrics     []aggregateRow `json:"metrics"`
-	Differences []aggregateRow `json:"differences"`
-	Notes       []string       `json:"notes"`
-}
-
 func compareCommand(s *preferences) *cobra.Command {
 	asJSON, o := false, results.CompareOptions{Step: -1}
 	cmd := &cobra.Command{Use: "compare RUN|SWEEP…", Short: "Say in which keys runs or arms differ, and what came out",
@@ -69,7 +34,7 @@ one to look at.`,
 					return err
 				}
 				if asJSON {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(compareDocumentOf(c))
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(results.CompareDocumentOf(c))
 				}
 				return printComparison(cmd.OutOrStdout(), c)
 			})
@@ -78,39 +43,6 @@ one to look at.`,
 	cmd.Flags().StringSliceVar(&o.Metrics, "metrics", nil, "what is compared, as heldout_loss,resid_post/ratio_mean; the run's own metrics unless said")
 	cmd.Flags().IntVar(&o.Step, "step", o.Step, "the step to compare at; each run's last unless said")
 	return cmd
-}
-
-func compareDocumentOf(c results.Comparison) compareDocument {
-	d := compareDocument{Columns: []columnRow{}, Keys: []keyRow{}, Metrics: aggregateRows(c.Metrics), Differences: aggregateRows(c.Differences),
-		Notes: append([]string{}, c.Notes...)}
-	for _, column := range c.Columns {
-		row := columnRow{Name: column.Name}
-		for _, r := range column.Runs {
-			row.Runs, row.Seeds = append(row.Runs, r.ID), append(row.Seeds, r.Seed)
-		}
-		d.Columns = append(d.Columns, row)
-	}
-	for i, key := range c.Differing {
-		row := keyRow{key, map[string]any{}}
-		for j, v := range c.Values[i] {
-			row.Values[c.Columns[j].Name] = v
-		}
-		d.Keys = append(d.Keys, row)
-	}
-	return d
-}
-
-func aggregateRows(all []results.Aggregate) []aggregateRow {
-	rows := []aggregateRow{}
-	for _, a := range all {
-		row := aggregateRow{Column: a.Column, Metric: a.Metric, Layer: a.Layer, Steps: a.Steps, Values: []number{}, N: a.N, Mean: number(a.Mean),
-			Median: number(a.Median), Interval: [2]number{number(a.Interval.Low), number(a.Interval.High)}}
-		for _, v := range a.Values {
-			row.Values = append(row.Values, number(v))
-		}
-		rows = append(rows, row)
-	}
-	return rows
 }
 
 func printComparison(out io.Writer, c results.Comparison) error {

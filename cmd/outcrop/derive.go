@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 
@@ -16,31 +15,6 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/variant"
 )
-
-// derivedTable is one quantity of several runs. A row begins with arm, seed and run; the rest are the quantity's columns.
-type derivedTable struct {
-	Quantity string            `json:"quantity"`
-	Formula  string            `json:"formula"`
-	Unit     string            `json:"unit"`
-	Source   string            `json:"source"`
-	Rows     []json.RawMessage `json:"rows"`
-
-	columns []string
-	rows    [][]any
-}
-
-// lackingRow is a run that lacks the rows which a quantity needs.
-type lackingRow struct {
-	Quantity string `json:"quantity"`
-	Run      string `json:"run"`
-	Message  string `json:"message"`
-}
-
-// derivedDocument is what derive --json prints.
-type derivedDocument struct {
-	Quantities []derivedTable `json:"quantities"`
-	Lacking    []lackingRow   `json:"lacking"`
-}
 
 func deriveCommand(s *preferences) *cobra.Command {
 	asJSON, everyStep := false, false
@@ -58,29 +32,29 @@ The quantities are
 			if err != nil {
 				return err
 			}
-			var document derivedDocument
+			var document results.DerivedDocument
 			if err := s.reading(func(db *store.DB) error {
 				target, err := results.Find(db, args[0])
 				if err != nil {
 					return err
 				}
-				document, err = derived(db, target.Runs, quantities, everyStep)
+				document, err = results.Derive(db, target.Runs, quantities, everyStep)
 				return err
 			}); err != nil {
 				return err
 			}
 			if len(document.Quantities) == 0 {
-				return usageError{errors.New(strings.Join(document.reasons(), "; "))}
+				return usageError{errors.New(strings.Join(document.Reasons(), "; "))}
 			}
 			if asJSON {
 				e := json.NewEncoder(cmd.OutOrStdout())
 				e.SetEscapeHTML(false)
 				return e.Encode(document)
 			}
-			for _, reason := range document.reasons() {
+			for _, reason := range document.Reasons() {
 				s.log.Warn(reason)
 			}
-			return document.print(cmd.OutOrStdout())
+			return printDerived(cmd.OutOrStdout(), document)
 		},
 	}
 	cmd.Flags().BoolVar(&everyStep, "every-step", false, "every measured step; the last one of each run unless said")
@@ -112,88 +86,18 @@ func chosen(names []string) ([]derive.Quantity, error) {
 	return quantities, nil
 }
 
-// derived computes the quantities of the runs; those of which no run has rows are only among Lacking.
-func derived(db *store.DB, runs []store.MemberRun, quantities []derive.Quantity, everyStep bool) (derivedDocument, error) {
-	document := derivedDocument{Quantities: []derivedTable{}, Lacking: []lackingRow{}}
-	for _, q := range quantities {
-		table := derivedTable{Quantity: q.Name, Formula: q.Formula, Unit: q.Unit, Source: q.Source, columns: append([]string{"arm", "seed", "run"}, q.Columns...)}
-		for _, m := range runs {
-			if m.Run.Status == store.Planned {
-				document.Lacking = append(document.Lacking, lackingRow{q.Name, m.Run.ID, fmt.Sprintf("run %.12s: %s: nothing is measured before `outcrop run`", m.Run.ID, q.Name)})
-				continue
-			}
-			rows, err := derive.Read(db, m.Run.ID, q)
-			var lacking *derive.Lacking
-			if errors.As(err, &lacking) {
-				document.Lacking = append(document.Lacking, lackingRow{q.Name, m.Run.ID, err.Error()})
-				continue
-			}
-			if err != nil {
-				return document, err
-			}
-			values := q.Compute(rows)
-			if len(values) == 0 {
-				message := fmt.Sprintf("run %.12s: %s: there is no step at which all that it reads is measured and finite", m.Run.ID, q.Name)
-				document.Lacking = append(document.Lacking, lackingRow{q.Name, m.Run.ID, message})
-				continue
-			}
-			if !everyStep && q.Columns[0] == "step" {
-				values = lastStep(values)
-			}
-			for _, v := range values {
-				if err := table.add(m, v); err != nil {
-					return document, err
-				}
-			}
-		}
-		if len(table.rows) > 0 {
-			document.Quantities = append(document.Quantities, table)
-		}
-	}
-	return document, nil
-}
-
-// lastStep keeps the rows of the last step, which stand at the end.
-func lastStep(rows [][]any) [][]any {
-	from := len(rows)
-	for from > 0 && rows[from-1][0] == rows[len(rows)-1][0] {
-		from--
-	}
-	return rows[from:]
-}
-
-func (t *derivedTable) add(m store.MemberRun, values []any) error {
-	row := append([]any{m.Member.Arm, m.Member.Seed, m.Run.ID}, values...)
-	for i, v := range row {
-		if f, ok := v.(float64); ok && math.IsNaN(f) {
-			row[i] = nil
-		}
-	}
-	var keys [][]byte
-	for _, c := range t.columns {
-		key, err := json.Marshal(c)
-		if err != nil {
-			return err
-		}
-		keys = append(keys, key)
-	}
-	object, err := jsonObject(keys, row)
-	t.rows, t.Rows = append(t.rows, row), append(t.Rows, object)
-	return err
-}
-
-// print prints a table a quantity.
-func (d derivedDocument) print(out io.Writer) error {
+// printDerived prints a table for each quantity.
+func printDerived(out io.Writer, d results.DerivedDocument) error {
 	for i, t := range d.Quantities {
 		if i > 0 {
 			_, _ = fmt.Fprintln(out)
 		}
 		_, _ = fmt.Fprintf(out, "%s: %s (%s) [%s]\n", t.Quantity, t.Formula, t.Unit, t.Source)
 		p := tablePrinter(out)
-		if err := p.header(t.columns); err != nil {
+		if err := p.header(t.Columns); err != nil {
 			return err
 		}
-		for _, row := range t.rows {
+		for _, row := range t.Values {
 			cells := make([]any, len(row))
 			for j, v := range row {
 				switch x := v.(type) {
@@ -203,7 +107,7 @@ func (d derivedDocument) print(out io.Writer) error {
 					cells[j] = fmt.Sprintf("%.4g", x)
 				case string:
 					cells[j] = x
-					if t.columns[j] == "run" {
+					if t.Columns[j] == "run" {
 						cells[j] = fmt.Sprintf("%.12s", x)
 					}
 				default:
@@ -219,24 +123,4 @@ func (d derivedDocument) print(out io.Writer) error {
 		}
 	}
 	return nil
-}
-
-// reasons says of each quantity that a run lacks why, by the first such run, and how many others there are.
-func (d derivedDocument) reasons() []string {
-	if len(d.Lacking) == 0 && len(d.Quantities) == 0 {
-		return []string{"there is nothing to derive from: the sweep has no runs"}
-	}
-	var texts []string
-	for i := 0; i < len(d.Lacking); {
-		first, n := d.Lacking[i], 0
-		for ; i < len(d.Lacking) && d.Lacking[i].Quantity == first.Quantity; i++ {
-			n++
-		}
-		text := first.Message
-		if n > 1 {
-			text += fmt.Sprintf(" (%d runs lack it)", n)
-		}
-		texts = append(texts, text)
-	}
-	return texts
 }

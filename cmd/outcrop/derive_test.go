@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/experiments/results"
+
 	"github.com/outcrop-lab/outcrop/derive"
 )
 
@@ -12,18 +14,18 @@ import (
 func TestDerive(t *testing.T) {
 	text := strings.ReplaceAll(tiny, "STEPS", "20")
 	text = strings.Replace(text, "arms: {a: {}, b: {arch: {norm: ssnorm}}}", "  checkpoint: {every: 10}\n", 1)
-	results := t.TempDir()
-	if code, _, stderr := outcrop(t.Context(), "run", sweepFile(t, text), "--results", results); code != exitDone {
+	dir := t.TempDir()
+	if code, _, stderr := outcrop(t.Context(), "run", sweepFile(t, text), "--results", dir); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	derived := func(args ...string) (code int, tables map[string][]map[string]any, stderr string) {
-		code, out, stderr := outcrop(t.Context(), append(append([]string{"derive"}, args...), "--json", "--results", results)...)
+		code, out, stderr := outcrop(t.Context(), append(append([]string{"derive"}, args...), "--json", "--results", dir)...)
 		var document struct {
 			Quantities []struct {
 				Quantity string
 				Rows     []map[string]any
 			}
-			Lacking []lackingRow
+			Lacking []results.LackingRow
 		}
 		if code == exitDone {
 			if err := json.Unmarshal([]byte(out), &document); err != nil {
@@ -56,7 +58,7 @@ func TestDerive(t *testing.T) {
 	for message := range strings.Lines(lacking) {
 		_, rest, _ := strings.Cut(message, "`outcrop ")
 		command, _, _ := strings.Cut(rest, "`")
-		if code, _, stderr := outcrop(t.Context(), append(strings.Fields(command), "--results", results)...); code != exitDone {
+		if code, _, stderr := outcrop(t.Context(), append(strings.Fields(command), "--results", dir)...); code != exitDone {
 			t.Fatalf("%q of %s: exit %d: %s", command, message, code, stderr)
 		}
 		run = strings.Fields(command)[1]
@@ -75,11 +77,11 @@ func TestDerive(t *testing.T) {
 		{[]string{"tny"}, `did you mean "tiny"?`},
 		{nil, "outcrop derive --help"},
 	} {
-		if code, _, stderr := outcrop(t.Context(), append([]string{"derive", "--results", results}, c.args...)...); code != exitInput || !strings.Contains(stderr, c.want) {
+		if code, _, stderr := outcrop(t.Context(), append([]string{"derive", "--results", dir}, c.args...)...); code != exitInput || !strings.Contains(stderr, c.want) {
 			t.Errorf("%v: exit %d, %q, want 2 and %q", c.args, code, stderr, c.want)
 		}
 	}
-	if code, out, stderr := outcrop(t.Context(), "derive", run, "--results", results); code != exitDone || !strings.Contains(out, "first_crossing: ") {
+	if code, out, stderr := outcrop(t.Context(), "derive", run, "--results", dir); code != exitDone || !strings.Contains(out, "first_crossing: ") {
 		t.Errorf("exit %d: %s %s", code, out, stderr)
 	}
 }

@@ -22,53 +22,6 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// number is a float64 that JSON writes as null where it is not finite.
-type number float64
-
-// MarshalJSON implements json.Marshaler.
-func (n number) MarshalJSON() ([]byte, error) {
-	if f := float64(n); math.IsNaN(f) || math.IsInf(f, 0) {
-		return []byte("null"), nil
-	}
-	return json.Marshal(float64(n))
-}
-
-// fitRow is one fitted series, as printed. In Intervals an open end is null.
-type fitRow struct {
-	Arm          string               `json:"arm,omitempty"`
-	Seed         uint64               `json:"seed"`
-	Run          string               `json:"run,omitempty"`
-	Series       string               `json:"series"`
-	Layer        int                  `json:"layer"`
-	Family       string               `json:"family"`
-	Best         bool                 `json:"best"`
-	Weight       number               `json:"weight"`
-	Params       map[string]number    `json:"params"`
-	Intervals    map[string][2]number `json:"intervals"`
-	Undetermined []string             `json:"undetermined"`
-	N            int                  `json:"n"`
-	R2           number               `json:"r2"`
-	AdjR2        number               `json:"adj_r2"`
-	RMSE         number               `json:"rmse"`
-	AIC          number               `json:"aic"`
-	AICc         number               `json:"aicc"`
-	BIC          number               `json:"bic"`
-	TPeak        number               `json:"t_peak"`
-	FPeak        number               `json:"f_peak"`
-	PeakSeen     bool                 `json:"peak_seen"`
-	RiseTime     number               `json:"rise_time"`
-	Steady       number               `json:"steady"`
-	Condition    number               `json:"condition"`
-	Regime       string               `json:"regime"`
-	Message      string               `json:"message"`
-}
-
-// fitDocument is what fit --json prints.
-type fitDocument struct {
-	Fits []fitRow `json:"fits"`
-	across
-}
-
 func fitCommand(s *preferences) *cobra.Command {
 	asJSON, table, figure := false, "", ""
 	var how results.Fitting
@@ -79,7 +32,7 @@ func fitCommand(s *preferences) *cobra.Command {
 		if err := how.Check(); err != nil {
 			return usageError{fmt.Errorf("--%w", err)}
 		}
-		document := fitDocument{Fits: []fitRow{}, across: emptyAcross()}
+		document := results.FitDocument{Fits: []results.FitRow{}, Across: results.NoneAcross()}
 		if table != "" {
 			if cmd.Flags().Changed("weights") {
 				return usageError{errors.New("--weights: a table holds no spread to weight by")}
@@ -99,12 +52,12 @@ func fitCommand(s *preferences) *cobra.Command {
 				return err
 			}
 			if err := eachSweep(s, "", func(db *store.DB, sweep string) error {
-				rows, err := fitRows(db, sweep)
+				rows, err := results.FitRows(db, sweep)
 				if err != nil {
 					return err
 				}
 				document.Fits = append(document.Fits, rows...)
-				return document.add(db, sweep, rows)
+				return document.Add(db, sweep, rows)
 			}); err != nil {
 				return err
 			}
@@ -115,7 +68,7 @@ func fitCommand(s *preferences) *cobra.Command {
 		if err := printFits(cmd.OutOrStdout(), document.Fits); err != nil {
 			return err
 		}
-		return document.print(cmd.OutOrStdout())
+		return printAcross(cmd.OutOrStdout(), document.Across)
 	}}
 	f := cmd.Flags()
 	f.BoolVar(&asJSON, "json", false, "print one JSON document, with every parameter")
@@ -132,63 +85,17 @@ func fittingFlags(f *pflag.FlagSet, how *results.Fitting) {
 	f.Uint64Var(&how.Seed, "interval-seed", 0, "seed of the bootstrap")
 }
 
-// fitRows lists the stored fits of a sweep's runs.
-func fitRows(db *store.DB, sweep string) ([]fitRow, error) {
-	runs, err := db.RunsOf(sweep)
-	if err != nil {
-		return nil, err
-	}
-	var rows []fitRow
-	for _, m := range runs {
-		fits, err := db.Fits(store.Select{Run: m.Run.ID})
-		if err != nil {
-			return nil, err
-		}
-		for _, f := range fits {
-			row := fitRowOf(f)
-			row.Arm, row.Seed, row.Run, row.Series = m.Member.Arm, m.Member.Seed, m.Run.ID, f.Site+"/"+f.Statistic
-			rows = append(rows, row)
-		}
-	}
-	return rows, nil
-}
-
 // columnRows lists the fits of a table's columns.
-func columnRows(columns []plots.Column) []fitRow {
-	rows := []fitRow{}
+func columnRows(columns []plots.Column) []results.FitRow {
+	rows := []results.FitRow{}
 	for _, c := range columns {
 		for rank, r := range c.Fits {
-			row := fitRowOf(results.StoredFit(store.Series{Layer: -1}, r, rank == 0))
+			row := results.FitRowOf(results.StoredFit(store.Series{Layer: -1}, r, rank == 0))
 			row.Series = c.Name
 			rows = append(rows, row)
 		}
 	}
 	return rows
-}
-
-// fitRowOf leaves open whose fit it is.
-func fitRowOf(f store.Fit) fitRow {
-	return fitRow{Layer: f.Layer, Family: f.Family, Best: f.Best, Weight: number(f.Weight), Params: numbers(f.Params),
-		Intervals: ends(f.Intervals), Undetermined: append([]string{}, f.Undetermined...), N: f.N, R2: number(f.R2), AdjR2: number(f.AdjR2),
-		RMSE: number(f.RMSE), AIC: number(f.AIC), AICc: number(f.AICc), BIC: number(f.BIC), TPeak: number(f.TPeak), FPeak: number(f.FPeak),
-		PeakSeen: f.PeakSeen, RiseTime: number(f.RiseTime), Steady: number(f.Steady), Condition: number(f.Condition), Regime: f.Regime,
-		Message: f.Message}
-}
-
-func numbers(params map[string]float64) map[string]number {
-	out := map[string]number{}
-	for name, v := range params {
-		out[name] = number(v)
-	}
-	return out
-}
-
-func ends(intervals map[string][2]float64) map[string][2]number {
-	out := map[string][2]number{}
-	for name, i := range intervals {
-		out[name] = [2]number{number(i[0]), number(i[1])}
-	}
-	return out
 }
 
 // asInput makes a *variant.Error a fault of the command line.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/outcrop-lab/outcrop/experiments/results"
+
 	"github.com/outcrop-lab/outcrop/fit"
 )
 
@@ -20,22 +22,22 @@ type seriesKey struct {
 	layer            int
 }
 
-func (r fitRow) key() seriesKey { return seriesKey{r.Arm, r.Run, r.Series, r.Layer} }
+func keyOf(r results.FitRow) seriesKey { return seriesKey{r.Arm, r.Run, r.Series, r.Layer} }
 
 // printFits prints the emergence curve of each series, its remarks as numbered notes, and how its rivals do.
-func printFits(out io.Writer, rows []fitRow) error {
-	families := map[seriesKey]map[string]fitRow{}
+func printFits(out io.Writer, rows []results.FitRow) error {
+	families := map[seriesKey]map[string]results.FitRow{}
 	tabled := true // the rows are a table's columns, not runs
 	for _, r := range rows {
-		if families[r.key()] == nil {
-			families[r.key()] = map[string]fitRow{}
+		if families[keyOf(r)] == nil {
+			families[keyOf(r)] = map[string]results.FitRow{}
 		}
-		families[r.key()][r.Family] = r
+		families[keyOf(r)][r.Family] = r
 		tabled = tabled && r.Run == ""
 	}
-	place, head := fitRow.place, "arm\tseed\tlayer"
+	place, head := placeOf, "arm\tseed\tlayer"
 	if tabled {
-		place, head = func(r fitRow) string { return r.Series }, "series"
+		place, head = func(r results.FitRow) string { return r.Series }, "series"
 	} else if len(rows) > 0 {
 		_, _ = fmt.Fprintf(out, "fits of %s; t, decay = 1/(lambda gamma) and rise in steps\n", rows[0].Series)
 	}
@@ -60,8 +62,8 @@ func printFits(out io.Writer, rows []fitRow) error {
 		} else if !math.IsNaN(float64(r.TPeak)) {
 			peak = "later"
 		}
-		_, _ = fmt.Fprintf(w, "\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", show("%.4g", r.decay()), show("%.4f", r.R2), peak, height, show("%.4g", r.RiseTime), short(r.Regime),
-			bestOf(families[r.key()]), noted(&notes, r.Message))
+		_, _ = fmt.Fprintf(w, "\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", show("%.4g", r.Decay()), show("%.4f", r.R2), peak, height, show("%.4g", r.RiseTime), short(r.Regime),
+			bestOf(families[keyOf(r)]), noted(&notes, r.Message))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -70,23 +72,9 @@ func printFits(out io.Writer, rows []fitRow) error {
 	return printRivals(out, rows, families, place, head)
 }
 
-// decay is 1/beta = 1/(lambda gamma), in steps: often determined where lambda and gamma are not.
-// It is NaN where the interval of beta is open, and of a constant series.
-func (r fitRow) decay() number {
-	if r.Params["A"] == 0 {
-		return number(math.NaN())
-	}
-	for _, end := range r.Intervals["beta"] {
-		if f := float64(end); math.IsNaN(f) || math.IsInf(f, 0) {
-			return number(math.NaN())
-		}
-	}
-	return 1 / (r.Params["lambda"] * r.Params["gamma"])
-}
+func placeOf(r results.FitRow) string { return fmt.Sprintf("%s\t%d\t%d", r.Arm, r.Seed, r.Layer) }
 
-func (r fitRow) place() string { return fmt.Sprintf("%s\t%d\t%d", r.Arm, r.Seed, r.Layer) }
-
-func show(format string, v number) string {
+func show(format string, v results.Number) string {
 	if math.IsNaN(float64(v)) {
 		return undetermined
 	}
@@ -100,7 +88,7 @@ func short(regime string) string {
 	return strings.ReplaceAll(regime, "logarithmic", "log")
 }
 
-func bestOf(families map[string]fitRow) string {
+func bestOf(families map[string]results.FitRow) string {
 	for _, r := range families {
 		if r.Best {
 			return r.Family
@@ -145,7 +133,7 @@ func printNotes(out io.Writer, notes []string) {
 
 // printRivals prints by how much each family's AICc exceeds the best one's, and its Akaike weight where that is at least
 // one in a hundred.
-func printRivals(out io.Writer, rows []fitRow, families map[seriesKey]map[string]fitRow, place func(fitRow) string, head string) error {
+func printRivals(out io.Writer, rows []results.FitRow, families map[seriesKey]map[string]results.FitRow, place func(results.FitRow) string, head string) error {
 	_, _ = fmt.Fprint(out, "\nAICc less that of the best family (Akaike weight from .01)\n")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, head+"\t"+strings.Join(fit.Families(), "\t"))
@@ -156,7 +144,7 @@ func printRivals(out io.Writer, rows []fitRow, families map[seriesKey]map[string
 		_, _ = fmt.Fprint(w, place(r))
 		for _, name := range fit.Families() {
 			text := undetermined
-			if f, ok := families[r.key()][name]; ok && !math.IsNaN(float64(f.AICc)) {
+			if f, ok := families[keyOf(r)][name]; ok && !math.IsNaN(float64(f.AICc)) {
 				text = fmt.Sprintf("%.1f", float64(f.AICc-r.AICc))
 				if f.Weight >= 0.01 {
 					text += strings.Replace(fmt.Sprintf(" (%.2f)", float64(f.Weight)), "(0.", "(.", 1)

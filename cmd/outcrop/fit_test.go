@@ -13,6 +13,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/outcrop-lab/outcrop/experiments/results"
+
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -160,8 +162,8 @@ func TestFitTable(t *testing.T) {
 
 // Across runs: seeds are summarised, arms compared, and a setting that varies alone scales. The database is planted.
 func TestFitAcrossRuns(t *testing.T) {
-	results := t.TempDir()
-	db, err := store.Open(filepath.Join(results, "outcrop.db"))
+	dir := t.TempDir()
+	db, err := store.Open(filepath.Join(dir, "outcrop.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +200,7 @@ func TestFitAcrossRuns(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, stderr := outcrop(t.Context(), "fit", "--results", results, "--json")
+	code, stdout, stderr := outcrop(t.Context(), "fit", "--results", dir, "--json")
 	if code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
@@ -227,7 +229,7 @@ func TestFitAcrossRuns(t *testing.T) {
 	found := 0
 	for _, s := range document.Summaries {
 		// The planted curve peaks at x = exp(W(2)), at step 873; each of its quantities has an interval of its own.
-		if slices.Contains(quantities[:len(quantities)-1], s.Quantity) && (s.Within == nil || !(*s.Within > 0)) {
+		if slices.Contains(results.Quantities[:len(results.Quantities)-1], s.Quantity) && (s.Within == nil || !(*s.Within > 0)) {
 			t.Errorf("%s of %s: no half width of an interval", s.Quantity, s.Arm)
 		}
 		if s.Quantity == "t_peak" && !(math.Abs(s.Median-873) < 40) {
@@ -259,7 +261,7 @@ func TestFitAcrossRuns(t *testing.T) {
 	if found != 3 {
 		t.Errorf("%d of the three rows are there: %s", found, stdout)
 	}
-	if _, stdout, _ = outcrop(t.Context(), "fit", "--results", results); !strings.Contains(stdout, "arch.width") || !strings.Contains(stdout, "3 of 3") {
+	if _, stdout, _ = outcrop(t.Context(), "fit", "--results", dir); !strings.Contains(stdout, "arch.width") || !strings.Contains(stdout, "3 of 3") {
 		t.Errorf("the tables lack the settings or the seeds:\n%s", stdout)
 	}
 }

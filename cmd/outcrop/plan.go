@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -20,50 +18,8 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/plan"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/experiments/todo"
-	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/variant"
 )
-
-// plannedRow is one run of a plan, as printed. Of a run's whole length are params, tokens, flops, memory and disk; of what is
-// left of it are the seconds, null where nothing is known of the machine.
-type plannedRow struct {
-	Run         string   `json:"run"`
-	Arm         string   `json:"arm"`
-	Seed        uint64   `json:"seed"`
-	Params      int      `json:"params"`
-	Tokens      int      `json:"tokens"`
-	FLOPs       float64  `json:"flops"`
-	Seconds     *float64 `json:"seconds"`
-	SecondsLow  *float64 `json:"seconds_low"`
-	SecondsHigh *float64 `json:"seconds_high"`
-	Memory      int64    `json:"memory_bytes"`
-	Disk        int64    `json:"disk_bytes"`
-	Status      string   `json:"status"` // new, done, diverged, same, measure, again, running, stopped, lost or failed
-	State       string   `json:"state"`  // the status in words
-	From        int      `json:"from_step"`
-	Differs     string   `json:"differs"`
-}
-
-// planTotal is what a sweep takes that is left to do.
-type planTotal struct {
-	Runs        int      `json:"runs"` // of the plan; a run that comes twice counts once
-	ToDo        int      `json:"to_do"`
-	Tokens      int      `json:"tokens"`
-	FLOPs       float64  `json:"flops"`
-	SecondsLow  *float64 `json:"seconds_low"` // by the clock, with so many jobs at once
-	SecondsHigh *float64 `json:"seconds_high"`
-	Memory      int64    `json:"memory_bytes"` // of as many runs as there are jobs, the largest
-	Disk        int64    `json:"disk_bytes"`
-	Jobs        int      `json:"jobs"`
-	Threads     int      `json:"threads"`
-}
-
-// planDocument is what plan --json prints.
-type planDocument struct {
-	Sweep string       `json:"sweep"`
-	Runs  []plannedRow `json:"runs"`
-	Total planTotal    `json:"total"`
-}
 
 func planCommand(s *preferences) *cobra.Command {
 	asJSON, calibrate, sets := false, false, []string(nil)
@@ -92,7 +48,7 @@ plan makes in a dozen seconds and keeps in the user's cache; it is that of free 
 			if err != nil {
 				return err
 			}
-			document := planOf(s, loaded.Name, planned, tasks, speed)
+			document := todo.DocumentOf(loaded.Name, planned, tasks, speed, s.Jobs, s.Threads)
 			if left := plan.Unforetold(planned); speed != nil && len(left) > 0 {
 				s.log.Warn("the times are without those of the statistics " + strings.Join(left, ", "))
 			}
@@ -129,55 +85,7 @@ func machineSpeed(ctx context.Context, s *preferences, again bool) (*plan.Speed,
 	return &speed, nil
 }
 
-// planOf counts what each run takes, and what the sweep takes that is left.
-func planOf(s *preferences, name string, planned []plan.Planned, tasks []todo.Task, speed *plan.Speed) planDocument {
-	cores := runtime.GOMAXPROCS(0)
-	threads := max(1, s.Threads)
-	jobs := s.Jobs
-	if jobs == 0 {
-		jobs = max(1, cores/threads)
-	}
-	d := planDocument{Sweep: name, Runs: make([]plannedRow, len(planned)), Total: planTotal{Jobs: jobs, Threads: threads}}
-	var seconds []float64
-	var memory []int64
-	for i, p := range planned {
-		cost, task := plan.CostOf(p), tasks[i]
-		r := plannedRow{Run: p.ID, Arm: p.Arm, Seed: p.Seed, Params: p.Params, Tokens: cost.Tokens, FLOPs: cost.FLOPs, Memory: cost.Memory, Disk: cost.Disk,
-			Status: task.Word(), State: task.String(), From: task.From, Differs: differs(p.Differs)}
-		if speed != nil {
-			f := speed.Of(p, task.Left(), threads)
-			r.Seconds, r.SecondsLow, r.SecondsHigh = &f.Seconds, &f.Low, &f.High
-		}
-		d.Runs[i] = r
-		if task.Same != "" {
-			continue
-		}
-		d.Total.Runs++
-		if task.Settled != "" || task.Waits > 0 {
-			continue
-		}
-		d.Total.ToDo++
-		d.Total.Tokens += r.Tokens
-		d.Total.FLOPs += r.FLOPs
-		d.Total.Disk += r.Disk
-		memory = append(memory, r.Memory)
-		if speed != nil {
-			seconds = append(seconds, *r.Seconds)
-		}
-	}
-	slices.Sort(memory)
-	for _, m := range memory[max(0, len(memory)-jobs):] {
-		d.Total.Memory += m
-	}
-	if speed != nil {
-		crowded := max(1, float64(min(jobs, max(1, len(seconds)))*threads)/float64(cores))
-		total := plan.Forecast{Seconds: crowded * plan.Makespan(seconds, jobs)}.Bounded()
-		d.Total.SecondsLow, d.Total.SecondsHigh = &total.Low, &total.High
-	}
-	return d
-}
-
-func printPlan(out io.Writer, d planDocument) error {
+func printPlan(out io.Writer, d todo.Document) error {
 	buffered := bufio.NewWriterSize(out, 1<<16) // the table's cells come one by one
 	w := tabwriter.NewWriter(buffered, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "run\tarm\tseed\tparams\ttokens\tFLOPs\ttime\tmemory\tdisk\tstate\tdiffers")
@@ -229,14 +137,6 @@ func inBytes(n int64) string {
 	default:
 		return fmt.Sprintf("%.0f kB", x/1e3)
 	}
-}
-
-func differs(list []settings.Setting) string {
-	parts := make([]string, len(list))
-	for i, s := range list {
-		parts[i] = s.String()
-	}
-	return strings.Join(parts, ", ")
 }
 
 // setFlag is --set of a verb that loads a sweep.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/outcrop-lab/outcrop/experiments/results"
+
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/configs"
@@ -23,30 +25,30 @@ import (
 
 // estimateRow is a foretold number and its 90 % interval. An end without a number is null.
 type estimateRow struct {
-	Value number `json:"value"`
-	Low   number `json:"low"`
-	High  number `json:"high"`
+	Value results.Number `json:"value"`
+	Low   results.Number `json:"low"`
+	High  results.Number `json:"high"`
 }
 
 // pointRow is a point of a foretold curve.
 type pointRow struct {
-	Step number `json:"step"`
+	Step results.Number `json:"step"`
 	estimateRow
 }
 
 // measuredRow is what was measured of a block in one run.
 type measuredRow struct {
-	Run    string   `json:"run"`
-	Seed   uint64   `json:"seed"`
-	Steps  []number `json:"steps"`
-	Values []number `json:"values"`
+	Run    string           `json:"run"`
+	Seed   uint64           `json:"seed"`
+	Steps  []results.Number `json:"steps"`
+	Values []results.Number `json:"values"`
 }
 
 // throughRow is the emergence curve fitted to the points of a foretold curve.
 type throughRow struct {
-	Params       map[string]number `json:"params"`
-	Undetermined []string          `json:"undetermined"`
-	R2           number            `json:"r2"`
+	Params       map[string]results.Number `json:"params"`
+	Undetermined []string                  `json:"undetermined"`
+	R2           results.Number            `json:"r2"`
 }
 
 // layerRow is what is foretold of one block.
@@ -65,12 +67,12 @@ type predictDocument struct {
 	Outside      []predict.Outside `json:"outside"`
 	Remarks      []string          `json:"remarks"`
 	// LeftOut is the training architecture that this is, whose series were left out; "" for a new one.
-	LeftOut      string            `json:"left_out"`
-	Undetermined []string          `json:"undetermined"` // parameters without a meaning of their own
-	LeftOutR2    map[string]number `json:"left_out_r2"`  // of each target, architectures left out
-	Layers       []layerRow        `json:"layers"`
-	Figure       string            `json:"figure"`
-	Caption      string            `json:"caption"`
+	LeftOut      string                    `json:"left_out"`
+	Undetermined []string                  `json:"undetermined"` // parameters without a meaning of their own
+	LeftOutR2    map[string]results.Number `json:"left_out_r2"`  // of each target, architectures left out
+	Layers       []layerRow                `json:"layers"`
+	Figure       string                    `json:"figure"`
+	Caption      string                    `json:"caption"`
 }
 
 func predictCommand(s *preferences) *cobra.Command {
@@ -157,24 +159,24 @@ func (s *preferences) measuredOf(a predict.Arch) (measured []predict.Measured, e
 }
 
 func estimated(e predict.Estimate) estimateRow {
-	return estimateRow{number(e.Value), number(e.Low), number(e.High)}
+	return estimateRow{results.Number(e.Value), results.Number(e.Low), results.Number(e.High)}
 }
 
 func predictRows(arch string, p *predict.Predictor, foretold predict.Prediction, measured []predict.Measured) predictDocument {
 	d := predictDocument{Arch: arch, Extrapolated: len(foretold.Outside) > 0, Outside: append([]predict.Outside{}, foretold.Outside...),
 		Remarks: append([]string{}, foretold.Remarks...), LeftOut: foretold.LeftOut,
-		Undetermined: append([]string{}, foretold.Undetermined...), LeftOutR2: map[string]number{}}
+		Undetermined: append([]string{}, foretold.Undetermined...), LeftOutR2: map[string]results.Number{}}
 	for _, t := range p.Card.Targets {
-		d.LeftOutR2[t.Name] = number(t.LeftOutR2)
+		d.LeftOutR2[t.Name] = results.Number(t.LeftOutR2)
 	}
 	for _, l := range foretold.Layers {
 		row := layerRow{Layer: l.Layer, Params: map[string]estimateRow{}, Measured: []measuredRow{},
-			Through: throughRow{numbers(l.Through.Params), append([]string{}, l.Through.Undetermined...), number(l.Through.R2)}}
+			Through: throughRow{results.Numbers(l.Through.Params), append([]string{}, l.Through.Undetermined...), results.Number(l.Through.R2)}}
 		for name, e := range l.Params {
 			row.Params[name] = estimated(e)
 		}
 		for i, e := range l.Curve {
-			row.Curve = append(row.Curve, pointRow{number(l.Steps[i]), estimated(e)})
+			row.Curve = append(row.Curve, pointRow{results.Number(l.Steps[i]), estimated(e)})
 		}
 		for _, m := range measured {
 			if m.Layer == l.Layer {
@@ -186,10 +188,10 @@ func predictRows(arch string, p *predict.Predictor, foretold predict.Prediction,
 	return d
 }
 
-func listed(values []float64) []number {
-	out := make([]number, len(values))
+func listed(values []float64) []results.Number {
+	out := make([]results.Number, len(values))
 	for i, v := range values {
-		out[i] = number(v)
+		out[i] = results.Number(v)
 	}
 	return out
 }

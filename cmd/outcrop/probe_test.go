@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/outcrop-lab/outcrop/experiments/todo"
 )
 
 // A run is measured again from its two checkpoints with a statistic that it lacked, by the beginning of its id; a second
@@ -15,8 +17,8 @@ func TestProbe(t *testing.T) {
 	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", results); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	var document planDocument
-	var plan []plannedRow
+	var document todo.Document
+	var plan []todo.Row
 	planned := func(file string) string {
 		code, out, stderr := outcrop(t.Context(), "plan", file, "--results", results, "--json")
 		err := json.Unmarshal([]byte(out), &document)

@@ -218,7 +218,7 @@ func (p *progress) tell(r *results.RunStatus, e folder.Event) {
 		text += fmt.Sprintf(", %s left", lasting(r.Left))
 	}
 	p.log.Info(text, "event", "run", "sweep", p.sweep, "run", r.Run, "arm", r.Arm, "seed", r.Seed, "status", status, "step", r.Step, "steps", r.Steps,
-		"loss", number(r.Loss), "steps_per_second", number(r.Rate), "seconds_left", number(r.Left))
+		"loss", results.Number(r.Loss), "steps_per_second", results.Number(r.Rate), "seconds_left", results.Number(r.Left))
 	if !ended(status) && p.every > time.Second { // for a program each step of the sweep, for a person each run that ended
 		return
 	}
@@ -227,7 +227,7 @@ func (p *progress) tell(r *results.RunStatus, e folder.Event) {
 	if left > 0 {
 		text += fmt.Sprintf(", %s left", lasting(left))
 	}
-	p.log.Info(text, "event", "sweep", "sweep", p.sweep, "ended", p.over(), "runs", len(p.runs), "progress", number(done), "seconds_left", number(left))
+	p.log.Info(text, "event", "sweep", "sweep", p.sweep, "ended", p.over(), "runs", len(p.runs), "progress", results.Number(done), "seconds_left", results.Number(left))
 }
 
 func (p *progress) close() {

@@ -2,13 +2,13 @@ package main
 
 import (
 	"encoding/csv"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"text/tabwriter"
+
+	"github.com/outcrop-lab/outcrop/experiments/results"
 
 	"github.com/spf13/cobra"
 
@@ -107,7 +107,7 @@ func jsonPrinter(out io.Writer) printer {
 			return nil
 		},
 		row: func(values []any) error {
-			object, err := jsonObject(keys, values)
+			object, err := results.Object(keys, values)
 			if err != nil {
 				return err
 			}
@@ -124,28 +124,4 @@ func jsonPrinter(out io.Writer) printer {
 			return err
 		},
 	}
-}
-
-// jsonObject is an object whose keys, themselves JSON, stand in their order.
-func jsonObject(keys [][]byte, values []any) ([]byte, error) {
-	line := []byte("{")
-	for i, v := range values {
-		if i > 0 {
-			line = append(line, ',')
-		}
-		switch x := v.(type) {
-		case float64:
-			if math.IsInf(x, 0) {
-				v = map[bool]string{true: "Infinity", false: "-Infinity"}[x > 0]
-			}
-		case []byte:
-			v = hex.EncodeToString(x)
-		}
-		text, err := json.Marshal(v)
-		if err != nil {
-			return nil, err
-		}
-		line = append(append(append(line, keys[i]...), ':'), text...)
-	}
-	return append(line, '}'), nil
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outcrop-lab/outcrop/experiments/results"
+
 	"al.essio.dev/pkg/shellescape"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -22,27 +24,6 @@ import (
 	"github.com/outcrop-lab/outcrop/report"
 	"github.com/outcrop-lab/outcrop/store"
 )
-
-// runRow is one run of a sweep after its execution, as printed.
-type runRow struct {
-	Run    string `json:"run"`
-	Arm    string `json:"arm"`
-	Seed   uint64 `json:"seed"`
-	Status string `json:"status"`
-	Step   int    `json:"step"`
-	Steps  int    `json:"steps"`
-	Error  string `json:"error"`
-}
-
-// runDocument is what run --json prints.
-type runDocument struct {
-	Sweep    string   `json:"sweep"`
-	Runs     []runRow `json:"runs"`
-	Fits     []fitRow `json:"fits"`
-	Report   string   `json:"report"`
-	Figures  []string `json:"figures"`
-	Database string   `json:"database"`
-}
 
 func runCommand(s *preferences) *cobra.Command {
 	asJSON, sets := false, []string(nil)
@@ -106,7 +87,7 @@ func train(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string,
 		return summary, err
 	}
 	defer func() { _ = db.Close() }()
-	document, err := summarise(db, s, loaded.Name)
+	document, err := results.RunDocumentOf(db, loaded.Name)
 	if err != nil {
 		return summary, err
 	}
@@ -145,20 +126,6 @@ func train(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string,
 		return summary, errInterrupted
 	}
 	return summary, nil
-}
-
-// summarise lists a sweep's runs and fits.
-func summarise(db *store.DB, s *preferences, sweep string) (runDocument, error) {
-	document := runDocument{Sweep: sweep, Runs: []runRow{}, Figures: []string{}, Database: s.database()}
-	members, err := db.RunsOf(sweep)
-	if err != nil {
-		return document, err
-	}
-	for _, m := range members {
-		document.Runs = append(document.Runs, runRow{m.Run.ID, m.Member.Arm, m.Member.Seed, m.Run.Status, m.Run.Step, m.Run.Steps, m.Run.Error})
-	}
-	document.Fits, err = fitRows(db, sweep)
-	return document, err
 }
 
 // commandLine is this call again, as a shell takes it.

@@ -16,30 +16,6 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// statusRow is one run, as printed.
-type statusRow struct {
-	Run         string `json:"run"`
-	Arm         string `json:"arm"`
-	Seed        uint64 `json:"seed"`
-	Status      string `json:"status"`
-	Attempts    int    `json:"attempts"`
-	Step        int    `json:"step"`
-	Steps       int    `json:"steps"`
-	Loss        number `json:"loss"`
-	Rate        number `json:"steps_per_second"`
-	SecondsLeft number `json:"seconds_left"`
-	Error       string `json:"error"`
-}
-
-// statusDocument is what status --json prints of each sweep. The sweep "" holds the runs of none.
-type statusDocument struct {
-	Sweep       string         `json:"sweep"`
-	Runs        []statusRow    `json:"runs"`
-	States      map[string]int `json:"states"`
-	Progress    number         `json:"progress"`
-	SecondsLeft number         `json:"seconds_left"`
-}
-
 func statusCommand(s *preferences) *cobra.Command {
 	asJSON, watch, every := false, false, 2*time.Second
 	cmd := &cobra.Command{Use: "status [SWEEP]", Short: "Say how the runs of each sweep stand, also while they train",
@@ -75,7 +51,7 @@ left to do. Both ends are exit code 0.`,
 					return err
 				}
 				if asJSON {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(statusDocuments(all))
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(results.StatusDocuments(all))
 				}
 				return printStatus(cmd.OutOrStdout(), painterFor(cmd.OutOrStdout()), all, nil)
 			})
@@ -84,18 +60,6 @@ left to do. Both ends are exit code 0.`,
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show it anew until q or Ctrl-C")
 	cmd.Flags().DurationVar(&every, "every", every, "with --watch: how often")
 	return cmd
-}
-
-func statusDocuments(all []results.SweepStatus) []statusDocument {
-	documents := make([]statusDocument, len(all))
-	for i, s := range all {
-		documents[i] = statusDocument{Sweep: s.Sweep, Runs: []statusRow{}, States: s.Counts, Progress: number(s.Progress), SecondsLeft: number(s.Left)}
-		for _, r := range s.Runs {
-			documents[i].Runs = append(documents[i].Runs, statusRow{Run: r.Run, Arm: r.Arm, Seed: r.Seed, Status: r.Status, Attempts: r.Attempts, Step: r.Step, Steps: r.Steps,
-				Loss: number(r.Loss), Rate: number(r.Rate), SecondsLeft: number(r.Left), Error: r.Error})
-		}
-	}
-	return documents
 }
 
 // printStatus prints a table a sweep, without the runs that hide has left out.
@@ -117,8 +81,8 @@ func printStatus(out io.Writer, paint painter, all []results.SweepStatus, hide f
 			if r.Steps == 0 {
 				step = undetermined
 			}
-			_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%d\n", r.Run, r.Arm, r.Seed, paint.state(r.Status), step, show("%.4f", number(r.Loss)),
-				show("%.3g", number(r.Rate)), lasting(r.Left), r.Attempts)
+			_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%d\n", r.Run, r.Arm, r.Seed, paint.state(r.Status), step, show("%.4f", results.Number(r.Loss)),
+				show("%.3g", results.Number(r.Rate)), lasting(r.Left), r.Attempts)
 		}
 		if err := w.Flush(); err != nil {
 			return err

@@ -1,0 +1,126 @@
+package results
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/outcrop-lab/outcrop/derive"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// derivedTable is one quantity of several runs. A row begins with arm, seed and run; the rest are the quantity's columns.
+type DerivedTable struct {
+	Quantity string            `json:"quantity"`
+	Formula  string            `json:"formula"`
+	Unit     string            `json:"unit"`
+	Source   string            `json:"source"`
+	Rows     []json.RawMessage `json:"rows"`
+
+	Columns []string `json:"-"`
+	Values  [][]any  `json:"-"` // the rows again, a value a column
+}
+
+// lackingRow is a run that lacks the rows which a quantity needs.
+type LackingRow struct {
+	Quantity string `json:"quantity"`
+	Run      string `json:"run"`
+	Message  string `json:"message"`
+}
+
+// derivedDocument is what derive --json prints.
+type DerivedDocument struct {
+	Quantities []DerivedTable `json:"quantities"`
+	Lacking    []LackingRow   `json:"lacking"`
+}
+
+// deriveFor computes the quantities of the runs; those of which no run has rows are only among Lacking.
+func Derive(db *store.DB, runs []store.MemberRun, quantities []derive.Quantity, everyStep bool) (DerivedDocument, error) {
+	document := DerivedDocument{Quantities: []DerivedTable{}, Lacking: []LackingRow{}}
+	for _, q := range quantities {
+		table := DerivedTable{Quantity: q.Name, Formula: q.Formula, Unit: q.Unit, Source: q.Source, Columns: append([]string{"arm", "seed", "run"}, q.Columns...)}
+		for _, m := range runs {
+			if m.Run.Status == store.Planned {
+				document.Lacking = append(document.Lacking, LackingRow{q.Name, m.Run.ID, fmt.Sprintf("run %.12s: %s: nothing is measured before `outcrop run`", m.Run.ID, q.Name)})
+				continue
+			}
+			rows, err := derive.Read(db, m.Run.ID, q)
+			var lacking *derive.Lacking
+			if errors.As(err, &lacking) {
+				document.Lacking = append(document.Lacking, LackingRow{q.Name, m.Run.ID, err.Error()})
+				continue
+			}
+			if err != nil {
+				return document, err
+			}
+			values := q.Compute(rows)
+			if len(values) == 0 {
+				message := fmt.Sprintf("run %.12s: %s: there is no step at which all that it reads is measured and finite", m.Run.ID, q.Name)
+				document.Lacking = append(document.Lacking, LackingRow{q.Name, m.Run.ID, message})
+				continue
+			}
+			if !everyStep && q.Columns[0] == "step" {
+				values = lastStep(values)
+			}
+			for _, v := range values {
+				if err := table.add(m, v); err != nil {
+					return document, err
+				}
+			}
+		}
+		if len(table.Values) > 0 {
+			document.Quantities = append(document.Quantities, table)
+		}
+	}
+	return document, nil
+}
+
+// lastStep keeps the rows of the last step, which stand at the end.
+func lastStep(rows [][]any) [][]any {
+	from := len(rows)
+	for from > 0 && rows[from-1][0] == rows[len(rows)-1][0] {
+		from--
+	}
+	return rows[from:]
+}
+
+func (t *DerivedTable) add(m store.MemberRun, values []any) error {
+	row := append([]any{m.Member.Arm, m.Member.Seed, m.Run.ID}, values...)
+	for i, v := range row {
+		if f, ok := v.(float64); ok && math.IsNaN(f) {
+			row[i] = nil
+		}
+	}
+	var keys [][]byte
+	for _, c := range t.Columns {
+		key, err := json.Marshal(c)
+		if err != nil {
+			return err
+		}
+		keys = append(keys, key)
+	}
+	object, err := Object(keys, row)
+	t.Values, t.Rows = append(t.Values, row), append(t.Rows, object)
+	return err
+}
+
+// reasons says of each quantity that a run lacks why, by the first such run, and how many others there are.
+func (d DerivedDocument) Reasons() []string {
+	if len(d.Lacking) == 0 && len(d.Quantities) == 0 {
+		return []string{"there is nothing to derive from: the sweep has no runs"}
+	}
+	var texts []string
+	for i := 0; i < len(d.Lacking); {
+		first, n := d.Lacking[i], 0
+		for ; i < len(d.Lacking) && d.Lacking[i].Quantity == first.Quantity; i++ {
+			n++
+		}
+		text := first.Message
+		if n > 1 {
+			text += fmt.Sprintf(" (%d runs lack it)", n)
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}

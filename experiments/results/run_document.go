@@ -1,0 +1,38 @@
+package results
+
+import "github.com/outcrop-lab/outcrop/store"
+
+// runRow is one run of a sweep after its execution, as printed.
+type RunRow struct {
+	Run    string `json:"run"`
+	Arm    string `json:"arm"`
+	Seed   uint64 `json:"seed"`
+	Status string `json:"status"`
+	Step   int    `json:"step"`
+	Steps  int    `json:"steps"`
+	Error  string `json:"error"`
+}
+
+// runDocument is what run --json prints.
+type RunDocument struct {
+	Sweep    string   `json:"sweep"`
+	Runs     []RunRow `json:"runs"`
+	Fits     []FitRow `json:"fits"`
+	Report   string   `json:"report"`
+	Figures  []string `json:"figures"`
+	Database string   `json:"database"`
+}
+
+// summarise lists a sweep's runs and fits.
+func RunDocumentOf(db *store.DB, sweep string) (RunDocument, error) {
+	document := RunDocument{Sweep: sweep, Runs: []RunRow{}, Figures: []string{}, Database: db.Path()}
+	members, err := db.RunsOf(sweep)
+	if err != nil {
+		return document, err
+	}
+	for _, m := range members {
+		document.Runs = append(document.Runs, RunRow{m.Run.ID, m.Member.Arm, m.Member.Seed, m.Run.Status, m.Run.Step, m.Run.Steps, m.Run.Error})
+	}
+	document.Fits, err = FitRows(db, sweep)
+	return document, err
+}

@@ -1,0 +1,200 @@
+package results
+
+import (
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// fileRow is a file, or a checkpoint as a whole, in a run's folder.
+type File struct {
+	File  string `json:"file"`
+	Bytes int64  `json:"bytes"`
+}
+
+// metricRow is where a metric of the run stands.
+type Metric struct {
+	Metric string `json:"metric"`
+	Step   int    `json:"step"`
+	Value  Number `json:"value"`
+}
+
+// historyRow is a moment of the run's life, as its coordinators saw it.
+type Moment struct {
+	Time    time.Time `json:"time"`
+	Status  string    `json:"status"`
+	Step    int       `json:"step"`
+	Message string    `json:"message"`
+}
+
+// memberRow is a place of a run in a sweep.
+type Member struct {
+	Sweep string `json:"sweep"`
+	Arm   string `json:"arm"`
+	Seed  uint64 `json:"seed"`
+}
+
+// differenceRow is a later provenance of a run, and how many values came out otherwise under it.
+type Difference struct {
+	Commit     string `json:"git_commit"`
+	GoVersion  string `json:"go_version"`
+	KernelPath string `json:"kernel_path"`
+	CPU        string `json:"cpu"`
+	Differing  int    `json:"differing"`
+}
+
+// runShown is what show --json prints.
+type Shown struct {
+	Run            string           `json:"run"`
+	Members        []Member         `json:"members"`
+	Status         string           `json:"status"`
+	Error          string           `json:"error"`
+	Step           int              `json:"step"`
+	Steps          int              `json:"steps"`
+	Params         int              `json:"params"`
+	Device         string           `json:"device"`
+	DataDigest     string           `json:"data_digest"`
+	TrainerVersion int              `json:"trainer_version"`
+	Config         json.RawMessage  `json:"config"`
+	Overrides      []string         `json:"overrides"` // dotted keys that differ from the default
+	Commit         string           `json:"git_commit"`
+	GoVersion      string           `json:"go_version"`
+	KernelPath     string           `json:"kernel_path"`
+	CPU            string           `json:"cpu"`
+	Sessions       []folder.Session `json:"sessions"`
+	History        []Moment         `json:"history"`
+	Folder         string           `json:"folder"`
+	Bytes          int64            `json:"bytes"`
+	Files          []File           `json:"files"`
+	Checkpoints    []File           `json:"checkpoints"`
+	Metrics        []Metric         `json:"metrics"`
+	Fits           []FitRow         `json:"fits"`
+	Differences    []Difference     `json:"differences"`
+	Conflicts      int              `json:"conflicts"`
+}
+
+// gather reads what show prints of the run that a name stands for, from the database and from the run's folder in a results
+// folder. A provenance file that cannot be read is left out, and the error says so in unread.
+func Show(db *store.DB, dir, name string) (shown Shown, unread, err error) {
+	found, err := FindRun(db, name)
+	if err != nil {
+		return shown, nil, err
+	}
+	r := found.Run
+	at := folder.Of(dir, r.ID)
+	shown = Shown{Run: r.ID, Members: []Member{}, Status: r.Status, Error: r.Error, Step: r.Step, Steps: r.Steps,
+		Params: r.Params, Device: r.Device, DataDigest: r.DataDigest, TrainerVersion: r.TrainerVersion,
+		Config: json.RawMessage("null"), Overrides: []string{}, Commit: r.Commit, GoVersion: r.GoVersion,
+		KernelPath: r.KernelPath, CPU: r.CPU, Sessions: []folder.Session{}, History: []Moment{}, Folder: at,
+		Files: []File{}, Checkpoints: []File{}, Metrics: []Metric{}, Fits: []FitRow{}, Differences: []Difference{}}
+	all, err := Statuses(db, dir, "")
+	if err != nil {
+		return shown, nil, err
+	}
+	for _, s := range all {
+		for _, one := range s.Runs {
+			if one.Run != r.ID {
+				continue
+			}
+			shown.Status, shown.Step = one.Status, one.Step
+			if one.Sweep != "" {
+				shown.Members = append(shown.Members, Member{one.Sweep, one.Arm, one.Seed})
+			}
+		}
+	}
+	if r.Config != "" {
+		shown.Config = json.RawMessage(r.Config)
+	}
+	told, unread := folder.ReadProvenance(at)
+	shown.Sessions = append(shown.Sessions, told.Sessions...)
+	if err := shown.list(at); err != nil {
+		return shown, unread, err
+	}
+	return shown, unread, shown.measured(db)
+}
+
+// list lists the files in a run's folder; a checkpoint counts as one.
+func (shown *Shown) list(dir string) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		shown.Bytes += info.Size()
+		parts := strings.Split(filepath.ToSlash(name), "/")
+		if len(parts) < 3 || parts[0] != "checkpoints" {
+			shown.Files = append(shown.Files, File{filepath.ToSlash(name), info.Size()})
+			return nil
+		}
+		last := len(shown.Checkpoints) - 1
+		if last < 0 || shown.Checkpoints[last].File != parts[1] {
+			shown.Checkpoints = append(shown.Checkpoints, File{File: parts[1]})
+			last++
+		}
+		shown.Checkpoints[last].Bytes += info.Size()
+		return nil
+	})
+	if os.IsNotExist(err) { // no folder yet, or a file that went meanwhile
+		return nil
+	}
+	return err
+}
+
+// measured adds what the database has of the run beside its own row.
+func (shown *Shown) measured(db *store.DB) error {
+	metrics, err := db.LastMetrics(shown.Run)
+	if err != nil {
+		return err
+	}
+	for _, m := range metrics {
+		shown.Metrics = append(shown.Metrics, Metric{m.Statistic, m.Step, Number(m.Value)})
+	}
+	fits, err := db.Fits(store.Select{Run: shown.Run})
+	if err != nil {
+		return err
+	}
+	for _, f := range fits {
+		row := FitRowOf(f)
+		row.Run, row.Series = f.Run, f.Site+"/"+f.Statistic
+		if len(shown.Members) > 0 {
+			row.Arm, row.Seed = shown.Members[0].Arm, shown.Members[0].Seed
+		}
+		shown.Fits = append(shown.Fits, row)
+	}
+	events, err := db.Events(shown.Run)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		shown.History = append(shown.History, Moment{e.At.UTC(), e.Status, e.Step, e.Message})
+	}
+	differences, err := db.Differences()
+	if err != nil {
+		return err
+	}
+	for _, d := range differences {
+		if d.Run == shown.Run {
+			shown.Differences = append(shown.Differences, Difference{d.Commit, d.GoVersion, d.KernelPath, d.CPU, d.Rows})
+		}
+	}
+	conflicts, err := db.Conflicts()
+	for _, c := range conflicts {
+		if c.Run == shown.Run {
+			shown.Conflicts++
+		}
+	}
+	return err
+}

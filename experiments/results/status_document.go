@@ -1,0 +1,38 @@
+package results
+
+
+// statusRow is one run, as printed.
+type StatusRow struct {
+	Run         string `json:"run"`
+	Arm         string `json:"arm"`
+	Seed        uint64 `json:"seed"`
+	Status      string `json:"status"`
+	Attempts    int    `json:"attempts"`
+	Step        int    `json:"step"`
+	Steps       int    `json:"steps"`
+	Loss        Number `json:"loss"`
+	Rate        Number `json:"steps_per_second"`
+	SecondsLeft Number `json:"seconds_left"`
+	Error       string `json:"error"`
+}
+
+// statusDocument is what status --json prints of each sweep. The sweep "" holds the runs of none.
+type StatusDocument struct {
+	Sweep       string         `json:"sweep"`
+	Runs        []StatusRow    `json:"runs"`
+	States      map[string]int `json:"states"`
+	Progress    Number         `json:"progress"`
+	SecondsLeft Number         `json:"seconds_left"`
+}
+
+func StatusDocuments(all []SweepStatus) []StatusDocument {
+	documents := make([]StatusDocument, len(all))
+	for i, s := range all {
+		documents[i] = StatusDocument{Sweep: s.Sweep, Runs: []StatusRow{}, States: s.Counts, Progress: Number(s.Progress), SecondsLeft: Number(s.Left)}
+		for _, r := range s.Runs {
+			documents[i].Runs = append(documents[i].Runs, StatusRow{Run: r.Run, Arm: r.Arm, Seed: r.Seed, Status: r.Status, Attempts: r.Attempts, Step: r.Step, Steps: r.Steps,
+				Loss: Number(r.Loss), Rate: Number(r.Rate), SecondsLeft: Number(r.Left), Error: r.Error})
+		}
+	}
+	return documents
+}

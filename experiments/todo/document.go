@@ -1,0 +1,107 @@
+package todo
+
+import (
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/settings"
+)
+
+// plannedRow is one run of a plan, as printed. Of a run's whole length are params, tokens, flops, memory and disk; of what is
+// left of it are the seconds, null where nothing is known of the machine.
+type Row struct {
+	Run         string   `json:"run"`
+	Arm         string   `json:"arm"`
+	Seed        uint64   `json:"seed"`
+	Params      int      `json:"params"`
+	Tokens      int      `json:"tokens"`
+	FLOPs       float64  `json:"flops"`
+	Seconds     *float64 `json:"seconds"`
+	SecondsLow  *float64 `json:"seconds_low"`
+	SecondsHigh *float64 `json:"seconds_high"`
+	Memory      int64    `json:"memory_bytes"`
+	Disk        int64    `json:"disk_bytes"`
+	Status      string   `json:"status"` // new, done, diverged, same, measure, again, running, stopped, lost or failed
+	State       string   `json:"state"`  // the status in words
+	From        int      `json:"from_step"`
+	Differs     string   `json:"differs"`
+}
+
+// planTotal is what a sweep takes that is left to do.
+type Total struct {
+	Runs        int      `json:"runs"` // of the plan; a run that comes twice counts once
+	ToDo        int      `json:"to_do"`
+	Tokens      int      `json:"tokens"`
+	FLOPs       float64  `json:"flops"`
+	SecondsLow  *float64 `json:"seconds_low"` // by the clock, with so many jobs at once
+	SecondsHigh *float64 `json:"seconds_high"`
+	Memory      int64    `json:"memory_bytes"` // of as many runs as there are jobs, the largest
+	Disk        int64    `json:"disk_bytes"`
+	Jobs        int      `json:"jobs"`
+	Threads     int      `json:"threads"`
+}
+
+// planDocument is what plan --json prints.
+type Document struct {
+	Sweep string `json:"sweep"`
+	Runs  []Row  `json:"runs"`
+	Total Total  `json:"total"`
+}
+
+// planOf counts what each run takes, and what is left of the sweep takes with so many jobs at once and threads a job; 0 jobs are as
+// many as the cores hold.
+func DocumentOf(name string, planned []plan.Planned, tasks []Task, speed *plan.Speed, jobs, threads int) Document {
+	cores := runtime.GOMAXPROCS(0)
+	threads = max(1, threads)
+	if jobs == 0 {
+		jobs = max(1, cores/threads)
+	}
+	d := Document{Sweep: name, Runs: make([]Row, len(planned)), Total: Total{Jobs: jobs, Threads: threads}}
+	var seconds []float64
+	var memory []int64
+	for i, p := range planned {
+		cost, task := plan.CostOf(p), tasks[i]
+		r := Row{Run: p.ID, Arm: p.Arm, Seed: p.Seed, Params: p.Params, Tokens: cost.Tokens, FLOPs: cost.FLOPs, Memory: cost.Memory, Disk: cost.Disk,
+			Status: task.Word(), State: task.String(), From: task.From, Differs: differs(p.Differs)}
+		if speed != nil {
+			f := speed.Of(p, task.Left(), threads)
+			r.Seconds, r.SecondsLow, r.SecondsHigh = &f.Seconds, &f.Low, &f.High
+		}
+		d.Runs[i] = r
+		if task.Same != "" {
+			continue
+		}
+		d.Total.Runs++
+		if task.Settled != "" || task.Waits > 0 {
+			continue
+		}
+		d.Total.ToDo++
+		d.Total.Tokens += r.Tokens
+		d.Total.FLOPs += r.FLOPs
+		d.Total.Disk += r.Disk
+		memory = append(memory, r.Memory)
+		if speed != nil {
+			seconds = append(seconds, *r.Seconds)
+		}
+	}
+	slices.Sort(memory)
+	for _, m := range memory[max(0, len(memory)-jobs):] {
+		d.Total.Memory += m
+	}
+	if speed != nil {
+		crowded := max(1, float64(min(jobs, max(1, len(seconds)))*threads)/float64(cores))
+		total := plan.Forecast{Seconds: crowded * plan.Makespan(seconds, jobs)}.Bounded()
+		d.Total.SecondsLow, d.Total.SecondsHigh = &total.Low, &total.High
+	}
+	return d
+}
+
+func differs(list []settings.Setting) string {
+	parts := make([]string, len(list))
+	for i, s := range list {
+		parts[i] = s.String()
+	}
+	return strings.Join(parts, ", ")
+}
