@@ -120,7 +120,7 @@ func parseMap(to []Setting, d *json.Decoder, key string) ([]Setting, error) {
 			if err != nil {
 				return nil, err
 			}
-			if len(named) != 1 {
+			if len(named) != 1 || named[0].Key != key {
 				return nil, fmt.Errorf("%s.name: wants one value", key)
 			}
 			named[0].Choice = true

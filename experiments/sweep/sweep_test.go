@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/configs"
 	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/trainer"
+	"github.com/outcrop-lab/outcrop/variant"
 )
 
 // Each text is a mistake that a user may make; each message is what the contract promises: file, line, column, dotted
@@ -25,8 +27,8 @@ func TestBadInput(t *testing.T) {
 		{"no name", "seeds: 1\n", "s.yaml:1:1: name: is missing: a sweep needs a name"},
 		{"name as a path", "name: ../x\n", `s.yaml:1:7: name: wants letters, digits, dots, dashes and underscores, got the text "../x"`},
 		{"unknown key", "name: x\nbase:\n  train: {stepz: 3}\n", `s.yaml:3:11: base.train: unknown key "stepz", did you mean "steps"? (steps, batch, slices, precision)`},
-		{"misspelt variant", "name: x\nbase: {arch: {norm: rmsnrom}}\n", `s.yaml:2:21: base.arch.norm: unknown norm "rmsnrom", did you mean "rmsnorm"? (dyt, layernorm, none, rmsnorm, ssnorm)`},
-		{"misspelt variant in a map", "name: x\nbase: {arch: {norm: {name: rmsnrom, eps: 1}}}\n", `s.yaml:2:28: base.arch.norm: unknown norm "rmsnrom", did you mean "rmsnorm"? (dyt, layernorm, none, rmsnorm, ssnorm)`},
+		{"misspelt variant", "name: x\nbase: {arch: {norm: rmsnrom}}\n", `s.yaml:2:21: base.arch.norm: unknown norm "rmsnrom", did you mean "rmsnorm"? (` + variantsOf("arch.norm") + ")"},
+		{"misspelt variant in a map", "name: x\nbase: {arch: {norm: {name: rmsnrom, eps: 1}}}\n", `s.yaml:2:28: base.arch.norm: unknown norm "rmsnrom", did you mean "rmsnorm"? (` + variantsOf("arch.norm") + ")"},
 		{"float for int", "name: x\nbase: {train: {steps: 1.5}}\n", "s.yaml:2:23: base.train.steps: wants a whole number, got 1.5"},
 		{"text for number", "name: x\nbase: {optim: {lr: '1e-3'}}\n", `s.yaml:2:20: base.optim.lr: wants a number, got the text "1e-3"`},
 		{"infinite", "name: x\nbase: {optim: {lr: .inf}}\n", "s.yaml:2:20: base.optim.lr: wants a number, got .inf"},
@@ -49,7 +51,7 @@ func TestBadInput(t *testing.T) {
 		{"width by heads", "name: x\nbase:\n  arch: {width: 65, heads: 2}\n", "s.yaml:3:"},
 		{"width by heads in an arm", "name: x\narms:\n  a: {}\n  wide: {arch: {width: 65}}\n", "s.yaml:4:"},
 		{"unknown statistic", "name: x\nbase: {probe: {statistics: [top1, kurtosos]}}\n", `s.yaml:2:28: base.probe.statistics: unknown statistic "kurtosos", did you mean "kurtosis"? (` + strings.Join(probes.Names(), ", ") + ")"},
-		{"unknown site of an arm", "name: x\narms:\n  a: {probe: {sites: [mlp.axt]}}\n", `s.yaml:3:22: arms.a.probe.sites: unknown site "mlp.axt", did you mean "mlp.act"? (attn.gate, attn.out, attn.pattern, final_norm.out, k, logits, mlp.act, mlp.down_in, mlp.gate, mlp.out, mlp.up, norm1.out, norm2.out, q, resid_mid, resid_post, resid_pre, v)`},
+		{"unknown site of an arm", "name: x\narms:\n  a: {probe: {sites: [mlp.axt]}}\n", `s.yaml:3:22: arms.a.probe.sites: unknown site "mlp.axt", did you mean "mlp.act"? (` + strings.Join(archs.Sites(), ", ") + ")"},
 		{"batch by slices", "name: x\nbase: {train: {batch: 5}}\n", "s.yaml:2:23: base.train.batch: must be a positive multiple of train.slices (2), is 5"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -75,6 +77,17 @@ func TestFaultsAreGathered(t *testing.T) {
 	if lines := []int{input.Faults[0].Line, input.Faults[1].Line, input.Faults[2].Line}; !slices.Equal(lines, []int{3, 3, 4}) {
 		t.Errorf("lines %v, want 3, 3, 4", lines)
 	}
+}
+
+// variantsOf lists the variants of a slot, as a message does.
+func variantsOf(slot string) string {
+	var names []string
+	for _, v := range variant.List(defaults()) {
+		if v.Slot == slot {
+			names = append(names, v.Name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // defaults points to a default configuration.
