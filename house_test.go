@@ -29,7 +29,7 @@ var arrows = map[string][]string{
 	"compute":         {},
 	"configs":         {},
 	"data":            {"rng", "variant"},
-	"derive":          {"store"},
+	"derive":          {"fit", "store", "variant"},
 	"experiments":     {"archs", "compute", "configs", "fit", "probes", "rng", "store", "trainer", "variant"},
 	"export":          {"store", "variant"},
 	"fit":             {"rng", "variant"},

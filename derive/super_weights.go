@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/outcrop-lab/outcrop/fit"
 )
 
 // Spike is the multiple of the median over layers from which a down projection's largest input and output count as
@@ -118,7 +120,7 @@ func medianSize(values []float64) float64 {
 	for i := range values {
 		values[i] = math.Abs(values[i])
 	}
-	return medianOf(values)
+	return fit.Median(values)
 }
 
 // overMedian divides each layer's value by the median over the layers of its step.
@@ -128,7 +130,7 @@ func overMedian(values []LayerValue) map[point]float64 {
 		steps[v.Step] = append(steps[v.Step], v.Value)
 	}
 	for step, x := range steps {
-		steps[step] = []float64{medianOf(x)}
+		steps[step] = []float64{fit.Median(x)}
 	}
 	over := map[point]float64{}
 	for _, v := range values {

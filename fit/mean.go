@@ -2,6 +2,7 @@ package fit
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -28,5 +29,18 @@ func Mean(values []float64) (mean float64, interval Interval, n int) {
 	return mean, interval, n
 }
 
-// Median is the median of the values that are numbers; NaN of none.
-func Median(values []float64) float64 { return Summarise(values, nil).Median }
+// Median is the median of the values that are finite; NaN of none. The values keep their order.
+func Median(values []float64) float64 {
+	known := slices.DeleteFunc(slices.Clone(values), bad)
+	if len(known) == 0 {
+		return math.NaN()
+	}
+	return medianOf(known)
+}
+
+// medianOf is the middle value; of an even number the mean of the two in the middle.
+func medianOf(x []float64) float64 {
+	sorted := slices.Sorted(slices.Values(x))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
