@@ -13,7 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/plots/plotstest"
 	"github.com/outcrop-lab/outcrop/safetensors"
 	"github.com/outcrop-lab/outcrop/store"
@@ -76,7 +75,7 @@ func TestFigures(t *testing.T) {
 					t.Errorf("the SVG lacks the text %q", label)
 				}
 			}
-			caption, err := Caption(db, plotstest.Sweep, name)
+			_, caption, err := SVG(db, plotstest.Sweep, name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,8 +133,8 @@ func TestHostileNames(t *testing.T) {
 func TestGaps(t *testing.T) {
 	db := plotstest.Open(t)
 	for id, rows := range map[string][]store.Row{
-		"aaaa": {{Site: ratioSite, Statistic: ratioStatistic, Head: -1, Idx: -1, Value: math.NaN()}},
-		"bbbb": {{Site: ratioSite, Statistic: ratioStatistic, Head: -1, Idx: -1, Value: 5}},
+		"aaaa": {{Site: ratioMean.Site, Statistic: ratioMean.Statistic, Head: -1, Idx: -1, Value: math.NaN()}},
+		"bbbb": {{Site: ratioMean.Site, Statistic: ratioMean.Statistic, Head: -1, Idx: -1, Value: 5}},
 	} {
 		if err := db.PutRun(store.Run{ID: id, Status: "diverged"}); err != nil {
 			t.Fatal(err)
@@ -198,22 +197,22 @@ func TestLandscapeWithoutSnapshot(t *testing.T) {
 
 // Of 192 positions and 256 channels two are joined each; the largest stays, and so does its own place.
 func TestSceneJoinsCells(t *testing.T) {
-	s := scene{tokens: 192, width: 256}
-	h := make([]float32, s.tokens*s.width)
+	s := scene{Ridges: Ridges{Positions: 192, Channels: 256}}
+	h := make([]float32, s.Positions*s.Channels)
 	for i := range h {
 		h[i] = 2
 	}
 	h[101*256+203] = 7
 	s.fill(h)
-	if !s.reduced || len(s.cells) != 96 || len(s.cells[0]) != 128 || s.cells[50][101] != 7 || s.cells[50][100] != 2 {
-		t.Errorf("%d ridges of %d, %v at the peak", len(s.cells), len(s.cells[0]), s.cells[50][101])
+	if !s.reduced || len(s.Heights) != 96 || len(s.Heights[0]) != 128 || s.Heights[50][101] != 7 || s.Heights[50][100] != 2 {
+		t.Errorf("%d ridges of %d, %v at the peak", len(s.Heights), len(s.Heights[0]), s.Heights[50][101])
 	}
-	if s.peak != 7 || s.position != 101 || s.at != 203 || s.median != 2 {
-		t.Errorf("peak %v at position %d, channel %d, median %v, want 7 at 101, 203 and 2", s.peak, s.position, s.at, s.median)
+	if s.Peak != 7 || s.Position != 101 || s.Channel != 203 || s.Median != 2 {
+		t.Errorf("peak %v at position %d, channel %d, median %v, want 7 at 101, 203 and 2", s.Peak, s.Position, s.Channel, s.Median)
 	}
 }
 
-// The mean over heads at the last step, block by block, and the largest and smallest over blocks at every step; a NaN
+// The mean over heads at the last step, block by block, and the largest over blocks at every step; a NaN
 // leaves its block out.
 func TestOverDepth(t *testing.T) {
 	db := plotstest.Open(t)
@@ -230,17 +229,14 @@ func TestOverDepth(t *testing.T) {
 			}
 		}
 	}
-	e := experiment{db: db}
-	got, err := e.overDepth(arm{runs: []store.Run{{ID: "aa"}}}, blockQuantity{need: derive.Need{Site: sinkSite, Statistic: "sink_rate"}})
-	if err != nil || len(got) != 1 || !slices.Equal(got[0].steps, []float64{0, 1}) || !slices.Equal(got[0].values, []float64{.25, .5}) {
+	e := experiment{db: db, arms: []arm{{runs: []store.Run{{ID: "aa"}}}}}
+	got, err := e.overDepth(overBlocks[2])
+	if err != nil || len(got[0]) != 1 || !slices.Equal(got[0][0].steps, []float64{0, 1}) || !slices.Equal(got[0][0].values, []float64{.25, .5}) {
 		t.Errorf("%v %v, want .25 and .5 of blocks 0 and 1", got, err)
 	}
-	for strongest, want := range map[string][]float64{"largest": {0, .5}, "smallest": {0, .25}} {
-		q := blockQuantity{need: derive.Need{Site: sinkSite, Statistic: "sink_rate"}, strongest: strongest}
-		got, err := e.strongest(arm{runs: []store.Run{{ID: "aa"}}}, q)
-		if err != nil || len(got) != 1 || !slices.Equal(got[0].steps, []float64{0, 8}) || !slices.Equal(got[0].values, want) {
-			t.Errorf("%v %v, want %v at steps 0 and 8", got, err, want)
-		}
+	got, err = e.strongest(overBlocks[2])
+	if err != nil || len(got[0]) != 1 || !slices.Equal(got[0][0].steps, []float64{0, 8}) || !slices.Equal(got[0][0].values, []float64{0, .5}) {
+		t.Errorf("%v %v, want 0 and .5 at steps 0 and 8", got, err)
 	}
 }
 
