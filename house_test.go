@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 	"ops":             {"compute"},
 	"optim":           {"compute", "variant"},
 	"plots":           {"derive", "fit", "safetensors", "store", "variant"},
-	"plots/plotstest": {"safetensors", "store"},
+	"plots/plotstest": {"derive", "probes", "safetensors", "store"},
 	"predict":         {"fit", "rng", "store"},
 	"predict/train":   {"predict", "store"},
 	"probes":          {"compute"},

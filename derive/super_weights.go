@@ -2,6 +2,7 @@ package derive
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -103,7 +104,8 @@ func coordinates(rows []Row) map[point]map[int]coordinate {
 func commonest(sequences map[int]coordinate) (best coordinate, most int) {
 	type place struct{ row, column int }
 	votes, weights := map[place]int{}, map[place]float64{}
-	for _, c := range sequences {
+	for _, idx := range slices.Sorted(maps.Keys(sequences)) {
+		c := sequences[idx]
 		at := place{c.row, c.column}
 		votes[at]++
 		weights[at] = c.weight // one weight, whatever the sequence
