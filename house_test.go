@@ -17,14 +17,14 @@ const module = "github.com/outcrop-lab/outcrop/"
 // arrows says which of our packages each may import; nothing points back up. Tests may import any leaf.
 var arrows = map[string][]string{
 	"archs":           {"ops", "compute", "rng", "variant"},
-	"bench/cores":     {"bench/steady", "experiments"},
+	"bench/cores":     {"bench/steady", "experiments", "fit"},
 	"bench/fit":       {"fit", "predict", "rng"},
-	"bench/growth":    {"bench/steady", "compute", "plots", "trainer"},
+	"bench/growth":    {"bench/steady", "compute", "fit", "plots", "trainer"},
 	"bench/plan":      {"bench/steady", "compute", "experiments", "store", "trainer"},
 	"bench/steady":    {"compute", "experiments", "probes", "trainer"},
-	"bench/step":      {"archs", "bench/steady", "compute", "experiments", "store", "trainer", "variant"},
+	"bench/step":      {"archs", "bench/steady", "compute", "experiments", "fit", "store", "trainer", "variant"},
 	"bench/store":     {"export", "store"},
-	"bench/variants":  {"archs", "compute", "optim", "rng", "variant"},
+	"bench/variants":  {"archs", "compute", "fit", "optim", "rng", "variant"},
 	"cmd/outcrop":     {"compute", "configs", "derive", "experiments", "export", "fit", "plots", "predict", "report", "store", "trainer", "variant"},
 	"compute":         {},
 	"configs":         {},

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/safetensors"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -147,9 +148,11 @@ func (e experiment) scene(run string, color Color, f store.SnapshotFile) (*scene
 
 // fill joins cells where there are more than can be told apart, keeping the largest.
 func (s *scene) fill(data []float32) {
-	sorted := slices.Clone(data)
-	slices.Sort(sorted)
-	s.Median = (float64(sorted[(len(sorted)-1)/2]) + float64(sorted[len(sorted)/2])) / 2
+	all := make([]float64, len(data))
+	for i, v := range data {
+		all[i] = float64(v)
+	}
+	s.Median = fit.Median(all)
 	ridges, channels := min(s.Positions, mostRidges), min(s.Channels, mostChannels)
 	s.reduced = ridges < s.Positions || channels < s.Channels
 	s.Heights = make([][]float64, ridges)
