@@ -50,8 +50,8 @@ type Scalar struct {
 	Step Rule `json:"step,omitempty"`
 }
 
-// Curve is what a scalar leaves of a run's rows. Layer, Head and Idx are -1 where the scalar reduced them, and where the
-// statistic has none. Steps increase; Values[i] was measured after Steps[i] updates and may be NaN.
+// Curve is what a scalar leaves of a run's rows. Layer, Head and Idx are -1 where the scalar reduced them, and where
+// the statistic has none. Steps increase; Values[i] was measured after Steps[i] updates and may be NaN.
 type Curve struct {
 	Layer, Head, Idx int
 	Steps            []int
@@ -130,15 +130,16 @@ func (s Scalar) Read(db *store.DB, run string) ([]Curve, error) {
 	return curves, nil
 }
 
-// Value reads the one number of a run that the scalar states, and the step at which it stands. A scalar that leaves more
-// than one is an error; one that a run lacks is a *Missing.
+// Value reads the one number of a run that the scalar states, and the step at which it stands. A scalar that leaves
+// more than one is an error; one that a run lacks is a *Missing.
 func (s Scalar) Value(db *store.DB, run string) (value float64, step int, err error) {
 	curves, err := s.Read(db, run)
 	if err != nil {
 		return math.NaN(), -1, err
 	}
 	if len(curves) > 1 || len(curves[0].Steps) > 1 {
-		return math.NaN(), -1, fmt.Errorf("derive: %s is not one number: %d curves of %d steps", s, len(curves), len(curves[0].Steps))
+		return math.NaN(), -1, fmt.Errorf("derive: %s is not one number: %d curves of %d steps", s, len(curves),
+			len(curves[0].Steps))
 	}
 	return curves[0].Values[0], curves[0].Steps[0], nil
 }

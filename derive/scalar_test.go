@@ -13,10 +13,11 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// table is rows of three layers and two heads at steps 0 and 8; the loss has one value a step. At step 8, head 1 of layer
-// 1 is NaN, and layer 2 was not measured.
+// table is rows of three layers and two heads at steps 0 and 8; the loss has one value a step. At step 8, head 1 of
+// layer 1 is NaN, and layer 2 was not measured.
 func table() []Row {
-	rows := []Row{row(0, "run", "loss", -1, -1, -1, 5), row(8, "run", "loss", -1, -1, -1, 3), row(9, "run", "loss", -1, -1, -1, 4)}
+	rows := []Row{row(0, "run", "loss", -1, -1, -1, 5), row(8, "run", "loss", -1, -1, -1, 3),
+		row(9, "run", "loss", -1, -1, -1, 4)}
 	for step, layers := range map[int][][2]float64{
 		0: {{1, 3}, {4, 8}, {2, 0}},
 		8: {{5, 7}, {6, math.NaN()}},
@@ -54,7 +55,8 @@ func TestScalarRules(t *testing.T) {
 		{Scalar{Site: "run", Statistic: "loss", Step: One(8)}, []Curve{{-1, -1, -1, []int{8}, []float64{3}}}},
 		{Scalar{Site: "run", Statistic: "loss", Step: One(7)}, nil},
 		{sinkRate(Max, Each, Each), []Curve{
-			{0, -1, -1, []int{0, 8}, []float64{3, 7}}, {1, -1, -1, []int{0, 8}, []float64{8, 6}}, {2, -1, -1, []int{0}, []float64{2}}}},
+			{0, -1, -1, []int{0, 8}, []float64{3, 7}}, {1, -1, -1, []int{0, 8}, []float64{8, 6}},
+			{2, -1, -1, []int{0}, []float64{2}}}},
 		{sinkRate(Mean, Each, Last), []Curve{
 			{0, -1, -1, []int{8}, []float64{6}}, {1, -1, -1, []int{8}, []float64{nan}}, {2, -1, -1, []int{0}, []float64{1}}}},
 		{sinkRate(Min, Max, Each), []Curve{{-1, -1, -1, []int{0, 8}, []float64{4, 6}}}},
@@ -80,7 +82,8 @@ func TestScalarRules(t *testing.T) {
 		}
 		for i, w := range c.want {
 			g := got[i]
-			if g.Layer != w.Layer || g.Head != w.Head || g.Idx != w.Idx || !slices.Equal(g.Steps, w.Steps) || !equal(g.Values, w.Values) {
+			if g.Layer != w.Layer || g.Head != w.Head || g.Idx != w.Idx || !slices.Equal(g.Steps, w.Steps) ||
+				!equal(g.Values, w.Values) {
 				t.Errorf("%s: %v, want %v", c.scalar, g, w)
 			}
 		}
@@ -115,26 +118,36 @@ func TestScalarRead(t *testing.T) {
 	if v, step, err := sinkRate(Mean, One(1), Last).Value(db, run); err != nil || !math.IsNaN(v) || step != 8 {
 		t.Errorf("%v at step %d, %v, want NaN at 8", v, step, err)
 	}
-	if _, _, err := sinkRate(Max, Each, Last).Value(db, run); err == nil || !strings.Contains(err.Error(), "is not one number: 3 curves of 1 steps") {
+	if _, _, err := sinkRate(Max, Each, Last).Value(db, run); err == nil ||
+		!strings.Contains(err.Error(), "is not one number: 3 curves of 1 steps") {
 		t.Errorf("three layers: %v", err)
 	}
-	for want, s := range map[string]Scalar{
-		"run 0123456789ab: acc at run: not measured":                                                          {Site: "run", Statistic: "acc"},
-		"run 0123456789ab: loss at run, step 7: not measured at step 7":                                       {Site: "run", Statistic: "loss", Step: One(7)},
-		"run 0123456789ab: mean over layers of loss at run, head 1: has no heads to choose 1 of":              {Site: "run", Statistic: "loss", Heads: One(1), Layers: Mean},
-		"run 0123456789ab: sink_rate at attn.pattern, each layer: has heads 0 to 1, and no rule for them":     sinkRate(Alone, Each, Each),
-		"run 0123456789ab: max over heads of sink_rate at attn.pattern, layer 7: has layers 0 to 2, not 7":    sinkRate(Max, One(7), Each),
-		`derive: heads: unknown rule "maxx", did you mean "max"? (each, first, last, max, mean, median, min)`: sinkRate("maxx", Each, Each),
-		`derive: step: unknown rule "mean", did you mean "max"? (each, first, last, max, min)`:                sinkRate(Max, Max, Mean),
-		"derive: a scalar names a site and a statistic":                                                       {Statistic: "loss"},
-		`derive: layers: unknown rule "-1" (each, first, last, max, mean, median, min)`:                       sinkRate(Max, One(-1), Each),
+	loss := func(heads, layers, step Rule) Scalar { return of("run", "loss", Alone, heads, layers, step) }
+	const layerRules = "(each, first, last, max, mean, median, min)"
+	for _, c := range []struct {
+		scalar Scalar
+		want   string
+	}{
+		{Scalar{Site: "run", Statistic: "acc"}, "run 0123456789ab: acc at run: not measured"},
+		{loss(Alone, Alone, One(7)), "run 0123456789ab: loss at run, step 7: not measured at step 7"},
+		{loss(One(1), Mean, Each),
+			"run 0123456789ab: mean over layers of loss at run, head 1: has no heads to choose 1 of"},
+		{sinkRate(Alone, Each, Each),
+			"run 0123456789ab: sink_rate at attn.pattern, each layer: has heads 0 to 1, and no rule for them"},
+		{sinkRate(Max, One(7), Each),
+			"run 0123456789ab: max over heads of sink_rate at attn.pattern, layer 7: has layers 0 to 2, not 7"},
+		{sinkRate("maxx", Each, Each), `derive: heads: unknown rule "maxx", did you mean "max"? ` + layerRules},
+		{sinkRate(Max, One(-1), Each), `derive: layers: unknown rule "-1" ` + layerRules},
+		{sinkRate(Max, Max, Mean),
+			`derive: step: unknown rule "mean", did you mean "max"? (each, first, last, max, min)`},
+		{Scalar{Statistic: "loss"}, "derive: a scalar names a site and a statistic"},
 	} {
-		_, err := s.Read(db, run)
-		if err == nil || err.Error() != want {
-			t.Errorf("%v, want %s", err, want)
+		_, err := c.scalar.Read(db, run)
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%v, want %s", err, c.want)
 		}
 		var missing *Missing
-		if got, say := errors.As(err, &missing), strings.HasPrefix(want, "run "); got != say {
+		if got, say := errors.As(err, &missing), strings.HasPrefix(c.want, "run "); got != say {
 			t.Errorf("%v: missing %v, want %v", err, got, say)
 		}
 	}
@@ -149,9 +162,10 @@ func TestScalarText(t *testing.T) {
 	if back, err := json.Marshal(s); err != nil || string(back) != text {
 		t.Errorf("%s, %v, want %s", back, err, text)
 	}
+	whole := Scalar{Site: "run", Statistic: "loss", Step: Max}
 	for want, s := range map[string]Scalar{
 		"max over layers of mean over heads of sink_rate at attn.pattern, last step": s,
-		"max over steps of loss at run":                                              {Site: "run", Statistic: "loss", Step: Max},
+		"max over steps of loss at run":                                              whole,
 		"sink_rate at attn.pattern, each head, last layer, step 100":                 sinkRate(Each, Last, One(100)),
 	} {
 		if got := s.String(); got != want {

@@ -13,13 +13,17 @@ import (
 // spikes. The threshold is ours: arXiv 2411.07191 takes 50 for |v| itself, at widths of 4096.
 const Spike = 5
 
-var superWeights = Quantity{Name: "super_weights", Formula: "W_down[row, column], the channels of the largest |down projection's output| and |input|, each over its median over layers",
-	Source: "2411.07191", Unit: "ratio to the median over layers", Columns: []string{"step", "layer", "row", "column", "weight", "input", "output", "spikes", "agreeing", "since"},
-	Needs: []Need{{mlpOut, "super_weight_row"}, {downIn, "super_weight_column"}, {downIn, "super_weight_input"}, {mlpOut, "super_weight_output"},
+var superWeights = Quantity{Name: "super_weights", Formula: "W_down[row, column], the channels of the largest |down " +
+	"projection's output| and |input|, each over its median over layers",
+	Source: "2411.07191", Unit: "ratio to the median over layers",
+	Columns: []string{"step", "layer", "row", "column", "weight", "input", "output", "spikes", "agreeing", "since"},
+	Needs: []Need{{mlpOut, "super_weight_row"}, {downIn, "super_weight_column"}, {downIn, "super_weight_input"},
+		{mlpOut, "super_weight_output"},
 		{"weight.mlp.down", "super_weight_value"}},
 	Compute: func(rows []Row) (table [][]any) {
 		for _, c := range SuperWeights(rows) {
-			table = append(table, []any{c.Step, c.Layer, c.Row, c.Column, c.Weight, c.Input, c.Output, c.Spikes(Spike), c.Agreeing, c.Since})
+			table = append(table, []any{c.Step, c.Layer, c.Row, c.Column, c.Weight, c.Input, c.Output, c.Spikes(Spike),
+				c.Agreeing, c.Since})
 		}
 		return table
 	}}
@@ -54,8 +58,8 @@ func SuperWeights(rows []Row) []Candidate {
 		if !inOK || !outOK {
 			continue
 		}
-		all = append(all, Candidate{Step: at.step, Layer: at.layer, Row: best.row, Column: best.column, Input: in, Output: out,
-			Agreeing: float64(votes) / float64(len(sequences)), Weight: best.weight})
+		all = append(all, Candidate{Step: at.step, Layer: at.layer, Row: best.row, Column: best.column,
+			Input: in, Output: out, Agreeing: float64(votes) / float64(len(sequences)), Weight: best.weight})
 	}
 	slices.SortFunc(all, func(a, b Candidate) int { return cmp.Or(a.Step-b.Step, a.Layer-b.Layer) })
 	before := map[int]Candidate{} // by layer

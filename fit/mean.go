@@ -8,8 +8,9 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Mean is the mean of the values that are numbers, how many they are, and the mean's 95 % interval by Student's t with n - 1
-// degrees of freedom: exact for independent normal values. Of fewer than two values the interval is NaN, of none the mean.
+// Mean is the mean of the values that are numbers, how many they are, and the mean's 95 % interval by Student's t with
+// n - 1 degrees of freedom: exact for independent normal values. Of fewer than two values the interval is NaN, of none
+// the mean.
 func Mean(values []float64) (mean float64, interval Interval, n int) {
 	mean, interval = math.NaN(), Interval{math.NaN(), math.NaN()}
 	var known []float64

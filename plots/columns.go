@@ -21,8 +21,9 @@ type Column struct {
 // DrawColumns writes a figure of a table's series, a panel each, by rename: the points, the emergence curve of arXiv
 // 2508.03616 over them, and every rival's curve, broken where it leaves the axis. The path ends in .svg or .png.
 func DrawColumns(path, title string, table []Column) error {
-	t := Table{Title: printable(title), Subtitle: "Points: the table. Dashed: the curve A exp(-λx) ln x + K, x = γt + t0, fitted to them. " +
-		"Thin: its rivals.\nAbove each panel: the emergence curve's R², and the family with the smallest AICc.",
+	t := Table{Title: printable(title), Subtitle: "Points: the table. Dashed: the curve A exp(-λx) ln x + K, x = γt + " +
+		"t0, fitted to them. Thin: its rivals.\nAbove each panel: the emergence curve's R², and the family with the " +
+		"smallest AICc.",
 		Columns: min(2, len(table)), Height: 150}
 	lines, drawn := familyLines(), map[string]bool{}
 	for _, c := range table {
@@ -32,7 +33,8 @@ func DrawColumns(path, title string, table []Column) error {
 		}
 		t.Panels = append(t.Panels, p)
 	}
-	t.Legend = []Entry{{Text: "measured", Glyph: styleOf(0).marker(2.4, 0xFF)}, {Text: "emergence", Line: lines["emergence"]}}
+	t.Legend = []Entry{{Text: "measured", Glyph: styleOf(0).marker(2.4, 0xFF)},
+		{Text: "emergence", Line: lines["emergence"]}}
 	delete(drawn, "emergence")
 	t.Legend = append(t.Legend, familyLegend(lines, drawn)...)
 	return t.write(path)

@@ -23,7 +23,8 @@ func (e experiment) seedsAndMedian(m measured) (all []Series) {
 			}
 		}
 		middle := median(curves)
-		all = append(all, Series{Name: a.name + ", median", X: middle.steps, Y: middle.values, Line: a.style.line(1.6, 0xFF, nil),
+		all = append(all, Series{Name: a.name + ", median", X: middle.steps, Y: middle.values,
+			Line:  a.style.line(1.6, 0xFF, nil),
 			Glyph: a.style.marker(2.4, 0xFF), Spacing: 26, Offset: float64(i%4) * 6})
 	}
 	return all
@@ -91,7 +92,8 @@ func needsOf(quantities []quantity) (needs []derive.Need) {
 }
 
 // sideBySide fills a table with a panel for each quantity that some run has: read gives its curves, axes its panel
-// without the series. It returns the runs that are drawn, and a sentence on what was not measured, with a space before it.
+// without the series. It returns the runs that are drawn, and a sentence on what was not measured, with a space before
+// it.
 func (e experiment) sideBySide(t *Table, quantities []quantity, read func(quantity) (measured, error),
 	axes func(quantity, measured) Panel) (has map[string]bool, lacking string, err error) {
 	has = map[string]bool{}

@@ -28,9 +28,11 @@ func depthTable(e experiment) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	t.Caption = fmt.Sprintf("Block by block at the last step at which each was measured: the norm of BOS over the mean norm of the other "+
-		"tokens; the matrix entropy of a sequence's activations, whose largest value is dotted; the share of heads and sequences whose "+
-		"mean attention to BOS is at least .3 (arXiv 2510.06477); %s, thin, and their median, bold.%s %s", e.seeds(has), lacking, e.provenance(has))
+	t.Caption = fmt.Sprintf("Block by block at the last step at which each was measured: the norm of BOS over the mean "+
+		"norm of the other tokens; the matrix entropy of a sequence's activations, whose largest value is dotted; the "+
+		"share of heads and sequences whose mean attention to BOS is at least .3 (arXiv 2510.06477); %s, thin, and their "+
+		"median, bold.%s %s", e.seeds(has),
+		lacking, e.provenance(has))
 	return t, nil
 }
 

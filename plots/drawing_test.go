@@ -77,8 +77,8 @@ func (p picture) all(parts ...string) (found []path) {
 	return found
 }
 
-// frame is the data area: the y axis of a panel whose only axis line of width .6 that stands upright is that of its left edge,
-// and the x axis likewise.
+// frame is the data area: the y axis of a panel whose only axis line of width .6 that stands upright is that of its
+// left edge, and the x axis likewise.
 func (p picture) frame() (left, right, bottom, top float64) {
 	p.t.Helper()
 	left, right, bottom, top = math.NaN(), math.NaN(), math.NaN(), math.NaN()
@@ -110,19 +110,23 @@ func onePanel(p Panel) Table {
 
 var red, green = Color{255, 0, 0, 255}, Color{0, 255, 0, 255}
 
-// A line's points stand where the scales put them: 10 in the middle of 1 to 100 on a logarithmic axis, step 9 in the middle of
-// 0 to 99 on that of steps, and on a linear one in proportion.
+// A line's points stand where the scales put them: 10 in the middle of 1 to 100 on a logarithmic axis, step 9 in the
+// middle of 0 to 99 on that of steps, and on a linear one in proportion.
 func TestLinesOnScales(t *testing.T) {
 	for _, c := range []struct {
 		x, y   Axis
 		xs, ys []float64
 		want   [][2]float64 // shares of the data area
 	}{
-		{Axis{Scale: Linear, Max: 10}, Axis{Scale: Log, Min: 1, Max: 100}, []float64{0, 4, 10}, []float64{1, 10, 100}, [][2]float64{{0, 0}, {.4, .5}, {1, 1}}},
-		{Axis{Scale: Steps, Max: 99}, Axis{Scale: Linear, Min: -1, Max: 3}, []float64{0, 9, 99}, []float64{0, 3, 1}, [][2]float64{{0, .25}, {.5, 1}, {1, .5}}},
-		{Axis{Scale: Log, Min: 1, Max: 1e4}, Axis{Scale: Linear, Max: 1}, []float64{10, 1000}, []float64{.25, .75}, [][2]float64{{.25, .25}, {.75, .75}}},
+		{Axis{Scale: Linear, Max: 10}, Axis{Scale: Log, Min: 1, Max: 100}, []float64{0, 4, 10}, []float64{1, 10, 100},
+			[][2]float64{{0, 0}, {.4, .5}, {1, 1}}},
+		{Axis{Scale: Steps, Max: 99}, Axis{Scale: Linear, Min: -1, Max: 3}, []float64{0, 9, 99}, []float64{0, 3, 1},
+			[][2]float64{{0, .25}, {.5, 1}, {1, .5}}},
+		{Axis{Scale: Log, Min: 1, Max: 1e4}, Axis{Scale: Linear, Max: 1}, []float64{10, 1000}, []float64{.25, .75},
+			[][2]float64{{.25, .25}, {.75, .75}}},
 	} {
-		p := drawn(t, onePanel(Panel{X: c.x, Y: c.y, Series: []Series{{X: c.xs, Y: c.ys, Line: &Line{Color: red, Width: 2}}}}))
+		p := drawn(t, onePanel(Panel{X: c.x, Y: c.y, Series: []Series{{X: c.xs, Y: c.ys,
+			Line: &Line{Color: red, Width: 2}}}}))
 		line := p.find("stroke:#FF0000", "stroke-width:2")
 		if len(line.points) != len(c.want) {
 			t.Fatalf("%d points of a line of %d", len(line.points), len(c.want))
@@ -139,8 +143,10 @@ func TestLinesOnScales(t *testing.T) {
 // The rest of a series: the band between Low and High, the bars, the glyphs with their spacing; and a level.
 func TestBandBarsGlyphsLevels(t *testing.T) {
 	blue := Color{0, 0, 255, 255}
-	p := drawn(t, onePanel(Panel{X: Axis{Scale: Linear, Max: 100}, Y: Axis{Scale: Linear, Max: 10}, Levels: []Level{{"half", 5}, {"outside", 11}},
-		Series: []Series{{X: []float64{0, 20, 21, 100}, Y: []float64{1, 2, 3, 4}, Low: []float64{0, 1, 2, 3}, High: []float64{2, 3, 6, 8},
+	p := drawn(t, onePanel(Panel{X: Axis{Scale: Linear, Max: 100}, Y: Axis{Scale: Linear, Max: 10},
+		Levels: []Level{{"half", 5}, {"outside", 11}},
+		Series: []Series{{X: []float64{0, 20, 21, 100}, Y: []float64{1, 2, 3, 4}, Low: []float64{0, 1, 2, 3},
+			High: []float64{2, 3, 6, 8},
 			Fill: &red, Bars: &Line{Color: green, Width: 1.5}, Glyph: &Glyph{"box", blue, 2}, Spacing: 30}}}))
 	band := p.find("fill:#FF0000").points
 	for i, want := range [][2]float64{{0, .2}, {.2, .3}, {.21, .6}, {1, .8}, {1, .3}, {.21, .2}, {.2, .1}, {0, 0}} {
@@ -208,8 +214,9 @@ func hexFill(c Color) string { return fmt.Sprintf("fill:#%02X%02X%02X", c.R, c.G
 
 // A landscape's ring stands on the cell that is largest, at its height above the ground.
 func TestRidges(t *testing.T) {
-	r := &Ridges{Heights: [][]float64{{1, 1, 1}, {1, 1, 20}}, Positions: 2, Channels: 3, Median: 1, Top: 20, Outlying: 10, Color: red,
-		Peak: 20, Position: 1, Channel: 2}
+	r := &Ridges{Heights: [][]float64{{1, 1, 1}, {1, 1, 20}}, Positions: 2, Channels: 3, Median: 1, Top: 20, Outlying: 10,
+		Color: red,
+		Peak:  20, Position: 1, Channel: 2}
 	p := drawn(t, onePanel(Panel{Title: "ridge", Ridges: r}))
 	tower := p.find("stroke:#FF0000", "stroke-width:1.1").points // the outlying cell, from the ground to its height
 	edge := p.all("stroke:#666666", "stroke-width:0.5")
@@ -228,9 +235,11 @@ func TestRidges(t *testing.T) {
 
 // An axis label that the panel to the left or below repeats is left out; titles and legend are shown.
 func TestLabels(t *testing.T) {
-	table := Table{Title: "title", Subtitle: "what is seen", Columns: 2, Height: 50, Legend: []Entry{{Text: "an entry", Line: &Line{Color: red, Width: 3}}}}
+	table := Table{Title: "title", Subtitle: "what is seen", Columns: 2, Height: 50,
+		Legend: []Entry{{Text: "an entry", Line: &Line{Color: red, Width: 3}}}}
 	for i := range 4 {
-		table.Panels = append(table.Panels, Panel{Title: fmt.Sprintf("panel %d", i), X: Axis{Label: "steps", Max: 1}, Y: Axis{Label: "values", Max: 1}})
+		table.Panels = append(table.Panels, Panel{Title: fmt.Sprintf("panel %d", i), X: Axis{Label: "steps", Max: 1},
+			Y: Axis{Label: "values", Max: 1}})
 	}
 	p := drawn(t, table)
 	for text, want := range map[string]int{"steps": 2, "values": 2, "panel 3": 1, "an entry": 1, "what is seen": 1} {
@@ -245,13 +254,14 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// An axis is logarithmic if all that it holds is positive and spans more than a decade. A level at 0 makes it linear, and
-// one that is forced upon a logarithmic axis is not drawn, as nothing is that it cannot show.
+// An axis is logarithmic if all that it holds is positive and spans more than a decade. A level at 0 makes it linear,
+// and one that is forced upon a logarithmic axis is not drawn, as nothing is that it cannot show.
 func TestAxisOver(t *testing.T) {
 	for _, c := range []struct {
 		values []float64
 		want   Scale
-	}{{[]float64{1, 10}, Linear}, {[]float64{1, 11}, Log}, {[]float64{.01, 500}, Log}, {[]float64{0, 100}, Linear}, {[]float64{-1, 100}, Linear}} {
+	}{{[]float64{1, 10}, Linear}, {[]float64{1, 11}, Log}, {[]float64{.01, 500}, Log}, {[]float64{0, 100}, Linear},
+		{[]float64{-1, 100}, Linear}} {
 		var e extent
 		e.add(c.values...)
 		a := axisOver("", e)
@@ -259,8 +269,10 @@ func TestAxisOver(t *testing.T) {
 			t.Errorf("%v: %+v, want %s", c.values, a, c.want)
 		}
 	}
-	table := onePanel(Panel{X: Axis{Scale: Linear, Max: 1}, Y: Axis{Scale: Log, Min: 1, Max: 100}, Levels: []Level{{"zero", 0}, {"ten", 10}},
-		Series: []Series{{X: []float64{0, .5, 1}, Y: []float64{10, 10, 0}, Line: &Line{Color: red, Width: 2}, Glyph: &Glyph{"box", green, 2}}}})
+	table := onePanel(Panel{X: Axis{Scale: Linear, Max: 1}, Y: Axis{Scale: Log, Min: 1, Max: 100},
+		Levels: []Level{{"zero", 0}, {"ten", 10}},
+		Series: []Series{{X: []float64{0, .5, 1}, Y: []float64{10, 10, 0}, Line: &Line{Color: red, Width: 2},
+			Glyph: &Glyph{"box", green, 2}}}})
 	p := drawn(t, table)
 	p.at("the one level", p.find("stroke-dasharray:1,2").points[0], 0, .5)
 	if got := len(p.all("fill:#00FF00")); got != 2 {
@@ -281,8 +293,8 @@ func TestUniformAttention(t *testing.T) {
 	}
 }
 
-// A fitted curve is drawn at the family's own values, in pieces where it leaves the axis: 4 exp(-x) ln x + 5 at x = t + 1 is 5
-// at t = 0, rises, and falls again.
+// A fitted curve is drawn at the family's own values, in pieces where it leaves the axis: 4 exp(-x) ln x + 5 at x = t +
+// 1 is 5 at t = 0, rises, and falls again.
 func TestFitted(t *testing.T) {
 	f := fit.Result{Family: "emergence", Params: map[string]float64{"A": 4, "lambda": 1, "gamma": 1, "t0": 1, "K": 5}}
 	whole := fitted("a", f, 0, 99, Axis{Min: 0, Max: 10}, nil)

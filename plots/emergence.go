@@ -39,14 +39,16 @@ func emergenceTable(e experiment) (Table, error) {
 	}
 	t := Table{
 		Title: "Massive activations emerge during training: " + e.name,
-		Subtitle: "The largest activation over the median one, in each block's output: one outlier rising out of a flat plain.\n" +
+		Subtitle: "The largest activation over the median one, in each block's output: one outlier rising out of a flat " +
+			"plain.\n" +
 			"Points: every seed. Bold: an arm's median." +
 			explained(fits, " Dashed: the curve A exp(-λx) ln x + K, x = γt + t0, fitted to each seed."),
 		Caption: e.emergenceCaption(m, fits, levels),
 		Columns: columns(len(layers)), Height: 150,
 	}
 	for _, layer := range layers {
-		p := Panel{Title: fmt.Sprintf("block %d", layer), X: stepAxis(stepLabel, m.steps().hi), Y: axisOver(ratioLabel, values), Levels: levels}
+		p := Panel{Title: fmt.Sprintf("block %d", layer), X: stepAxis(stepLabel, m.steps().hi),
+			Y: axisOver(ratioLabel, values), Levels: levels}
 		for i, a := range e.arms {
 			p.Series = append(p.Series, a.everySeed(ofLayer(m[i], layer))...)
 		}
@@ -57,7 +59,8 @@ func emergenceTable(e experiment) (Table, error) {
 	}
 	for i, a := range e.arms {
 		if len(m[i]) > 0 {
-			t.Legend = append(t.Legend, Entry{a.name + goodness(fits[i]), a.style.line(2.4, 0x70, nil), a.style.marker(2.4, 0xFF)})
+			t.Legend = append(t.Legend, Entry{a.name + goodness(fits[i]), a.style.line(2.4, 0x70, nil),
+				a.style.marker(2.4, 0xFF)})
 		}
 	}
 	if explained(fits, "fitted") != "" {
@@ -71,11 +74,12 @@ func emergenceTable(e experiment) (Table, error) {
 
 func (e experiment) emergenceCaption(m measured, fits [][]store.Fit, levels []Level) string {
 	has := m.runs()
-	caption := fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block, against training steps "+
-		"(log(1 + step), so that step 0 is shown), %s. Points are the measurements of every seed, the bold line is an arm's median over its seeds.",
+	caption := fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block, "+
+		"against training steps (log(1 + step), so that step 0 is shown), %s. Points are the measurements of every seed, "+
+		"the bold line is an arm's median over its seeds.",
 		e.seeds(has))
-	caption += explained(fits, " The dashed lines are the emergence curve of arXiv 2508.03616 fitted to each seed; "+
-		"R² in the legend is the range over seeds and blocks.")
+	caption += explained(fits, " The dashed lines are the emergence curve of arXiv 2508.03616 fitted to each seed; R² "+
+		"in the legend is the range over seeds and blocks.")
 	if len(levels) > 0 {
 		caption += " The dotted line is the ratio that independent Gaussian activations would have."
 	}
@@ -135,7 +139,8 @@ func (a arm) emergenceCurves(curves []curve, fits []store.Fit, axis Axis) (all [
 		for _, f := range fits {
 			if f.Run == c.run && f.Layer == c.layer {
 				r := fit.Result{Family: f.Family, Params: f.Params}
-				all = append(all, fitted(a.seed(c), r, c.steps[0], c.steps[len(c.steps)-1], axis, a.style.line(1.1, 0xFF, fitDashes))...)
+				all = append(all, fitted(a.seed(c), r, c.steps[0], c.steps[len(c.steps)-1], axis,
+					a.style.line(1.1, 0xFF, fitDashes))...)
 			}
 		}
 	}

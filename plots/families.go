@@ -8,8 +8,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// families shows the emergence curve among its rivals: a panel per arm, of its first seed and the block whose ratio ends
-// largest.
+// families shows the emergence curve among its rivals: a panel per arm, of its first seed and the block whose ratio
+// ends largest.
 var families = figure{needs: []derive.Need{ratioMean}, table: familiesTable}
 
 func familiesTable(e experiment) (Table, error) {
@@ -31,11 +31,13 @@ func familiesTable(e experiment) (Table, error) {
 	has := seeds.runs()
 	t := Table{
 		Title: "Which curve it is: " + e.name,
-		Subtitle: "The emergence curve (dashed) and its rivals (thin), fitted to one block of one seed (dark points) of each arm.\n" +
+		Subtitle: "The emergence curve (dashed) and its rivals (thin), fitted to one block of one seed (dark points) of " +
+			"each arm.\n" +
 			"Above each panel: the family with the smallest AICc, and its Akaike weight among those drawn.",
-		Caption: fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| against training steps (log(1 + step)), in the "+
-			"block whose ratio ends largest in each arm's first seed, %s. The curves are every family fitted to that seed, whose points are dark; "+
-			"the pale ones are the other seeds. Akaike weights compare the families by AICc; they say which of them is nearest, not that it is right. %s",
+		Caption: fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| against training steps "+
+			"(log(1 + step)), in the block whose ratio ends largest in each arm's first seed, %s. The curves are every "+
+			"family fitted to that seed, whose points are dark; the pale ones are the other seeds. Akaike weights compare "+
+			"the families by AICc; they say which of them is nearest, not that it is right. %s",
 			e.seeds(has), e.provenance(has)),
 		Columns: min(2, shown), Height: 150,
 	}
@@ -66,7 +68,8 @@ func endsLargest(curves []curve) int {
 }
 
 // familiesPanel shows the fits of the first of an arm's seeds, and the points of all. It adds to drawn what it draws.
-func (e experiment) familiesPanel(a arm, seeds []curve, y Axis, lines map[string]*Line, drawn map[string]bool) (Panel, error) {
+func (e experiment) familiesPanel(a arm, seeds []curve, y Axis, lines map[string]*Line, drawn map[string]bool,
+) (Panel, error) {
 	c := seeds[0]
 	last := c.steps[len(c.steps)-1]
 	fits, err := e.db.Fits(store.Select{Run: c.run, Site: ratioMean.Site, Statistic: ratioMean.Statistic, Layer: &c.layer})

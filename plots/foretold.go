@@ -28,7 +28,8 @@ type Forecast struct {
 	Layers  []Foretold
 }
 
-// DrawForecast writes the figure, a panel to each block, by rename, and returns its caption. The path ends in .svg or .png.
+// DrawForecast writes the figure, a panel to each block, by rename, and returns its caption. The path ends in .svg or
+// .png.
 func DrawForecast(path string, f Forecast) (string, error) {
 	t := f.table()
 	return t.Caption, t.write(path)
@@ -41,9 +42,12 @@ func (f Forecast) table() Table {
 	name, runs := printable(f.Name), f.runs()
 	t := Table{Title: "Foretold before training: " + name, Columns: columns(len(f.Layers)), Height: 150,
 		Subtitle: "Line and band: the curve foretold from the architecture alone, and its 90 % interval.",
-		Caption: fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block of %s, against training steps "+
-			"(log(1 + step)), as foretold from the architecture alone: line and 90 %% interval, point by point. %s", name, f.Source),
-		Legend: []Entry{{Text: "foretold", Line: foretold.line(1.6, 0xFF, nil)}, {Text: "90 % interval", Line: foretold.line(7, bandAlpha, nil)}}}
+		Caption: fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block of "+
+			"%s, against training steps (log(1 + step)), as foretold from the architecture alone: line and 90 %% interval, "+
+			"point by point. %s", name,
+			f.Source),
+		Legend: []Entry{{Text: "foretold", Line: foretold.line(1.6, 0xFF, nil)},
+			{Text: "90 % interval", Line: foretold.line(7, bandAlpha, nil)}}}
 	if f.Warning != "" {
 		t.Subtitle += "\n" + f.Warning
 		t.Caption += " " + f.Warning
@@ -60,7 +64,8 @@ func (f Forecast) table() Table {
 		p := Panel{Title: fmt.Sprintf("block %d", l.Layer), X: stepAxis(stepLabel, l.Steps[len(l.Steps)-1]), Y: y}
 		p.Series = []Series{{Name: "90 % interval", X: l.Steps, Low: l.Low, High: l.High, Fill: &fill}}
 		for _, m := range l.Measured {
-			p.Series = append(p.Series, points(fmt.Sprintf("measured, seed %d", m.Seed), m.Steps, m.Values, seen.marker(1.8, 0xC0)))
+			p.Series = append(p.Series, points(fmt.Sprintf("measured, seed %d", m.Seed), m.Steps, m.Values,
+				seen.marker(1.8, 0xC0)))
 		}
 		p.Series = append(p.Series, Series{Name: "foretold", X: l.Steps, Y: l.Value, Line: foretold.line(1.6, 0xFF, nil)})
 		t.Panels = append(t.Panels, p)

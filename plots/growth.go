@@ -27,10 +27,11 @@ func DrawGrowth(path string, g Growth) error { return g.table().write(path) }
 func (g Growth) table() Table {
 	measured, theory := styleOf(0), styleOf(1).line(1.4, 0xFF, fitDashes)
 	t := Table{Title: g.Title, Columns: columns(len(g.Panels)), Height: 150,
-		Subtitle: g.Setting + "\nDashed: the operations by formula, 6BT (12LD² + DV) + 7LT²DB, scaled to the base. " +
-			"Above each panel: the slope of the last doubling.",
+		Subtitle: g.Setting + "\nDashed: the operations by formula, 6BT (12LD² + DV) + 7LT²DB, scaled to the base. Above " +
+			"each panel: the slope of the last doubling.",
 		Legend: []Entry{
-			{Text: "measured: median, least and most of the rounds", Line: measured.line(.8, 0x90, nil), Glyph: measured.marker(2.6, 0xFF)},
+			{Text: "measured: median, least and most of the rounds", Line: measured.line(.8, 0x90, nil),
+				Glyph: measured.marker(2.6, 0xFF)},
 			{Text: "theory", Line: theory},
 			{Text: "the base", Glyph: &Glyph{"ring", ink, 4}},
 		}}

@@ -21,8 +21,9 @@ func heatmapTable(e experiment) (Table, error) {
 	t := Table{
 		Title:    "Where and when the ratio rises: " + e.name,
 		Subtitle: "Largest activation over the median one in each block's output; an arm's median over its seeds.",
-		Caption: fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block (y) at each probed step "+
-			"(x, log(1 + step)); colour, on a log scale, is the median over seeds; %s. A cell reaches from its probe step to the next. %s",
+		Caption: fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block (y) "+
+			"at each probed step (x, log(1 + step)); colour, on a log scale, is the median over seeds; %s. A cell reaches "+
+			"from its probe step to the next. %s",
 			e.seeds(has), e.provenance(has)),
 		Height: float64(60 + min(10*len(layers), 120)),
 	}

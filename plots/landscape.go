@@ -13,15 +13,16 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// landscape shows |h| over token and channel, as arXiv 2402.17762 does: the outlier on its plain. Of each arm it takes the
-// first seed that has snapshots, its first and last step, and the block where the last one peaks highest over its median.
+// landscape shows |h| over token and channel, as arXiv 2402.17762 does: the outlier on its plain. Of each arm it takes
+// the first seed that has snapshots, its first and last step, and the block where the last one peaks highest over its
+// median.
 var landscape = figure{table: landscapeTable}
 
 func landscapeTable(e experiment) (Table, error) {
 	t := Table{
 		Title: "The landscape of |h|: " + e.name,
-		Subtitle: fmt.Sprintf("The activations of one probe sequence by position and channel; height in medians of |h|, in colour what exceeds %d. "+
-			"Ringed: the largest.\nLeft: the first step kept; right: the last.", outlying),
+		Subtitle: fmt.Sprintf("The activations of one probe sequence by position and channel; height in medians of |h|, "+
+			"in colour what exceeds %d. Ringed: the largest.\nLeft: the first step kept; right: the last.", outlying),
 		Height: 165,
 	}
 	has := map[string]bool{}
@@ -40,17 +41,19 @@ func landscapeTable(e experiment) (Table, error) {
 		}
 	}
 	if len(t.Panels) == 0 {
-		return Table{}, fmt.Errorf("sweep %s: %w: none of its runs has a snapshot; say probe: {snapshots: {steps: [0, …]}} in the sweep "+
-			"and run it again", e.name, ErrNothing)
+		return Table{}, fmt.Errorf("sweep %s: %w: none of its runs has a snapshot; say probe: {snapshots: {steps: [0, "+
+			"…]}} in the sweep and run it again", e.name, ErrNothing)
 	}
 	for _, p := range t.Panels {
 		p.Ridges.Top = top
 	}
-	t.Caption = fmt.Sprintf("|h| of the first probe sequence over its own median, one ridge a position (BOS in front), channels along it; the height "+
-		"has one scale in all panels. The block is the one where the last snapshot's largest |h| is highest over its median, of the arm's first seed "+
-		"with snapshots; colour marks what exceeds %d medians.", outlying)
+	t.Caption = fmt.Sprintf("|h| of the first probe sequence over its own median, one ridge a position (BOS in front), "+
+		"channels along it; the height has one scale in all panels. The block is the one where the last snapshot's "+
+		"largest |h| is highest over its median, of the arm's first seed with snapshots; colour marks what exceeds %d "+
+		"medians.", outlying)
 	if reduced {
-		t.Caption += fmt.Sprintf(" Where there are more than %d positions or %d channels, each cell shows the largest of several.",
+		t.Caption += fmt.Sprintf(" Where there are more than %d positions or %d channels, each cell shows the largest of "+
+			"several.",
 			mostRidges, mostChannels)
 	}
 	t.Caption += " " + e.provenance(has)
@@ -71,7 +74,8 @@ type scene struct {
 	reduced     bool // cells were joined
 }
 
-// scenes are the first and the last snapshot of an arm's first run that has any, in the block where the last peaks highest.
+// scenes are the first and the last snapshot of an arm's first run that has any, in the block where the last peaks
+// highest.
 func (e experiment) scenes(a arm) ([]*scene, string, error) {
 	for _, r := range a.runs {
 		files, err := e.db.Snapshots(r.ID)
@@ -141,7 +145,8 @@ func (e experiment) scene(run string, color Color, f store.SnapshotFile) (*scene
 	s := &scene{site: printable(f.Site), layer: f.Layer, step: f.Step,
 		Ridges: Ridges{Color: color, Outlying: outlying, Positions: shape[1], Channels: len(data) / shape[1]}}
 	if s.fill(data); math.IsNaN(s.Peak) || math.IsInf(s.Peak, 0) || s.Median == 0 {
-		return nil, fmt.Errorf("%w: %s in %s is not finite, or has a median of 0 and so no plain to stand out from", ErrNothing, f.Tensor, path)
+		return nil, fmt.Errorf("%w: %s in %s is not finite, or has a median of 0 and so no plain to stand out from",
+			ErrNothing, f.Tensor, path)
 	}
 	return s, nil
 }

@@ -37,11 +37,12 @@ func lossTable(e experiment) (Table, error) {
 	for _, p := range t.Panels {
 		shown = append(shown, p.Title)
 	}
-	t.Caption = fmt.Sprintf("On held-out sequences, in nats per token, against training steps (log(1 + step)): %s; %s, thin, and their "+
-		"median, bold. ", strings.Join(shown, ", "), e.seeds(has))
+	t.Caption = fmt.Sprintf("On held-out sequences, in nats per token, against training steps (log(1 + step)): %s; %s, "+
+		"thin, and their median, bold. ", strings.Join(shown, ", "), e.seeds(has))
 	if len(shown) > 1 {
-		t.Caption += "Backcopy risk is the loss on the queries after which the next token is certain; bigram risk is the cross-entropy to the " +
-			"chain's true next-token distribution less that distribution's entropy, on ordinary queries (arXiv 2410.13835). Both have the floor 0. "
+		t.Caption += "Backcopy risk is the loss on the queries after which the next token is certain; bigram risk is the " +
+			"cross-entropy to the chain's true next-token distribution less that distribution's entropy, on ordinary queries " +
+			"(arXiv 2410.13835). Both have the floor 0. "
 	}
 	t.Caption += e.provenance(has)
 	return t, nil

@@ -26,8 +26,8 @@ const (
 	barWidth    = 56 // colour bar with its labels
 )
 
-// drawing lays the table out from top to bottom: title, lines that say what is seen, panels, and a legend below them all,
-// where it can overlap nothing.
+// drawing lays the table out from top to bottom: title, lines that say what is seen, panels, and a legend below them
+// all, where it can overlap nothing.
 func (t Table) drawing() drawing {
 	body := lettering(textSize, quiet)
 	var subtitle []string

@@ -1,5 +1,5 @@
-// Package plots draws figures from the store alone, and from the snapshots that it says lie beside the runs. A figure drawn
-// twice from one database has the same bytes.
+// Package plots draws figures from the store alone, and from the snapshots that it says lie beside the runs. A figure
+// drawn twice from one database has the same bytes.
 package plots
 
 import (
@@ -143,8 +143,10 @@ func (d drawing) svg() ([]byte, error) {
 	if err := xml.EscapeText(&title, []byte(d.title)); err != nil {
 		return nil, err
 	}
-	content := bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
-	return bytes.Replace(content, []byte("<svg "), fmt.Appendf(nil, `<svg role="img" aria-label="%s" `, title.Bytes()), 1), nil
+	content := bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation "+
+		"Sans,Arial,Helvetica,sans-serif;"))
+	labelled := fmt.Appendf(nil, `<svg role="img" aria-label="%s" `, title.Bytes())
+	return bytes.Replace(content, []byte("<svg "), labelled, 1), nil
 }
 
 func (d drawing) png() ([]byte, error) {

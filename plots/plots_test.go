@@ -38,7 +38,8 @@ func TestFigures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := []string{filepath.Join(first, name+".svg"), filepath.Join(first, name+".png")}; !slices.Equal(paths, want) {
+			want := []string{filepath.Join(first, name+".svg"), filepath.Join(first, name+".png")}
+			if !slices.Equal(paths, want) {
 				t.Errorf("files %v, want %v", paths, want)
 			}
 			for i := range paths {
@@ -119,7 +120,8 @@ func TestGaps(t *testing.T) {
 		}
 	}
 	s := store.Sweep{Name: "gaps", Arms: []store.Arm{{Name: "nan"}, {Name: "one", Order: 1}, {Name: "planned", Order: 2}}}
-	members := []store.Member{{Sweep: "gaps", Arm: "nan", Run: "aaaa"}, {Sweep: "gaps", Arm: "one", Run: "bbbb"}, {Sweep: "gaps", Arm: "planned", Run: "cccc"}}
+	members := []store.Member{{Sweep: "gaps", Arm: "nan", Run: "aaaa"}, {Sweep: "gaps", Arm: "one", Run: "bbbb"},
+		{Sweep: "gaps", Arm: "planned", Run: "cccc"}}
 	if err := db.PutSweep(s, members); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +141,8 @@ func TestGaps(t *testing.T) {
 	if svg, _, err := SVG(db, "gaps", "emergence"); err != nil || bytes.Contains(svg, []byte("itted")) {
 		t.Errorf("the emergence figure explains fits that it does not have (%v)", err)
 	}
-	if _, _, err := SVG(db, "gaps", "sinks"); err == nil || !strings.Contains(err.Error(), "none of its 3 runs has a value of first_token_attention") {
+	if _, _, err := SVG(db, "gaps", "sinks"); err == nil || !strings.Contains(err.Error(), "none of its 3 runs has a "+
+		"value of first_token_attention") {
 		t.Errorf("sinks without rows: %v", err)
 	}
 }
@@ -164,7 +167,8 @@ func TestLandscapeWithoutSnapshot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := SVG(db, plotstest.Sweep, "landscape"); !errors.Is(err, ErrNothing) || !strings.Contains(err.Error(), c.want) {
+		if _, _, err := SVG(db, plotstest.Sweep, "landscape"); !errors.Is(err, ErrNothing) ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v, want %s", c.h, err, c.want)
 		}
 	}
@@ -179,11 +183,13 @@ func TestSceneJoinsCells(t *testing.T) {
 	}
 	h[101*256+203] = 7
 	s.fill(h)
-	if !s.reduced || len(s.Heights) != 96 || len(s.Heights[0]) != 128 || s.Heights[50][101] != 7 || s.Heights[50][100] != 2 {
+	if !s.reduced || len(s.Heights) != 96 || len(s.Heights[0]) != 128 || s.Heights[50][101] != 7 ||
+		s.Heights[50][100] != 2 {
 		t.Errorf("%d ridges of %d, %v at the peak", len(s.Heights), len(s.Heights[0]), s.Heights[50][101])
 	}
 	if s.Peak != 7 || s.Position != 101 || s.Channel != 203 || s.Median != 2 {
-		t.Errorf("peak %v at position %d, channel %d, median %v, want 7 at 101, 203 and 2", s.Peak, s.Position, s.Channel, s.Median)
+		t.Errorf("peak %v at position %d, channel %d, median %v, want 7 at 101, 203 and 2", s.Peak, s.Position, s.Channel,
+			s.Median)
 	}
 }
 
@@ -197,7 +203,8 @@ func TestOverDepth(t *testing.T) {
 	for step, shares := range map[int][3]float64{0: {0, 0, 0}, 8: {.25, .5, math.NaN()}} {
 		for layer, share := range shares {
 			for head := range 2 {
-				row := store.Row{Site: sinkSite, Statistic: "sink_rate", Layer: layer, Head: head, Idx: -1, Value: share * 2 * float64(head)}
+				row := store.Row{Site: sinkSite, Statistic: "sink_rate", Layer: layer, Head: head, Idx: -1,
+					Value: share * 2 * float64(head)}
 				if err := db.PutRows("aa", step, []store.Row{row}); err != nil {
 					t.Fatal(err)
 				}
@@ -206,11 +213,13 @@ func TestOverDepth(t *testing.T) {
 	}
 	e := experiment{db: db, arms: []arm{{runs: []store.Run{{ID: "aa"}}}}}
 	got, err := e.overDepth(overBlocks[2])
-	if err != nil || len(got[0]) != 1 || !slices.Equal(got[0][0].steps, []float64{0, 1}) || !slices.Equal(got[0][0].values, []float64{.25, .5}) {
+	if err != nil || len(got[0]) != 1 || !slices.Equal(got[0][0].steps, []float64{0, 1}) ||
+		!slices.Equal(got[0][0].values, []float64{.25, .5}) {
 		t.Errorf("%v %v, want .25 and .5 of blocks 0 and 1", got, err)
 	}
 	got, err = e.strongest(overBlocks[2])
-	if err != nil || len(got[0]) != 1 || !slices.Equal(got[0][0].steps, []float64{0, 8}) || !slices.Equal(got[0][0].values, []float64{0, .5}) {
+	if err != nil || len(got[0]) != 1 || !slices.Equal(got[0][0].steps, []float64{0, 8}) ||
+		!slices.Equal(got[0][0].values, []float64{0, .5}) {
 		t.Errorf("%v %v, want 0 and .5 at steps 0 and 8", got, err)
 	}
 }
@@ -225,7 +234,8 @@ func TestErrors(t *testing.T) {
 		{empty, "fixture", "emergence", "plots: drawing emergence: the database holds no sweep"},
 		{full, "fixtures", "loss", `plots: drawing loss: unknown sweep "fixtures", did you mean "fixture"? (fixture)`},
 		{full, "", "loss", `plots: drawing loss: unknown sweep "" (fixture)`},
-		{full, "fixture", "emergance", `plots: unknown figure "emergance", did you mean "emergence"? (` + strings.Join(Names(), ", ") + ")"},
+		{full, "fixture", "emergance",
+			`plots: unknown figure "emergance", did you mean "emergence"? (` + strings.Join(Names(), ", ") + ")"},
 	} {
 		dir := filepath.Join(t.TempDir(), "figures")
 		if _, err := Draw(c.db, c.sweep, c.figure, dir); err == nil || err.Error() != c.want {
@@ -277,7 +287,8 @@ func TestRoundTicks(t *testing.T) {
 	for _, c := range []struct {
 		lo, hi float64
 		want   []string
-	}{{0, 1, []string{"0.0", "0.2", "0.4", "0.6", "0.8", "1.0"}}, {5.3, 28, []string{"10", "15", "20", "25"}}, {-.004, .011, []string{"-0.004", "-0.002", "0.000", "0.002", "0.004", "0.006", "0.008", "0.010"}}} {
+	}{{0, 1, []string{"0.0", "0.2", "0.4", "0.6", "0.8", "1.0"}}, {5.3, 28, []string{"10", "15", "20", "25"}},
+		{-.004, .011, []string{"-0.004", "-0.002", "0.000", "0.002", "0.004", "0.006", "0.008", "0.010"}}} {
 		var got []string
 		for _, tick := range (roundTicks{}).Ticks(c.lo, c.hi) {
 			got = append(got, tick.Label)

@@ -278,5 +278,6 @@ func (e experiment) nothing(need derive.Need) error {
 	for _, a := range e.arms {
 		runs += len(a.runs)
 	}
-	return fmt.Errorf("sweep %s: %w: none of its %d runs has a value of %s at %s", e.name, ErrNothing, runs, need.Statistic, need.Site)
+	return fmt.Errorf("sweep %s: %w: none of its %d runs has a value of %s at %s", e.name, ErrNothing, runs,
+		need.Statistic, need.Site)
 }

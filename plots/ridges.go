@@ -46,8 +46,10 @@ func (s Ridges) Plot(c draw.Canvas, _ *plot.Plot) {
 	}
 	tip := g.at(share(s.Channel, s.Channels), share(s.Position, s.Positions), s.Peak/s.Median/s.Top)
 	c.DrawGlyph(Glyph{"ring", s.Color, 3}.style(), tip)
-	text := fmt.Sprintf("largest: %s = %s medians, channel %d, position %d", short(s.Peak), short(s.Peak/s.Median), s.Channel, s.Position)
-	c.FillText(aligned(lettering(textSize-1, s.Color), draw.XCenter, draw.YTop), vg.Point{X: (c.Min.X + c.Max.X) / 2, Y: c.Max.Y}, text)
+	text := fmt.Sprintf("largest: %s = %s medians, channel %d, position %d", short(s.Peak), short(s.Peak/s.Median),
+		s.Channel, s.Position)
+	c.FillText(aligned(lettering(textSize-1, s.Color), draw.XCenter, draw.YTop),
+		vg.Point{X: (c.Min.X + c.Max.X) / 2, Y: c.Max.Y}, text)
 }
 
 // share is where i of n stands from the first, 0, to the last, 1.
@@ -75,7 +77,8 @@ func (s Ridges) ridge(c draw.Canvas, g ground, ridge int) {
 // axes draws the ground's edges and the height with its scale, in medians.
 func (s Ridges) axes(c draw.Canvas, g ground) {
 	line := Line{Color: quiet, Width: .5}.style()
-	for _, edge := range [][2]vg.Point{{g.at(0, 0, 0), g.at(1, 0, 0)}, {g.at(1, 0, 0), g.at(1, 1, 0)}, {g.at(0, 0, 0), g.at(0, 0, 1)},
+	for _, edge := range [][2]vg.Point{{g.at(0, 0, 0), g.at(1, 0, 0)}, {g.at(1, 0, 0), g.at(1, 1, 0)},
+		{g.at(0, 0, 0), g.at(0, 0, 1)},
 		{g.at(0, 0, 0), g.at(0, 1, 0)}, {g.at(0, 1, 0), g.at(1, 1, 0)}} {
 		c.StrokeLine2(line, edge[0].X, edge[0].Y, edge[1].X, edge[1].Y)
 	}

@@ -15,7 +15,8 @@ var firstTokenAttention = derive.Need{Site: sinkSite, Statistic: "first_token_at
 var sinks = figure{needs: []derive.Need{firstTokenAttention}, table: sinksTable}
 
 func sinksTable(e experiment) (Table, error) {
-	m, err := e.scalar(derive.Scalar{Site: sinkSite, Statistic: firstTokenAttention.Statistic, Idx: derive.Max, Heads: derive.Max, Layers: derive.Each})
+	m, err := e.scalar(derive.Scalar{Site: sinkSite, Statistic: firstTokenAttention.Statistic, Idx: derive.Max,
+		Heads: derive.Max, Layers: derive.Each})
 	if err != nil {
 		return Table{}, err
 	}
@@ -27,9 +28,9 @@ func sinksTable(e experiment) (Table, error) {
 		Title: "Attention sinks on the first token: " + e.name,
 		Subtitle: "Share of attention that ordinary queries pay to the first token, in each block's strongest head.\n" +
 			"Thin: each seed; bold: an arm's median.",
-		Caption: fmt.Sprintf("Attention to the first token, averaged over ordinary queries of the probe batch, of the head where it is "+
-			"largest at each step, against training steps (log(1 + step)), a panel per block; %s, thin, and their median, bold. "+
-			"The dotted line is what uniform attention would pay. %s", e.seeds(has), e.provenance(has)),
+		Caption: fmt.Sprintf("Attention to the first token, averaged over ordinary queries of the probe batch, of the "+
+			"head where it is largest at each step, against training steps (log(1 + step)), a panel per block; %s, thin, and "+
+			"their median, bold. The dotted line is what uniform attention would pay. %s", e.seeds(has), e.provenance(has)),
 		Columns: columns(len(layers)), Height: 140,
 		Legend: e.legend(m),
 	}

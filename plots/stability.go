@@ -19,7 +19,8 @@ var stability = figure{needs: needsOf(settling), table: stabilityTable}
 func stabilityTable(e experiment) (Table, error) {
 	t := Table{
 		Title: "When the places settle: " + e.name,
-		Subtitle: "Share of probe sequences (of heads, for the sink) with the same place as at the measured step before, mean over blocks.\n" +
+		Subtitle: "Share of probe sequences (of heads, for the sink) with the same place as at the measured step before, " +
+			"mean over blocks.\n" +
 			"Thin: each seed; bold: an arm's median.",
 		Height: 140,
 	}
@@ -29,9 +30,11 @@ func stabilityTable(e experiment) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	t.Caption = fmt.Sprintf("Where the largest |h| of each probe sequence stands after each block, by channel and by position: the share of "+
-		"sequences in which it is where it was at the measured step before, mean over blocks, against training steps (log(1 + step)); "+
-		"a sink's position is each head's. 1 means that no place moved; %s, thin, and their median, bold. %s", e.seeds(has), e.provenance(has))
+	t.Caption = fmt.Sprintf("Where the largest |h| of each probe sequence stands after each block, by channel and by "+
+		"position: the share of sequences in which it is where it was at the measured step before, mean over blocks, "+
+		"against training steps (log(1 + step)); a sink's position is each head's. 1 means that no place moved; %s, thin, "+
+		"and their median, bold. %s", e.seeds(has),
+		e.provenance(has))
 	return t, nil
 }
 

@@ -56,8 +56,8 @@ type Level struct {
 	At   float64 `json:"at"`
 }
 
-// Series is a list of points in data coordinates. Of what its style sets it shows, one upon the other: the band from Low to
-// High filled, a line through Y, a bar from Low to High at each point, a glyph at each point.
+// Series is a list of points in data coordinates. Of what its style sets it shows, one upon the other: the band from
+// Low to High filled, a line through Y, a bar from Low to High at each point, a glyph at each point.
 type Series struct {
 	Name string    `json:"name"`
 	X    []float64 `json:"x"` // ascending
@@ -75,7 +75,8 @@ type Series struct {
 	Offset  float64 `json:"offset,omitempty"`
 }
 
-// Cells are a row of rectangles of height 1 about Y. Each reaches from its X to the next, the last to the end of the axis.
+// Cells are a row of rectangles of height 1 about Y. Each reaches from its X to the next, the last to the end of the
+// axis.
 type Cells struct {
 	Y      float64   `json:"y"`
 	X      []float64 `json:"x"`

@@ -58,7 +58,8 @@ func golden(t *testing.T, path string, table Table) {
 	a, b := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
 	for i := range max(len(a), len(b)) {
 		if i >= len(a) || i >= len(b) || a[i] != b[i] {
-			t.Fatalf("%s, line %d: %s\nIf the new table is right, write it with `go test ./plots -update`", path, i+1, difference(a, b, i))
+			t.Fatalf("%s, line %d: %s\nIf the new table is right, write it with `go test ./plots -update`", path, i+1,
+				difference(a, b, i))
 		}
 	}
 }
@@ -72,7 +73,8 @@ func difference(got, want []string, line int) string {
 		return fmt.Sprintf("%.100q", lines[line][min(from, len(lines[line])):])
 	}
 	from := 0
-	for line < len(got) && line < len(want) && from < min(len(got[line]), len(want[line])) && got[line][from] == want[line][from] {
+	for line < len(got) && line < len(want) && from < min(len(got[line]), len(want[line])) &&
+		got[line][from] == want[line][from] {
 		from++
 	}
 	from = max(0, from-30)

@@ -29,15 +29,18 @@ func valleyTable(e experiment) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	t.Caption = fmt.Sprintf("Against training steps (log(1 + step)), over blocks at each step: the largest norm of BOS over the mean norm of "+
-		"the other tokens, the smallest matrix entropy, and the largest share of heads and sequences whose mean attention to BOS is at least .3 "+
-		"(arXiv 2510.06477, which sees the three appear together); %s, thin, and their median, bold.%s %s", e.seeds(has), lacking, e.provenance(has))
+	t.Caption = fmt.Sprintf("Against training steps (log(1 + step)), over blocks at each step: the largest norm of BOS "+
+		"over the mean norm of the other tokens, the smallest matrix entropy, and the largest share of heads and "+
+		"sequences whose mean attention to BOS is at least .3 (arXiv 2510.06477, which sees the three appear together); "+
+		"%s, thin, and their median, bold.%s %s", e.seeds(has),
+		lacking, e.provenance(has))
 	return t, nil
 }
 
 // strongest is a curve a run over steps: the extremum over blocks of the mean over heads.
 func (e experiment) strongest(q quantity) (measured, error) {
-	return e.scalar(derive.Scalar{Site: q.Site, Statistic: q.Statistic, Idx: derive.Mean, Heads: derive.Mean, Layers: strongestOf(q)})
+	return e.scalar(derive.Scalar{Site: q.Site, Statistic: q.Statistic, Idx: derive.Mean, Heads: derive.Mean,
+		Layers: strongestOf(q)})
 }
 
 // strongestOf is the rule over blocks: a compression valley is where the entropy is smallest.

@@ -104,7 +104,8 @@ func read(db *store.DB, sweep string) (content, error) {
 		return content{}, err
 	}
 	name := shellescape.Quote(sweep)
-	c.Commands = []string{"outcrop run " + name + ".yaml", "outcrop plot --sweep " + name, "outcrop report --sweep " + name}
+	c.Commands = []string{"outcrop run " + name + ".yaml", "outcrop plot --sweep " + name,
+		"outcrop report --sweep " + name}
 	return c, nil
 }
 
@@ -113,8 +114,8 @@ type remark struct{ Label, Text string }
 
 var label = regexp.MustCompile(`^([A-Z][a-z]+):\s+(.*)$`)
 
-// remarks reads the comment at the head of the sweep file. A labelled or an empty line begins a paragraph; other lines go
-// on with the one before.
+// remarks reads the comment at the head of the sweep file. A labelled or an empty line begins a paragraph; other lines
+// go on with the one before.
 func remarks(source string) (all []remark) {
 	begin := true
 	for line := range strings.Lines(source) {

@@ -80,7 +80,8 @@ func TestGoldenContent(t *testing.T) {
 	a, b := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {
-			t.Fatalf("%s, line %d: got %s, want %s\nIf the new content is right, write it with `go test ./report -update`", path, i+1, a[i], b[i])
+			t.Fatalf("%s, line %d: got %s, want %s\nIf the new content is right, write it with `go test ./report -update`", path,
+				i+1, a[i], b[i])
 		}
 	}
 	if len(a) != len(b) {
@@ -133,7 +134,8 @@ func TestWrite(t *testing.T) {
 	selfContained(t, html)
 }
 
-// Every derived quantity has a section, or is drawn; quantities whose statistics share no step have no table, and no panic.
+// Every derived quantity has a section, or is drawn; quantities whose statistics share no step have no table, and no
+// panic.
 func TestDerivedSections(t *testing.T) {
 	shown := []string{"layer_sink_rate"} // by the figures depth and valley
 	for _, s := range sections {
@@ -150,11 +152,13 @@ func TestDerivedSections(t *testing.T) {
 	db := plotstest.Open(t)
 	id := plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline"}, 1, plots.Needs()...)[0][0]
 	var apart []store.Row
-	for _, s := range [][2]string{{"mlp.out", "super_weight_row"}, {"mlp.out", "super_weight_output"}, {"weight.mlp.down", "super_weight_value"}} {
+	for _, s := range [][2]string{{"mlp.out", "super_weight_row"}, {"mlp.out", "super_weight_output"},
+		{"weight.mlp.down", "super_weight_value"}} {
 		apart = append(apart, store.Row{Site: s[0], Statistic: s[1], Head: -1, Value: 1})
 	}
-	for step, rows := range map[int][]store.Row{3: apart, 5: {{Site: "mlp.down_in", Statistic: "super_weight_column", Head: -1, Value: 1},
-		{Site: "mlp.down_in", Statistic: "super_weight_input", Head: -1, Value: 1}}} {
+	for step, rows := range map[int][]store.Row{3: apart,
+		5: {{Site: "mlp.down_in", Statistic: "super_weight_column", Head: -1, Value: 1},
+			{Site: "mlp.down_in", Statistic: "super_weight_input", Head: -1, Value: 1}}} {
 		if err := db.PutRows(id, step, rows); err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +194,8 @@ func TestPlannedOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	html := written(t, db, "planned")
-	for _, part := range []string{"1 arm, 1 run, 1 planned.", "emergence: not drawn.", "No fits are stored yet.", "Nothing is measured yet."} {
+	for _, part := range []string{"1 arm, 1 run, 1 planned.", "emergence: not drawn.", "No fits are stored yet.",
+		"Nothing is measured yet."} {
 		if !strings.Contains(html, part) {
 			t.Errorf("the page lacks %q", part)
 		}
@@ -228,7 +233,8 @@ func TestSettings(t *testing.T) {
 		want    []setting
 	}{
 		{"", nil}, {"{}", nil},
-		{`{"optim.lr":1e-2,"arch":{"gate":{"name":"g1"},"tied":true}}`, []setting{{"optim.lr", "1e-2"}, {"arch.gate.name", "g1"}, {"arch.tied", "true"}}},
+		{`{"optim.lr":1e-2,"arch":{"gate":{"name":"g1"},"tied":true}}`,
+			[]setting{{"optim.lr", "1e-2"}, {"arch.gate.name", "g1"}, {"arch.tied", "true"}}},
 		{`[{"key":"optim.lr","value":0.01}]`, []setting{{"optim.lr", "0.01"}}},
 		{"norm", []setting{{"", "norm"}}},
 	} {
@@ -243,7 +249,8 @@ func balanced(t *testing.T, html string) {
 	t.Helper()
 	html = regexp.MustCompile(`(?s)<style>.*?</style>|<!--.*?-->`).ReplaceAllString(html, "")
 	var open []string
-	for _, m := range regexp.MustCompile(`(?s)<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:[^<>"]|"[^"]*")*?)(/?)>`).FindAllStringSubmatch(html, -1) {
+	tag := regexp.MustCompile(`(?s)<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:[^<>"]|"[^"]*")*?)(/?)>`)
+	for _, m := range tag.FindAllStringSubmatch(html, -1) {
 		name := m[2]
 		switch {
 		case m[4] == "/" || name == "meta":

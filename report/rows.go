@@ -42,8 +42,10 @@ func fits(db *store.DB, members []store.MemberRun) ([]fitRow, error) {
 			}
 			rows = append(rows, fitRow{
 				Arm: m.Member.Arm, Seed: m.Member.Seed, Run: plots.ShortID(f.Run), Layer: f.Layer,
-				A: param(f, "A"), Lambda: param(f, "lambda"), Gamma: param(f, "gamma"), T0: param(f, "t0"), K: param(f, "K"), Decay: decay(f),
-				R2: fixed(f.R2, 4), AICc: fixed(f.AICc, 1), Best: best[f.Layer], TPeak: peak(f), Regime: f.Regime, Message: f.Message,
+				A: param(f, "A"), Lambda: param(f, "lambda"), Gamma: param(f, "gamma"), T0: param(f, "t0"), K: param(f, "K"),
+				Decay: decay(f),
+				R2:    fixed(f.R2, 4), AICc: fixed(f.AICc, 1), Best: best[f.Layer], TPeak: peak(f), Regime: f.Regime,
+				Message: f.Message,
 			})
 		}
 	}
@@ -88,7 +90,8 @@ type metricRow struct {
 
 func (c *content) readMetrics(db *store.DB, members []store.MemberRun) error {
 	for _, m := range members {
-		row := metricRow{Arm: m.Member.Arm, Seed: m.Member.Seed, Run: plots.ShortID(m.Run.ID), Status: m.Run.Status, Step: m.Run.Step}
+		row := metricRow{Arm: m.Member.Arm, Seed: m.Member.Seed, Run: plots.ShortID(m.Run.ID), Status: m.Run.Status,
+			Step: m.Run.Step}
 		for _, x := range []struct {
 			to        *string
 			statistic string

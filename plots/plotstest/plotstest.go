@@ -1,5 +1,5 @@
-// Package plotstest makes databases for tests of what draws from the store. It fills them with whatever is declared to be
-// needed, so that a new figure needs no new fixture.
+// Package plotstest makes databases for tests of what draws from the store. It fills them with whatever is declared to
+// be needed, so that a new figure needs no new fixture.
 package plotstest
 
 import (
@@ -54,8 +54,8 @@ func Open(t testing.TB) *store.DB {
 	return db
 }
 
-// Fill puts a sweep of that name into db, with these arms, two seeds and so many layers, and returns the runs' ids by arm
-// and seed. Every run has rows of what is needed at all Steps, fits of ratio_mean, and snapshots of resid_post.
+// Fill puts a sweep of that name into db, with these arms, two seeds and so many layers, and returns the runs' ids by
+// arm and seed. Every run has rows of what is needed at all Steps, fits of ratio_mean, and snapshots of resid_post.
 func Fill(t testing.TB, db *store.DB, sweep string, arms []string, layers int, needs ...derive.Need) [][]string {
 	t.Helper()
 	s := store.Sweep{Name: sweep, Source: Source}
@@ -93,7 +93,8 @@ func (r run) put(t testing.TB, db *store.DB) {
 	t.Helper()
 	last := Steps[len(Steps)-1]
 	if err := db.PutRun(store.Run{
-		ID: r.id, Config: `{"arch":{"context":64,"layers":2,"width":64},"seed":0}`, DataDigest: "d19e57", TrainerVersion: 1, Seed: uint64(r.seed),
+		ID: r.id, Config: `{"arch":{"context":64,"layers":2,"width":64},"seed":0}`, DataDigest: "d19e57", TrainerVersion: 1,
+		Seed:   uint64(r.seed),
 		Device: "cpu", Precision: "float32", Slices: 2, Steps: last, Step: last, Status: "done", Params: 123456,
 		Commit: "0123456789abcdef", GoVersion: "go1.26", KernelPath: "portable", CPU: "Fixture CPU",
 	}); err != nil {
@@ -116,7 +117,8 @@ func (r run) putRows(t testing.TB, db *store.DB, needs []derive.Need) {
 			}
 			s, ok := probes.Lookup(need.Statistic)
 			if !ok {
-				t.Fatalf("plotstest: %s at %s is needed, which is neither a statistic nor a metric of the run", need.Statistic, need.Site)
+				t.Fatalf("plotstest: %s at %s is needed, which is neither a statistic nor a metric of the run", need.Statistic,
+					need.Site)
 			}
 			if row.Site == "" {
 				row.Site = probes.ResidPost
@@ -150,8 +152,8 @@ func (r run) metric(row store.Row, step int) float64 {
 	return level*(4*math.Exp(-float64(step)/(100*level))+.1) + .03*float64(r.arm) + .01*float64(r.seed)
 }
 
-// value is a number that the statistic's unit allows, and that depends on all that it stands for: ratios and activations
-// rise at step 250, entropies fall there, shares stay between 0 and 1, and places come to rest.
+// value is a number that the statistic's unit allows, and that depends on all that it stands for: ratios and
+// activations rise at step 250, entropies fall there, shares stay between 0 and 1, and places come to rest.
 func (r run) value(row store.Row, unit string, step int) float64 {
 	t := float64(step)
 	rise := 1 / (1 + math.Exp(-(t-250)/60))
@@ -201,13 +203,16 @@ func (r run) putFits(t testing.TB, db *store.DB) {
 	t.Helper()
 	var fits []store.Fit
 	for layer := range r.layers {
-		base := store.Fit{Run: r.id, Site: probes.ResidPost, Statistic: "ratio_mean", Layer: layer, Head: -1, Idx: -1, N: len(Steps),
+		base := store.Fit{Run: r.id, Site: probes.ResidPost, Statistic: "ratio_mean", Layer: layer, Head: -1, Idx: -1,
+			N:     len(Steps),
 			TPeak: math.NaN(), FPeak: math.NaN()}
 		planted, constant := base, base
 		planted.Family, planted.Params, planted.Best = "emergence", Emergence(r.arm, r.seed, layer), true
-		planted.R2, planted.AICc, planted.TPeak, planted.Regime = .98-.01*float64(r.seed)-.02*float64(layer), -31.5, 640, "logarithmic increase"
+		planted.R2, planted.AICc, planted.TPeak, planted.Regime = .98-.01*float64(r.seed)-.02*float64(layer), -31.5, 640,
+			"logarithmic increase"
 		planted.PeakSeen = true
-		constant.Family, constant.Params, constant.AICc, constant.Message = "constant", map[string]float64{"K": 5.4}, 12.25, ""
+		constant.Family, constant.Params, constant.AICc, constant.Message = "constant", map[string]float64{"K": 5.4}, 12.25,
+			""
 		fits = append(fits, planted, constant)
 	}
 	if err := db.PutFits(fits); err != nil {
@@ -221,8 +226,8 @@ const (
 	Channels  = 24
 )
 
-// putSnapshots keeps two landscapes of each block beside the run: |h| is 1 to 2, but for channel 11 of position 2, which at
-// the last step is 60 in the first arm's last block and less elsewhere.
+// putSnapshots keeps two landscapes of each block beside the run: |h| is 1 to 2, but for channel 11 of position 2,
+// which at the last step is 60 in the first arm's last block and less elsewhere.
 func (r run) putSnapshots(t testing.TB, db *store.DB) {
 	t.Helper()
 	dir := filepath.Join(filepath.Dir(db.Path()), "runs", r.id, "snapshots")
@@ -243,7 +248,8 @@ func (r run) putSnapshots(t testing.TB, db *store.DB) {
 			}
 			tensor := fmt.Sprintf("resid_post.%d", layer)
 			tensors = append(tensors, safetensors.Tensor{Name: tensor, Shape: []int{1, Positions, Channels}, Data: h})
-			files = append(files, store.SnapshotFile{Step: step, Site: probes.ResidPost, Layer: layer, File: "snapshots/" + name, Tensor: tensor})
+			files = append(files, store.SnapshotFile{Step: step, Site: probes.ResidPost, Layer: layer, File: "snapshots/" + name,
+				Tensor: tensor})
 		}
 		if err := safetensors.Write(filepath.Join(dir, name), tensors, nil); err != nil {
 			t.Fatal(err)
