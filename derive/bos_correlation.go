@@ -60,13 +60,12 @@ func Correlate(a, b []LayerValue) []DepthCorrelation {
 	return all
 }
 
-// BOSAgainstEntropy correlates bos_norm_ratio with matrix_entropy, both of resid_post; BOSAgainstSinks with the sink
-// rate of arXiv 2510.06477.
+// BOSAgainstEntropy correlates bos_norm_ratio with matrix_entropy, both of resid_post.
 func BOSAgainstEntropy(rows []Row) []DepthCorrelation {
 	return Correlate(Layers(rows, residPost, "bos_norm_ratio"), Layers(rows, residPost, "matrix_entropy"))
 }
 
-// BOSAgainstSinks is told of at BOSAgainstEntropy.
+// BOSAgainstSinks correlates bos_norm_ratio of resid_post with the sink rate of arXiv 2510.06477.
 func BOSAgainstSinks(rows []Row) []DepthCorrelation {
 	return Correlate(Layers(rows, residPost, "bos_norm_ratio"), Layers(rows, pattern, "sink_rate"))
 }

@@ -133,7 +133,7 @@ func Read(db *store.DB, run string, q Quantity) ([]Row, error) {
 	return rows, nil
 }
 
-// Rows reads statistics of a run, and tells which of them have no row.
+// Rows reads statistics of a run. It also returns those that have no row.
 func Rows(db *store.DB, run string, needs ...Need) (rows []Row, lacking []Need, err error) {
 	for _, need := range needs {
 		series, err := db.Series(store.Select{Run: run, Site: need.Site, Statistic: need.Statistic})

@@ -50,8 +50,8 @@ type Crossing struct {
 	Value       float64
 }
 
-// FirstCrossings tells, for each step at which any does, the first operator to exceed the threshold in the order of the
-// forward pass: layer by layer, in each the sites as Operators has them (after arXiv 2505.21670). The first of the
+// FirstCrossings returns, for each step at which any does, the first operator to exceed the threshold in the order of
+// the forward pass: layer by layer, in each the sites as Operators has them (after arXiv 2505.21670). The first of the
 // result is the first in training. Rows of statistic are a number a layer, as ratio_mean. Sites outside the blocks,
 // sites that Operators does not list, and ratios that are not finite are passed over: a median of 0 is a sparse
 // operator's (ReLU), and says nothing of its largest.

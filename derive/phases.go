@@ -35,7 +35,7 @@ type LayerPhase struct {
 	Entropy     float64 // bits
 }
 
-// Phases tells the phase of each layer from its matrix_entropy at resid_post, by a rule of ours: a layer compresses if
+// Phases returns the phase of each layer from its matrix_entropy at resid_post, by a rule of ours: a layer compresses if
 // its entropy lies below the middle between the largest and the smallest over the layers, or if it lies between two
 // such layers; layers before those mix, layers after them refine. Where the smallest entropy is not at least 20 % below
 // the largest there is no valley, and all layers mix; a layer without a number has no phase. (The paper states shares

@@ -44,7 +44,7 @@ type LayerPlace struct {
 	Since int
 }
 
-// Places tells the commonest place of each layer and step, of equally common ones the first; by step, then layer.
+// Places returns the commonest place of each layer and step, of equally common ones the first; by step, then layer.
 func Places(rows []Row, site, statistic string) []LayerPlace {
 	votes := map[point]map[int]int{}
 	count := map[point]int{}
@@ -77,9 +77,9 @@ func Places(rows []Row, site, statistic string) []LayerPlace {
 	return all
 }
 
-// Stability tells, for each layer and each step but the first, in which share of the sequences a place (a channel, a
-// position: one row a sequence or a head) is the one of the measured step before. Sequences are matched by idx, heads
-// by head; a row without one before it does not count.
+// Stability returns, for each layer and each step but the first, the share of the sequences in which a place (a
+// channel, a position: one row a sequence or a head) is the one of the measured step before. Sequences are matched by
+// idx, heads by head; a row without one before it does not count.
 func Stability(rows []Row, site, statistic string) []LayerValue {
 	type series struct{ layer, head, idx int }
 	all := pick(rows, site, statistic)

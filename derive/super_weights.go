@@ -41,10 +41,10 @@ type Candidate struct {
 	Since int
 }
 
-// Spikes tells whether the layer's down projection spikes in input and in output.
+// Spikes reports whether the layer's down projection spikes in input and in output.
 func (c Candidate) Spikes(multiple float64) bool { return c.Input > multiple && c.Output > multiple }
 
-// SuperWeights tells each layer's coordinate, the one that most sequences agree on, and how far its input and output
+// SuperWeights returns each layer's coordinate, the one that most sequences agree on, and how far its input and output
 // stand out (arXiv 2411.07191); by step, then layer. It reads the rows super_weight_row, _column, _input, _output and
 // _value.
 func SuperWeights(rows []Row) []Candidate {

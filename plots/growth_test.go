@@ -17,7 +17,7 @@ func growthFixture() Growth {
 	}}
 }
 
-// The figure is drawn twice with the same bytes in both formats and tells slopes, numbers and units; theory's line
+// The figure is drawn twice with the same bytes in both formats and shows slopes, numbers and units; theory's line
 // passes through the base and has the ratios of the operations.
 func TestGrowth(t *testing.T) {
 	for _, extension := range []string{".svg", ".png"} {

@@ -32,7 +32,7 @@ type derivedRow struct {
 	Cells []string
 }
 
-// Long tells whether a table is folded.
+// Long reports whether a table is folded.
 func (t derivedTable) Long() bool { return len(t.Rows) > 12 }
 
 // section is a table of a quantity: rows makes a run's lines of what was read.

@@ -33,11 +33,17 @@ func written(t *testing.T, db *store.DB, sweep string) string {
 
 var update = flag.Bool("update", false, "write the golden content again")
 
-// needs are those of all figures and derived quantities, but for some.
+// needs are what the page itself reads and the derived quantities, but for some; what figures read is in plots.Needs.
 func needs(but ...string) []derive.Need {
-	all := plots.Needs()
+	all := []derive.Need{{Site: ratioSite, Statistic: ratioStatistic},
+		{Site: "attn.pattern", Statistic: "first_token_attention"},
+		{Site: "run", Statistic: "heldout_loss"}, {Site: "run", Statistic: "backcopy_risk"},
+		{Site: "run", Statistic: "bigram_risk"}}
 	for _, q := range derive.All() {
 		for _, need := range q.Needs {
+			if need.Site == "" {
+				need.Site = ratioSite
+			}
 			if !slices.Contains(but, q.Name) && !slices.Contains(all, need) {
 				all = append(all, need)
 			}
@@ -103,7 +109,8 @@ func TestDecay(t *testing.T) {
 
 func TestWrite(t *testing.T) {
 	db := plotstest.Open(t)
-	plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline", "gated", "single-scale"}, 2, needs("super_weights")...)
+	plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline", "gated", "single-scale"}, 2,
+		append(plots.Needs(), needs("super_weights")...)...)
 	html := written(t, db, plotstest.Sweep)
 	if html != written(t, db, plotstest.Sweep) {
 		t.Error("written twice from one database, the page differs")
