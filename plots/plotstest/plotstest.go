@@ -4,6 +4,7 @@ package plotstest
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math"
 	"os"
 	"path/filepath"
@@ -167,9 +168,9 @@ func (r run) value(row store.Row, unit string, step int) float64 {
 	case unit == "bits" || unit == "nats":
 		return 5.5 - rise*(4-.3*float64(r.seed))/float64(1+r.arm+row.Layer+place)
 	case isPlace(row.Statistic):
-		return math.Round(10*level + (1-rise)*float64((step+place)%7))
+		return math.Round(10*level + (1-rise)*float64((step*(1+r.arm+r.seed)+3*place)%7))
 	}
-	return level * (1 + rise*(8+float64(row.Layer))/float64(1+r.arm+place) + .02*float64(r.seed))
+	return level * (1 + rise*(8+float64(row.Layer)-float64(r.seed))/float64(1+r.arm+place))
 }
 
 // isPlace reports whether a statistic counts channels, positions, rows or columns.
@@ -182,13 +183,11 @@ func isPlace(statistic string) bool {
 	return false
 }
 
-// letters is a number of a name, from .7 to 1.3.
+// letters is a number of a name, from .7 to 1.3, by its FNV hash.
 func letters(name string) float64 {
-	sum := 0
-	for _, b := range []byte(name) {
-		sum = 31*sum + int(b)
-	}
-	return .7 + .6*float64(sum&0xff)/0xff
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // never fails
+	return .7 + .6*float64(h.Sum32()%1000)/1000
 }
 
 // emergence is the planted curve of a layer with 3 % of noise.
@@ -210,7 +209,7 @@ func (r run) putFits(t testing.TB, db *store.DB) {
 		planted.Family, planted.Params, planted.Best = "emergence", Emergence(r.arm, r.seed, layer), true
 		planted.R2, planted.AICc, planted.TPeak, planted.Regime = .98-.01*float64(r.seed)-.02*float64(layer), -31.5, 640,
 			"logarithmic increase"
-		planted.PeakSeen = true
+		planted.PeakSeen, planted.Weight, constant.Weight = true, .75, .25
 		constant.Family, constant.Params, constant.AICc, constant.Message = "constant", map[string]float64{"K": 5.4}, 12.25,
 			""
 		fits = append(fits, planted, constant)
