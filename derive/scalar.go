@@ -2,6 +2,7 @@ package derive
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -36,6 +37,24 @@ const (
 
 // One is the rule that keeps index i alone: a layer, a head, an idx or a step.
 func One(i int) Rule { return Rule(strconv.Itoa(i)) }
+
+// MarshalJSON writes One(3) as 3, and other rules as strings.
+func (r Rule) MarshalJSON() ([]byte, error) {
+	if _, err := strconv.Atoi(string(r)); err == nil {
+		return []byte(r), nil
+	}
+	return json.Marshal(string(r))
+}
+
+// UnmarshalJSON takes a number or a string.
+func (r *Rule) UnmarshalJSON(text []byte) error {
+	var i int
+	if json.Unmarshal(text, &i) == nil {
+		*r = One(i)
+		return nil
+	}
+	return json.Unmarshal(text, (*string)(r))
+}
 
 // Scalar is a stated number of a run: a statistic at a site, reduced over idx, then heads, then layers, each at every
 // step, and then over steps. The zero rules take a run metric, such as the loss, at each step. In JSON it is

@@ -162,6 +162,15 @@ func TestScalarText(t *testing.T) {
 	if back, err := json.Marshal(s); err != nil || string(back) != text {
 		t.Errorf("%s, %v, want %s", back, err, text)
 	}
+	numbers := `{"site":"run","statistic":"loss","layers":3,"step":0}`
+	if err := json.Unmarshal([]byte(numbers), &s); err != nil || s.Layers != One(3) || s.Step != One(0) {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if back, err := json.Marshal(Scalar{Site: "run", Statistic: "loss", Layers: One(3), Step: One(0)}); err != nil ||
+		string(back) != numbers {
+		t.Errorf("%s, %v, want %s", back, err, numbers)
+	}
+	s = sinkRate(Mean, Max, Last)
 	whole := Scalar{Site: "run", Statistic: "loss", Step: Max}
 	for want, s := range map[string]Scalar{
 		"max over layers of mean over heads of sink_rate at attn.pattern, last step": s,
