@@ -6,12 +6,16 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-var bosEntropyCorrelation = Quantity{Name: "bos_entropy_correlation", Formula: "Pearson's r over layers of bos_norm_ratio and matrix_entropy, and of their changes from layer to layer",
-	Source: "2510.06477", Unit: "1", Needs: []Need{{residPost, "bos_norm_ratio"}, {residPost, "matrix_entropy"}}, Columns: correlationColumns,
+var bosEntropyCorrelation = Quantity{Name: "bos_entropy_correlation", Formula: "Pearson's r over layers of " +
+	"bos_norm_ratio and matrix_entropy, and of their changes from layer to layer",
+	Source: "2510.06477", Unit: "1", Needs: []Need{{residPost, "bos_norm_ratio"}, {residPost, "matrix_entropy"}},
+	Columns: correlationColumns,
 	Compute: func(rows []Row) [][]any { return correlationRows(BOSAgainstEntropy(rows)) }}
 
-var bosSinkCorrelation = Quantity{Name: "bos_sink_correlation", Formula: "Pearson's r over layers of bos_norm_ratio and the layer's sink rate, and of their changes from layer to layer",
-	Source: "2510.06477", Unit: "1", Needs: []Need{{residPost, "bos_norm_ratio"}, {pattern, "sink_rate"}}, Columns: correlationColumns,
+var bosSinkCorrelation = Quantity{Name: "bos_sink_correlation", Formula: "Pearson's r over layers of bos_norm_ratio " +
+	"and the layer's sink rate, and of their changes from layer to layer",
+	Source: "2510.06477", Unit: "1", Needs: []Need{{residPost, "bos_norm_ratio"}, {pattern, "sink_rate"}},
+	Columns: correlationColumns,
 	Compute: func(rows []Row) [][]any { return correlationRows(BOSAgainstSinks(rows)) }}
 
 var correlationColumns = []string{"step", "levels", "changes", "layers"}
@@ -32,9 +36,9 @@ type DepthCorrelation struct {
 	Layers          int
 }
 
-// Correlate correlates two quantities over the layers of each step that both were measured at; the layers are those that
-// both have, in order. r is NaN where a quantity does not change, and of fewer than three points, of which two have an r
-// of 1 or -1 whatever they are: levels want three layers, changes four.
+// Correlate correlates two quantities over the layers of each step that both were measured at; the layers are those
+// that both have, in order. r is NaN where a quantity does not change, and of fewer than three points, of which two
+// have an r of 1 or -1 whatever they are: levels want three layers, changes four.
 func Correlate(a, b []LayerValue) []DepthCorrelation {
 	other := map[point]float64{}
 	for _, v := range b {
@@ -56,13 +60,12 @@ func Correlate(a, b []LayerValue) []DepthCorrelation {
 	return all
 }
 
-// BOSAgainstEntropy correlates bos_norm_ratio with matrix_entropy, both of resid_post; BOSAgainstSinks with the sink rate
-// of arXiv 2510.06477.
+// BOSAgainstEntropy correlates bos_norm_ratio with matrix_entropy, both of resid_post.
 func BOSAgainstEntropy(rows []Row) []DepthCorrelation {
 	return Correlate(Layers(rows, residPost, "bos_norm_ratio"), Layers(rows, residPost, "matrix_entropy"))
 }
 
-// BOSAgainstSinks is told of at BOSAgainstEntropy.
+// BOSAgainstSinks correlates bos_norm_ratio of resid_post with the sink rate of arXiv 2510.06477.
 func BOSAgainstSinks(rows []Row) []DepthCorrelation {
 	return Correlate(Layers(rows, residPost, "bos_norm_ratio"), Layers(rows, pattern, "sink_rate"))
 }

@@ -73,9 +73,11 @@ type Lacking struct {
 // Error says what gets the rows.
 func (e *Lacking) Error() string {
 	if len(e.Needs) == 0 {
-		return fmt.Sprintf("run %s: %s compares with step 0, of which there are no rows: name it in the sweep's probe.every", short(e.Run), e.Quantity)
+		return fmt.Sprintf("run %s: %s compares with step 0, of which there are no rows: name it in the sweep's "+
+			"probe.every", short(e.Run), e.Quantity)
 	}
-	return fmt.Sprintf("run %s: %s needs %s: `%s` measures that at the kept checkpoints; named in the sweep's probe.sites and probe.statistics, it is measured at every probed step",
+	return fmt.Sprintf("run %s: %s needs %s: `%s` measures that at the kept checkpoints; named in the sweep's "+
+		"probe.sites and probe.statistics, it is measured at every probed step",
 		short(e.Run), e.Quantity, e.What(), e.Probe())
 }
 
@@ -118,8 +120,8 @@ func (e *Lacking) Probe() string {
 	return command + " --statistics " + strings.Join(statistics, ",")
 }
 
-// Read reads the rows that a quantity needs of a run. Where a statistic has none, or step 0 that is wanted has none, the
-// error is a *Lacking.
+// Read reads the rows that a quantity needs of a run. Where a statistic has none, or step 0 that is wanted has none,
+// the error is a *Lacking.
 func Read(db *store.DB, run string, q Quantity) ([]Row, error) {
 	rows, lacking, err := Rows(db, run, q.Needs...)
 	if err != nil {
@@ -131,7 +133,7 @@ func Read(db *store.DB, run string, q Quantity) ([]Row, error) {
 	return rows, nil
 }
 
-// Rows reads statistics of a run, and tells which of them have no row.
+// Rows reads statistics of a run. It also returns those that have no row.
 func Rows(db *store.DB, run string, needs ...Need) (rows []Row, lacking []Need, err error) {
 	for _, need := range needs {
 		series, err := db.Series(store.Select{Run: run, Site: need.Site, Statistic: need.Statistic})

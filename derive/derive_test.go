@@ -12,23 +12,27 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// known are rows of two steps and four layers, and below what each quantity makes of them, worked by hand. Between steps 0
-// and 8 the BOS norm of layers 1 and 2 grows, their entropy falls by as much, and a sink appears.
+// known are rows of two steps and four layers, and below what each quantity makes of them, worked by hand. Between
+// steps 0 and 8 the BOS norm of layers 1 and 2 grows, their entropy falls by as much, and a sink appears.
 func known() (rows []Row) {
 	for step, values := range map[int][4]float64{0: {1, 1, 1, 1}, 8: {1, 7, 6, 1}} {
 		for layer, v := range values {
 			rows = append(rows,
 				row(step, residPost, "top1", layer, -1, 0, v), row(step, residPost, "top1", layer, -1, 1, v+2),
-				row(step, residPost, "bos_norm_ratio", layer, -1, -1, v), row(step, residPost, "matrix_entropy", layer, -1, -1, 8-v),
+				row(step, residPost, "bos_norm_ratio", layer, -1, -1, v),
+				row(step, residPost, "matrix_entropy", layer, -1, -1, 8-v),
 				row(step, residPost, "ratio_mean", layer, -1, -1, 4*v), row(step, "mlp.out", "ratio_mean", layer, -1, -1, 3*v),
 				row(step, residPost, "top1_channel", layer, -1, 0, 5), row(step, residPost, "top1_channel", layer, -1, 1, v),
 				row(step, residPost, "top1_position", layer, -1, 0, 0),
 				row(step, mlpOut, "super_weight_row", layer, -1, 0, 2), row(step, downIn, "super_weight_column", layer, -1, 0, 3),
-				row(step, downIn, "super_weight_input", layer, -1, 0, -v), row(step, mlpOut, "super_weight_output", layer, -1, 0, 2*v),
+				row(step, downIn, "super_weight_input", layer, -1, 0, -v),
+				row(step, mlpOut, "super_weight_output", layer, -1, 0, 2*v),
 				row(step, "weight.mlp.down", "super_weight_value", layer, -1, 0, .5))
 			for head := range 2 {
-				rows = append(rows, row(step, pattern, "sink_score", layer, head, -1, v/10), row(step, pattern, "sink_rate", layer, head, -1, v/7*float64(head)),
-					row(step, pattern, "sink_rate_gu", layer, head, -1, 0), row(step, pattern, "sink_position", layer, head, -1, float64(head)))
+				rows = append(rows, row(step, pattern, "sink_score", layer, head, -1, v/10),
+					row(step, pattern, "sink_rate", layer, head, -1, v/7*float64(head)),
+					row(step, pattern, "sink_rate_gu", layer, head, -1, 0),
+					row(step, pattern, "sink_position", layer, head, -1, float64(head)))
 			}
 		}
 	}
@@ -123,7 +127,8 @@ func TestRead(t *testing.T) {
 		switch q.Name {
 		case "phases", "bos_entropy_correlation":
 			if !errors.As(err, &lacking) || len(lacking.Needs) != 1 ||
-				!strings.Contains(err.Error(), "needs matrix_entropy at resid_post: `outcrop probe 0123456789ab --sites resid_post --statistics matrix_entropy`") {
+				!strings.Contains(err.Error(), "needs matrix_entropy at resid_post: `outcrop probe 0123456789ab --sites "+
+					"resid_post --statistics matrix_entropy`") {
 				t.Errorf("%s: %v", q.Name, err)
 			}
 		case "first_growth":

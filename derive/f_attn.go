@@ -1,6 +1,7 @@
 package derive
 
-var fAttn = Quantity{Name: "f_attn", Formula: "mean over layers, heads and queries t of A[t,0]", Source: "2505.06708", Unit: "probability",
+var fAttn = Quantity{Name: "f_attn", Formula: "mean over layers, heads and queries t of A[t,0]",
+	Source: "2505.06708", Unit: "probability",
 	Needs: []Need{{pattern, "sink_score"}}, Columns: []string{"step", "f_attn"},
 	Compute: func(rows []Row) [][]any { return stepRows(FAttn(rows)) }}
 

@@ -2,8 +2,10 @@ package derive
 
 // layerSinkRate is the sink rate of a layer as arXiv 2510.06477 has it, the mean of its heads' rows, beside the same of
 // arXiv 2410.10781's rule.
-var layerSinkRate = Quantity{Name: "layer_sink_rate", Formula: "mean over heads of sink_rate, and of sink_rate_gu", Source: "2510.06477, 2410.10781", Unit: "share",
-	Needs: []Need{{pattern, "sink_rate"}, {pattern, "sink_rate_gu"}}, Columns: []string{"step", "layer", "sink_rate", "sink_rate_gu"},
+var layerSinkRate = Quantity{Name: "layer_sink_rate", Formula: "mean over heads of sink_rate, and of sink_rate_gu",
+	Source: "2510.06477, 2410.10781", Unit: "share",
+	Needs:   []Need{{pattern, "sink_rate"}, {pattern, "sink_rate_gu"}},
+	Columns: []string{"step", "layer", "sink_rate", "sink_rate_gu"},
 	Compute: func(rows []Row) (table [][]any) {
 		gu := map[point]float64{}
 		for _, v := range Layers(rows, pattern, "sink_rate_gu") {

@@ -1,6 +1,7 @@
 package derive
 
-var mAct = Quantity{Name: "m_act", Formula: "mean over layers of max over the probe batch of |h|", Source: "2505.06708", Unit: "activation",
+var mAct = Quantity{Name: "m_act", Formula: "mean over layers of max over the probe batch of |h|",
+	Source: "2505.06708", Unit: "activation",
 	Needs: []Need{{residPost, "top1"}}, Columns: []string{"step", "m_act"},
 	Compute: func(rows []Row) [][]any { return stepRows(MAct(rows)) }}
 

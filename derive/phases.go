@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-var phases = Quantity{Name: "phases", Formula: "mix, compress or refine, by matrix_entropy against the middle of its range over layers", Source: "after 2510.06477", Unit: "bits",
+var phases = Quantity{Name: "phases", Formula: "mix, compress or refine, by matrix_entropy against the middle of " +
+	"its range over layers", Source: "after 2510.06477", Unit: "bits",
 	Needs: []Need{{residPost, "matrix_entropy"}}, Columns: []string{"step", "layer", "phase", "matrix_entropy"},
 	Compute: func(rows []Row) (table [][]any) {
 		for _, p := range Phases(rows) {
@@ -34,13 +35,14 @@ type LayerPhase struct {
 	Entropy     float64 // bits
 }
 
-// Phases tells the phase of each layer from its matrix_entropy at resid_post, by a rule of ours: a layer compresses if
-// its entropy lies below the middle between the largest and the smallest over the layers, or if it lies between two such
-// layers; layers before those mix, layers after them refine. Where the smallest entropy is not at least 20 % below the
-// largest there is no valley, and all layers mix; a layer without a number has no phase. (The paper states shares of depth that it saw: mix 0-20 %,
-// compress 20-85 %, refine 85-100 %.)
+// Phases returns the phase of each layer from its matrix_entropy at resid_post, by a rule of ours: a layer compresses if
+// its entropy lies below the middle between the largest and the smallest over the layers, or if it lies between two
+// such layers; layers before those mix, layers after them refine. Where the smallest entropy is not at least 20 % below
+// the largest there is no valley, and all layers mix; a layer without a number has no phase. (The paper states shares
+// of depth that it saw: mix 0-20 %, compress 20-85 %, refine 85-100 %.)
 func Phases(rows []Row) []LayerPhase {
-	values := slices.DeleteFunc(Layers(rows, residPost, "matrix_entropy"), func(v LayerValue) bool { return math.IsNaN(v.Value) })
+	values := slices.DeleteFunc(Layers(rows, residPost, "matrix_entropy"),
+		func(v LayerValue) bool { return math.IsNaN(v.Value) })
 	var all []LayerPhase
 	for i := 0; i < len(values); {
 		j, low, high := i, values[i].Value, values[i].Value

@@ -12,9 +12,11 @@ func row(step int, site, statistic string, layer, head, idx int, value float64) 
 
 func TestMeansOverLayers(t *testing.T) {
 	rows := []Row{
-		row(0, residPost, "top1", 0, -1, 0, 1), row(0, residPost, "top1", 0, -1, 1, 3), row(0, residPost, "top1", 1, -1, 0, 9),
+		row(0, residPost, "top1", 0, -1, 0, 1), row(0, residPost, "top1", 0, -1, 1, 3),
+		row(0, residPost, "top1", 1, -1, 0, 9),
 		row(8, residPost, "top1", 0, -1, 0, 5), row(0, "mlp.act", "top1", 0, -1, 0, 100),
-		row(0, pattern, "sink_score", 0, 0, -1, .2), row(0, pattern, "sink_score", 0, 1, -1, .4), row(0, pattern, "sink_score", 1, 0, -1, .9),
+		row(0, pattern, "sink_score", 0, 0, -1, .2), row(0, pattern, "sink_score", 0, 1, -1, .4),
+		row(0, pattern, "sink_score", 1, 0, -1, .9),
 	}
 	if got, want := MAct(rows), []StepValue{{0, 6}, {8, 5}}; !slices.Equal(got, want) { // (3 + 9)/2, 5
 		t.Errorf("M-Act %v, want %v", got, want)
@@ -24,11 +26,14 @@ func TestMeansOverLayers(t *testing.T) {
 	}
 }
 
-// At step 4 mlp.act of layer 1 and resid_post of layer 1 cross: the operator is the earlier. At step 8 an earlier layer does.
+// At step 4 mlp.act of layer 1 and resid_post of layer 1 cross: the operator is the earlier. At step 8 an earlier layer
+// does.
 func TestFirstCrossings(t *testing.T) {
 	rows := []Row{
-		row(2, "mlp.act", "ratio_mean", 0, -1, -1, 9), row(4, residPost, "ratio_mean", 1, -1, -1, 40), row(4, "mlp.act", "ratio_mean", 1, -1, -1, 30),
-		row(4, "logits", "ratio_mean", -1, -1, -1, 99), row(8, residPost, "ratio_mean", 0, -1, -1, 21), row(8, "q", "ratio_mean", 1, -1, -1, 99),
+		row(2, "mlp.act", "ratio_mean", 0, -1, -1, 9), row(4, residPost, "ratio_mean", 1, -1, -1, 40),
+		row(4, "mlp.act", "ratio_mean", 1, -1, -1, 30),
+		row(4, "logits", "ratio_mean", -1, -1, -1, 99), row(8, residPost, "ratio_mean", 0, -1, -1, 21),
+		row(8, "q", "ratio_mean", 1, -1, -1, 99),
 	}
 	want := []Crossing{{4, 1, "mlp.act", 30}, {8, 0, residPost, 21}}
 	if got := FirstCrossings(rows, "ratio_mean", 20); !slices.Equal(got, want) {
@@ -36,20 +41,24 @@ func TestFirstCrossings(t *testing.T) {
 	}
 }
 
-// Entropy falls where the BOS norm rises, by the same amount: r = -1 both ways. The sink rate is the mean of two heads; it
-// rises with the norm but for its last change.
+// Entropy falls where the BOS norm rises, by the same amount: r = -1 both ways. The sink rate is the mean of two heads;
+// it rises with the norm but for its last change.
 func TestDepthCorrelation(t *testing.T) {
 	var rows []Row
 	for layer, norm := range []float64{1, 2, 5, 4} {
-		rows = append(rows, row(7, residPost, "bos_norm_ratio", layer, -1, -1, norm), row(7, residPost, "matrix_entropy", layer, -1, -1, 9-norm),
-			row(7, pattern, "sink_rate", layer, 0, -1, 0), row(7, pattern, "sink_rate", layer, 1, -1, []float64{.2, .4, .6, .8}[layer]))
+		rows = append(rows, row(7, residPost, "bos_norm_ratio", layer, -1, -1, norm),
+			row(7, residPost, "matrix_entropy", layer, -1, -1, 9-norm),
+			row(7, pattern, "sink_rate", layer, 0, -1, 0),
+			row(7, pattern, "sink_rate", layer, 1, -1, []float64{.2, .4, .6, .8}[layer]))
 	}
 	got := BOSAgainstEntropy(rows)
-	if len(got) != 1 || got[0].Step != 7 || got[0].Layers != 4 || math.Abs(got[0].Levels+1) > 1e-12 || math.Abs(got[0].Changes+1) > 1e-12 {
+	if len(got) != 1 || got[0].Step != 7 || got[0].Layers != 4 || math.Abs(got[0].Levels+1) > 1e-12 ||
+		math.Abs(got[0].Changes+1) > 1e-12 {
 		t.Errorf("%+v, want -1 and -1", got)
 	}
 	// Levels: x = 1 2 5 4 about 3, y = .1 .2 .3 .4 about .25: sxy .6, sxx 10, syy .05. Changes of y are all equal: no r.
-	if got := BOSAgainstSinks(rows); math.Abs(got[0].Levels-.6/math.Sqrt(.5)) > 1e-12 || !math.IsNaN(got[0].Changes) && math.Abs(got[0].Changes) > 1 {
+	if got := BOSAgainstSinks(rows); math.Abs(got[0].Levels-.6/math.Sqrt(.5)) > 1e-12 || !math.IsNaN(got[0].Changes) &&
+		math.Abs(got[0].Changes) > 1 {
 		t.Errorf("%+v, want %v", got, .6/math.Sqrt(.5))
 	}
 	two := []LayerValue{{1, 0, 5}, {1, 1, 7}, {1, 2, 8}}
@@ -73,7 +82,7 @@ func TestPhases(t *testing.T) {
 		return out
 	}
 	for _, c := range []struct{ got, want []Phase }{
-		{phases(4, 3.5, 1, 2.9, .5, 3, 4), []Phase{Mix, Mix, Compress, Compress, Compress, Refine, Refine}}, // the bump between stays inside
+		{phases(4, 3.5, 1, 2.9, .5, 3, 4), []Phase{Mix, Mix, Compress, Compress, Compress, Refine, Refine}}, // with a bump
 		{phases(4, 3.9, 3.5), []Phase{Mix, Mix, Mix}},                                                       // no valley
 		{phases(1, 4), []Phase{Compress, Refine}},
 		{phases(4, 1), []Phase{Mix, Compress}},
@@ -114,8 +123,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// Three layers peak at 2, 2 and 40 in, 1, 1 and 50 out: the last spikes by 20 and 50. Two of its three sequences agree on
-// column 7, from step 5 to 6; at step 7 all have column 6.
+// Three layers peak at 2, 2 and 40 in, 1, 1 and 50 out: the last spikes by 20 and 50. Two of its three sequences agree
+// on column 7, from step 5 to 6; at step 7 all have column 6.
 func TestSuperWeights(t *testing.T) {
 	var rows []Row
 	for step := 5; step <= 7; step++ {
@@ -125,8 +134,10 @@ func TestSuperWeights(t *testing.T) {
 				if sequence == 2 || step == 7 {
 					column = 6
 				}
-				rows = append(rows, row(step, downIn, "super_weight_input", layer, -1, sequence, peak[0]), row(step, mlpOut, "super_weight_output", layer, -1, sequence, peak[1]),
-					row(step, mlpOut, "super_weight_row", layer, -1, sequence, 3), row(step, downIn, "super_weight_column", layer, -1, sequence, column),
+				rows = append(rows, row(step, downIn, "super_weight_input", layer, -1, sequence, peak[0]),
+					row(step, mlpOut, "super_weight_output", layer, -1, sequence, peak[1]),
+					row(step, mlpOut, "super_weight_row", layer, -1, sequence, 3),
+					row(step, downIn, "super_weight_column", layer, -1, sequence, column),
 					row(step, "weight.mlp.down", "super_weight_value", layer, -1, sequence, column/10))
 			}
 		}
@@ -149,13 +160,17 @@ func TestSuperWeights(t *testing.T) {
 	}
 }
 
-// 6 over its own 4 grows by half; what starts at 0 or has no start is left out, and so is an infinite ratio of a crossing.
+// 6 over its own 4 grows by half; what starts at 0 or has no start is left out, and so is an infinite ratio of a
+// crossing.
 func TestGrowth(t *testing.T) {
 	rows := []Row{
-		row(0, "mlp.act", "ratio_mean", 0, -1, -1, 4), row(3, "mlp.act", "ratio_mean", 0, -1, -1, 6), row(3, residPost, "ratio_mean", 0, -1, -1, 9),
-		row(0, "q", "ratio_mean", 0, -1, -1, 0), row(3, "q", "ratio_mean", 0, -1, -1, 1), row(3, "v", "ratio_mean", 0, -1, -1, math.Inf(1)),
+		row(0, "mlp.act", "ratio_mean", 0, -1, -1, 4), row(3, "mlp.act", "ratio_mean", 0, -1, -1, 6),
+		row(3, residPost, "ratio_mean", 0, -1, -1, 9),
+		row(0, "q", "ratio_mean", 0, -1, -1, 0), row(3, "q", "ratio_mean", 0, -1, -1, 1),
+		row(3, "v", "ratio_mean", 0, -1, -1, math.Inf(1)),
 	}
-	if got, want := Growth(rows, "ratio_mean"), []Row{row(0, "mlp.act", "ratio_mean", 0, -1, -1, 1), row(3, "mlp.act", "ratio_mean", 0, -1, -1, 1.5)}; !slices.Equal(got, want) {
+	if got, want := Growth(rows, "ratio_mean"), []Row{row(0, "mlp.act", "ratio_mean", 0, -1, -1, 1),
+		row(3, "mlp.act", "ratio_mean", 0, -1, -1, 1.5)}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	if got, want := FirstCrossings(rows, "ratio_mean", 8), []Crossing{{3, 0, residPost, 9}}; !slices.Equal(got, want) {

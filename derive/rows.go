@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"gonum.org/v1/gonum/stat"
 )
 
 // Sites that the quantities read.
@@ -45,9 +47,16 @@ func pick(rows []Row, site, statistic string) []Row {
 	return kept
 }
 
-// Layers is the mean of each layer's rows of a statistic at a site, over heads and idx, by step, then layer.
+// Layers is the mean of each layer's rows of a statistic at a site, over idx and heads, by step, then layer.
 func Layers(rows []Row, site, statistic string) []LayerValue {
-	return reduced(pick(rows, site, statistic), mean)
+	var out []LayerValue
+	for _, c := range (Scalar{Site: site, Statistic: statistic, Idx: Mean, Heads: Mean, Layers: Each}).Of(rows) {
+		for i, step := range c.Steps {
+			out = append(out, LayerValue{step, c.Layer, c.Values[i]})
+		}
+	}
+	slices.SortFunc(out, func(a, b LayerValue) int { return cmp.Or(a.Step-b.Step, a.Layer-b.Layer) })
+	return out
 }
 
 // point is a layer at a step.
@@ -73,22 +82,14 @@ func reduced(rows []Row, f func(values []float64) float64) []LayerValue {
 func OverLayers(values []LayerValue) []StepValue {
 	var out []StepValue
 	for i := 0; i < len(values); {
-		sum, n, step := 0.0, 0, values[i].Step
+		step := values[i].Step
+		var layers []float64
 		for ; i < len(values) && values[i].Step == step; i++ {
-			sum += values[i].Value
-			n++
+			layers = append(layers, values[i].Value)
 		}
-		out = append(out, StepValue{step, sum / float64(n)})
+		out = append(out, StepValue{step, stat.Mean(layers, nil)})
 	}
 	return out
-}
-
-func mean(x []float64) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += v
-	}
-	return sum / float64(len(x))
 }
 
 // maximum keeps NaN.
@@ -98,12 +99,6 @@ func maximum(x []float64) float64 {
 		most = max(most, v)
 	}
 	return most
-}
-
-// medianOf sorts x.
-func medianOf(x []float64) float64 {
-	slices.Sort(x)
-	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
 }
 
 // stepRows is a table of a number a step.

@@ -5,17 +5,21 @@ import (
 	"slices"
 )
 
-var channelStability = stabilityOf("channel_stability", "channel", "channel of the largest |h|", residPost, "top1_channel")
+var channelStability = stabilityOf("channel_stability", "channel", "channel of the largest |h|", residPost,
+	"top1_channel")
 
-var positionStability = stabilityOf("position_stability", "position", "position of the largest |h|", residPost, "top1_position")
+var positionStability = stabilityOf("position_stability", "position", "position of the largest |h|", residPost,
+	"top1_position")
 
 var sinkStability = stabilityOf("sink_stability", "position", "position of each head's sink", pattern, "sink_position")
 
-// stabilityOf says of each layer which place most sequences (or heads) have, which share has it, which share has its own
-// place of the measured step before, nil at the first, and since when the commonest place has been this one.
+// stabilityOf says of each layer which place most sequences (or heads) have, which share has it, which share has its
+// own place of the measured step before, nil at the first, and since when the commonest place has been this one.
 func stabilityOf(name, place, what, site, statistic string) Quantity {
-	return Quantity{Name: name, Formula: what + ": the commonest, the share that has it, the share that has kept its own since the measured step before, and since when it is the commonest", Source: "own",
-		Unit: "share", Needs: []Need{{site, statistic}}, Columns: []string{"step", "layer", place, "agreeing", "kept", "since"},
+	return Quantity{Name: name, Formula: what + ": the commonest, the share that has it, the share that has kept its " +
+		"own since the measured step before, and since when it is the commonest", Source: "own",
+		Unit: "share", Needs: []Need{{site, statistic}},
+		Columns: []string{"step", "layer", place, "agreeing", "kept", "since"},
 		Compute: func(rows []Row) (table [][]any) {
 			kept := map[point]float64{}
 			for _, v := range Stability(rows, site, statistic) {
@@ -40,7 +44,7 @@ type LayerPlace struct {
 	Since int
 }
 
-// Places tells the commonest place of each layer and step, of equally common ones the first; by step, then layer.
+// Places returns the commonest place of each layer and step, of equally common ones the first; by step, then layer.
 func Places(rows []Row, site, statistic string) []LayerPlace {
 	votes := map[point]map[int]int{}
 	count := map[point]int{}
@@ -73,9 +77,9 @@ func Places(rows []Row, site, statistic string) []LayerPlace {
 	return all
 }
 
-// Stability tells, for each layer and each step but the first, in which share of the sequences a place (a channel, a
-// position: one row a sequence or a head) is the one of the measured step before. Sequences are matched by idx, heads by
-// head; a row without one before it does not count.
+// Stability returns, for each layer and each step but the first, the share of the sequences in which a place (a
+// channel, a position: one row a sequence or a head) is the one of the measured step before. Sequences are matched by
+// idx, heads by head; a row without one before it does not count.
 func Stability(rows []Row, site, statistic string) []LayerValue {
 	type series struct{ layer, head, idx int }
 	all := pick(rows, site, statistic)

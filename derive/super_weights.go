@@ -2,21 +2,28 @@ package derive
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
+
+	"github.com/outcrop-lab/outcrop/fit"
 )
 
 // Spike is the multiple of the median over layers from which a down projection's largest input and output count as
 // spikes. The threshold is ours: arXiv 2411.07191 takes 50 for |v| itself, at widths of 4096.
 const Spike = 5
 
-var superWeights = Quantity{Name: "super_weights", Formula: "W_down[row, column], the channels of the largest |down projection's output| and |input|, each over its median over layers",
-	Source: "2411.07191", Unit: "ratio to the median over layers", Columns: []string{"step", "layer", "row", "column", "weight", "input", "output", "spikes", "agreeing", "since"},
-	Needs: []Need{{mlpOut, "super_weight_row"}, {downIn, "super_weight_column"}, {downIn, "super_weight_input"}, {mlpOut, "super_weight_output"},
+var superWeights = Quantity{Name: "super_weights", Formula: "W_down[row, column], the channels of the largest |down " +
+	"projection's output| and |input|, each over its median over layers",
+	Source: "2411.07191", Unit: "ratio to the median over layers",
+	Columns: []string{"step", "layer", "row", "column", "weight", "input", "output", "spikes", "agreeing", "since"},
+	Needs: []Need{{mlpOut, "super_weight_row"}, {downIn, "super_weight_column"}, {downIn, "super_weight_input"},
+		{mlpOut, "super_weight_output"},
 		{"weight.mlp.down", "super_weight_value"}},
 	Compute: func(rows []Row) (table [][]any) {
 		for _, c := range SuperWeights(rows) {
-			table = append(table, []any{c.Step, c.Layer, c.Row, c.Column, c.Weight, c.Input, c.Output, c.Spikes(Spike), c.Agreeing, c.Since})
+			table = append(table, []any{c.Step, c.Layer, c.Row, c.Column, c.Weight, c.Input, c.Output, c.Spikes(Spike),
+				c.Agreeing, c.Since})
 		}
 		return table
 	}}
@@ -34,10 +41,10 @@ type Candidate struct {
 	Since int
 }
 
-// Spikes tells whether the layer's down projection spikes in input and in output.
+// Spikes reports whether the layer's down projection spikes in input and in output.
 func (c Candidate) Spikes(multiple float64) bool { return c.Input > multiple && c.Output > multiple }
 
-// SuperWeights tells each layer's coordinate, the one that most sequences agree on, and how far its input and output
+// SuperWeights returns each layer's coordinate, the one that most sequences agree on, and how far its input and output
 // stand out (arXiv 2411.07191); by step, then layer. It reads the rows super_weight_row, _column, _input, _output and
 // _value.
 func SuperWeights(rows []Row) []Candidate {
@@ -51,8 +58,8 @@ func SuperWeights(rows []Row) []Candidate {
 		if !inOK || !outOK {
 			continue
 		}
-		all = append(all, Candidate{Step: at.step, Layer: at.layer, Row: best.row, Column: best.column, Input: in, Output: out,
-			Agreeing: float64(votes) / float64(len(sequences)), Weight: best.weight})
+		all = append(all, Candidate{Step: at.step, Layer: at.layer, Row: best.row, Column: best.column,
+			Input: in, Output: out, Agreeing: float64(votes) / float64(len(sequences)), Weight: best.weight})
 	}
 	slices.SortFunc(all, func(a, b Candidate) int { return cmp.Or(a.Step-b.Step, a.Layer-b.Layer) })
 	before := map[int]Candidate{} // by layer
@@ -101,7 +108,8 @@ func coordinates(rows []Row) map[point]map[int]coordinate {
 func commonest(sequences map[int]coordinate) (best coordinate, most int) {
 	type place struct{ row, column int }
 	votes, weights := map[place]int{}, map[place]float64{}
-	for _, c := range sequences {
+	for _, idx := range slices.Sorted(maps.Keys(sequences)) {
+		c := sequences[idx]
 		at := place{c.row, c.column}
 		votes[at]++
 		weights[at] = c.weight // one weight, whatever the sequence
@@ -118,7 +126,7 @@ func medianSize(values []float64) float64 {
 	for i := range values {
 		values[i] = math.Abs(values[i])
 	}
-	return medianOf(values)
+	return fit.Median(values)
 }
 
 // overMedian divides each layer's value by the median over the layers of its step.
@@ -128,7 +136,7 @@ func overMedian(values []LayerValue) map[point]float64 {
 		steps[v.Step] = append(steps[v.Step], v.Value)
 	}
 	for step, x := range steps {
-		steps[step] = []float64{medianOf(x)}
+		steps[step] = []float64{fit.Median(x)}
 	}
 	over := map[point]float64{}
 	for _, v := range values {

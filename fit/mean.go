@@ -2,13 +2,15 @@ package fit
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Mean is the mean of the values that are numbers, how many they are, and the mean's 95 % interval by Student's t with n - 1
-// degrees of freedom: exact for independent normal values. Of fewer than two values the interval is NaN, of none the mean.
+// Mean is the mean of the values that are numbers, how many they are, and the mean's 95 % interval by Student's t with
+// n - 1 degrees of freedom: exact for independent normal values. Of fewer than two values the interval is NaN, of none
+// the mean.
 func Mean(values []float64) (mean float64, interval Interval, n int) {
 	mean, interval = math.NaN(), Interval{math.NaN(), math.NaN()}
 	var known []float64
@@ -28,5 +30,18 @@ func Mean(values []float64) (mean float64, interval Interval, n int) {
 	return mean, interval, n
 }
 
-// Median is the median of the values that are numbers; NaN of none.
-func Median(values []float64) float64 { return Summarise(values, nil).Median }
+// Median is the median of the values that are finite; NaN of none. The values keep their order.
+func Median(values []float64) float64 {
+	known := slices.DeleteFunc(slices.Clone(values), bad)
+	if len(known) == 0 {
+		return math.NaN()
+	}
+	return medianOf(known)
+}
+
+// medianOf is the middle value; of an even number the mean of the two in the middle.
+func medianOf(x []float64) float64 {
+	sorted := slices.Sorted(slices.Values(x))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}

@@ -3,7 +3,6 @@ package fit
 import (
 	"fmt"
 	"math"
-	"slices"
 )
 
 // series holds the finite points, raw and normalised: u = t/span of t in [0,1], v = (y-low)/span in [0,1]. w is the
@@ -156,12 +155,6 @@ func (s *series) mean() float64 {
 		weight += w
 	}
 	return s.low + s.span*sum/weight
-}
-
-func medianOf(x []float64) float64 {
-	sorted := slices.Sorted(slices.Values(x))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
 func bad(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) }

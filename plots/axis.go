@@ -7,12 +7,23 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// stepScale spaces steps by log(1 + step), so that step 0 is shown and the early steps have room.
+// stepScale spaces steps by log(1 + step).
 type stepScale struct{}
 
 // Normalize implements plot.Normalizer.
 func (stepScale) Normalize(lo, hi, x float64) float64 {
 	return (math.Log1p(x) - math.Log1p(lo)) / (math.Log1p(hi) - math.Log1p(lo))
+}
+
+// logScale spaces ratios evenly. What is not positive lies far below the axis, where it is clipped.
+type logScale struct{}
+
+// Normalize implements plot.Normalizer.
+func (logScale) Normalize(lo, hi, x float64) float64 {
+	if !(x > 0) {
+		return -1e3
+	}
+	return plot.LogScale{}.Normalize(lo, hi, x)
 }
 
 // stepTicks are 0, 1, 10, 100 …, with minor ones between.
@@ -72,32 +83,71 @@ func (roundTicks) Ticks(lo, hi float64) []plot.Tick {
 	return ticks
 }
 
-// logarithmic tells whether values are all positive and span more than a decade.
-func logarithmic(lo, hi float64) bool { return lo > 0 && hi/lo > 10 }
+// places are labelled ticks at given values.
+type places []float64
 
-// scaleY gives a plot's y axis a range with some room about it, logarithmic if the values span more than a decade.
-func scaleY(p *plot.Plot, lo, hi float64) {
-	if logarithmic(lo, hi) {
-		room := math.Pow(hi/lo, .06)
-		p.Y.Min, p.Y.Max = lo/room, hi*room
-		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, ratioTicks{}
-		return
+// Ticks implements plot.Ticker.
+func (at places) Ticks(float64, float64) []plot.Tick {
+	ticks := make([]plot.Tick, len(at))
+	for i, x := range at {
+		ticks[i] = plot.Tick{Value: x, Label: grouped(int(x))}
 	}
-	p.Y.Tick.Marker = roundTicks{}
+	return ticks
+}
+
+// apply gives a plot's axis the range, the scale and the ticks of a.
+func (a Axis) apply(to *plot.Axis) {
+	to.Min, to.Max = a.Min, a.Max
+	switch a.Scale {
+	case Steps:
+		to.Scale, to.Tick.Marker = stepScale{}, stepTicks{}
+	case Log:
+		to.Scale, to.Tick.Marker = logScale{}, ratioTicks{}
+	default:
+		to.Tick.Marker = roundTicks{}
+	}
+	if a.Ticks != nil {
+		to.Tick.Marker = places(a.Ticks)
+	}
+}
+
+const stepLabel = "training step (updates)"
+
+// stepAxis reaches from step 0 to the last.
+func stepAxis(label string, last float64) Axis {
+	return Axis{Label: label, Scale: Steps, Max: max(last, 1)}
+}
+
+// shareAxis reaches from 0 to 1.
+func shareAxis(label string) Axis { return Axis{Label: label, Scale: Linear, Max: 1} }
+
+// blockAxis labels at most a dozen blocks, and leaves room beside the first and the last.
+func blockAxis(layers []int, room float64) Axis {
+	a := Axis{Label: "block", Scale: Linear, Min: float64(layers[0]) - room, Max: float64(layers[len(layers)-1]) + room}
+	every := (len(layers) + 11) / 12
+	for i := 0; i < len(layers); i += every {
+		a.Ticks = append(a.Ticks, float64(layers[i]))
+	}
+	return a
+}
+
+// axisOver holds all values with some room about them. It is logarithmic if they are all positive and span more than a
+// decade.
+func axisOver(label string, values extent) Axis {
+	lo, hi := values.lo, values.hi
+	if lo > 0 && hi/lo > 10 {
+		room := math.Pow(hi/lo, .06)
+		return Axis{Label: label, Scale: Log, Min: lo / room, Max: hi * room}
+	}
 	room := .06 * (hi - lo)
 	if room == 0 {
 		room = .5
 	}
-	p.Y.Min, p.Y.Max = lo-room, hi+room
+	a := Axis{Label: label, Scale: Linear, Min: lo - room, Max: hi + room}
 	if lo >= 0 {
-		p.Y.Min = max(p.Y.Min, 0)
+		a.Min = max(a.Min, 0)
 	}
-}
-
-// scaleX gives a plot's x axis the steps 0 to last.
-func scaleX(p *plot.Plot, last float64) {
-	p.X.Min, p.X.Max = 0, max(last, 1)
-	p.X.Scale, p.X.Tick.Marker = stepScale{}, stepTicks{}
+	return a
 }
 
 // grouped writes 12000 as 12,000.

@@ -4,93 +4,86 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/vg/draw"
-
+	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-const (
-	ratioSite      = "resid_post"
-	ratioStatistic = "ratio_mean"
-	ratioLabel     = "top-1 / median of |h| (ratio)"
-)
+const ratioLabel = "top-1 / median of |h| (ratio)"
+
+var ratioMean = derive.Need{Site: "resid_post", Statistic: "ratio_mean"}
 
 // emergence shows the massive activation rising: top-1 over median against steps, a panel per block, with the curve
 // of arXiv 2508.03616 over each run's points.
-func emergence(db *store.DB, sweep string) (Drawing, string, error) {
-	e, err := read(db, sweep)
-	if err != nil {
-		return Drawing{}, "", err
-	}
-	curves := make([][]curve, len(e.arms))
-	fits := make([][]store.Fit, len(e.arms))
-	for i, a := range e.arms {
-		if curves[i], err = e.curves(a, ratioSite, ratioStatistic); err != nil {
-			return Drawing{}, "", err
-		}
-		if fits[i], err = e.fits(a); err != nil {
-			return Drawing{}, "", err
-		}
-	}
-	layers := layersOf(curves)
-	if len(layers) == 0 {
-		return Drawing{}, "", e.nothing(ratioSite, ratioStatistic)
-	}
+var emergence = figure{needs: []derive.Need{ratioMean}, table: emergenceTable}
 
-	gaussian := e.shapes(func(context, width int) int { return context * width })
-	var values extent
-	for _, cs := range curves {
-		for _, c := range cs {
-			values.add(c.values...)
-		}
+func emergenceTable(e experiment) (Table, error) {
+	m, err := e.ratios()
+	if err != nil {
+		return Table{}, err
 	}
-	for _, n := range gaussian {
-		values.add(gaussianRatio(n))
+	fits, err := e.emergenceFits()
+	if err != nil {
+		return Table{}, err
 	}
-	pg := page{
-		title: "Massive activations emerge during training: " + e.name,
-		subtitle: "The largest activation over the median one, in each block's output: one outlier rising out of a flat plain.\n" +
-			"Points: every seed. Bold: an arm's median." + explained(fits, " Dashed: the curve A exp(-λx) ln x + K, x = γt + t0, fitted to each seed."),
-		cols: columns(len(layers)), height: 150,
+	layers := m.layers()
+	if len(layers) == 0 {
+		return Table{}, e.nothing(ratioMean)
 	}
-	for k, layer := range layers {
-		p := panel(k, len(layers), pg.cols, stepLabel, ratioLabel)
-		scaleX(p, lastStep(curves))
-		scaleY(p, values.lo, values.hi)
-		p.Add(grid{})
-		for _, n := range gaussian {
-			p.Add(level(gaussianRatio(n)))
+	values := m.values()
+	var levels []Level
+	for _, n := range e.shapes(func(context, width int) int { return context * width }) {
+		l := Level{fmt.Sprintf("Gaussian activations (%.2f)", gaussianRatio(n)), gaussianRatio(n)}
+		values.add(l.At)
+		levels = append(levels, l)
+	}
+	t := Table{
+		Title: "Massive activations emerge during training: " + e.name,
+		Subtitle: "The largest activation over the median one, in each block's output: one outlier rising out of a flat " +
+			"plain.\n" +
+			"Points: every seed. Bold: an arm's median." +
+			explained(fits, " Dashed: the curve A exp(-λx) ln x + K, x = γt + t0, fitted to each seed."),
+		Caption: e.emergenceCaption(m, fits, levels),
+		Columns: columns(len(layers)), Height: 150,
+	}
+	for _, layer := range layers {
+		p := Panel{Title: fmt.Sprintf("block %d", layer), X: stepAxis(stepLabel, m.steps().hi),
+			Y: axisOver(ratioLabel, values), Levels: levels}
+		for i, a := range e.arms {
+			p.Series = append(p.Series, a.everySeed(ofLayer(m[i], layer))...)
 		}
 		for i, a := range e.arms {
-			addMeasured(p, a, ofLayer(curves[i], layer))
+			p.Series = append(p.Series, a.emergenceCurves(ofLayer(m[i], layer), fits[i], p.Y)...)
 		}
-		for i, a := range e.arms {
-			addFitted(p, a, ofLayer(curves[i], layer), fits[i])
-		}
-		pg.panels, pg.titles = append(pg.panels, p), append(pg.titles, fmt.Sprintf("block %d", layer))
+		t.Panels = append(t.Panels, p)
 	}
 	for i, a := range e.arms {
-		if len(curves[i]) > 0 {
-			pg.legend = append(pg.legend, entry{a.name + goodness(fits[i]), a.style.line(2.4, 0x70, nil), a.style.marker(2.4, 0xFF)})
+		if len(m[i]) > 0 {
+			t.Legend = append(t.Legend, Entry{a.name + goodness(fits[i]), a.style.line(2.4, 0x70, nil),
+				a.style.marker(2.4, 0xFF)})
 		}
 	}
 	if explained(fits, "fitted") != "" {
-		pg.legend = append(pg.legend, entry{text: "fitted emergence curve", line: draw.LineStyle{Color: ink, Width: 1.1, Dashes: fitDashes}})
+		t.Legend = append(t.Legend, Entry{Text: "fitted emergence curve", Line: &Line{ink, 1.1, fitDashes}})
 	}
-	for _, n := range gaussian {
-		pg.legend = append(pg.legend, entry{text: fmt.Sprintf("Gaussian activations (%.2f)", gaussianRatio(n)), line: levelStyle})
+	for _, l := range levels {
+		t.Legend = append(t.Legend, l.entry())
 	}
-	has := drawnRuns(curves)
-	caption := fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block, against training steps "+
-		"(log(1 + step), so that step 0 is shown), %s. Points are the measurements of every seed, the bold line is an arm's median over its seeds.", e.seeds(has))
-	caption += explained(fits, " The dashed lines are the emergence curve of arXiv 2508.03616 fitted to each seed; R² in the legend is the range over seeds and blocks.")
-	if len(gaussian) > 0 {
+	return t, nil
+}
+
+func (e experiment) emergenceCaption(m measured, fits [][]store.Fit, levels []Level) string {
+	has := m.runs()
+	caption := fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block, "+
+		"against training steps (log(1 + step), so that step 0 is shown), %s. Points are the measurements of every seed, "+
+		"the bold line is an arm's median over its seeds.",
+		e.seeds(has))
+	caption += explained(fits, " The dashed lines are the emergence curve of arXiv 2508.03616 fitted to each seed; R² "+
+		"in the legend is the range over seeds and blocks.")
+	if len(levels) > 0 {
 		caption += " The dotted line is the ratio that independent Gaussian activations would have."
 	}
-	caption += " " + e.provenance(has)
-	return pg.drawing(), caption, nil
+	return caption + " " + e.provenance(has)
 }
 
 // explained is the text, if there is any fit to explain.
@@ -103,41 +96,55 @@ func explained(fits [][]store.Fit, text string) string {
 	return ""
 }
 
-// fits reads the emergence fits of an arm's ratios.
-func (e experiment) fits(a arm) ([]store.Fit, error) {
-	var all []store.Fit
-	for _, r := range a.runs {
-		fits, err := e.db.Fits(store.Select{Run: r.ID, Site: ratioSite, Statistic: ratioStatistic})
-		if err != nil {
-			return nil, err
-		}
-		for _, f := range fits {
-			if f.Family == "emergence" {
-				all = append(all, f)
+// ratios are the curves of ratio_mean, one a block.
+func (e experiment) ratios() (measured, error) {
+	return e.scalar(derive.Scalar{Site: ratioMean.Site, Statistic: ratioMean.Statistic, Layers: derive.Each})
+}
+
+// emergenceFits reads the emergence fits of the ratios, by arm.
+func (e experiment) emergenceFits() ([][]store.Fit, error) {
+	byArm := make([][]store.Fit, len(e.arms))
+	for i, a := range e.arms {
+		for _, r := range a.runs {
+			fits, err := e.db.Fits(store.Select{Run: r.ID, Site: ratioMean.Site, Statistic: ratioMean.Statistic})
+			if err != nil {
+				return nil, err
+			}
+			for _, f := range fits {
+				if f.Family == "emergence" {
+					byArm[i] = append(byArm[i], f)
+				}
 			}
 		}
 	}
-	return all, nil
+	return byArm, nil
 }
 
-// addMeasured draws every seed's points, and the median as a line.
-func addMeasured(p *plot.Plot, a arm, curves []curve) {
+// everySeed is the median as a line, and every seed's points.
+func (a arm) everySeed(curves []curve) (all []Series) {
+	if len(curves) == 0 {
+		return nil
+	}
 	m := median(curves)
-	p.Add(stroke{m.steps, m.values, a.style.line(2.4, 0x70, nil)})
+	all = []Series{{Name: a.name + ", median", X: m.steps, Y: m.values, Line: a.style.line(2.4, 0x70, nil)}}
 	for _, c := range curves {
-		p.Add(marks{x: c.steps, y: c.values, style: a.style.marker(1.8, 0xC0)})
+		all = append(all, points(a.seed(c), c.steps, c.values, a.style.marker(1.8, 0xC0)))
 	}
+	return all
 }
 
-func addFitted(p *plot.Plot, a arm, curves []curve, fits []store.Fit) {
+// emergenceCurves are the fits of an arm's curves, over the steps that were measured.
+func (a arm) emergenceCurves(curves []curve, fits []store.Fit, axis Axis) (all []Series) {
 	for _, c := range curves {
 		for _, f := range fits {
-			if f.Run != c.run || f.Layer != c.layer {
-				continue
+			if f.Run == c.run && f.Layer == c.layer {
+				r := fit.Result{Family: f.Family, Params: f.Params}
+				all = append(all, fitted(a.seed(c), r, c.steps[0], c.steps[len(c.steps)-1], axis,
+					a.style.line(1.1, 0xFF, fitDashes))...)
 			}
-			addFit(p, fit.Result{Family: f.Family, Params: f.Params}, c.steps[0], c.steps[len(c.steps)-1], a.style.line(1.1, 0xFF, fitDashes))
 		}
 	}
+	return all
 }
 
 // goodness is the range of R² over fits, " (fit R² .91–.99)".

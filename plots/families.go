@@ -3,98 +3,103 @@ package plots
 import (
 	"fmt"
 
+	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// families shows the emergence curve among its rivals: a panel per arm, of its first seed and the block whose ratio ends
-// largest.
-func families(db *store.DB, sweep string) (Drawing, string, error) {
-	e, err := read(db, sweep)
+// families shows the emergence curve among its rivals: a panel per arm, of its first seed and the block whose ratio
+// ends largest.
+var families = figure{needs: []derive.Need{ratioMean}, table: familiesTable}
+
+func familiesTable(e experiment) (Table, error) {
+	all, err := e.ratios()
 	if err != nil {
-		return Drawing{}, "", err
+		return Table{}, err
 	}
-	var shown []arm
-	var curves []curve  // the fitted ones
-	var seeds [][]curve // of the same block
-	var values extent
-	for _, a := range e.arms {
-		all, err := e.curves(a, ratioSite, ratioStatistic)
-		if err != nil {
-			return Drawing{}, "", err
+	seeds := make(measured, len(all)) // of the block that is shown
+	shown := 0
+	for i, curves := range all {
+		if len(curves) > 0 {
+			seeds[i] = ofLayer(curves, endsLargest(curves))
+			shown++
 		}
-		if len(all) == 0 {
+	}
+	if shown == 0 {
+		return Table{}, e.nothing(ratioMean)
+	}
+	has := seeds.runs()
+	t := Table{
+		Title: "Which curve it is: " + e.name,
+		Subtitle: "The emergence curve (dashed) and its rivals (thin), fitted to one block of one seed (dark points) of " +
+			"each arm.\n" +
+			"Above each panel: the family with the smallest AICc, and its Akaike weight among those drawn.",
+		Caption: fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| against training steps "+
+			"(log(1 + step)), in the block whose ratio ends largest in each arm's first seed, %s. The curves are every "+
+			"family fitted to that seed, whose points are dark; the pale ones are the other seeds. Akaike weights compare "+
+			"the families by AICc; they say which of them is nearest, not that it is right. %s",
+			e.seeds(has), e.provenance(has)),
+		Columns: min(2, shown), Height: 150,
+	}
+	lines, drawn := familyLines(), map[string]bool{}
+	for i, a := range e.arms {
+		if len(seeds[i]) == 0 {
 			continue
 		}
-		largest := all[0]
-		for _, c := range all {
-			if c.run == largest.run && c.values[len(c.values)-1] > largest.values[len(largest.values)-1] {
-				largest = c
-			}
-		}
-		shown, curves, seeds = append(shown, a), append(curves, largest), append(seeds, ofLayer(all, largest.layer))
-		for _, c := range seeds[len(seeds)-1] {
-			values.add(c.values...)
-		}
-	}
-	if len(shown) == 0 {
-		return Drawing{}, "", e.nothing(ratioSite, ratioStatistic)
-	}
-	pg := page{
-		title: "Which curve it is: " + e.name,
-		subtitle: "The emergence curve (dashed) and its rivals (thin), fitted to one block of one seed (dark points) of each arm.\n" +
-			"Above each panel: the family with the smallest AICc, and its Akaike weight among those drawn.",
-		cols: min(2, len(shown)), height: 150,
-	}
-	emergence, rivals := styleOf(1).line(1.4, 0xFF, fitDashes), rivalStyles()
-	drawn := map[string]bool{}
-	for k, a := range shown {
-		p := panel(k, len(shown), pg.cols, stepLabel, ratioLabel)
-		c := curves[k]
-		last := c.steps[len(c.steps)-1]
-		scaleX(p, last)
-		scaleY(p, values.lo, values.hi)
-		p.Add(grid{})
-		for _, other := range seeds[k] {
-			if other.run != c.run {
-				p.Add(marks{x: other.steps, y: other.values, style: styleOf(0).marker(1.4, 0x40)})
-			}
-		}
-		p.Add(marks{x: c.steps, y: c.values, style: styleOf(0).marker(1.8, 0xC0)})
-		layer := c.layer
-		fits, err := db.Fits(store.Select{Run: c.run, Site: ratioSite, Statistic: ratioStatistic, Layer: &layer})
+		p, err := e.familiesPanel(a, seeds[i], axisOver(ratioLabel, seeds.values()), lines, drawn)
 		if err != nil {
-			return Drawing{}, "", err
+			return Table{}, err
 		}
-		heading := fmt.Sprintf("%s, block %d", a.name, c.layer)
-		for _, f := range fits {
-			if f.Best {
-				heading += fmt.Sprintf(": %s (%.2f)", f.Family, f.Weight)
-			}
-			style, ok := rivals[f.Family]
-			if f.Family == "emergence" {
-				style, ok = emergence, true
-			}
-			if ok {
-				drawn[f.Family] = true
-				addFit(p, fit.Result{Family: f.Family, Params: f.Params}, c.steps[0], last, style)
-			}
-		}
-		pg.panels, pg.titles = append(pg.panels, p), append(pg.titles, heading)
+		t.Panels = append(t.Panels, p)
 	}
-	pg.legend = []entry{{text: "measured", glyph: styleOf(0).marker(2.4, 0xFF)}}
+	t.Legend = append([]Entry{{Text: "measured", Glyph: styleOf(0).marker(2.4, 0xFF)}}, familyLegend(lines, drawn)...)
+	return t, nil
+}
+
+// endsLargest is the block whose curve ends largest, of the first run.
+func endsLargest(curves []curve) int {
+	largest := curves[0]
+	for _, c := range curves {
+		if c.run == largest.run && c.values[len(c.values)-1] > largest.values[len(largest.values)-1] {
+			largest = c
+		}
+	}
+	return largest.layer
+}
+
+// familiesPanel shows the fits of the first of an arm's seeds, and the points of all. It adds to drawn what it draws.
+func (e experiment) familiesPanel(a arm, seeds []curve, y Axis, lines map[string]*Line, drawn map[string]bool,
+) (Panel, error) {
+	c := seeds[0]
+	last := c.steps[len(c.steps)-1]
+	fits, err := e.db.Fits(store.Select{Run: c.run, Site: ratioMean.Site, Statistic: ratioMean.Statistic, Layer: &c.layer})
+	if err != nil {
+		return Panel{}, err
+	}
+	p := Panel{Title: fmt.Sprintf("%s, block %d", a.name, c.layer), X: stepAxis(stepLabel, last), Y: y}
+	for _, other := range seeds[1:] {
+		p.Series = append(p.Series, points(a.seed(other), other.steps, other.values, styleOf(0).marker(1.4, 0x40)))
+	}
+	p.Series = append(p.Series, points(a.seed(c), c.steps, c.values, styleOf(0).marker(1.8, 0xC0)))
+	for _, f := range fits {
+		if f.Best {
+			p.Title += fmt.Sprintf(": %s (%.2f)", f.Family, f.Weight)
+		}
+		if line := lines[f.Family]; line != nil {
+			drawn[f.Family] = true
+			r := fit.Result{Family: f.Family, Params: f.Params}
+			p.Series = append(p.Series, fitted(a.seed(c), r, c.steps[0], last, y, line)...)
+		}
+	}
+	return p, nil
+}
+
+// familyLegend lists the families that are drawn, in the order of the registry.
+func familyLegend(lines map[string]*Line, drawn map[string]bool) (all []Entry) {
 	for _, family := range fit.Families() {
-		switch {
-		case !drawn[family]:
-		case family == "emergence":
-			pg.legend = append(pg.legend, entry{text: family, line: emergence})
-		default:
-			pg.legend = append(pg.legend, entry{text: family, line: rivals[family]})
+		if drawn[family] {
+			all = append(all, Entry{Text: family, Line: lines[family]})
 		}
 	}
-	has := drawnRuns(seeds)
-	caption := fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| against training steps (log(1 + step)), in the block whose "+
-		"ratio ends largest in each arm's first seed, %s. The curves are every family fitted to that seed, whose points are dark; the pale ones are the "+
-		"other seeds. Akaike weights compare the families by AICc; they say which of them is nearest, not that it is right. ", e.seeds(has)) + e.provenance(has)
-	return pg.drawing(), caption, nil
+	return all
 }

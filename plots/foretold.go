@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/vg/draw"
 )
 
 // Foretold is the predicted curve of one block, with its interval, and what was measured of it, if anything.
@@ -31,67 +28,71 @@ type Forecast struct {
 	Layers  []Foretold
 }
 
-// DrawForecast writes the figure, a panel to each block, by rename, and returns its caption. The path ends in .svg or .png.
+// DrawForecast writes the figure, a panel to each block, by rename, and returns its caption. The path ends in .svg or
+// .png.
 func DrawForecast(path string, f Forecast) (string, error) {
-	foretold, measured := styleOf(1), styleOf(0)
-	pg := page{title: "Foretold before training: " + printable(f.Name), cols: columns(len(f.Layers)), height: 150}
-	pg.subtitle = "Line and band: the curve foretold from the architecture alone, and its 90 % interval."
-	if f.Warning != "" {
-		pg.subtitle += "\n" + f.Warning
-	}
-	var values extent
-	var runs []string
-	for _, l := range f.Layers {
-		values.add(l.Low...)
-		values.add(l.High...)
-		for _, m := range l.Measured {
-			values.add(m.Values...)
-			if run := fmt.Sprintf("%s (seed %d)", shortID(m.Run), m.Seed); !slices.Contains(runs, run) {
-				runs = append(runs, run)
-			}
-		}
-	}
-	if len(runs) > 0 {
-		pg.subtitle += "\nPoints: what was measured in training, every seed."
-	}
-	for k, l := range f.Layers {
-		p := panel(k, len(f.Layers), pg.cols, stepLabel, ratioLabel)
-		scaleX(p, l.Steps[len(l.Steps)-1])
-		scaleY(p, values.lo, values.hi)
-		p.Add(grid{}, band{l.Steps, l.Low, l.High, foretold})
-		for _, m := range l.Measured {
-			p.Add(marks{x: m.Steps, y: m.Values, style: measured.marker(1.8, 0xC0)})
-		}
-		p.Add(stroke{l.Steps, l.Value, foretold.line(1.6, 0xFF, nil)})
-		pg.panels, pg.titles = append(pg.panels, p), append(pg.titles, fmt.Sprintf("block %d", l.Layer))
-	}
-	pg.legend = []entry{{text: "foretold", line: foretold.line(1.6, 0xFF, nil)}, {text: "90 % interval", line: foretold.line(7, bandAlpha, nil)}}
-	caption := fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block of %s, against training steps "+
-		"(log(1 + step)), as foretold from the architecture alone: line and 90 %% interval, point by point. %s", printable(f.Name), f.Source)
-	if f.Warning != "" {
-		caption += " " + f.Warning
-	}
-	if len(runs) > 0 {
-		pg.legend = append(pg.legend, entry{text: "measured", glyph: measured.marker(2.4, 0xFF)})
-		caption += " Points: the measurements of the runs " + strings.Join(runs, ", ") + "."
-	} else {
-		caption += " No run of this architecture is in the database."
-	}
-	return caption, pg.write(path)
+	t := f.table()
+	return t.Caption, t.write(path)
 }
 
 const bandAlpha = 0x38
 
-// band fills the area between two curves.
-type band struct {
-	x, low, high []float64
-	style        armStyle
+func (f Forecast) table() Table {
+	foretold, seen := styleOf(1), styleOf(0)
+	name, runs := printable(f.Name), f.runs()
+	t := Table{Title: "Foretold before training: " + name, Columns: columns(len(f.Layers)), Height: 150,
+		Subtitle: "Line and band: the curve foretold from the architecture alone, and its 90 % interval.",
+		Caption: fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block of "+
+			"%s, against training steps (log(1 + step)), as foretold from the architecture alone: line and 90 %% interval, "+
+			"point by point. %s", name,
+			f.Source),
+		Legend: []Entry{{Text: "foretold", Line: foretold.line(1.6, 0xFF, nil)},
+			{Text: "90 % interval", Line: foretold.line(7, bandAlpha, nil)}}}
+	if f.Warning != "" {
+		t.Subtitle += "\n" + f.Warning
+		t.Caption += " " + f.Warning
+	}
+	if len(runs) > 0 {
+		t.Subtitle += "\nPoints: what was measured in training, every seed."
+		t.Caption += " Points: the measurements of the runs " + strings.Join(runs, ", ") + "."
+		t.Legend = append(t.Legend, Entry{Text: "measured", Glyph: seen.marker(2.4, 0xFF)})
+	} else {
+		t.Caption += " No run of this architecture is in the database."
+	}
+	y, fill := axisOver(ratioLabel, f.values()), foretold.color.faded(bandAlpha)
+	for _, l := range f.Layers {
+		p := Panel{Title: fmt.Sprintf("block %d", l.Layer), X: stepAxis(stepLabel, l.Steps[len(l.Steps)-1]), Y: y}
+		p.Series = []Series{{Name: "90 % interval", X: l.Steps, Low: l.Low, High: l.High, Fill: &fill}}
+		for _, m := range l.Measured {
+			p.Series = append(p.Series, points(fmt.Sprintf("measured, seed %d", m.Seed), m.Steps, m.Values,
+				seen.marker(1.8, 0xC0)))
+		}
+		p.Series = append(p.Series, Series{Name: "foretold", X: l.Steps, Y: l.Value, Line: foretold.line(1.6, 0xFF, nil)})
+		t.Panels = append(t.Panels, p)
+	}
+	return t
 }
 
-// Plot implements plot.Plotter.
-func (b band) Plot(c draw.Canvas, p *plot.Plot) {
-	outline := onCanvas(c, p, b.x, b.high)
-	back := onCanvas(c, p, b.x, b.low)
-	slices.Reverse(back)
-	c.FillPolygon(faded(b.style.color, bandAlpha), c.ClipPolygonXY(append(outline, back...)))
+// values is the range of the intervals and of what was measured.
+func (f Forecast) values() (e extent) {
+	for _, l := range f.Layers {
+		e.add(l.Low...)
+		e.add(l.High...)
+		for _, m := range l.Measured {
+			e.add(m.Values...)
+		}
+	}
+	return e
+}
+
+// runs names each run that was measured, once.
+func (f Forecast) runs() (all []string) {
+	for _, l := range f.Layers {
+		for _, m := range l.Measured {
+			if run := fmt.Sprintf("%s (seed %d)", ShortID(m.Run), m.Seed); !slices.Contains(all, run) {
+				all = append(all, run)
+			}
+		}
+	}
+	return all
 }

@@ -39,7 +39,8 @@ func TestForecast(t *testing.T) {
 		if !bytes.Equal(content(t, first), content(t, second)) {
 			t.Errorf("%s differs when drawn again", extension)
 		}
-		if !strings.Contains(caption, "of mine <b>·") || !strings.Contains(caption, "the runs 01234567 (seed 3).") || !strings.Contains(caption, "has not seen it") {
+		if !strings.Contains(caption, "of mine <b>·") || !strings.Contains(caption, "the runs 01234567 (seed 3).") ||
+			!strings.Contains(caption, "has not seen it") {
 			t.Errorf("caption %q", caption)
 		}
 		if extension == ".png" {
@@ -62,7 +63,9 @@ func TestForecast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(caption, "EXTRAPOLATED: layers") || !strings.Contains(caption, "No run of this architecture") || !bytes.Contains(content(t, path), []byte("EXTRAPOLATED: layers")) || bytes.Contains(content(t, path), []byte("measured")) {
+	if !strings.Contains(caption, "EXTRAPOLATED: layers") || !strings.Contains(caption, "No run of this architecture") ||
+		!bytes.Contains(content(t, path), []byte("EXTRAPOLATED: layers")) ||
+		bytes.Contains(content(t, path), []byte("measured")) {
 		t.Errorf("caption %q", caption)
 	}
 	wrong := filepath.Join(t.TempDir(), "d.pdf")

@@ -3,9 +3,6 @@ package plots
 import (
 	"fmt"
 	"math"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/vg/draw"
 )
 
 // Growth is a figure of how the time of a step grows with each of several numbers, beside its operations.
@@ -25,37 +22,40 @@ type GrowthPanel struct {
 }
 
 // DrawGrowth writes the figure, a panel to each number on logarithmic axes, by rename. The path ends in .svg or .png.
-func DrawGrowth(path string, g Growth) error {
-	measured, theory := styleOf(0), styleOf(1)
-	line := theory.line(1.4, 0xFF, fitDashes)
-	pg := page{title: g.Title, cols: columns(len(g.Panels)), height: 150,
-		subtitle: g.Setting + "\nDashed: the operations by formula, 6BT (12LD² + DV) + 7LT²DB, scaled to the base. Above each panel: the slope of the last doubling."}
+func DrawGrowth(path string, g Growth) error { return g.table().write(path) }
+
+func (g Growth) table() Table {
+	measured, theory := styleOf(0), styleOf(1).line(1.4, 0xFF, fitDashes)
+	t := Table{Title: g.Title, Columns: columns(len(g.Panels)), Height: 150,
+		Subtitle: g.Setting + "\nDashed: the operations by formula, 6BT (12LD² + DV) + 7LT²DB, scaled to the base. Above " +
+			"each panel: the slope of the last doubling.",
+		Legend: []Entry{
+			{Text: "measured: median, least and most of the rounds", Line: measured.line(.8, 0x90, nil),
+				Glyph: measured.marker(2.6, 0xFF)},
+			{Text: "theory", Line: theory},
+			{Text: "the base", Glyph: &Glyph{"ring", ink, 4}},
+		}}
 	var values extent
 	for _, l := range g.Panels {
 		values.add(l.Low...)
 		values.add(l.High...)
 		values.add(l.scaled()...)
 	}
-	for k, l := range g.Panels {
-		p := panel(k, len(g.Panels), pg.cols, "", "ms a step")
-		p.X.Label.Text, p.X.Label.Padding = fmt.Sprintf("%s (%s)", l.Name, l.Unit), 3
-		p.X.Min, p.X.Max = l.At[0]/math.Sqrt2, l.At[len(l.At)-1]*math.Sqrt2
-		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, pointTicks(l.At)
-		scaleY(p, values.lo, values.hi)
-		p.Add(grid{}, stroke{l.At, l.scaled(), line}, stroke{l.At, l.Cost, measured.line(.8, 0x90, nil)})
-		for i, x := range l.At {
-			p.Add(stroke{[]float64{x, x}, []float64{l.Low[i], l.High[i]}, measured.line(1.1, 0xFF, nil)})
-		}
-		p.Add(marks{x: l.At, y: l.Cost, style: measured.marker(2.6, 0xFF)},
-			marks{x: l.At[l.Base:][:1], y: l.Cost[l.Base:][:1], style: draw.GlyphStyle{Color: ink, Radius: 4.6, Shape: draw.RingGlyph{}}})
-		pg.panels, pg.titles = append(pg.panels, p), append(pg.titles, fmt.Sprintf("%s: slope %.2f, theory's %.2f", l.Name, l.Slope, l.Theory))
+	for _, l := range g.Panels {
+		t.Panels = append(t.Panels, Panel{
+			Title: fmt.Sprintf("%s: slope %.2f, theory's %.2f", l.Name, l.Slope, l.Theory),
+			X: Axis{Label: fmt.Sprintf("%s (%s)", l.Name, l.Unit), Scale: Log, Ticks: l.At,
+				Min: l.At[0] / math.Sqrt2, Max: l.At[len(l.At)-1] * math.Sqrt2},
+			Y: axisOver("ms a step", values),
+			Series: []Series{
+				{Name: "theory", X: l.At, Y: l.scaled(), Line: theory},
+				{Name: "measured", X: l.At, Y: l.Cost, Low: l.Low, High: l.High, Line: measured.line(.8, 0x90, nil),
+					Bars: measured.line(1.1, 0xFF, nil), Glyph: measured.marker(2.6, 0xFF)},
+				points("the base", l.At[l.Base:][:1], l.Cost[l.Base:][:1], &Glyph{"ring", ink, 4.6}),
+			},
+		})
 	}
-	pg.legend = []entry{
-		{text: "measured: median, least and most of the rounds", line: measured.line(.8, 0x90, nil), glyph: measured.marker(2.6, 0xFF)},
-		{text: "theory", line: line},
-		{text: "the base", glyph: draw.GlyphStyle{Color: ink, Radius: 4, Shape: draw.RingGlyph{}}},
-	}
-	return pg.write(path)
+	return t
 }
 
 // scaled are the operations as times, equal to the cost at the base.
@@ -65,16 +65,4 @@ func (l GrowthPanel) scaled() []float64 {
 		ms[i] = l.Cost[l.Base] * w / l.Work[l.Base]
 	}
 	return ms
-}
-
-// pointTicks label where the points stand.
-type pointTicks []float64
-
-// Ticks implements plot.Ticker.
-func (at pointTicks) Ticks(float64, float64) []plot.Tick {
-	ticks := make([]plot.Tick, len(at))
-	for i, x := range at {
-		ticks[i] = plot.Tick{Value: x, Label: grouped(int(x))}
-	}
-	return ticks
 }

@@ -9,14 +9,16 @@ import (
 
 func growthFixture() Growth {
 	return Growth{Title: "Growth", Setting: "one <thread>", Panels: []GrowthPanel{
-		{Name: "width", Unit: "channels", At: []float64{1, 2, 4}, Cost: []float64{1, 3, 12}, Low: []float64{1, 2, 11}, High: []float64{2, 4, 13},
+		{Name: "width", Unit: "channels", At: []float64{1, 2, 4}, Cost: []float64{1, 3, 12}, Low: []float64{1, 2, 11},
+			High: []float64{2, 4, 13},
 			Work: []float64{10, 40, 160}, Base: 1, Slope: 2, Theory: 1.75},
-		{Name: "context", Unit: "tokens", At: []float64{512, 1024}, Cost: []float64{3, 6}, Low: []float64{3, 6}, High: []float64{3, 6}, Work: []float64{40, 80}, Slope: 1, Theory: 1},
+		{Name: "context", Unit: "tokens", At: []float64{512, 1024}, Cost: []float64{3, 6}, Low: []float64{3, 6},
+			High: []float64{3, 6}, Work: []float64{40, 80}, Slope: 1, Theory: 1},
 	}}
 }
 
-// The figure is drawn twice with the same bytes in both formats and tells slopes, numbers and units; theory's line passes
-// through the base and has the ratios of the operations.
+// The figure is drawn twice with the same bytes in both formats and shows slopes, numbers and units; theory's line
+// passes through the base and has the ratios of the operations.
 func TestGrowth(t *testing.T) {
 	for _, extension := range []string{".svg", ".png"} {
 		first, second := filepath.Join(t.TempDir(), "a"+extension), filepath.Join(t.TempDir(), "b"+extension)
@@ -32,7 +34,8 @@ func TestGrowth(t *testing.T) {
 			continue
 		}
 		validXML(t, content(t, first))
-		for _, label := range []string{"width: slope 2.00, theory", "width (channels)", "context (tokens)", "1,024", "ms a step", "one &lt;thread&gt;"} {
+		for _, label := range []string{"width: slope 2.00, theory", "width (channels)", "context (tokens)", "1,024",
+			"ms a step", "one &lt;thread&gt;"} {
 			if !bytes.Contains(content(t, first), []byte(label)) {
 				t.Errorf("the SVG lacks the text %q", label)
 			}

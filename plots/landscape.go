@@ -8,60 +8,56 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/safetensors"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// landscape shows |h| over token and channel, as arXiv 2402.17762 does: the outlier on its plain. Of each arm it takes the
-// first seed that has snapshots, its first and last step, and the block where the last one peaks highest over its median.
-func landscape(db *store.DB, sweep string) (Drawing, string, error) {
-	e, err := read(db, sweep)
-	if err != nil {
-		return Drawing{}, "", err
-	}
-	pg := page{
-		title: "The landscape of |h|: " + e.name,
-		subtitle: fmt.Sprintf("The activations of one probe sequence by position and channel; height in medians of |h|, in colour what exceeds %d. Ringed: the largest.\n"+
-			"Left: the first step kept; right: the last.", outlying),
-		height: 165,
+// landscape shows |h| over token and channel, as arXiv 2402.17762 does: the outlier on its plain. Of each arm it takes
+// the first seed that has snapshots, its first and last step, and the block where the last one peaks highest over its
+// median.
+var landscape = figure{table: landscapeTable}
+
+func landscapeTable(e experiment) (Table, error) {
+	t := Table{
+		Title: "The landscape of |h|: " + e.name,
+		Subtitle: fmt.Sprintf("The activations of one probe sequence by position and channel; height in medians of |h|, "+
+			"in colour what exceeds %d. Ringed: the largest.\nLeft: the first step kept; right: the last.", outlying),
+		Height: 165,
 	}
 	has := map[string]bool{}
-	var scenes []*scene
+	top, reduced := 0.0, false
 	for _, a := range e.arms {
 		found, run, err := e.scenes(a)
 		if err != nil {
-			return Drawing{}, "", err
+			return Table{}, err
 		}
 		for _, s := range found {
 			has[run] = true
-			scenes = append(scenes, s)
-			pg.titles = append(pg.titles, fmt.Sprintf("%s, %s of block %d, step %s", a.name, s.site, s.layer, grouped(s.step)))
-			pg.cols = max(pg.cols, len(found))
+			top, reduced = max(top, s.Peak/s.Median), reduced || s.reduced
+			title := fmt.Sprintf("%s, %s of block %d, step %s", a.name, s.site, s.layer, grouped(s.step))
+			t.Panels = append(t.Panels, Panel{Title: title, Ridges: &s.Ridges})
+			t.Columns = max(t.Columns, len(found))
 		}
 	}
-	if len(scenes) == 0 {
-		return Drawing{}, "", fmt.Errorf("sweep %s: %w: none of its runs has a snapshot; say probe: {snapshots: {steps: [0, …]}} in the sweep and run it again",
-			e.name, ErrNothing)
+	if len(t.Panels) == 0 {
+		return Table{}, fmt.Errorf("sweep %s: %w: none of its runs has a snapshot; say probe: {snapshots: {steps: [0, "+
+			"…]}} in the sweep and run it again", e.name, ErrNothing)
 	}
-	top, reduced := 0.0, false
-	for _, s := range scenes {
-		top, reduced = max(top, s.peak/s.median), reduced || s.reduced
+	for _, p := range t.Panels {
+		p.Ridges.Top = top
 	}
-	for _, s := range scenes {
-		s.top = top
-		p := panel(1, 1, 2, "", "")
-		p.HideAxes()
-		p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
-		p.Add(s)
-		pg.panels = append(pg.panels, p)
-	}
-	caption := fmt.Sprintf("|h| of the first probe sequence over its own median, one ridge a position (BOS in front), channels along it; the height has one scale in all panels. "+
-		"The block is the one where the last snapshot's largest |h| is highest over its median, of the arm's first seed with snapshots; "+
-		"colour marks what exceeds %d medians.", outlying)
+	t.Caption = fmt.Sprintf("|h| of the first probe sequence over its own median, one ridge a position (BOS in front), "+
+		"channels along it; the height has one scale in all panels. The block is the one where the last snapshot's "+
+		"largest |h| is highest over its median, of the arm's first seed with snapshots; colour marks what exceeds %d "+
+		"medians.", outlying)
 	if reduced {
-		caption += fmt.Sprintf(" Where there are more than %d positions or %d channels, each cell shows the largest of several.", mostRidges, mostChannels)
+		t.Caption += fmt.Sprintf(" Where there are more than %d positions or %d channels, each cell shows the largest of "+
+			"several.",
+			mostRidges, mostChannels)
 	}
-	return pg.drawing(), caption + " " + e.provenance(has), nil
+	t.Caption += " " + e.provenance(has)
+	return t, nil
 }
 
 const (
@@ -70,20 +66,16 @@ const (
 	mostChannels = 128 // channels that are
 )
 
-// scene is one sequence's |h| as a landscape, drawn into a panel without axes.
+// scene is one sequence's |h| as a landscape.
 type scene struct {
-	site          string
-	layer, step   int
-	style         armStyle
-	cells         [][]float64 // |h| by ridge, then channel
-	tokens, width int         // positions and channels, before cells were joined
-	median, peak  float64
-	position, at  int     // of the peak: its position and channel
-	top           float64 // of the scale, in medians
-	reduced       bool
+	Ridges
+	site        string
+	layer, step int
+	reduced     bool // cells were joined
 }
 
-// scenes are the first and the last snapshot of an arm's first run that has any, in the block where the last peaks highest.
+// scenes are the first and the last snapshot of an arm's first run that has any, in the block where the last peaks
+// highest.
 func (e experiment) scenes(a arm) ([]*scene, string, error) {
 	for _, r := range a.runs {
 		files, err := e.db.Snapshots(r.ID)
@@ -98,14 +90,14 @@ func (e experiment) scenes(a arm) ([]*scene, string, error) {
 		for _, f := range files {
 			first, last = min(first, f.Step), max(last, f.Step)
 		}
-		best, err := e.highest(r.ID, a.style, files, last)
+		best, err := e.highest(r.ID, a.style.color, files, last)
 		if err != nil {
 			return nil, "", err
 		}
 		all := []*scene{best}
 		for _, f := range files {
 			if first < last && f.Step == first && f.Site == best.site && f.Layer == best.layer {
-				s, err := e.scene(r.ID, a.style, f)
+				s, err := e.scene(r.ID, a.style.color, f)
 				if err != nil {
 					return nil, "", err
 				}
@@ -118,16 +110,16 @@ func (e experiment) scenes(a arm) ([]*scene, string, error) {
 }
 
 // highest is the scene of a step whose peak stands highest over its median.
-func (e experiment) highest(run string, style armStyle, files []store.SnapshotFile, step int) (best *scene, err error) {
+func (e experiment) highest(run string, color Color, files []store.SnapshotFile, step int) (best *scene, err error) {
 	for _, f := range files {
 		if f.Step != step {
 			continue
 		}
-		s, err := e.scene(run, style, f)
+		s, err := e.scene(run, color, f)
 		if err != nil {
 			return nil, err
 		}
-		if best == nil || s.peak*best.median > best.peak*s.median {
+		if best == nil || s.Peak*best.Median > best.Peak*s.Median {
 			best = s
 		}
 	}
@@ -135,7 +127,7 @@ func (e experiment) highest(run string, style armStyle, files []store.SnapshotFi
 }
 
 // scene reads a snapshot's first sequence, from the file that the store says lies in the run's folder.
-func (e experiment) scene(run string, style armStyle, f store.SnapshotFile) (*scene, error) {
+func (e experiment) scene(run string, color Color, f store.SnapshotFile) (*scene, error) {
 	path := filepath.Join(filepath.Dir(e.db.Path()), "runs", run, filepath.FromSlash(f.File))
 	tensors, _, err := safetensors.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -150,30 +142,34 @@ func (e experiment) scene(run string, style armStyle, f store.SnapshotFile) (*sc
 	}
 	shape := tensors[i].Shape // [sequences, T, channels…]
 	data := tensors[i].Data[:len(tensors[i].Data)/shape[0]]
-	s := &scene{site: printable(f.Site), layer: f.Layer, step: f.Step, style: style, tokens: shape[1], width: len(data) / shape[1]}
-	if s.fill(data); math.IsNaN(s.peak) || math.IsInf(s.peak, 0) || s.median == 0 {
-		return nil, fmt.Errorf("%w: %s in %s is not finite, or has a median of 0 and so no plain to stand out from", ErrNothing, f.Tensor, path)
+	s := &scene{site: printable(f.Site), layer: f.Layer, step: f.Step,
+		Ridges: Ridges{Color: color, Outlying: outlying, Positions: shape[1], Channels: len(data) / shape[1]}}
+	if s.fill(data); math.IsNaN(s.Peak) || math.IsInf(s.Peak, 0) || s.Median == 0 {
+		return nil, fmt.Errorf("%w: %s in %s is not finite, or has a median of 0 and so no plain to stand out from",
+			ErrNothing, f.Tensor, path)
 	}
 	return s, nil
 }
 
 // fill joins cells where there are more than can be told apart, keeping the largest.
 func (s *scene) fill(data []float32) {
-	sorted := slices.Clone(data)
-	slices.Sort(sorted)
-	s.median = (float64(sorted[(len(sorted)-1)/2]) + float64(sorted[len(sorted)/2])) / 2
-	ridges, channels := min(s.tokens, mostRidges), min(s.width, mostChannels)
-	s.reduced = ridges < s.tokens || channels < s.width
-	s.cells = make([][]float64, ridges)
-	for i := range s.cells {
-		s.cells[i] = make([]float64, channels)
+	all := make([]float64, len(data))
+	for i, v := range data {
+		all[i] = float64(v)
+	}
+	s.Median = fit.Median(all)
+	ridges, channels := min(s.Positions, mostRidges), min(s.Channels, mostChannels)
+	s.reduced = ridges < s.Positions || channels < s.Channels
+	s.Heights = make([][]float64, ridges)
+	for i := range s.Heights {
+		s.Heights[i] = make([]float64, channels)
 	}
 	for i, v := range data {
-		t, c := i/s.width, i%s.width
-		cell := &s.cells[t*ridges/s.tokens][c*channels/s.width]
+		t, c := i/s.Channels, i%s.Channels
+		cell := &s.Heights[t*ridges/s.Positions][c*channels/s.Channels]
 		*cell = max(*cell, float64(v))
-		if float64(v) > s.peak || v != v { // NaN stays
-			s.peak, s.position, s.at = float64(v), t, c
+		if float64(v) > s.Peak || v != v { // NaN stays
+			s.Peak, s.Position, s.Channel = float64(v), t, c
 		}
 	}
 }

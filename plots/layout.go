@@ -71,8 +71,8 @@ func (m multiples) paint(c draw.Canvas) {
 	}
 }
 
-// drawInto draws a plot so that its data area is the rectangle given. What the axes take depends a little on the size of
-// the whole, so the whole is found by a few corrections.
+// drawInto draws a plot so that its data area is the rectangle given. What the axes take depends a little on the size
+// of the whole, so the whole is found by a few corrections.
 func drawInto(p *plot.Plot, c draw.Canvas, data vg.Rectangle) {
 	c.Rectangle = data
 	for range 6 {

@@ -2,80 +2,48 @@ package plots
 
 import (
 	"fmt"
+	"strings"
 
-	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/derive"
 )
 
 const runSite = "run"
 
+var metrics = []quantity{
+	{derive.Need{Site: runSite, Statistic: "heldout_loss"}, "held-out loss", "held-out loss (nats/token)"},
+	{derive.Need{Site: runSite, Statistic: "backcopy_risk"}, "backcopy risk", "backcopy risk (nats/token)"},
+	{derive.Need{Site: runSite, Statistic: "bigram_risk"}, "bigram risk", "excess over the floor (nats/token)"},
+}
+
 // loss shows what the arms learn: the held-out loss, and on a chain that knows its own floors the two risks of
 // arXiv 2410.13835.
-func loss(db *store.DB, sweep string) (Drawing, string, error) {
-	e, err := read(db, sweep)
-	if err != nil {
-		return Drawing{}, "", err
-	}
-	metrics := []struct{ statistic, title, label string }{
-		{"heldout_loss", "held-out loss", "held-out loss (nats/token)"},
-		{"backcopy_risk", "backcopy risk", "backcopy risk (nats/token)"},
-		{"bigram_risk", "bigram risk", "excess over the floor (nats/token)"},
-	}
-	var shown [][][]curve
-	var kept []int
-	for k, m := range metrics {
-		curves := make([][]curve, len(e.arms))
-		for i, a := range e.arms {
-			if curves[i], err = e.curves(a, runSite, m.statistic); err != nil {
-				return Drawing{}, "", err
-			}
-		}
-		if len(layersOf(curves)) > 0 {
-			shown, kept = append(shown, curves), append(kept, k)
-		}
-	}
-	if len(shown) == 0 {
-		return Drawing{}, "", e.nothing(runSite, metrics[0].statistic)
-	}
+var loss = figure{needs: needsOf(metrics), table: lossTable}
 
-	pg := page{
-		title:    "What the arms learn: " + e.name,
-		subtitle: "On held-out sequences. Thin: each seed; bold: an arm's median.",
-		cols:     len(shown), height: 140,
+func lossTable(e experiment) (Table, error) {
+	t := Table{
+		Title:    "What the arms learn: " + e.name,
+		Subtitle: "On held-out sequences. Thin: each seed; bold: an arm's median.",
+		Height:   140,
 	}
-	what := ""
-	for k, curves := range shown {
-		m := metrics[kept[k]]
-		p := panel(0, 1, 1, stepLabel, m.label) // each quantity has a y axis of its own
-		var values extent
-		for _, cs := range curves {
-			for _, c := range cs {
-				values.add(c.values...)
-			}
-		}
-		scaleX(p, lastStep(curves))
-		scaleY(p, values.lo, values.hi)
-		p.Add(grid{})
-		for i, a := range e.arms {
-			if len(curves[i]) > 0 {
-				addCurves(p, i, a, curves[i])
-			}
-		}
-		pg.panels, pg.titles = append(pg.panels, p), append(pg.titles, m.title)
-		if k > 0 {
-			what += ", "
-		}
-		what += m.title
+	has, _, err := e.sideBySide(&t, metrics, func(q quantity) (measured, error) {
+		return e.scalar(derive.Scalar{Site: q.Site, Statistic: q.Statistic})
+	}, func(q quantity, m measured) Panel {
+		return Panel{Title: q.title, X: stepAxis(stepLabel, m.steps().hi), Y: axisOver(q.label, m.values())}
+	})
+	if err != nil {
+		return Table{}, err
 	}
-	for i, a := range e.arms {
-		if len(shown[0][i]) > 0 {
-			pg.legend = append(pg.legend, a.entry(a.name))
-		}
+	var shown []string
+	for _, p := range t.Panels {
+		shown = append(shown, p.Title)
 	}
-	has := drawnRuns(shown...)
-	caption := fmt.Sprintf("On held-out sequences, in nats per token, against training steps (log(1 + step)): %s; %s, thin, and their median, bold. ", what, e.seeds(has))
+	t.Caption = fmt.Sprintf("On held-out sequences, in nats per token, against training steps (log(1 + step)): %s; %s, "+
+		"thin, and their median, bold. ", strings.Join(shown, ", "), e.seeds(has))
 	if len(shown) > 1 {
-		caption += "Backcopy risk is the loss on the queries after which the next token is certain; bigram risk is the cross-entropy to the chain's " +
-			"true next-token distribution less that distribution's entropy, on ordinary queries (arXiv 2410.13835). Both have the floor 0. "
+		t.Caption += "Backcopy risk is the loss on the queries after which the next token is certain; bigram risk is the " +
+			"cross-entropy to the chain's true next-token distribution less that distribution's entropy, on ordinary queries " +
+			"(arXiv 2410.13835). Both have the floor 0. "
 	}
-	return pg.drawing(), caption + e.provenance(has), nil
+	t.Caption += e.provenance(has)
+	return t, nil
 }

@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"image/color"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -18,26 +19,6 @@ const (
 	gap        = 8 // between panels
 )
 
-// page is a figure of small multiples: a title, lines that say what is seen, panels, and a legend below them all,
-// where it can overlap nothing.
-type page struct {
-	title    string
-	subtitle string // its lines are wrapped
-	cols     int
-	height   vg.Length // of a panel's data area
-	panels   []*plot.Plot
-	titles   []string // of the panels
-	legend   []entry
-	bar      *colorBar // right of the panels; may be nil
-}
-
-// entry is one line of a legend.
-type entry struct {
-	text  string
-	line  draw.LineStyle
-	glyph draw.GlyphStyle // no Shape, no glyph
-}
-
 const (
 	sampleWidth = 22 // of an entry's line
 	sampleSpace = 5  // between sample and text
@@ -45,16 +26,20 @@ const (
 	barWidth    = 56 // colour bar with its labels
 )
 
-// drawing lays the page out from top to bottom.
-func (p page) drawing() Drawing {
+// drawing lays the table out from top to bottom: title, lines that say what is seen, panels, and a legend below them
+// all, where it can overlap nothing.
+func (t Table) drawing() drawing {
 	body := lettering(textSize, quiet)
 	var subtitle []string
-	for _, line := range strings.Split(p.subtitle, "\n") {
+	for _, line := range strings.Split(t.Subtitle, "\n") {
 		subtitle = append(subtitle, wrapped(line, body, pageWidth-2*margin)...)
 	}
-	legend := flow(p.legend)
-	m := multiples{plots: p.panels, titles: p.titles, cols: p.cols, width: pageWidth - 2*margin, height: p.height}
-	if p.bar != nil {
+	legend := flow(t.Legend)
+	m := multiples{cols: t.Columns, width: pageWidth - 2*margin, height: vg.Length(t.Height)}
+	for i, p := range t.Panels {
+		m.plots, m.titles = append(m.plots, t.plot(i)), append(m.titles, p.Title)
+	}
+	if t.Colors != nil {
 		m.width -= barWidth + gap
 	}
 	m = m.measured()
@@ -63,13 +48,13 @@ func (p page) drawing() Drawing {
 	if len(legend) > 0 {
 		foot += 6
 	}
-	d := Drawing{Title: p.title, Width: pageWidth, Height: head + m.total() + foot}
-	d.Paint = func(c draw.Canvas) {
-		c.SetColor(paper)
+	d := drawing{title: t.Title, width: pageWidth, height: head + m.total() + foot}
+	d.paint = func(c draw.Canvas) {
+		c.SetColor(color.NRGBA(paper))
 		c.Fill(c.Path())
 		y := c.Max.Y - margin - titleSize
 		heading := bold(lettering(titleSize, ink))
-		c.FillText(heading, vg.Point{X: c.Min.X + margin, Y: y}, shortened(p.title, heading, pageWidth-2*margin))
+		c.FillText(heading, vg.Point{X: c.Min.X + margin, Y: y}, shortened(t.Title, heading, pageWidth-2*margin))
 		y -= 5
 		for _, line := range subtitle {
 			y -= lineHeight
@@ -77,9 +62,9 @@ func (p page) drawing() Drawing {
 		}
 		area := draw.Crop(c, margin, -margin, foot, -head)
 		m.paint(area)
-		if p.bar != nil {
+		if t.Colors != nil {
 			height := min(m.total()-panelTitle-m.below[len(m.below)-1], 180)
-			p.bar.paint(c, vg.Point{X: area.Max.X - barWidth, Y: area.Max.Y - panelTitle - height}, height)
+			t.Colors.paint(c, vg.Point{X: area.Max.X - barWidth, Y: area.Max.Y - panelTitle - height}, height)
 		}
 		y = c.Min.Y + foot - 6
 		for _, row := range legend {
@@ -91,12 +76,12 @@ func (p page) drawing() Drawing {
 }
 
 // flow breaks a legend into rows that fit the page. A text too wide for a row of its own is cut.
-func flow(entries []entry) [][]entry {
+func flow(entries []Entry) [][]Entry {
 	style := lettering(textSize, ink)
-	var rows [][]entry
+	var rows [][]Entry
 	used := vg.Length(pageWidth)
 	for _, e := range entries {
-		e.text = shortened(e.text, style, pageWidth-2*margin-sampleWidth-sampleSpace)
+		e.Text = shortened(e.Text, style, pageWidth-2*margin-sampleWidth-sampleSpace)
 		w := e.width()
 		if used+w > pageWidth-2*margin {
 			rows, used = append(rows, nil), 0
@@ -107,55 +92,63 @@ func flow(entries []entry) [][]entry {
 	return rows
 }
 
-func (e entry) width() vg.Length {
-	return sampleWidth + sampleSpace + lettering(textSize, ink).Width(e.text)
+func (e Entry) width() vg.Length {
+	return sampleWidth + sampleSpace + lettering(textSize, ink).Width(e.Text)
 }
 
-func paintRow(c draw.Canvas, row []entry, x, y vg.Length) {
+func paintRow(c draw.Canvas, row []Entry, x, y vg.Length) {
 	for _, e := range row {
 		middle := y + textSize*.32
-		if e.line.Width > 0 {
-			c.StrokeLine2(e.line, x, middle, x+sampleWidth, middle)
+		if e.Line != nil {
+			c.StrokeLine2(e.Line.style(), x, middle, x+sampleWidth, middle)
 		}
-		if e.glyph.Shape != nil {
-			c.DrawGlyph(e.glyph, vg.Point{X: x + sampleWidth/2, Y: middle})
+		if e.Glyph != nil {
+			c.DrawGlyph(e.Glyph.style(), vg.Point{X: x + sampleWidth/2, Y: middle})
 		}
-		c.FillText(lettering(textSize, ink), vg.Point{X: x + sampleWidth + sampleSpace, Y: y}, e.text)
+		c.FillText(lettering(textSize, ink), vg.Point{X: x + sampleWidth + sampleSpace, Y: y}, e.Text)
 		x += e.width() + entrySpace
 	}
 }
 
-// panel is an empty plot in the style of all figures. Its axes have labels where the page's grid has its left and
-// lower edge.
-func panel(index, count, cols int, xLabel, yLabel string) *plot.Plot {
+// plot makes the i-th panel a plot in the style of all figures.
+func (t Table) plot(i int) *plot.Plot {
+	panel := t.Panels[i]
 	p := plot.New()
 	p.BackgroundColor = nil
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
 		a.Label.TextStyle.Font = lettering(textSize, ink).Font
-		a.Label.TextStyle.Color = ink
+		a.Label.TextStyle.Color = color.NRGBA(ink)
 		a.Tick.Label.Font = lettering(textSize-1, ink).Font
-		a.Tick.Label.Color = quiet
-		a.LineStyle = draw.LineStyle{Color: quiet, Width: .6}
-		a.Tick.LineStyle = draw.LineStyle{Color: quiet, Width: .5}
+		a.Tick.Label.Color = color.NRGBA(quiet)
+		a.LineStyle = Line{Color: quiet, Width: .6}.style()
+		a.Tick.LineStyle = Line{Color: quiet, Width: .5}.style()
 		a.Tick.Length = 4
 		a.Padding = 3
 	}
-	if index%cols == 0 {
-		p.Y.Label.Text = yLabel
+	if panel.Ridges != nil {
+		p.HideAxes()
+		p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
+		p.Add(*panel.Ridges)
+		return p
 	}
-	if index+cols >= count {
-		p.X.Label.Text = xLabel
+	panel.X.apply(&p.X)
+	panel.Y.apply(&p.Y)
+	if i%t.Columns == 0 || t.Panels[i-1].Y.Label != panel.Y.Label {
+		p.Y.Label.Text = panel.Y.Label
+	}
+	if below := i + t.Columns; below >= len(t.Panels) || t.Panels[below].X.Label != panel.X.Label {
+		p.X.Label.Text = panel.X.Label
+	}
+	if len(panel.Cells) > 0 {
+		p.Add(cells{panel.Cells, *t.Colors})
+	} else {
+		p.Add(grid{})
+	}
+	for _, l := range panel.Levels {
+		p.Add(l)
+	}
+	for _, s := range panel.Series {
+		p.Add(s)
 	}
 	return p
-}
-
-// columns is how many panels stand side by side.
-func columns(n int) int {
-	switch {
-	case n <= 3:
-		return n
-	case n == 4:
-		return 2
-	}
-	return 3
 }

@@ -1,4 +1,5 @@
-// Package plots draws figures from the store alone, and from the snapshots that it says lie beside the runs. A figure drawn twice from one database has the same bytes.
+// Package plots draws figures from the store alone, and from the snapshots that it says lie beside the runs. A figure
+// drawn twice from one database has the same bytes.
 package plots
 
 import (
@@ -15,19 +16,16 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
+	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Drawing is a figure of that size that can be painted on any canvas.
-type Drawing struct {
-	Title         string // one line, for those who cannot see the figure
-	Width, Height vg.Length
-	Paint         func(c draw.Canvas)
+// figure is made in two steps: table reads a sweep and reduces it to all that is shown, and Table.drawing draws that.
+type figure struct {
+	needs []derive.Need // what it reads; a panel whose need no run has is left out
+	table func(e experiment) (Table, error)
 }
-
-// A figure reads a sweep and returns its drawing and the caption: what is drawn, over how many seeds, from which runs.
-type figure func(db *store.DB, sweep string) (Drawing, string, error)
 
 var figures = map[string]figure{
 	"depth":     depth,
@@ -47,10 +45,39 @@ const dotsPerInch = 200
 // Names lists the figures, sorted.
 func Names() []string { return slices.Sorted(maps.Keys(figures)) }
 
+// Needs lists the statistics that the figures read.
+func Needs() (all []derive.Need) {
+	for _, name := range Names() {
+		for _, need := range figures[name].needs {
+			if !slices.Contains(all, need) {
+				all = append(all, need)
+			}
+		}
+	}
+	return all
+}
+
+// Read makes the table of a sweep's figure: all that it shows, its caption too.
+func Read(db *store.DB, sweep, name string) (Table, error) {
+	f, ok := figures[name]
+	if !ok {
+		return Table{}, fmt.Errorf("plots: %w", variant.Unknown("figure", name, Names()))
+	}
+	e, err := read(db, sweep)
+	if err != nil {
+		return Table{}, fmt.Errorf("plots: drawing %s: %w", name, err)
+	}
+	t, err := f.table(e)
+	if err != nil {
+		return Table{}, fmt.Errorf("plots: drawing %s: %w", name, err)
+	}
+	return t, nil
+}
+
 // Draw writes a sweep's figure into dir, which it makes if needed, as figure.svg and figure.png, each by rename. It
 // returns their paths.
 func Draw(db *store.DB, sweep, figure, dir string) ([]string, error) {
-	d, _, err := lookup(db, sweep, figure)
+	t, err := Read(db, sweep, figure)
 	if err != nil {
 		return nil, err
 	}
@@ -58,17 +85,10 @@ func Draw(db *store.DB, sweep, figure, dir string) ([]string, error) {
 		return nil, fmt.Errorf("plots: drawing %s: %w", figure, err)
 	}
 	var paths []string
-	for _, format := range []struct {
-		extension string
-		encode    func(Drawing) ([]byte, error)
-	}{{"svg", Drawing.svg}, {"png", Drawing.png}} {
-		content, err := format.encode(d)
-		if err != nil {
-			return nil, fmt.Errorf("plots: drawing %s as %s: %w", figure, format.extension, err)
-		}
-		path := filepath.Join(dir, figure+"."+format.extension)
-		if err := writeByRename(path, content); err != nil {
-			return nil, fmt.Errorf("plots: drawing %s: %w", figure, err)
+	for _, extension := range []string{".svg", ".png"} {
+		path := filepath.Join(dir, figure+extension)
+		if err := t.write(path); err != nil {
+			return nil, err
 		}
 		paths = append(paths, path)
 	}
@@ -77,54 +97,61 @@ func Draw(db *store.DB, sweep, figure, dir string) ([]string, error) {
 
 // SVG returns a sweep's figure as an SVG document, and its caption.
 func SVG(db *store.DB, sweep, figure string) ([]byte, string, error) {
-	d, caption, err := lookup(db, sweep, figure)
+	t, err := Read(db, sweep, figure)
 	if err != nil {
 		return nil, "", err
 	}
-	content, err := d.svg()
+	content, err := t.drawing().svg()
 	if err != nil {
 		return nil, "", fmt.Errorf("plots: drawing %s as svg: %w", figure, err)
 	}
-	return content, caption, nil
+	return content, t.Caption, nil
 }
 
-// Caption is the text that belongs under a sweep's figure.
-func Caption(db *store.DB, sweep, figure string) (string, error) {
-	_, caption, err := lookup(db, sweep, figure)
-	return caption, err
-}
-
-func lookup(db *store.DB, sweep, name string) (Drawing, string, error) {
-	f, ok := figures[name]
+// write draws a table into a file that ends in .svg or .png, by rename.
+func (t Table) write(path string) error {
+	encode, ok := map[string]func(drawing) ([]byte, error){".svg": drawing.svg, ".png": drawing.png}[filepath.Ext(path)]
 	if !ok {
-		return Drawing{}, "", fmt.Errorf("plots: %w", variant.Unknown("figure", name, Names()))
+		return variant.Errorf(path, "a figure's name ends in .svg or .png")
 	}
-	d, caption, err := f(db, sweep)
+	content, err := encode(t.drawing())
+	if err == nil {
+		err = writeByRename(path, content)
+	}
 	if err != nil {
-		return Drawing{}, "", fmt.Errorf("plots: drawing %s: %w", name, err)
+		return fmt.Errorf("plots: drawing %s: %w", path, err)
 	}
-	return d, caption, nil
+	return nil
+}
+
+// drawing is a table laid out, which can be painted on any canvas of its size.
+type drawing struct {
+	title         string // for those who cannot see the figure
+	width, height vg.Length
+	paint         func(c draw.Canvas)
 }
 
 // svg names a fallback beside the Liberation fonts (Arial has their metrics) and labels the picture for screen
 // readers.
-func (d Drawing) svg() ([]byte, error) {
-	canvas := vgsvg.New(d.Width, d.Height)
-	d.Paint(draw.New(canvas))
+func (d drawing) svg() ([]byte, error) {
+	canvas := vgsvg.New(d.width, d.height)
+	d.paint(draw.New(canvas))
 	var out, title bytes.Buffer
 	if _, err := canvas.WriteTo(&out); err != nil {
 		return nil, err
 	}
-	if err := xml.EscapeText(&title, []byte(d.Title)); err != nil {
+	if err := xml.EscapeText(&title, []byte(d.title)); err != nil {
 		return nil, err
 	}
-	content := bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
-	return bytes.Replace(content, []byte("<svg "), fmt.Appendf(nil, `<svg role="img" aria-label="%s" `, title.Bytes()), 1), nil
+	content := bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation "+
+		"Sans,Arial,Helvetica,sans-serif;"))
+	labelled := fmt.Appendf(nil, `<svg role="img" aria-label="%s" `, title.Bytes())
+	return bytes.Replace(content, []byte("<svg "), labelled, 1), nil
 }
 
-func (d Drawing) png() ([]byte, error) {
-	canvas := vgimg.NewWith(vgimg.UseWH(d.Width, d.Height), vgimg.UseDPI(dotsPerInch))
-	d.Paint(draw.New(canvas))
+func (d drawing) png() ([]byte, error) {
+	canvas := vgimg.NewWith(vgimg.UseWH(d.width, d.height), vgimg.UseDPI(dotsPerInch))
+	d.paint(draw.New(canvas))
 	var out bytes.Buffer
 	if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(&out); err != nil {
 		return nil, err

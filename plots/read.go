@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 
+	"github.com/outcrop-lab/outcrop/derive"
+	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -66,99 +69,126 @@ func unknownSweep(db *store.DB, sweep string) error {
 	return variant.Unknown("sweep", sweep, names)
 }
 
-// curve is one measured series of a run, its NaNs left out.
+// curve is one series of a run, its NaNs left out.
 type curve struct {
 	run    string
-	layer  int
+	seed   uint64
+	layer  int // -1 where layers are reduced
 	steps  []float64
 	values []float64
 }
 
-// curves reads a statistic of all runs of an arm, one curve per run and layer: the largest value over heads and idx at
-// each step. A run without rows has none.
-func (e experiment) curves(a arm, site, statistic string) ([]curve, error) {
-	var all []curve
-	for _, r := range a.runs {
-		series, err := e.db.Series(store.Select{Run: r.ID, Site: site, Statistic: statistic})
-		if err != nil {
-			return nil, err
+// measured holds the curves of a sweep by arm. A run of which nothing is measured has none.
+type measured [][]curve
+
+// scalar reads a scalar of all runs, a curve a run and layer.
+func (e experiment) scalar(s derive.Scalar) (measured, error) {
+	return e.collect(func(run string) ([]derive.Curve, error) {
+		curves, err := s.Read(e.db, run)
+		var missing *derive.Missing
+		if errors.As(err, &missing) {
+			return nil, nil
 		}
-		byLayer := map[int]map[int]float64{}
-		for _, s := range series {
-			if byLayer[s.Layer] == nil {
-				byLayer[s.Layer] = map[int]float64{}
+		return curves, err
+	})
+}
+
+// collect reads the curves of all runs.
+func (e experiment) collect(of func(run string) ([]derive.Curve, error)) (measured, error) {
+	m := make(measured, len(e.arms))
+	for i, a := range e.arms {
+		for _, r := range a.runs {
+			curves, err := of(r.ID)
+			if err != nil {
+				return nil, err
 			}
-			at := byLayer[s.Layer]
-			for i, step := range s.Steps {
-				v := s.Values[i]
-				if old, ok := at[step]; !math.IsNaN(v) && (!ok || v > old) {
-					at[step] = v
+			for _, c := range curves {
+				one := curve{run: r.ID, seed: r.Seed, layer: c.Layer}
+				for k, v := range c.Values {
+					if !math.IsNaN(v) {
+						one.steps, one.values = append(one.steps, float64(c.Steps[k])), append(one.values, v)
+					}
+				}
+				if len(one.steps) > 0 {
+					m[i] = append(m[i], one)
 				}
 			}
 		}
-		for _, layer := range sortedKeys(byLayer) {
-			c := curve{run: r.ID, layer: layer}
-			for _, step := range sortedKeys(byLayer[layer]) {
-				c.steps = append(c.steps, float64(step))
-				c.values = append(c.values, byLayer[layer][step])
-			}
-			if len(c.steps) > 0 {
-				all = append(all, c)
-			}
-		}
 	}
-	return all, nil
+	return m, nil
 }
 
-func sortedKeys[V any](m map[int]V) []int {
-	keys := make([]int, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+// layers lists the layers of all curves.
+func (m measured) layers() []int {
+	seen := map[int]bool{}
+	for _, curves := range m {
+		for _, c := range curves {
+			seen[c.layer] = true
+		}
 	}
-	slices.Sort(keys)
-	return keys
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// layer keeps the curves of one layer.
+func (m measured) layer(layer int) measured {
+	kept := make(measured, len(m))
+	for i, curves := range m {
+		kept[i] = ofLayer(curves, layer)
+	}
+	return kept
+}
+
+func ofLayer(curves []curve, layer int) []curve {
+	return slices.DeleteFunc(slices.Clone(curves), func(c curve) bool { return c.layer != layer })
+}
+
+// values is the range of all curves' values.
+func (m measured) values() (e extent) {
+	for _, curves := range m {
+		for _, c := range curves {
+			e.add(c.values...)
+		}
+	}
+	return e
+}
+
+// steps is the range of all curves' steps.
+func (m measured) steps() (e extent) {
+	for _, curves := range m {
+		for _, c := range curves {
+			e.add(c.steps...)
+		}
+	}
+	return e
+}
+
+// runs is the set of runs that have a curve.
+func (m measured) runs() map[string]bool {
+	has := map[string]bool{}
+	for _, curves := range m {
+		for _, c := range curves {
+			has[c.run] = true
+		}
+	}
+	return has
 }
 
 // median is the pointwise median over curves, at the steps that most of them share: those where at least half of the
 // curves have a value.
 func median(curves []curve) curve {
-	at := map[int][]float64{}
+	at := map[float64][]float64{}
 	for _, c := range curves {
 		for i, step := range c.steps {
-			at[int(step)] = append(at[int(step)], c.values[i])
+			at[step] = append(at[step], c.values[i])
 		}
 	}
 	var m curve
-	for _, step := range sortedKeys(at) {
-		values := at[step]
-		if 2*len(values) < len(curves) {
-			continue
+	for _, step := range slices.Sorted(maps.Keys(at)) {
+		if 2*len(at[step]) >= len(curves) {
+			m.steps, m.values = append(m.steps, step), append(m.values, fit.Median(at[step]))
 		}
-		slices.Sort(values)
-		k := len(values) / 2
-		v := values[k]
-		if len(values)%2 == 0 {
-			v = (values[k-1] + values[k]) / 2
-		}
-		m.steps, m.values = append(m.steps, float64(step)), append(m.values, v)
 	}
 	return m
-}
-
-// ofLayer picks one layer's curves.
-func ofLayer(curves []curve, layer int) []curve {
-	return slices.DeleteFunc(slices.Clone(curves), func(c curve) bool { return c.layer != layer })
-}
-
-// layersOf lists the layers of all arms' curves.
-func layersOf(curves [][]curve) []int {
-	seen := map[int]bool{}
-	for _, cs := range curves {
-		for _, c := range cs {
-			seen[c.layer] = true
-		}
-	}
-	return sortedKeys(seen)
 }
 
 // extent is a growing range of numbers.
@@ -190,10 +220,10 @@ func (e experiment) shapes(of func(context, width int) int) []int {
 			}
 		}
 	}
-	return sortedKeys(seen)
+	return slices.Sorted(maps.Keys(seen))
 }
 
-// provenance is the end of every caption: how many runs of how many, and which. has tells whether a run is drawn.
+// provenance is the end of every caption: how many runs of how many, and which. has holds the runs that are drawn.
 func (e experiment) provenance(has map[string]bool) string {
 	drawn, all := 0, 0
 	var arms []string
@@ -203,7 +233,7 @@ func (e experiment) provenance(has map[string]bool) string {
 			all++
 			if has[r.ID] {
 				drawn++
-				ids = append(ids, fmt.Sprintf("%s (seed %d)", shortID(r.ID), r.Seed))
+				ids = append(ids, fmt.Sprintf("%s (seed %d)", ShortID(r.ID), r.Seed))
 			}
 		}
 		if len(ids) > 0 {
@@ -213,8 +243,10 @@ func (e experiment) provenance(has map[string]bool) string {
 	return fmt.Sprintf("Sweep %s, %d of %d runs: %s.", e.name, drawn, all, strings.Join(arms, "; "))
 }
 
-func shortID(id string) string { return printable(id[:min(8, len(id))]) }
+// ShortID is a run's id as figures and reports show it.
+func ShortID(id string) string { return printable(id[:min(8, len(id))]) }
 
+// seeds says in words over how many runs an arm is drawn.
 func (e experiment) seeds(has map[string]bool) string {
 	lo, hi := math.MaxInt, 0
 	for _, a := range e.arms {
@@ -237,27 +269,15 @@ func (e experiment) seeds(has map[string]bool) string {
 	return fmt.Sprintf("%d to %d seeds per arm", lo, hi)
 }
 
-// drawnRuns is the set of runs that have a curve.
-func drawnRuns(curves ...[][]curve) map[string]bool {
-	has := map[string]bool{}
-	for _, set := range curves {
-		for _, cs := range set {
-			for _, c := range cs {
-				has[c.run] = true
-			}
-		}
-	}
-	return has
-}
-
 // ErrNothing is the error of a figure whose rows are not there: not measured yet, or not wanted.
 var ErrNothing = errors.New("nothing to draw yet")
 
-// nothing is the error of a figure whose rows are not there.
-func (e experiment) nothing(site, statistic string) error {
+// nothing is the error of a figure of which no run has the rows.
+func (e experiment) nothing(need derive.Need) error {
 	runs := 0
 	for _, a := range e.arms {
 		runs += len(a.runs)
 	}
-	return fmt.Errorf("sweep %s: %w: none of its %d runs has a value of %s at %s", e.name, ErrNothing, runs, statistic, site)
+	return fmt.Errorf("sweep %s: %w: none of its %d runs has a value of %s at %s", e.name, ErrNothing, runs,
+		need.Statistic, need.Site)
 }

@@ -3,63 +3,45 @@ package plots
 import (
 	"fmt"
 
-	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/derive"
 )
 
-const (
-	sinkSite      = "attn.pattern"
-	sinkStatistic = "first_token_attention"
-)
+const sinkSite = "attn.pattern"
+
+var firstTokenAttention = derive.Need{Site: sinkSite, Statistic: "first_token_attention"}
 
 // sinks shows the attention sink that goes with the activation: the attention that ordinary queries pay to the first
 // token, in each block's strongest head.
-func sinks(db *store.DB, sweep string) (Drawing, string, error) {
-	e, err := read(db, sweep)
+var sinks = figure{needs: []derive.Need{firstTokenAttention}, table: sinksTable}
+
+func sinksTable(e experiment) (Table, error) {
+	m, err := e.scalar(derive.Scalar{Site: sinkSite, Statistic: firstTokenAttention.Statistic, Idx: derive.Max,
+		Heads: derive.Max, Layers: derive.Each})
 	if err != nil {
-		return Drawing{}, "", err
+		return Table{}, err
 	}
-	curves := make([][]curve, len(e.arms))
-	for i, a := range e.arms {
-		if curves[i], err = e.curves(a, sinkSite, sinkStatistic); err != nil {
-			return Drawing{}, "", err
-		}
-	}
-	layers := layersOf(curves)
+	layers, has := m.layers(), m.runs()
 	if len(layers) == 0 {
-		return Drawing{}, "", e.nothing(sinkSite, sinkStatistic)
+		return Table{}, e.nothing(firstTokenAttention)
 	}
-	contexts := e.shapes(func(context, _ int) int { return context })
-	pg := page{
-		title:    "Attention sinks on the first token: " + e.name,
-		subtitle: "Share of attention that ordinary queries pay to the first token, in each block's strongest head.\nThin: each seed; bold: an arm's median.",
-		cols:     columns(len(layers)), height: 140,
+	t := Table{
+		Title: "Attention sinks on the first token: " + e.name,
+		Subtitle: "Share of attention that ordinary queries pay to the first token, in each block's strongest head.\n" +
+			"Thin: each seed; bold: an arm's median.",
+		Caption: fmt.Sprintf("Attention to the first token, averaged over ordinary queries of the probe batch, of the "+
+			"head where it is largest at each step, against training steps (log(1 + step)), a panel per block; %s, thin, and "+
+			"their median, bold. The dotted line is what uniform attention would pay. %s", e.seeds(has), e.provenance(has)),
+		Columns: columns(len(layers)), Height: 140,
+		Legend: e.legend(m),
 	}
-	for k, layer := range layers {
-		p := panel(k, len(layers), pg.cols, stepLabel, "attention to the first token (share)")
-		scaleX(p, lastStep(curves))
-		p.Y.Min, p.Y.Max, p.Y.Tick.Marker = 0, 1, roundTicks{}
-		p.Add(grid{})
-		for _, t := range contexts {
-			p.Add(level(uniformAttention(t)))
-		}
-		for i, a := range e.arms {
-			if of := ofLayer(curves[i], layer); len(of) > 0 {
-				addCurves(p, i, a, of)
-			}
-		}
-		pg.panels, pg.titles = append(pg.panels, p), append(pg.titles, fmt.Sprintf("block %d", layer))
+	var levels []Level
+	for _, context := range e.shapes(func(context, _ int) int { return context }) {
+		l := Level{fmt.Sprintf("uniform attention (%.3f)", uniformAttention(context)), uniformAttention(context)}
+		levels, t.Legend = append(levels, l), append(t.Legend, l.entry())
 	}
-	for i, a := range e.arms {
-		if len(curves[i]) > 0 {
-			pg.legend = append(pg.legend, a.entry(a.name))
-		}
+	for _, layer := range layers {
+		t.Panels = append(t.Panels, Panel{Title: fmt.Sprintf("block %d", layer), X: stepAxis(stepLabel, m.steps().hi),
+			Y: shareAxis("attention to the first token (share)"), Levels: levels, Series: e.seedsAndMedian(m.layer(layer))})
 	}
-	for _, t := range contexts {
-		pg.legend = append(pg.legend, entry{text: fmt.Sprintf("uniform attention (%.3f)", uniformAttention(t)), line: levelStyle})
-	}
-	has := drawnRuns(curves)
-	caption := fmt.Sprintf("Attention to the first token, averaged over ordinary queries of the probe batch, of the head where it is largest at each step, "+
-		"against training steps (log(1 + step)), a panel per block; %s, thin, and their median, bold. The dotted line is what uniform attention would pay. %s",
-		e.seeds(has), e.provenance(has))
-	return pg.drawing(), caption, nil
+	return t, nil
 }

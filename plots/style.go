@@ -14,7 +14,7 @@ import (
 )
 
 // armColors are those of Okabe and Ito, told apart by the colour-blind, without the yellow, which fades on white.
-var armColors = []color.NRGBA{
+var armColors = []Color{
 	{0x00, 0x72, 0xB2, 0xFF}, // blue
 	{0xD5, 0x5E, 0x00, 0xFF}, // vermillion
 	{0x00, 0x9E, 0x73, 0xFF}, // bluish green
@@ -25,48 +25,63 @@ var armColors = []color.NRGBA{
 }
 
 // armGlyphs tell arms apart in grey print. Their number shares no factor with that of the colours: 56 arms differ.
-var armGlyphs = []draw.GlyphDrawer{
-	draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.CrossGlyph{},
-	draw.RingGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.PlusGlyph{},
+var armGlyphs = []string{"circle", "box", "pyramid", "cross", "ring", "square", "triangle", "plus"}
+
+var shapes = map[string]draw.GlyphDrawer{
+	"circle": draw.CircleGlyph{}, "box": draw.BoxGlyph{}, "pyramid": draw.PyramidGlyph{}, "cross": draw.CrossGlyph{},
+	"ring": draw.RingGlyph{}, "square": draw.SquareGlyph{}, "triangle": draw.TriangleGlyph{}, "plus": draw.PlusGlyph{},
 }
 
 var (
-	ink   = color.NRGBA{0x22, 0x22, 0x22, 0xFF}
-	quiet = color.NRGBA{0x66, 0x66, 0x66, 0xFF}
-	faint = color.NRGBA{0xE6, 0xE6, 0xE6, 0xFF}
-	paper = color.NRGBA{0xFF, 0xFF, 0xFF, 0xFF}
+	ink   = Color{0x22, 0x22, 0x22, 0xFF}
+	quiet = Color{0x66, 0x66, 0x66, 0xFF}
+	faint = Color{0xE6, 0xE6, 0xE6, 0xFF}
+	paper = Color{0xFF, 0xFF, 0xFF, 0xFF}
 )
 
 // fitDashes mean "fitted" in every figure.
-var fitDashes = []vg.Length{4, 2.5}
+var fitDashes = []float64{4, 2.5}
 
 // armStyle is how an arm looks in every figure, by its place in the sweep.
 type armStyle struct {
-	color color.NRGBA
-	glyph draw.GlyphDrawer
+	color Color
+	shape string
 }
 
 func styleOf(arm int) armStyle {
 	return armStyle{armColors[arm%len(armColors)], armGlyphs[arm%len(armGlyphs)]}
 }
 
-func (s armStyle) line(width vg.Length, alpha uint8, dashes []vg.Length) draw.LineStyle {
-	return draw.LineStyle{Color: faded(s.color, alpha), Width: width, Dashes: dashes}
+func (s armStyle) line(width float64, alpha uint8, dashes []float64) *Line {
+	return &Line{s.color.faded(alpha), width, dashes}
 }
 
-func (s armStyle) marker(radius vg.Length, alpha uint8) draw.GlyphStyle {
-	return draw.GlyphStyle{Color: faded(s.color, alpha), Radius: radius, Shape: s.glyph}
+func (s armStyle) marker(radius float64, alpha uint8) *Glyph {
+	return &Glyph{s.shape, s.color.faded(alpha), radius}
 }
 
-func faded(c color.NRGBA, alpha uint8) color.NRGBA {
+func (c Color) faded(alpha uint8) Color {
 	c.A = alpha
 	return c
 }
 
+// style is the plot library's form of a line.
+func (l Line) style() draw.LineStyle {
+	style := draw.LineStyle{Color: color.NRGBA(l.Color), Width: vg.Length(l.Width)}
+	for _, d := range l.Dashes {
+		style.Dashes = append(style.Dashes, vg.Length(d))
+	}
+	return style
+}
+
+func (g Glyph) style() draw.GlyphStyle {
+	return draw.GlyphStyle{Color: color.NRGBA(g.Color), Radius: vg.Length(g.Radius), Shape: shapes[g.Shape]}
+}
+
 // lettering is Liberation Sans of that size in points, anchored at the left of the baseline.
-func lettering(size vg.Length, c color.Color) text.Style {
+func lettering(size vg.Length, c Color) text.Style {
 	return text.Style{
-		Color:   c,
+		Color:   color.NRGBA(c),
 		Font:    plotfont.Font{Typeface: "Liberation", Variant: "Sans", Size: size},
 		Handler: plot.DefaultTextHandler,
 	}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
@@ -150,18 +152,10 @@ func (s sample) folds(n int, random rng.Stream) []int {
 
 // r2 is 1 less the squared error over that of the mean of y; 0 where y is constant.
 func r2(y, predicted []float64) float64 {
-	var mean, sse, sst float64
-	for _, v := range y {
-		mean += v / float64(len(y))
-	}
-	for r, v := range y {
-		sse += (v - predicted[r]) * (v - predicted[r])
-		sst += (v - mean) * (v - mean)
-	}
-	if sst == 0 {
+	if slices.Min(y) == slices.Max(y) {
 		return 0
 	}
-	return 1 - sse/sst
+	return stat.RSquaredFrom(predicted, y, nil)
 }
 
 // candidateScores are the candidates' R² in cross-validation over five folds of whole architectures.

@@ -82,7 +82,7 @@ func read(db *store.DB, sweep string) (content, error) {
 			status[m.Run.Status]++
 		}
 		in[m.Run.ID] = true
-		c.Runs = append(c.Runs, runRow{Run: m.Run, Arm: m.Member.Arm, Short: short(m.Run.ID)})
+		c.Runs = append(c.Runs, runRow{Run: m.Run, Arm: m.Member.Arm, Short: plots.ShortID(m.Run.ID)})
 	}
 	c.Summary = summary(len(s.Arms), len(in), status)
 	for _, a := range s.Arms {
@@ -104,7 +104,8 @@ func read(db *store.DB, sweep string) (content, error) {
 		return content{}, err
 	}
 	name := shellescape.Quote(sweep)
-	c.Commands = []string{"outcrop run " + name + ".yaml", "outcrop plot --sweep " + name, "outcrop report --sweep " + name}
+	c.Commands = []string{"outcrop run " + name + ".yaml", "outcrop plot --sweep " + name,
+		"outcrop report --sweep " + name}
 	return c, nil
 }
 
@@ -113,8 +114,8 @@ type remark struct{ Label, Text string }
 
 var label = regexp.MustCompile(`^([A-Z][a-z]+):\s+(.*)$`)
 
-// remarks reads the comment at the head of the sweep file. A labelled or an empty line begins a paragraph; other lines go
-// on with the one before.
+// remarks reads the comment at the head of the sweep file. A labelled or an empty line begins a paragraph; other lines
+// go on with the one before.
 func remarks(source string) (all []remark) {
 	begin := true
 	for line := range strings.Lines(source) {
@@ -266,7 +267,7 @@ func (c *content) readDisagreements(db *store.DB, in map[string]bool) error {
 	}
 	for _, x := range conflicts {
 		if in[x.Run] {
-			c.Conflicts = append(c.Conflicts, conflictRow{x, short(x.Run), number(x.Kept), number(x.Other)})
+			c.Conflicts = append(c.Conflicts, conflictRow{x, plots.ShortID(x.Run), number(x.Kept), number(x.Other)})
 		}
 	}
 	differences, err := db.Differences()
@@ -275,13 +276,11 @@ func (c *content) readDisagreements(db *store.DB, in map[string]bool) error {
 	}
 	for _, x := range differences {
 		if in[x.Run] && x.Rows > 0 {
-			c.Differences = append(c.Differences, differenceRow{x, short(x.Run)})
+			c.Differences = append(c.Differences, differenceRow{x, plots.ShortID(x.Run)})
 		}
 	}
 	return nil
 }
-
-func short(id string) string { return id[:min(8, len(id))] }
 
 // commit shortens a commit, and keeps the mark of a working tree that was changed.
 func commit(c string) string {

@@ -32,7 +32,7 @@ type derivedRow struct {
 	Cells []string
 }
 
-// Long tells whether a table is folded.
+// Long reports whether a table is folded.
 func (t derivedTable) Long() bool { return len(t.Rows) > 12 }
 
 // section is a table of a quantity: rows makes a run's lines of what was read.
@@ -57,36 +57,56 @@ func numbers(names ...string) (columns []column) {
 }
 
 var sections = []section{
-	{"m_act", "M-Act", "The mean over blocks of the largest |h| over the probe batch (arXiv 2505.06708).", numbers("first step", "M-Act", "last step", "M-Act"),
+	{"m_act", "M-Act", "The mean over blocks of the largest |h| over the probe batch (arXiv 2505.06708).",
+		numbers("first step", "M-Act", "last step", "M-Act"),
 		func(rows []derive.Row) [][]string { return ends(derive.MAct(rows)) }},
-	{"f_attn", "F-Attn", "Attention to the first token, mean over queries, heads and blocks (arXiv 2505.06708).", numbers("first step", "F-Attn", "last step", "F-Attn"),
+	{"f_attn", "F-Attn", "Attention to the first token, mean over queries, heads and blocks (arXiv 2505.06708).",
+		numbers("first step", "F-Attn", "last step", "F-Attn"),
 		func(rows []derive.Row) [][]string { return ends(derive.FAttn(rows)) }},
-	{"first_crossing", "First to cross", "The first measured step at which ratio_mean exceeds a threshold anywhere, and there the first operator in the order of the forward pass (after arXiv 2505.21670). “Of” counts the operators that were measured: of one, it is that one.",
+	{"first_crossing", "First to cross", "The first measured step at which ratio_mean exceeds a threshold anywhere, " +
+		"and there the first operator in the order of the forward pass (after arXiv 2505.21670). “Of” counts the " +
+		"operators that were measured: of one, it is that one.",
 		append(numbers("of"), text(labels("> %d", derive.Thresholds)...)...),
 		func(rows []derive.Row) [][]string { return crossings(rows, derive.Thresholds) }},
-	{"first_growth", "First to grow", "The same of the ratio over the same operator's own at step 0: a sparse activation's ratio is large from the start.",
+	{"first_growth", "First to grow", "The same of the ratio over the same operator's own at step 0: a sparse " +
+		"activation's ratio is large from the start.",
 		append(numbers("of"), text(labels("> %d×", derive.Growths)...)...),
 		func(rows []derive.Row) [][]string {
 			return crossings(derive.Growth(rows, "ratio_mean"), derive.Growths)
 		}},
-	{"phases", "Phases of depth", "At the last step. A block compresses if its matrix entropy lies below the middle between the smallest and the largest over blocks, or if it lies between two such blocks; blocks before mix, blocks after refine. Where the smallest is not 20 % below the largest there is no valley, and all mix. The rule is ours; arXiv 2510.06477 sees mixing in the first 20 % of depth, refining from 85 %.",
-		append(numbers("step"), append(text("phases, by block"), numbers("smallest entropy (bits)", "block", "largest (bits)", "block")...)...), phases},
-	{"bos_entropy_correlation", "BOS norm against entropy over depth", correlationCaption + " arXiv 2510.06477 reports −0.9 ± 0.18 for changes.", correlationColumns,
+	{"phases", "Phases of depth", "At the last step. A block compresses if its matrix entropy lies below the middle " +
+		"between the smallest and the largest over blocks, or if it lies between two such blocks; blocks before mix, " +
+		"blocks after refine. Where the smallest is not 20 % below the largest there is no valley, and all mix. The rule " +
+		"is ours; arXiv 2510.06477 sees mixing in the first 20 % of depth, refining from 85 %.",
+		append(numbers("step"), append(text("phases, by block"),
+			numbers("smallest entropy (bits)", "block", "largest (bits)", "block")...)...), phases},
+	{"bos_entropy_correlation", "BOS norm against entropy over depth", correlationCaption + " arXiv 2510.06477 reports " +
+		"−0.9 ± 0.18 for changes.", correlationColumns,
 		func(rows []derive.Row) [][]string { return correlation(derive.BOSAgainstEntropy(rows)) }},
-	{"bos_sink_correlation", "BOS norm against sink rate over depth", correlationCaption + " arXiv 2510.06477 reports 0.58 ± 0.25 for changes.", correlationColumns,
+	{"bos_sink_correlation", "BOS norm against sink rate over depth", correlationCaption + " arXiv 2510.06477 reports " +
+		"0.58 ± 0.25 for changes.", correlationColumns,
 		func(rows []derive.Row) [][]string { return correlation(derive.BOSAgainstSinks(rows)) }},
-	{"channel_stability", "Channels of the largest |h|", "At the last step: the channel " + placeCaption, placeColumns("channel"), places("resid_post", "top1_channel")},
-	{"position_stability", "Positions of the largest |h|", "At the last step: the position " + placeCaption, placeColumns("position"), places("resid_post", "top1_position")},
-	{"sink_stability", "Positions of the sinks", "At the last step: the position where most heads of a block have their sink, in which share of them, which share kept its own since the measured step before, and since which step it has been the commonest.",
+	{"channel_stability", "Channels of the largest |h|", "At the last step: the channel " + placeCaption,
+		placeColumns("channel"), places("resid_post", "top1_channel")},
+	{"position_stability", "Positions of the largest |h|", "At the last step: the position " + placeCaption,
+		placeColumns("position"), places("resid_post", "top1_position")},
+	{"sink_stability", "Positions of the sinks", "At the last step: the position where most heads of a block have " +
+		"their sink, in which share of them, which share kept its own since the measured step before, and since which " +
+		"step it has been the commonest.",
 		placeColumns("position"), places("attn.pattern", "sink_position")},
-	{"super_weights", "Super weights", fmt.Sprintf("At the last step: W_down[row, column], row and column being the channels of the largest |.| at the down projection's output and input (arXiv 2411.07191). "+
-		"Input and output are over their median over blocks; a block spikes where both exceed %d, a threshold of ours. Shown are the blocks that spike, or the one that stands out most.", derive.Spike),
-		append(numbers("step", "block", "row", "column", "weight", "input", "output"), column{"spikes", false}, column{"sequences that agree", true}, column{"since step", true}), superWeights},
+	{"super_weights", "Super weights", fmt.Sprintf("At the last step: W_down[row, column], row and column being the "+
+		"channels of the largest |.| at the down projection's output and input (arXiv 2411.07191). Input and output are "+
+		"over their median over blocks; a block spikes where both exceed %d, a threshold of ours. Shown are the blocks "+
+		"that spike, or the one that stands out most.", derive.Spike),
+		append(numbers("step", "block", "row", "column", "weight", "input", "output"), column{"spikes", false},
+			column{"sequences that agree", true}, column{"since step", true}), superWeights},
 }
 
 const (
-	correlationCaption = "Pearson's r over blocks at the last step, of the values and of their changes from block to block; a dash where there are fewer than three points or a quantity does not change."
-	placeCaption       = "where most sequences have it, in which share of them, which share kept its own since the measured step before, and since which step it has been the commonest."
+	correlationCaption = "Pearson's r over blocks at the last step, of the values and of their changes from block to " +
+		"block; a dash where there are fewer than three points or a quantity does not change."
+	placeCaption = "where most sequences have it, in which share of them, which share kept its own since the measured " +
+		"step before, and since which step it has been the commonest."
 )
 
 var correlationColumns = numbers("step", "blocks", "r of values", "r of changes")
@@ -188,7 +208,8 @@ func phases(rows []derive.Row) [][]string {
 	if !strings.Contains(phrase, string(derive.Compress)) {
 		phrase = "no valley: " + phrase
 	}
-	return [][]string{{strconv.Itoa(last), phrase, fixed(low.Entropy, 3), strconv.Itoa(low.Layer), fixed(high.Entropy, 3), strconv.Itoa(high.Layer)}}
+	return [][]string{{strconv.Itoa(last), phrase, fixed(low.Entropy, 3), strconv.Itoa(low.Layer), fixed(high.Entropy, 3),
+		strconv.Itoa(high.Layer)}}
 }
 
 func blocks(from, to int) string {
@@ -223,7 +244,8 @@ func places(site, statistic string) func(rows []derive.Row) [][]string {
 					share = v.Value
 				}
 			}
-			lines = append(lines, []string{strconv.Itoa(p.Step), strconv.Itoa(p.Layer), strconv.Itoa(p.Place), fixed(p.Agreeing, 2), fixed(share, 2), strconv.Itoa(p.Since)})
+			lines = append(lines, []string{strconv.Itoa(p.Step), strconv.Itoa(p.Layer), strconv.Itoa(p.Place),
+				fixed(p.Agreeing, 2), fixed(share, 2), strconv.Itoa(p.Since)})
 		}
 		return lines
 	}
@@ -253,7 +275,8 @@ func superWeights(rows []derive.Row) (lines [][]string) {
 	}
 	for _, c := range shown {
 		spikes := map[bool]string{true: "yes", false: "no"}[c.Spikes(derive.Spike)]
-		lines = append(lines, []string{strconv.Itoa(c.Step), strconv.Itoa(c.Layer), strconv.Itoa(c.Row), strconv.Itoa(c.Column), number(c.Weight),
+		lines = append(lines, []string{strconv.Itoa(c.Step), strconv.Itoa(c.Layer), strconv.Itoa(c.Row),
+			strconv.Itoa(c.Column), number(c.Weight),
 			fixed(c.Input, 2), fixed(c.Output, 2), spikes, fixed(c.Agreeing, 2), strconv.Itoa(c.Since)})
 	}
 	return lines

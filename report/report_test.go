@@ -1,6 +1,10 @@
 package report
 
 import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,9 +31,86 @@ func written(t *testing.T, db *store.DB, sweep string) string {
 	return string(content)
 }
 
+var update = flag.Bool("update", false, "write the golden content again")
+
+// needs are what the page itself reads and the derived quantities, but for some; what figures read is in plots.Needs.
+func needs(but ...string) []derive.Need {
+	all := []derive.Need{{Site: ratioSite, Statistic: ratioStatistic},
+		{Site: "attn.pattern", Statistic: "first_token_attention"},
+		{Site: "run", Statistic: "heldout_loss"}, {Site: "run", Statistic: "backcopy_risk"},
+		{Site: "run", Statistic: "bigram_risk"}}
+	for _, q := range derive.All() {
+		for _, need := range q.Needs {
+			if need.Site == "" {
+				need.Site = ratioSite
+			}
+			if !slices.Contains(but, q.Name) && !slices.Contains(all, need) {
+				all = append(all, need)
+			}
+		}
+	}
+	return all
+}
+
+// All that the page says beside its figures, numbers and words, is the golden content.
+func TestGoldenContent(t *testing.T) {
+	db := plotstest.Open(t)
+	plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline", "gated", "single-scale"}, 4, needs()...)
+	c, err := read(db, plotstest.Sweep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Figures = nil // plots holds them
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	if err := e.Encode(c); err != nil {
+		t.Fatal(err)
+	}
+	// A list of cells on one line.
+	got := regexp.MustCompile(`\[(\s*"[^"]*",?)+\s*\]`).ReplaceAllFunc(out.Bytes(), func(list []byte) []byte {
+		return regexp.MustCompile(`\n\s*`).ReplaceAll(list, nil)
+	})
+	path := filepath.Join("testdata", "content.json")
+	if *update {
+		if err := os.WriteFile(path, got, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			t.Fatalf("%s, line %d: got %s, want %s\nIf the new content is right, write it with `go test ./report -update`", path,
+				i+1, a[i], b[i])
+		}
+	}
+	if len(a) != len(b) {
+		t.Fatalf("%s has %d lines, the content %d", path, len(b), len(a))
+	}
+}
+
+// 1/(lambda gamma) of the planted curve, .12 and .012, by hand, and a dash where its interval is open.
+func TestDecay(t *testing.T) {
+	f := store.Fit{Params: map[string]float64{"lambda": .12, "gamma": .012}}
+	if got := decay(f); got != "694.4" {
+		t.Errorf("1/(lambda gamma) is %s, want 694.4", got)
+	}
+	f.Intervals = map[string][2]float64{"beta": {0, math.Inf(1)}}
+	if got := decay(f); got != none {
+		t.Errorf("1/(lambda gamma) is %s where its interval is open", got)
+	}
+}
+
 func TestWrite(t *testing.T) {
 	db := plotstest.Open(t)
-	plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline", "gated", "single-scale"}, 2)
+	plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline", "gated", "single-scale"}, 2,
+		append(plots.Needs(), needs("super_weights")...)...)
 	html := written(t, db, plotstest.Sweep)
 	if html != written(t, db, plotstest.Sweep) {
 		t.Error("written twice from one database, the page differs")
@@ -39,10 +120,9 @@ func TestWrite(t *testing.T) {
 		"<code>arch.gate.name: g1</code>", "<code>optim.lr: 0.01</code>", "nothing: it is the base",
 		"0.9800", "-31.5", "logarithmic increase", `<td class="n">640</td>`, // of plotstest's fits
 		"0123456789", "go1.26", "cpu portable", "Fixture CPU", "d19e57", "No determinism conflict",
-		// Of plotstest's rows: M-Act 2 to 60 at the last step; the planted curve of block 1 exceeds 10 at step 64, that of block 0
-		// at 128; the baseline's entropies end at 1.5 and 3.5 bits.
-		"<h3>M-Act</h3>", `<td class="n">1200</td><td class="n">60</td>`, "step 64: block 1, resid_post (10.81)",
-		`<h3>Phases of depth</h3>`, "compress 0, refine 1", `<th scope="row">Super weights</th>`, "outcrop probe 01005eed0000 --statistics super_weight_row,super_weight_column",
+		// The planted curve of block 1 exceeds 10 at step 64, that of block 0 at 128.
+		"<h3>M-Act</h3>", "step 64: block 1, resid_post (10.81)",
+		`<th scope="row">Super weights</th>`, "outcrop probe 01005eed0000 --statistics super_weight_row,super_weight_column",
 		"outcrop run fixture.yaml", "outcrop plot --sweep fixture", "outcrop report --sweep fixture",
 	} {
 		if !strings.Contains(html, part) {
@@ -61,7 +141,8 @@ func TestWrite(t *testing.T) {
 	selfContained(t, html)
 }
 
-// Every derived quantity has a section, or is drawn; quantities whose statistics share no step have no table, and no panic.
+// Every derived quantity has a section, or is drawn; quantities whose statistics share no step have no table, and no
+// panic.
 func TestDerivedSections(t *testing.T) {
 	shown := []string{"layer_sink_rate"} // by the figures depth and valley
 	for _, s := range sections {
@@ -76,13 +157,15 @@ func TestDerivedSections(t *testing.T) {
 		}
 	}
 	db := plotstest.Open(t)
-	id := plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline"}, 1)[0][0]
+	id := plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline"}, 1, plots.Needs()...)[0][0]
 	var apart []store.Row
-	for _, s := range [][2]string{{"mlp.out", "super_weight_row"}, {"mlp.out", "super_weight_output"}, {"weight.mlp.down", "super_weight_value"}} {
+	for _, s := range [][2]string{{"mlp.out", "super_weight_row"}, {"mlp.out", "super_weight_output"},
+		{"weight.mlp.down", "super_weight_value"}} {
 		apart = append(apart, store.Row{Site: s[0], Statistic: s[1], Head: -1, Value: 1})
 	}
-	for step, rows := range map[int][]store.Row{3: apart, 5: {{Site: "mlp.down_in", Statistic: "super_weight_column", Head: -1, Value: 1},
-		{Site: "mlp.down_in", Statistic: "super_weight_input", Head: -1, Value: 1}}} {
+	for step, rows := range map[int][]store.Row{3: apart,
+		5: {{Site: "mlp.down_in", Statistic: "super_weight_column", Head: -1, Value: 1},
+			{Site: "mlp.down_in", Statistic: "super_weight_input", Head: -1, Value: 1}}} {
 		if err := db.PutRows(id, step, rows); err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +182,7 @@ func TestDerivedSections(t *testing.T) {
 func TestHostileNames(t *testing.T) {
 	db := plotstest.Open(t)
 	sweep := `"><script>alert('x')</script>`
-	plotstest.Fill(t, db, sweep, []string{`<img src=x onerror="y">`, "'; rm -rf &amp;"}, 1)
+	plotstest.Fill(t, db, sweep, []string{`<img src=x onerror="y">`, "'; rm -rf &amp;"}, 1, plots.Needs()...)
 	html := written(t, db, sweep)
 	for _, raw := range []string{"<script", "<img", `"><` + "script"} {
 		if strings.Contains(html, raw) {
@@ -118,7 +201,8 @@ func TestPlannedOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	html := written(t, db, "planned")
-	for _, part := range []string{"1 arm, 1 run, 1 planned.", "emergence: not drawn.", "No fits are stored yet.", "Nothing is measured yet."} {
+	for _, part := range []string{"1 arm, 1 run, 1 planned.", "emergence: not drawn.", "No fits are stored yet.",
+		"Nothing is measured yet."} {
 		if !strings.Contains(html, part) {
 			t.Errorf("the page lacks %q", part)
 		}
@@ -128,7 +212,7 @@ func TestPlannedOnly(t *testing.T) {
 
 func TestConflictsAreShown(t *testing.T) {
 	db := plotstest.Open(t)
-	ids := plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline"}, 1)
+	ids := plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline"}, 1, plots.Needs()...)
 	other := store.Row{Site: "resid_post", Statistic: "ratio_mean", Head: -1, Idx: -1, Value: 777.5}
 	if err := db.PutRows(ids[0][0], 0, []store.Row{other}); err != nil {
 		t.Fatal(err)
@@ -156,7 +240,8 @@ func TestSettings(t *testing.T) {
 		want    []setting
 	}{
 		{"", nil}, {"{}", nil},
-		{`{"optim.lr":1e-2,"arch":{"gate":{"name":"g1"},"tied":true}}`, []setting{{"optim.lr", "1e-2"}, {"arch.gate.name", "g1"}, {"arch.tied", "true"}}},
+		{`{"optim.lr":1e-2,"arch":{"gate":{"name":"g1"},"tied":true}}`,
+			[]setting{{"optim.lr", "1e-2"}, {"arch.gate.name", "g1"}, {"arch.tied", "true"}}},
 		{`[{"key":"optim.lr","value":0.01}]`, []setting{{"optim.lr", "0.01"}}},
 		{"norm", []setting{{"", "norm"}}},
 	} {
@@ -171,7 +256,8 @@ func balanced(t *testing.T, html string) {
 	t.Helper()
 	html = regexp.MustCompile(`(?s)<style>.*?</style>|<!--.*?-->`).ReplaceAllString(html, "")
 	var open []string
-	for _, m := range regexp.MustCompile(`(?s)<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:[^<>"]|"[^"]*")*?)(/?)>`).FindAllStringSubmatch(html, -1) {
+	tag := regexp.MustCompile(`(?s)<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:[^<>"]|"[^"]*")*?)(/?)>`)
+	for _, m := range tag.FindAllStringSubmatch(html, -1) {
 		name := m[2]
 		switch {
 		case m[4] == "/" || name == "meta":

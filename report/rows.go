@@ -1,10 +1,13 @@
 package report
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strconv"
 
+	"github.com/outcrop-lab/outcrop/derive"
+	"github.com/outcrop-lab/outcrop/plots"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -38,9 +41,11 @@ func fits(db *store.DB, members []store.MemberRun) ([]fitRow, error) {
 				continue
 			}
 			rows = append(rows, fitRow{
-				Arm: m.Member.Arm, Seed: m.Member.Seed, Run: short(f.Run), Layer: f.Layer,
-				A: param(f, "A"), Lambda: param(f, "lambda"), Gamma: param(f, "gamma"), T0: param(f, "t0"), K: param(f, "K"), Decay: decay(f),
-				R2: fixed(f.R2, 4), AICc: fixed(f.AICc, 1), Best: best[f.Layer], TPeak: peak(f), Regime: f.Regime, Message: f.Message,
+				Arm: m.Member.Arm, Seed: m.Member.Seed, Run: plots.ShortID(f.Run), Layer: f.Layer,
+				A: param(f, "A"), Lambda: param(f, "lambda"), Gamma: param(f, "gamma"), T0: param(f, "t0"), K: param(f, "K"),
+				Decay: decay(f),
+				R2:    fixed(f.R2, 4), AICc: fixed(f.AICc, 1), Best: best[f.Layer], TPeak: peak(f), Regime: f.Regime,
+				Message: f.Message,
 			})
 		}
 	}
@@ -85,18 +90,19 @@ type metricRow struct {
 
 func (c *content) readMetrics(db *store.DB, members []store.MemberRun) error {
 	for _, m := range members {
-		row := metricRow{Arm: m.Member.Arm, Seed: m.Member.Seed, Run: short(m.Run.ID), Status: m.Run.Status, Step: m.Run.Step}
+		row := metricRow{Arm: m.Member.Arm, Seed: m.Member.Seed, Run: plots.ShortID(m.Run.ID), Status: m.Run.Status,
+			Step: m.Run.Step}
 		for _, x := range []struct {
 			to        *string
 			statistic string
 		}{{&row.HeldOut, "heldout_loss"}, {&row.Backcopy, "backcopy_risk"}, {&row.Bigram, "bigram_risk"}} {
-			ends, err := db.Series(store.Select{Run: m.Run.ID, Site: "run", Statistic: x.statistic})
+			ends, err := curves(db, m.Run.ID, derive.Scalar{Site: "run", Statistic: x.statistic, Step: derive.Last})
 			if err != nil {
 				return err
 			}
 			*x.to = none
-			if v, ok := last(ends); ok {
-				*x.to = fixed(v, 4)
+			if len(ends) > 0 {
+				*x.to = fixed(ends[0].Values[0], 4)
 				c.Risks = c.Risks || x.statistic != "heldout_loss"
 			}
 		}
@@ -111,41 +117,49 @@ func (c *content) readMetrics(db *store.DB, members []store.MemberRun) error {
 // readActivations takes the ratio of the block where it ends largest, and the strongest head's attention to BOS.
 func (row *metricRow) readActivations(db *store.DB, run string) error {
 	row.Ratio, row.Layer, row.Factor, row.Sink = none, none, none, none
-	ratios, err := db.Series(store.Select{Run: run, Site: ratioSite, Statistic: ratioStatistic})
+	ratio := derive.Scalar{Site: ratioSite, Statistic: ratioStatistic, Layers: derive.Each, Step: derive.Last}
+	ends, err := curves(db, run, ratio)
+	if err != nil {
+		return err
+	}
+	ratio.Step = derive.One(0)
+	starts, err := curves(db, run, ratio)
 	if err != nil {
 		return err
 	}
 	largest := math.Inf(-1)
-	for _, s := range ratios {
-		v := s.Values[len(s.Values)-1]
+	for _, end := range ends {
+		v := end.Values[0]
 		if !(v > largest) {
 			continue
 		}
 		largest = v
-		row.Ratio, row.Layer, row.Factor = fixed(v, 2), strconv.Itoa(s.Layer), none
-		if s.Steps[0] == 0 && s.Values[0] > 0 {
-			row.Factor = fixed(v/s.Values[0], 2) + "×"
+		row.Ratio, row.Layer, row.Factor = fixed(v, 2), strconv.Itoa(end.Layer), none
+		for _, start := range starts {
+			if start.Layer == end.Layer && start.Values[0] > 0 {
+				row.Factor = fixed(v/start.Values[0], 2) + "×"
+			}
 		}
 	}
-	sinks, err := db.Series(store.Select{Run: run, Site: "attn.pattern", Statistic: "first_token_attention"})
+	sinks, err := curves(db, run, derive.Scalar{Site: "attn.pattern", Statistic: "first_token_attention",
+		Heads: derive.Max, Layers: derive.Max, Step: derive.Last})
 	if err != nil {
 		return err
 	}
-	if v, ok := last(sinks); ok {
-		row.Sink = fixed(v, 3)
+	if len(sinks) > 0 {
+		row.Sink = fixed(sinks[0].Values[0], 3)
 	}
 	return nil
 }
 
-// last is the largest of the series' last values, and whether there is one.
-func last(series []store.Series) (float64, bool) {
-	v, ok := math.NaN(), false
-	for _, s := range series {
-		if end := s.Values[len(s.Values)-1]; !ok || end > v || math.IsNaN(v) {
-			v, ok = end, true
-		}
+// curves are a scalar's, or none where the run lacks it.
+func curves(db *store.DB, run string, s derive.Scalar) ([]derive.Curve, error) {
+	all, err := s.Read(db, run)
+	var missing *derive.Missing
+	if errors.As(err, &missing) {
+		return nil, nil
 	}
-	return v, ok
+	return all, err
 }
 
 const none = "–"

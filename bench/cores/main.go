@@ -24,6 +24,7 @@ import (
 	"github.com/outcrop-lab/outcrop/bench/steady"
 	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
+	"github.com/outcrop-lab/outcrop/fit"
 )
 
 // sizes are sweeps of equal runs, some seconds each.
@@ -157,8 +158,7 @@ func (a *answer) reduce() {
 	for i := range ratios {
 		ratios[i] = a.Old[i] / a.New[i]
 	}
-	a.Ratio = steady.Median(ratios) // sorts them
-	a.Low, a.High = ratios[0], ratios[len(ratios)-1]
+	a.Ratio, a.Low, a.High = fit.Median(ratios), slices.Min(ratios), slices.Max(ratios)
 }
 
 func printed(out io.Writer, all []answer, rounds int) error {
@@ -168,7 +168,7 @@ func printed(out io.Writer, all []answer, rounds int) error {
 		"| size\t| \t| seconds\t| against\t| throughput (range)\t|", strings.Repeat("|---\t", 5) + "|"}
 	for _, a := range all {
 		lines = append(lines, fmt.Sprintf("| %s\t| %s\t| %.2f\t| %.2f\t| %.2f (%.2f, %.2f)\t|", a.Size, a.Question,
-			steady.Median(slices.Clone(a.New)), steady.Median(slices.Clone(a.Old)), a.Ratio, a.Low, a.High))
+			fit.Median(a.New), fit.Median(a.Old), a.Ratio, a.Low, a.High))
 	}
 	if _, err := fmt.Fprintln(w, strings.Join(lines, "\n")); err != nil {
 		return err

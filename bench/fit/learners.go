@@ -6,6 +6,8 @@ import (
 	"math"
 	"time"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/outcrop-lab/outcrop/predict"
 	"github.com/outcrop-lab/outcrop/rng"
 )
@@ -129,12 +131,5 @@ func goodness(y, predicted []float64) float64 {
 }
 
 func deviation(y []float64) float64 {
-	var mean, squares float64
-	for _, v := range y {
-		mean += v / float64(len(y))
-	}
-	for _, v := range y {
-		squares += (v - mean) * (v - mean) / float64(len(y))
-	}
-	return math.Sqrt(squares)
+	return stat.PopStdDev(y, nil)
 }

@@ -8,7 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/outcrop-lab/outcrop/bench/steady"
+	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
@@ -132,7 +135,7 @@ func turn(ctx context.Context, s steady.Size) (float64, error) {
 	if result.Status != trainer.Done {
 		return 0, context.Canceled
 	}
-	return steady.Median(times), nil
+	return fit.Median(times), nil
 }
 
 // fill puts the times in, and what follows from them.
@@ -140,9 +143,8 @@ func (a *axis) fill(times map[steady.Size][]float64) {
 	var at, ms, gflop []float64
 	for i := range a.Points {
 		p := &a.Points[i]
-		rounds := slices.Clone(times[p.Size])
-		p.Median = steady.Median(rounds) // sorts them
-		p.Low, p.High = rounds[0], rounds[len(rounds)-1]
+		rounds := times[p.Size]
+		p.Low, p.Median, p.High = slices.Min(rounds), fit.Median(rounds), slices.Max(rounds)
 		p.Rate = 1e3 * p.GFLOP / p.Median
 		at, ms, gflop = append(at, float64(p.At)), append(ms, p.Median), append(gflop, p.GFLOP)
 	}
@@ -153,15 +155,10 @@ func (a *axis) fill(times map[steady.Size][]float64) {
 
 // slope is that of the least-squares line through (log x, log y).
 func slope(x, y []float64) float64 {
-	var mx, my, xx, xy float64
+	lx, ly := make([]float64, len(x)), make([]float64, len(y))
 	for i := range x {
-		mx += math.Log(x[i]) / float64(len(x))
-		my += math.Log(y[i]) / float64(len(x))
+		lx[i], ly[i] = math.Log(x[i]), math.Log(y[i])
 	}
-	for i := range x {
-		dx := math.Log(x[i]) - mx
-		xx += dx * dx
-		xy += dx * (math.Log(y[i]) - my)
-	}
-	return xy / xx
+	_, slope := stat.LinearRegression(lx, ly, nil, false)
+	return slope
 }

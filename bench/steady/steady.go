@@ -3,7 +3,6 @@
 package steady
 
 import (
-	"slices"
 	"syscall"
 
 	"github.com/outcrop-lab/outcrop/probes"
@@ -58,10 +57,4 @@ func Processor() float64 {
 		panic(err) // the arguments are right
 	}
 	return 1e3*float64(u.Utime.Sec+u.Stime.Sec) + 1e-3*float64(u.Utime.Usec+u.Stime.Usec)
-}
-
-// Median of x, which it sorts.
-func Median(x []float64) float64 {
-	slices.Sort(x)
-	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
 }

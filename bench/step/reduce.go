@@ -3,7 +3,7 @@ package main
 import (
 	"slices"
 
-	"github.com/outcrop-lab/outcrop/bench/steady"
+	"github.com/outcrop-lab/outcrop/fit"
 )
 
 // timed is what the rounds of one contestant come to, milliseconds a step. A round's time is the median of its steps, and
@@ -29,8 +29,8 @@ func (t *timed) add(steps []float64) {
 	if len(t.Rounds) == 0 || least < t.Least {
 		t.Least = least
 	}
-	t.Rounds = append(t.Rounds, steady.Median(slices.Clone(steps)))
-	t.Median = steady.Median(slices.Clone(t.Rounds))
+	t.Rounds = append(t.Rounds, fit.Median(steps))
+	t.Median = fit.Median(t.Rounds)
 }
 
 // over holds their rounds against ours of the same turns.
@@ -39,8 +39,7 @@ func over(theirs, ours []float64) ratio {
 	for i := range rounds {
 		rounds[i] = theirs[i] / ours[i]
 	}
-	m := steady.Median(rounds) // sorts them
-	return ratio{Median: m, Low: rounds[0], High: rounds[len(rounds)-1]}
+	return ratio{Median: fit.Median(rounds), Low: slices.Min(rounds), High: slices.Max(rounds)}
 }
 
 // mean is the time of processes that ran at once: round by round the mean of theirs. Memory is that of one, in the mean.
@@ -54,6 +53,6 @@ func mean(all []timed) (m timed) {
 		m.Least = min(m.Least, t.Least)
 		m.Memory += t.Memory / float64(len(all))
 	}
-	m.Median = steady.Median(slices.Clone(m.Rounds))
+	m.Median = fit.Median(m.Rounds)
 	return m
 }

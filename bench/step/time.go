@@ -12,6 +12,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/bench/steady"
 	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
@@ -128,8 +129,8 @@ func time(o options) (result, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Best, r.Peak = slices.Max(rates), steady.Median(rates)
-	r.Steps, r.Median, r.Mean, r.Least = len(wall), steady.Median(wall), stat.Mean(wall, nil), slices.Min(wall)
+	r.Best, r.Peak = slices.Max(rates), fit.Median(rates)
+	r.Steps, r.Median, r.Mean, r.Least = len(wall), fit.Median(wall), stat.Mean(wall, nil), slices.Min(wall)
 	r.Processor = stat.Mean(busy, nil)
 	if r.Peak > 0 {
 		r.Share = 1e3 * r.GFLOP / r.Median / (r.Peak * float64(o.Threads))

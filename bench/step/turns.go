@@ -11,6 +11,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/bench/steady"
+	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
@@ -51,7 +52,7 @@ func turns(o options, in io.Reader, out io.Writer) error {
 		}
 		if left--; left == 0 && ctx.Err() == nil {
 			if step == steady.Warm+estimated {
-				say.Step, say.Warm = steady.Median(times[steady.Warm:]), clock.Since(started).Seconds()
+				say.Step, say.Warm = fit.Median(times[steady.Warm:]), clock.Since(started).Seconds()
 				spoken = speak.Encode(say)
 			} else {
 				spoken = speak.Encode(answer{times})

@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	clock "time"
 
-	"github.com/outcrop-lab/outcrop/bench/steady"
+	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
@@ -88,7 +87,7 @@ func (b *bench) runs(ctx context.Context) (*entire, error) {
 	}
 	for i := range e.Runs {
 		r := &e.Runs[i]
-		r.Median, r.Measuring = steady.Median(slices.Clone(r.Seconds)), steady.Median(shares[i])
+		r.Median, r.Measuring = fit.Median(r.Seconds), fit.Median(shares[i])
 		r.Ratio, r.Share = over(r.Seconds, e.Runs[0].Seconds), e.Runs[0].Memory/r.Memory
 	}
 	return e, nil

@@ -17,6 +17,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/optim"
 	"github.com/outcrop-lab/outcrop/rng"
 )
@@ -110,13 +111,8 @@ func compare(base *step, v change, pairs int) (row, error) {
 			of, mine, ratios = append(of, a), append(mine, b), append(ratios, b/a)
 		}
 	}
-	r.Baseline, r.Step, r.Ratio = median(of), median(mine), median(ratios)
+	r.Baseline, r.Step, r.Ratio = fit.Median(of), fit.Median(mine), fit.Median(ratios)
 	return r, s.model.Close()
-}
-
-func median(x []float64) float64 {
-	slices.Sort(x)
-	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
 }
 
 // step is a model with its optimizer: forward, backward, clipping and update of one batch.

@@ -1,6 +1,5 @@
 package results
 
-
 // columnRow is one column of a comparison.
 type ColumnRow struct {
 	Name  string   `json:"name"`

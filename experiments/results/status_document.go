@@ -1,6 +1,5 @@
 package results
 
-
 // statusRow is one run, as printed.
 type StatusRow struct {
 	Run         string `json:"run"`

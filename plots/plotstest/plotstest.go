@@ -1,13 +1,18 @@
-// Package plotstest makes databases for tests of what draws from the store.
+// Package plotstest makes databases for tests of what draws from the store. It fills them with whatever is declared to
+// be needed, so that a new figure needs no new fixture.
 package plotstest
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/derive"
+	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/safetensors"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -50,9 +55,9 @@ func Open(t testing.TB) *store.DB {
 	return db
 }
 
-// Fill puts a sweep of that name with these arms, two seeds and so many layers into db, and returns the runs' ids by
-// arm and seed.
-func Fill(t testing.TB, db *store.DB, sweep string, arms []string, layers int) [][]string {
+// Fill puts a sweep of that name into db, with these arms, two seeds and so many layers, and returns the runs' ids by
+// arm and seed. Every run has rows of what is needed at all Steps, fits of ratio_mean, and snapshots of resid_post.
+func Fill(t testing.TB, db *store.DB, sweep string, arms []string, layers int, needs ...derive.Need) [][]string {
 	t.Helper()
 	s := store.Sweep{Name: sweep, Source: Source}
 	var members []store.Member
@@ -67,7 +72,11 @@ func Fill(t testing.TB, db *store.DB, sweep string, arms []string, layers int) [
 			id := fmt.Sprintf("%02x%02x5eed%056x", i+1, seed, len(sweep))
 			ids[i] = append(ids[i], id)
 			members = append(members, store.Member{Sweep: sweep, Arm: arm, Seed: uint64(seed), Run: id, Order: seed})
-			fillRun(t, db, id, i, seed, layers)
+			r := run{id, i, seed, layers}
+			r.put(t, db)
+			r.putRows(t, db, needs)
+			r.putSnapshots(t, db)
+			r.putFits(t, db)
 		}
 	}
 	if err := db.PutSweep(s, members); err != nil {
@@ -76,31 +85,133 @@ func Fill(t testing.TB, db *store.DB, sweep string, arms []string, layers int) [
 	return ids
 }
 
-func fillRun(t testing.TB, db *store.DB, id string, arm, seed, layers int) {
+type run struct {
+	id                string
+	arm, seed, layers int
+}
+
+func (r run) put(t testing.TB, db *store.DB) {
 	t.Helper()
 	last := Steps[len(Steps)-1]
-	run := store.Run{
-		ID: id, Config: `{"arch":{"context":64,"layers":2,"width":64},"seed":0}`, DataDigest: "d19e57", TrainerVersion: 1, Seed: uint64(seed),
+	if err := db.PutRun(store.Run{
+		ID: r.id, Config: `{"arch":{"context":64,"layers":2,"width":64},"seed":0}`, DataDigest: "d19e57", TrainerVersion: 1,
+		Seed:   uint64(r.seed),
 		Device: "cpu", Precision: "float32", Slices: 2, Steps: last, Step: last, Status: "done", Params: 123456,
 		Commit: "0123456789abcdef", GoVersion: "go1.26", KernelPath: "portable", CPU: "Fixture CPU",
-	}
-	if err := db.PutRun(run); err != nil {
+	}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// putRows fills what is needed in its shape: a row a layer, two heads where the statistic has heads, two idx where it
+// counts any; one row where the site is the run.
+func (r run) putRows(t testing.TB, db *store.DB, needs []derive.Need) {
+	t.Helper()
 	for _, step := range Steps {
-		if err := db.PutRows(id, step, rowsAt(arm, seed, layers, step)); err != nil {
+		var rows []store.Row
+		for _, need := range needs {
+			row := store.Row{Site: need.Site, Statistic: need.Statistic, Layer: -1, Head: -1, Idx: -1}
+			if row.Site == "run" {
+				row.Value = r.metric(row, step)
+				rows = append(rows, row)
+				continue
+			}
+			s, ok := probes.Lookup(need.Statistic)
+			if !ok {
+				t.Fatalf("plotstest: %s at %s is needed, which is neither a statistic nor a metric of the run", need.Statistic,
+					need.Site)
+			}
+			if row.Site == "" {
+				row.Site = probes.ResidPost
+			}
+			for row.Layer = range r.layers {
+				for _, row.Head = range indices(s.Heads) {
+					for _, row.Idx = range indices(s.Index != "") {
+						row.Value = r.value(row, s.Unit, step)
+						rows = append(rows, row)
+					}
+				}
+			}
+		}
+		if err := db.PutRows(r.id, step, rows); err != nil {
 			t.Fatal(err)
 		}
 	}
-	fillSnapshots(t, db, id, arm)
+}
+
+// indices are those of a dimension that is there, or not.
+func indices(there bool) []int {
+	if there {
+		return []int{0, 1}
+	}
+	return []int{-1}
+}
+
+// metric falls from 4 to a floor; both depend on its name.
+func (r run) metric(row store.Row, step int) float64 {
+	level := letters(row.Statistic)
+	return level*(4*math.Exp(-float64(step)/(100*level))+.1) + .03*float64(r.arm) + .01*float64(r.seed)
+}
+
+// value is a number that the statistic's unit allows, and that depends on all that it stands for: ratios and
+// activations rise at step 250, entropies fall there, shares stay between 0 and 1, and places come to rest.
+func (r run) value(row store.Row, unit string, step int) float64 {
+	t := float64(step)
+	rise := 1 / (1 + math.Exp(-(t-250)/60))
+	level := letters(row.Statistic)
+	place := max(row.Head, 0) + max(row.Idx, 0) // of heads and idx, the first is the strongest
+	switch {
+	case row.Statistic == "ratio_mean":
+		return r.emergence(row.Layer, t)
+	case unit == "probability" || unit == "share":
+		return .06 + .7*level*rise*(1-.1*float64(row.Layer))*(1-.1*float64(r.seed))/float64(1+place+r.arm)
+	case unit == "bits" || unit == "nats":
+		return 5.5 - rise*(4-.3*float64(r.seed))/float64(1+r.arm+row.Layer+place)
+	case isPlace(row.Statistic):
+		return math.Round(10*level + (1-rise)*float64((step*(1+r.arm+r.seed)+3*place)%7))
+	}
+	return level * (1 + rise*(8+float64(row.Layer)-float64(r.seed))/float64(1+r.arm+place))
+}
+
+// isPlace reports whether a statistic counts channels, positions, rows or columns.
+func isPlace(statistic string) bool {
+	for _, end := range []string{"_channel", "_position", "_row", "_column"} {
+		if strings.HasSuffix(statistic, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// letters is a number of a name, from .7 to 1.3, by its FNV hash.
+func letters(name string) float64 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // never fails
+	return .7 + .6*float64(h.Sum32()%1000)/1000
+}
+
+// emergence is the planted curve of a layer with 3 % of noise.
+func (r run) emergence(layer int, t float64) float64 {
+	p := Emergence(r.arm, r.seed, layer)
+	x := p["gamma"]*t + p["t0"]
+	clean := p["A"]*math.Exp(-p["lambda"]*x)*math.Log(x) + p["K"]
+	return clean * (1 + .03*math.Sin(float64(int(t)*7+13*r.seed+5*layer+3*r.arm)))
+}
+
+func (r run) putFits(t testing.TB, db *store.DB) {
+	t.Helper()
 	var fits []store.Fit
-	for layer := range layers {
-		base := store.Fit{Run: id, Site: "resid_post", Statistic: "ratio_mean", Layer: layer, Head: -1, Idx: -1, N: len(Steps), TPeak: math.NaN(), FPeak: math.NaN()}
+	for layer := range r.layers {
+		base := store.Fit{Run: r.id, Site: probes.ResidPost, Statistic: "ratio_mean", Layer: layer, Head: -1, Idx: -1,
+			N:     len(Steps),
+			TPeak: math.NaN(), FPeak: math.NaN()}
 		planted, constant := base, base
-		planted.Family, planted.Params, planted.Best = "emergence", Emergence(arm, seed, layer), true
-		planted.R2, planted.AICc, planted.TPeak, planted.Regime = .98-.01*float64(seed)-.02*float64(layer), -31.5, 640, "logarithmic increase"
-		planted.PeakSeen = true
-		constant.Family, constant.Params, constant.AICc, constant.Message = "constant", map[string]float64{"K": 5.4}, 12.25, ""
+		planted.Family, planted.Params, planted.Best = "emergence", Emergence(r.arm, r.seed, layer), true
+		planted.R2, planted.AICc, planted.TPeak, planted.Regime = .98-.01*float64(r.seed)-.02*float64(layer), -31.5, 640,
+			"logarithmic increase"
+		planted.PeakSeen, planted.Weight, constant.Weight = true, .75, .25
+		constant.Family, constant.Params, constant.AICc, constant.Message = "constant", map[string]float64{"K": 5.4}, 12.25,
+			""
 		fits = append(fits, planted, constant)
 	}
 	if err := db.PutFits(fits); err != nil {
@@ -108,68 +219,42 @@ func fillRun(t testing.TB, db *store.DB, id string, arm, seed, layers int) {
 	}
 }
 
-// fillSnapshots keeps two landscapes of 64 positions and channels of block 0 beside the run: |h| is 1 to 2, but for channel
-// 11 of position 0, which at the last step is 60 over the arm's number from 1.
-func fillSnapshots(t testing.TB, db *store.DB, id string, arm int) {
+// Positions and Channels are the snapshots'.
+const (
+	Positions = 16
+	Channels  = 24
+)
+
+// putSnapshots keeps two landscapes of each block beside the run: |h| is 1 to 2, but for channel 11 of position 2,
+// which at the last step is 60 in the first arm's last block and less elsewhere.
+func (r run) putSnapshots(t testing.TB, db *store.DB) {
 	t.Helper()
-	dir := filepath.Join(filepath.Dir(db.Path()), "runs", id, "snapshots")
+	dir := filepath.Join(filepath.Dir(db.Path()), "runs", r.id, "snapshots")
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	var files []store.SnapshotFile
 	for _, step := range []int{0, Steps[len(Steps)-1]} {
-		h := make([]float32, 64*64)
-		for i := range h {
-			h[i] = 1 + float32(i*2654435761%1000)/1000
-		}
-		if step > 0 {
-			h[11] = 60 / float32(arm+1)
-		}
 		name := fmt.Sprintf("step-%08d.resid_post.safetensors", step)
-		if err := safetensors.Write(filepath.Join(dir, name), []safetensors.Tensor{{Name: "resid_post.0", Shape: []int{1, 64, 64}, Data: h}}, nil); err != nil {
+		var tensors []safetensors.Tensor
+		for layer := range r.layers {
+			h := make([]float32, Positions*Channels)
+			for i := range h {
+				h[i] = 1 + float32(i*2654435761%1000)/1000
+			}
+			if step > 0 {
+				h[2*Channels+11] = 60 / float32(r.arm+1) * float32(layer+1) / float32(r.layers)
+			}
+			tensor := fmt.Sprintf("resid_post.%d", layer)
+			tensors = append(tensors, safetensors.Tensor{Name: tensor, Shape: []int{1, Positions, Channels}, Data: h})
+			files = append(files, store.SnapshotFile{Step: step, Site: probes.ResidPost, Layer: layer, File: "snapshots/" + name,
+				Tensor: tensor})
+		}
+		if err := safetensors.Write(filepath.Join(dir, name), tensors, nil); err != nil {
 			t.Fatal(err)
 		}
-		files = append(files, store.SnapshotFile{Step: step, Site: "resid_post", File: "snapshots/" + name, Tensor: "resid_post.0"})
 	}
-	if err := db.PutSnapshots(id, files); err != nil {
+	if err := db.PutSnapshots(r.id, files); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func rowsAt(arm, seed, layers, step int) []store.Row {
-	t := float64(step)
-	rise := 1 / (1 + math.Exp(-(t-250)/60))
-	metric := func(name string, v float64) store.Row {
-		return store.Row{Site: "run", Statistic: name, Layer: -1, Head: -1, Idx: -1, Value: v}
-	}
-	rows := []store.Row{
-		metric("loss", 3.4+.8*math.Exp(-t/90)+.02*float64(arm)),
-		metric("heldout_loss", 3.35+.8*math.Exp(-t/100)+.03*float64(arm)+.01*float64(seed)),
-		metric("backcopy_risk", 4.2*math.Exp(-t/170)+.004*float64(arm+1)),
-		metric("bigram_risk", .8*math.Exp(-t/80)+.002*float64(seed+1)),
-	}
-	for layer := range layers {
-		p := Emergence(arm, seed, layer)
-		x := p["gamma"]*t + p["t0"]
-		clean := p["A"]*math.Exp(-p["lambda"]*x)*math.Log(x) + p["K"]
-		noise := .03 * math.Sin(float64(step*7+13*seed+5*layer+3*arm))
-		rows = append(rows, store.Row{Site: "resid_post", Statistic: "ratio_mean", Layer: layer, Head: -1, Idx: -1, Value: clean * (1 + noise)})
-		at := func(site, statistic string, head, idx int, v float64) {
-			rows = append(rows, store.Row{Site: site, Statistic: statistic, Layer: layer, Head: head, Idx: idx, Value: v})
-		}
-		at("resid_post", "bos_norm_ratio", -1, -1, 1+rise*8/float64(1+arm))
-		at("resid_post", "matrix_entropy", -1, -1, 5.5-rise*4/float64(1+arm+layer))
-		for sequence := range 2 {
-			at("resid_post", "top1", -1, sequence, 2+rise*58/float64(1+arm))
-			at("resid_post", "top1_position", -1, sequence, 0)
-			at("resid_post", "top1_channel", -1, sequence, math.Round(11+(1-rise)*float64(step%7)))
-		}
-		for head := range 2 {
-			at("attn.pattern", "sink_rate", head, -1, math.Round(rise*10/float64(1+head+arm))/10)
-			at("attn.pattern", "sink_score", head, -1, .06+rise*.7/float64(1+head+arm))
-			share := .06 + rise*.88/float64(1+head+arm)
-			rows = append(rows, store.Row{Site: "attn.pattern", Statistic: "first_token_attention", Layer: layer, Head: head, Idx: -1, Value: share})
-		}
-	}
-	return rows
 }

@@ -1,0 +1,165 @@
+package plots
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/plots/plotstest"
+)
+
+var update = flag.Bool("update", false, "write the golden tables, and the list of figures in docs/cli.md, again")
+
+// Every figure's table of the fixture is the golden one. Numbers are compared to six significant digits, less than any
+// picture shows, because the last bits of a float64 depend on the processor (fused multiply-add).
+func TestGoldenTables(t *testing.T) {
+	db := fixture(t)
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			table, err := Read(db, plotstest.Sweep, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, filepath.Join("testdata", name+".json"), table)
+		})
+	}
+	left, err := filepath.Glob("testdata/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range left {
+		if name := strings.TrimSuffix(filepath.Base(path), ".json"); !slices.Contains(Names(), name) {
+			t.Errorf("%s belongs to no figure", path)
+		}
+	}
+}
+
+func golden(t *testing.T, path string, table Table) {
+	t.Helper()
+	got := readable(t, table)
+	if *update {
+		if err := os.WriteFile(path, got, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("no golden table: look at the figure, then write it with `go test ./plots -update` (%v)", err)
+	}
+	a, b := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(a), len(b)) {
+		if i >= len(a) || i >= len(b) || a[i] != b[i] {
+			t.Fatalf("%s, line %d: %s\nIf the new table is right, write it with `go test ./plots -update`", path, i+1,
+				difference(a, b, i))
+		}
+	}
+}
+
+// difference is where two lines begin to differ.
+func difference(got, want []string, line int) string {
+	of := func(lines []string, from int) string {
+		if line >= len(lines) {
+			return "nothing"
+		}
+		return fmt.Sprintf("%.100q", lines[line][min(from, len(lines[line])):])
+	}
+	from := 0
+	for line < len(got) && line < len(want) && from < min(len(got[line]), len(want[line])) &&
+		got[line][from] == want[line][from] {
+		from++
+	}
+	from = max(0, from-30)
+	return fmt.Sprintf("got %s, want %s", of(got, from), of(want, from))
+}
+
+var (
+	numberList = regexp.MustCompile(`\[[-+.,\de\s]*\]`)
+	longNumber = regexp.MustCompile(`-?\d+\.\d{6,}(e[-+]?\d+)?`)
+)
+
+// readable is the table as indented JSON, each list of numbers on one line.
+func readable(t *testing.T, table Table) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	if err := e.Encode(table); err != nil {
+		t.Fatal(err)
+	}
+	text := numberList.ReplaceAllFunc(out.Bytes(), func(list []byte) []byte { return bytes.Join(bytes.Fields(list), nil) })
+	return longNumber.ReplaceAllFunc(text, func(number []byte) []byte {
+		v, err := strconv.ParseFloat(string(number), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strconv.AppendFloat(nil, v, 'g', 6, 64)
+	})
+}
+
+// The drawing needs the table alone: one that was written as JSON and read again gives the same bytes.
+func TestDrawnFromTable(t *testing.T) {
+	db := fixture(t)
+	for _, name := range Names() {
+		table, err := Read(db, plotstest.Sweep, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again Table
+		if err := json.Unmarshal(text, &again); err != nil {
+			t.Fatal(err)
+		}
+		first, err := table.drawing().svg()
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := again.drawing().svg()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(first, second) {
+			t.Errorf("%s: the drawing shows what the table does not hold", name)
+		}
+	}
+}
+
+// The line of docs/cli.md that lists the figures is written by -update.
+func TestDocs(t *testing.T) {
+	path := filepath.Join("..", "docs", "cli.md")
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := "| `plot [FIGURE…]` | draws `" + strings.Join(Names(), "`, `") + "` from the database alone, as SVG and PNG |"
+	if strings.Contains(string(page), "\n"+line+"\n") {
+		return
+	}
+	old := regexp.MustCompile("(?m)^\\| `plot \\[FIGURE…\\]` \\|.*$")
+	if !*update || !old.Match(page) {
+		t.Fatalf("%s lacks the line %q: `go test ./plots -update` writes it", path, line)
+	}
+	if err := os.WriteFile(path, old.ReplaceAllLiteral(page, []byte(line)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestColor(t *testing.T) {
+	for _, bad := range []string{"", "#123", "123456789", "#1234567g"} {
+		if err := new(Color).UnmarshalText([]byte(bad)); err == nil {
+			t.Errorf("%q is a color", bad)
+		}
+	}
+}
