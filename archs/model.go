@@ -79,7 +79,7 @@ func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (
 	if s.Recompute {
 		b.ctx.Recompute()
 	}
-	m = &Model{ctx: b.ctx, Graph: b.ctx.Graph(), Tokens: dev.AllocInts(b.B * b.T), Targets: dev.AllocInts(b.B * b.T)}
+	m = &Model{ctx: b.ctx, Graph: b.ctx.Graph(), Tokens: must(dev.AllocInts(b.B * b.T)), Targets: must(dev.AllocInts(b.B * b.T))}
 	b.tokens = m.Tokens
 	logits := b.model().Node
 	loss := must(b.ctx.CrossEntropy(logits, m.Targets, 1/float32(s.Tokens)))

@@ -71,7 +71,9 @@ func newWeights(c Config, dev compute.Device) (*Weights, error) {
 		w.start = append(w.start, w.start[i]+p.Size())
 		w.index[p.Name] = i
 	}
-	w.arena = dev.Alloc(w.start[len(params)])
+	if w.arena, err = dev.Alloc(w.start[len(params)]); err != nil {
+		return nil, fmt.Errorf("archs: %w", err)
+	}
 	return w, nil
 }
 

@@ -30,6 +30,8 @@ func Paths() []string {
 
 // CPU is the host as a Device: an arena outside the Go heap, and kernels in C. Each call runs on the calling thread.
 type CPU struct {
+	// Limit is the most that Bytes may be; 0 leaves it to the system.
+	Limit   int
 	path    C.int
 	bf16    bool // MatMul rounds its operands
 	regions [][]byte
@@ -54,7 +56,11 @@ func NewCPU(path string, p Precision) (*CPU, error) {
 	}
 	c := &CPU{path: C.int(slices.Index(paths, path)), bf16: p == BF16, ropes: map[rope]Buffer{}, slopes: map[int]Buffer{}}
 	// Gram is float32's whatever the precision.
-	c.pack = c.keep(int(max(C.oc_matmul_scratch(c.path, 0), C.oc_matmul_scratch(c.path, flag(c.bf16))))).Host()
+	pack, err := c.keep(int(max(C.oc_matmul_scratch(c.path, 0), C.oc_matmul_scratch(c.path, flag(c.bf16)))))
+	if err != nil {
+		return nil, err
+	}
+	c.pack = pack.Host()
 	return c, nil
 }
 
@@ -106,47 +112,66 @@ func (c *CPU) Bytes() int { return c.bytes }
 func (c *CPU) Scratch() int { return c.own }
 
 // keep takes memory for the kernels themselves.
-func (c *CPU) keep(n int) Buffer {
+func (c *CPU) keep(n int) (Buffer, error) {
 	before := c.bytes
-	b := c.Alloc(n)
+	b, err := c.Alloc(n)
 	c.own += c.bytes - before
-	return b
+	return b, err
 }
 
 const region = 4 << 20
 
-// take cuts n bytes, a multiple of 64, from the arena: anonymous memory in huge pages where the system gives them. It
-// panics where the system has no more.
-func (c *CPU) take(n int) unsafe.Pointer {
+// take cuts n bytes, rounded up to a multiple of 64, from the arena: anonymous memory in huge pages where the system
+// gives them.
+func (c *CPU) take(n int) (unsafe.Pointer, error) {
 	n = max(64, (n+63)&^63)
-	c.bytes += n
+	if c.Limit > 0 && c.bytes+n > c.Limit {
+		return nil, refused(n)
+	}
 	at := slices.IndexFunc(c.free, func(left []byte) bool { return len(left) >= n })
 	if at < 0 {
 		size := max(region, (n+region-1)/region*region)
 		m, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 		if err != nil {
-			panic(fmt.Sprintf("compute: %d MiB of memory: %v", size>>20, err))
+			return nil, refused(size)
 		}
 		_ = unix.Madvise(m, 14) // MADV_HUGEPAGE, a hint
 		at, c.regions, c.free = len(c.free), append(c.regions, m), append(c.free, m)
 	}
 	p := unsafe.Pointer(&c.free[at][0])
 	c.free[at] = c.free[at][n:]
-	return p
+	c.bytes += n
+	return p, nil
+}
+
+func refused(bytes int) error {
+	return fmt.Errorf("compute: %d MiB of memory: %w", (bytes+1<<20-1)>>20, ErrMemory)
 }
 
 // Alloc implements Device.
-func (c *CPU) Alloc(n int) Buffer { return Buffer{ptr: c.take(4 * n), n: n} }
+func (c *CPU) Alloc(n int) (Buffer, error) {
+	p, err := c.take(4 * n)
+	if err != nil {
+		return Buffer{}, err
+	}
+	return Buffer{ptr: p, n: n}, nil
+}
 
 // AllocInts implements Device.
-func (c *CPU) AllocInts(n int) Ints { return Ints{ptr: c.take(4 * n), n: n} }
+func (c *CPU) AllocInts(n int) (Ints, error) {
+	p, err := c.take(4 * n)
+	if err != nil {
+		return Ints{}, err
+	}
+	return Ints{ptr: p, n: n}, nil
+}
 
 // Free implements Device.
 func (c *CPU) Free() {
 	for _, m := range c.regions {
 		_ = unix.Munmap(m)
 	}
-	*c = CPU{path: c.path, bf16: c.bf16}
+	*c = CPU{Limit: c.Limit, path: c.path, bf16: c.bf16}
 }
 
 // Upload implements Device.

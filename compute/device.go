@@ -1,7 +1,13 @@
 // Package compute is where the arithmetic happens: devices, buffers and kernels. It knows no gorgonia.
 package compute
 
-import "unsafe"
+import (
+	"errors"
+	"unsafe"
+)
+
+// ErrMemory is wrapped by every error that says that a device has no more memory.
+var ErrMemory = errors.New("cannot allocate memory")
 
 // Buffer is a run of float32 in a device's memory. The zero Buffer stands for "absent".
 type Buffer struct {
@@ -125,17 +131,20 @@ type Then struct {
 
 // Device owns memory and runs kernels on it. A Device is used by one goroutine at a time; its kernels may read and
 // write buffers of another Device of the same kind. All matrices are row-major float32, R = B*T rows, weights are
-// [out, in]. No kernel allocates, except Alloc*. Outputs are overwritten unless the kernel says that it adds;
+// [out, in]. No kernel allocates: Alloc, AllocInts and Prepare alone take memory, and return ErrMemory if there is none. Outputs are overwritten unless the kernel says that it adds;
 // an output never overlaps an input unless the kernel says so.
 type Device interface {
 	// Kind is "cpu"; Path is the kernel path taken, "amx", "avx512", "avx2" or "portable".
 	Kind() string
 	Path() string
 	// Alloc returns zeroed memory that lives until Free, which releases everything that the device ever gave.
-	Alloc(n int) Buffer
-	AllocInts(n int) Ints
+	Alloc(n int) (Buffer, error)
+	AllocInts(n int) (Ints, error)
 	Free()
-	// Bytes is how much memory Alloc and AllocInts gave.
+	// Prepare takes the memory that the kernels of this attention keep for themselves: tables and scratch. It is called
+	// before the first of them runs.
+	Prepare(a Attention) error
+	// Bytes is how much memory the device gave, with what its kernels keep.
 	Bytes() int
 	// Upload and Download copy between the host and the device; lengths must agree.
 	Upload(dst Buffer, src []float32)

@@ -29,10 +29,7 @@ type Team struct {
 
 // NewTeam starts a team of at least one thread; the first is the caller's own.
 func NewTeam(threads int) *Team {
-	t := &Team{begin: C.oc_bell_new(), done: C.oc_bell_new(), fault: make([]any, max(1, threads))}
-	if t.begin == nil || t.done == nil {
-		panic("compute: no memory for a team's bells")
-	}
+	t := &Team{begin: newBell(), done: newBell(), fault: make([]any, max(1, threads))}
 	for thread := 1; thread < threads; thread++ {
 		t.threads.Go(func() {
 			for heard := C.ulong(0); !t.closed.Load(); heard = C.oc_await(t.begin, heard) {
@@ -95,6 +92,13 @@ func (t *Team) Close() {
 	t.closed.Store(true)
 	C.oc_ring(t.begin)
 	t.threads.Wait()
-	C.oc_bell_free(t.begin)
-	C.oc_bell_free(t.done)
+	C.oc_bell_end(t.begin)
+	C.oc_bell_end(t.done)
+}
+
+// newBell makes a bell in Go's memory, where objects do not move.
+func newBell() *C.oc_bell {
+	bell := new(C.oc_bell)
+	C.oc_bell_begin(bell)
+	return bell
 }

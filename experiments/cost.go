@@ -7,6 +7,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/optim"
 	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -212,19 +213,10 @@ func (p Planned) checkpoints() int64 {
 	return int64(kept) * int64(4*(float64(p.Params)+p.moments()))
 }
 
-// moments is how many numbers the optimizer keeps.
+// moments is how many numbers the optimizer keeps; a vector counts as a matrix.
 func (p Planned) moments() float64 {
-	params := float64(p.Params)
-	switch p.Config.Optim.Chosen() {
-	case "sgd", "lion":
-		return params
-	case "muon": // one moment of what it updates itself
-		if p.muonTables {
-			return params
-		}
-		return params + p.shape.table
-	}
-	return 2 * params
+	method, tables := p.Config.Optim.Value, p.shape.table
+	return float64(method.Moments(optim.Matrix))*(float64(p.Params)-tables) + float64(method.Moments(optim.Embedding))*tables
 }
 
 // Forecast is what a run is foretold to take of its own time where its threads have a core each, seconds, with its bounds.

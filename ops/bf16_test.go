@@ -31,13 +31,13 @@ func TestLinearBF16(t *testing.T) {
 	dev := &upstream{Device: newCPUOf(t, compute.BF16)}
 	c := NewContext(dev)
 	random := rng.New(2, "test").Rand()
-	xb, wb := dev.Alloc(R*in), dev.Alloc(out*in)
+	xb, wb := alloc(t, dev, R*in), alloc(t, dev, out*in)
 	for _, b := range []compute.Buffer{xb, wb} {
 		for i := range b.Host() {
 			b.Host()[i] = float32(random.NormFloat64())
 		}
 	}
-	targets := dev.AllocInts(R)
+	targets := ints(t, dev, R)
 	x, w := c.Leaf("x", xb, R, in), c.Leaf("w", wb, out, in)
 	y := must(t)(c.Linear(x, wb, w))
 	loss := must(t)(c.CrossEntropy(y, targets, 1))

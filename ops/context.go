@@ -33,6 +33,7 @@ type Context struct {
 	recompute bool
 	weights   map[compute.Buffer]*weightGrad // by the weights
 	onto      *Context
+	refused   error // what gorgonia was told when an op of ours failed: its own error does not unwrap
 }
 
 // NewContext returns a context with an empty graph.
@@ -80,7 +81,7 @@ func (c *Context) Buffer(n *gorgonia.Node) (compute.Buffer, error) {
 	if len(c.calls) > 0 {
 		return compute.Buffer{}, fmt.Errorf("ops: the memory of %v has been given to later values: it must be asked for before the first run", n)
 	}
-	return c.memory.keep(at), nil
+	return c.memory.keep(at)
 }
 
 // spanOf is where the value of one of our ops, or of a bound sum, lies; false of another node.
@@ -104,7 +105,13 @@ func (c *Context) view(b compute.Buffer, shape ...int) *tensor.Dense {
 
 // value makes the tensor that stands for the result of an op. It has an address of its own, by which it is known, and gets
 // its memory when the op first runs; gorgonia looks at neither.
-func (c *Context) value(shape ...int) *tensor.Dense { return c.tensor(c.dev.Alloc(1), shape...) }
+func (c *Context) value(shape ...int) (*tensor.Dense, error) {
+	at, err := c.dev.Alloc(1)
+	if err != nil {
+		return nil, err
+	}
+	return c.tensor(at, shape...), nil
+}
 
 func (c *Context) tensor(at compute.Buffer, shape ...int) *tensor.Dense {
 	return tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...), tensor.WithEngine(c.engine),
@@ -114,7 +121,10 @@ func (c *Context) tensor(at compute.Buffer, shape ...int) *tensor.Dense {
 // find returns the buffer behind a value. A constant is uploaded into a buffer of its own.
 func (c *Context) find(v gorgonia.Value) (compute.Buffer, error) {
 	if constant, ok := v.(*gorgonia.F32); ok {
-		b := c.dev.Alloc(1)
+		b, err := c.dev.Alloc(1)
+		if err != nil {
+			return b, err
+		}
 		c.dev.Upload(b, []float32{float32(*constant)})
 		return b, nil
 	}

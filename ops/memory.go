@@ -35,20 +35,22 @@ func newMemory(dev compute.Device) memory {
 }
 
 // keep gives a value memory of its own: what is free, or new.
-func (m *memory) keep(at span) (b compute.Buffer) {
+func (m *memory) keep(at span) (b compute.Buffer, err error) {
 	if free := m.free[at.n]; len(free) > 0 {
 		b, m.free[at.n] = free[len(free)-1], free[:len(free)-1] // the last given back: it is in the cache yet
 	} else {
-		b = m.dev.Alloc(at.n)
+		if b, err = m.dev.Alloc(at.n); err != nil {
+			return b, err
+		}
 	}
 	m.of[at] = b
-	return b
+	return b, nil
 }
 
 // take finds memory for a value that is about to be computed.
-func (m *memory) take(at span) compute.Buffer {
+func (m *memory) take(at span) (compute.Buffer, error) {
 	if b, ok := m.of[at]; ok {
-		return b
+		return b, nil
 	}
 	m.lent[at] = true
 	return m.keep(at)

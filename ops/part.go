@@ -31,6 +31,18 @@ func (c *Context) parts(of *gorgonia.Node, grads gorgonia.Nodes, buffers []compu
 	return grads, nil
 }
 
+// alike allocates a buffer for each node, of its length.
+func (c *Context) alike(nodes gorgonia.Nodes) (buffers []compute.Buffer, err error) {
+	for _, n := range nodes {
+		b, err := c.dev.Alloc(n.Shape().TotalSize())
+		if err != nil {
+			return nil, err
+		}
+		buffers = append(buffers, b)
+	}
+	return buffers, nil
+}
+
 // Side is the node of what an op computes beside its value (a gate's scores), of that shape.
 func (c *Context) Side(of *gorgonia.Node, shape ...int) (*gorgonia.Node, error) {
 	op, ok := of.Op().(*fused)

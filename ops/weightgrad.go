@@ -23,8 +23,8 @@ type weightGrad struct {
 // or before. It is said before Grad, and before the other runs.
 func (c *Context) Onto(other *Context) { c.onto = other }
 
-func (c *Context) weightGrad(weights compute.Buffer, n int) *weightGrad {
-	g := &weightGrad{}
+func (c *Context) weightGrad(weights compute.Buffer, n int) (g *weightGrad, err error) {
+	g = &weightGrad{}
 	if c.onto != nil {
 		if first := c.onto.weights[weights]; first != nil && first.whole {
 			first.count = compute.NewCount()
@@ -32,10 +32,12 @@ func (c *Context) weightGrad(weights compute.Buffer, n int) *weightGrad {
 		}
 	}
 	if g.first == nil {
-		g.sum = c.dev.Alloc(n)
+		if g.sum, err = c.dev.Alloc(n); err != nil {
+			return nil, err
+		}
 	}
 	c.weights[weights] = g
-	return g
+	return g, nil
 }
 
 func (g *weightGrad) done() {

@@ -48,15 +48,19 @@ func (p Param) piece(from, to int) Param {
 }
 
 // withState returns the parameters with so many zeroed buffers of their length each.
-func withState(dev compute.Device, params []Param, buffers int) []Param {
+func withState(dev compute.Device, params []Param, buffers int) ([]Param, error) {
 	params = slices.Clone(params)
 	for i, p := range params {
 		params[i].state = nil
 		for range buffers {
-			params[i].state = append(params[i].state, dev.Alloc(p.Value.Len()))
+			b, err := dev.Alloc(p.Value.Len())
+			if err != nil {
+				return nil, err
+			}
+			params[i].state = append(params[i].state, b)
 		}
 	}
-	return params
+	return params, nil
 }
 
 // add lists the state of parameters, each buffer under its parameter's name and its own.

@@ -72,10 +72,10 @@ func TestTrajectories(t *testing.T) {
 			q.Name, q.Layer = p.Name, p.Layer
 			params = append(params, q)
 		}
-		o, worst := c.New(alone(dev), params), 0.0
+		o, worst := must(c.New(alone(dev), params)), 0.0
 		for step, values := range want.Steps {
 			if step == 7 {
-				o = resumed(dev, o, c.New(alone(dev), params))
+				o = resumed(dev, o, must(c.New(alone(dev), params)))
 			}
 			f.gradients(params)
 			o.Step(float32(c.LR), 1)
@@ -174,7 +174,7 @@ func TestOneStepByHand(t *testing.T) {
 		dev := device(t)
 		p := param(dev, Matrix, []int{1, 1}, []float32{1}, []float32{.5})
 		p.Decay = .2
-		entry.New().New(alone(dev), []Param{p}).Step(.1, 1)
+		must(entry.New().New(alone(dev), []Param{p})).Step(.1, 1)
 		if got := float64(p.Value.Host()[0]); !(math.Abs(got-want[name]) <= 2e-6) {
 			t.Errorf("%s: %v, want %v", name, got, want[name])
 		}

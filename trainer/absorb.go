@@ -77,19 +77,20 @@ func Absorb(c Config, o Options, file string) (done Absorbed, err error) {
 }
 
 // logits are those of a model on a batch, [B*T, V].
-func (t *training) logits(c archs.Config, w *archs.Weights, b data.Batch) ([]float32, error) {
+func (t *training) logits(c archs.Config, w *archs.Weights, b data.Batch) (logits []float32, err error) {
 	model, err := archs.Build(c, archs.Shape{Batch: len(b.Tokens) / c.Context, Tokens: len(b.Tokens)}, t.device, w, nil)
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, model.Close()) }()
 	t.device.UploadInts(model.Tokens, b.Tokens)
 	t.device.UploadInts(model.Targets, b.Targets)
 	if err := model.Run(); err != nil {
 		return nil, err
 	}
-	logits := make([]float32, model.Logits.Len())
+	logits = make([]float32, model.Logits.Len())
 	t.device.Download(logits, model.Logits)
-	return logits, model.Close()
+	return logits, nil
 }
 
 // difference is max |a - b| / max |b|; NaN where one of them is not finite.

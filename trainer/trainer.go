@@ -186,7 +186,10 @@ func newTraining(c Config, o Options) (t *training, err error) {
 		}
 		t.beside, threads.Devices = append(t.beside, beside), append(threads.Devices, beside)
 	}
-	t.summed, t.optimizer = optim.NewGradient(threads, t.params), c.Optim.New(threads, t.params)
+	t.summed = optim.NewGradient(threads, t.params)
+	if t.optimizer, err = c.Optim.New(threads, t.params); err != nil {
+		return t, err
+	}
 	t.backward = func(_, i int) {
 		s, rows := &t.slices[i], len(t.batch.Tokens)/len(t.slices)
 		s.device.UploadInts(s.model.Tokens, t.batch.Tokens[i*rows:(i+1)*rows])
