@@ -94,7 +94,7 @@ func TestTrajectories(t *testing.T) {
 	}
 	for name := range optimizers {
 		if !covered[name] {
-			t.Errorf("%s has no trajectory", name)
+			t.Errorf("%s has no trajectory: add a case to testdata/trajectories.py, and write trajectories.json again", name)
 		}
 	}
 }
@@ -171,6 +171,10 @@ func TestOneStepByHand(t *testing.T) {
 		"sgd":   1 - .1*(.5+.2),
 	}
 	for name, entry := range optimizers {
+		if _, there := want[name]; !there {
+			t.Errorf("no step by hand of the optimizer %q: write into want what a weight of 1 becomes", name)
+			continue
+		}
 		dev := device(t)
 		p := param(dev, Matrix, []int{1, 1}, []float32{1}, []float32{.5})
 		p.Decay = .2
