@@ -47,7 +47,7 @@ func Settled(state string) bool {
 // Standings tells how every sweep stands, or one, by one state of the database and by the folders of the runs that may be
 // training. Runs of no sweep come last, under the name "".
 func Standings(db *store.DB, results, sweep string) (all []SweepStanding, err error) {
-	err = db.AtOnce(func() error {
+	err = db.AtOnce(func(db *store.DB) error {
 		all, err = standings(db, results, sweep)
 		return err
 	})

@@ -102,7 +102,7 @@ func States(results string, plan []Planned) ([]State, error) {
 		return nil, err
 	}
 	defer func() { _ = db.Close() }()
-	return states, db.AtOnce(func() error { return stand(db, filepath.Join(results, "runs"), plan, states) })
+	return states, db.AtOnce(func(db *store.DB) error { return stand(db, filepath.Join(results, "runs"), plan, states) })
 }
 
 // stand fills in the states of runs that are not the same as an earlier one.

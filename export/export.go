@@ -48,7 +48,7 @@ func Write(ctx context.Context, db *store.DB, format, dir string) ([]string, err
 		return nil, fault(dir, err)
 	}
 	defer s.discard()
-	if err := db.AtOnce(func() error { return write(ctx, db, s) }); err != nil {
+	if err := db.AtOnce(func(db *store.DB) error { return write(ctx, db, s) }); err != nil {
 		return nil, fault(dir, err)
 	}
 	paths, err := s.commit()
@@ -123,7 +123,7 @@ func newStage(dir string) (*stage, error) {
 }
 
 // write makes one file; name may have folders.
-func (s *stage) write(name string, content func(w io.Writer) error) error {
+func (s *stage) write(name string, content func(w io.Writer) error) (err error) {
 	path := filepath.Join(s.hidden, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
@@ -133,18 +133,15 @@ func (s *stage) write(name string, content func(w io.Writer) error) error {
 		return err
 	}
 	buffer := bufio.NewWriterSize(file, 1<<20)
-	err = content(buffer)
-	if err == nil {
-		err = buffer.Flush()
-	}
-	if err == nil {
-		err = file.Sync()
-	}
-	if closing := file.Close(); err == nil {
-		err = closing
-	}
+	defer func() { err = errors.Join(err, file.Close()) }()
 	s.names = append(s.names, name)
-	return err
+	if err := content(buffer); err != nil {
+		return err
+	}
+	if err := buffer.Flush(); err != nil {
+		return err
+	}
+	return file.Sync()
 }
 
 // commit gives every file its name.

@@ -90,18 +90,24 @@ var Tables = []Table{
 		ORDER BY run, git_commit, go_version, kernel_path, cpu`, nil},
 }
 
-// AtOnce has all that work reads come from one state of the database, whatever others write meanwhile. Until it returns
-// the handle is work's alone.
-func (db *DB) AtOnce(work func() error) error {
+// AtOnce calls work with a handle all of whose reads come from one state of the database, whatever others write
+// meanwhile. The handle is good until work returns. A handle that writes is itself work's alone until then.
+func (db *DB) AtOnce(work func(db *DB) error) (err error) {
 	const doing = "reading one state"
-	if _, err := db.sql.Exec("BEGIN DEFERRED"); err != nil { // the state is that of the first read
+	one := db
+	if db.reading != "" {
+		if one, err = openReading(db.path, db.reading); err != nil {
+			return fault(doing, db.path, err)
+		}
+		defer func() { err = errors.Join(err, one.Close()) }()
+		one.sql.SetMaxOpenConns(1) // the transaction's
+	}
+	if _, err := one.sql.Exec("BEGIN DEFERRED"); err != nil { // the state is that of the first read
 		return fault(doing, db.path, err)
 	}
-	err := work()
-	if _, ending := db.sql.Exec("ROLLBACK"); err == nil {
-		err = fault(doing, db.path, ending)
-	}
-	return err
+	err = work(one)
+	_, ending := one.sql.Exec("ROLLBACK")
+	return errors.Join(err, fault(doing, db.path, ending))
 }
 
 // Scan calls row for every row of a table, with a value a column; the slice is used again for the next row. It holds

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -127,11 +128,7 @@ func (db *DB) copyInto(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closing := to.sql.Close(); err == nil {
-			err = closing
-		}
-	}()
+	defer func() { err = errors.Join(err, to.sql.Close()) }()
 	target, err := to.sql.Conn(ctx)
 	if err != nil {
 		return err
