@@ -56,9 +56,9 @@ func TestOver(t *testing.T) {
 	})
 }
 
-// TestOnto: the gradients of two models of which the second adds to the first's are those of either alone, summed, with the same
-// bits whether they run at the same time or one after the other, on the tape and in replays. No more than what no product gives
-// alone is kept twice.
+// TestOnto: the gradients of two models of which the second adds to the first's are those of either alone, summed, with
+// the same bits whether they run at the same time or one after the other, on the tape and in replays. No more than what
+// no product gives alone is kept twice.
 func TestOnto(t *testing.T) {
 	everyArch(t, func(t *testing.T, c Config) {
 		tokens, targets := batch(c)
@@ -174,8 +174,8 @@ func sizeOf(w *Weights) (n int) {
 	return n
 }
 
-// TestRecompute: what the backward pass computes again has the bits of what it would have kept, on the tape and in a replay,
-// and takes no more memory.
+// TestRecompute: what the backward pass computes again has the bits of what it would have kept, on the tape and in a
+// replay, and takes no more memory.
 func TestRecompute(t *testing.T) {
 	everyArch(t, func(t *testing.T, c Config) {
 		kept, w, dev := built(t, c, true, nil)
@@ -206,7 +206,8 @@ func TestRecompute(t *testing.T) {
 	})
 }
 
-// TestMemoryRefused: wherever the memory of a device ends while a model is built and first run, that is an error. With all of what the model takes, it runs.
+// TestMemoryRefused: wherever the memory of a device ends while a model is built and first run, that is an error. With
+// all of what the model takes, it runs.
 func TestMemoryRefused(t *testing.T) {
 	turn := 0
 	everyArch(t, func(t *testing.T, c Config) {

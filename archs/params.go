@@ -27,7 +27,8 @@ func (p Param) Size() int {
 	return size
 }
 
-// Params lists the parameters in the order in which they lie in memory. It builds no graph. The vocabulary must be known.
+// Params lists the parameters in the order in which they lie in memory. It builds no graph. The vocabulary must be
+// known.
 func Params(c Config) ([]Param, error) {
 	if err := c.complete(); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ package compute
 import "C"
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -46,7 +47,8 @@ type CPU struct {
 
 var _ Device = (*CPU)(nil)
 
-// NewCPU returns a CPU whose kernels take the named path and whose products the precision; path "" is the machine's best.
+// NewCPU returns a CPU whose kernels take the named path and whose products the precision; path "" is the machine's
+// best.
 func NewCPU(path string, p Precision) (*CPU, error) {
 	if err := Can(path, p); err != nil {
 		return nil, fmt.Errorf("compute: %w", err)
@@ -54,7 +56,8 @@ func NewCPU(path string, p Precision) (*CPU, error) {
 	if path == "" {
 		path = Paths()[0]
 	}
-	c := &CPU{path: C.int(slices.Index(paths, path)), bf16: p == BF16, ropes: map[rope]Buffer{}, slopes: map[int]Buffer{}}
+	c := &CPU{path: C.int(slices.Index(paths, path)), bf16: p == BF16}
+	c.ropes, c.slopes = map[rope]Buffer{}, map[int]Buffer{}
 	// Gram is float32's whatever the precision.
 	pack, err := c.keep(int(max(C.oc_matmul_scratch(c.path, 0), C.oc_matmul_scratch(c.path, flag(c.bf16)))))
 	if err != nil {
@@ -64,8 +67,8 @@ func NewCPU(path string, p Precision) (*CPU, error) {
 	return c, nil
 }
 
-// Can tells why this machine has no CPU of that path and precision; nil where it has. BF16 needs the avx512 path and the
-// instruction vdpbf16ps.
+// Can says why this machine has no CPU of that path and precision; nil if it has. BF16 needs the avx512 path and
+// the instruction vdpbf16ps.
 func Can(path string, p Precision) error {
 	known := Paths()
 	if path == "" {
@@ -77,15 +80,17 @@ func Can(path string, p Precision) error {
 	case p == Float32 || p == BF16 && Instruction(path) != "":
 		return nil
 	case p == BF16 && path == "avx512":
-		return fmt.Errorf("bf16 needs the instruction vdpbf16ps (avx512_bf16), which this processor has not: take float32, or another machine")
+		return errors.New("bf16 needs the instruction vdpbf16ps (avx512_bf16), " +
+			"which this processor has not: take float32, or another machine")
 	case p == BF16:
-		return fmt.Errorf("bf16 needs the instruction vdpbf16ps (avx512_bf16), which the %s kernels have not: take float32, or a machine and kernels that have it", path)
+		return fmt.Errorf("bf16 needs the instruction vdpbf16ps (avx512_bf16), "+
+			"which the %s kernels have not: take float32, or a machine and kernels that have it", path)
 	}
 	return fmt.Errorf("no precision %q (%s, %s)", p, Float32, BF16)
 }
 
-// Instruction is the one by which a CPU of that path multiplies numbers that it rounds to bf16: the amx path's tdpbf16ps, else
-// vdpbf16ps; "" where it cannot.
+// Instruction is the one by which a CPU of that path multiplies numbers that it rounds to bf16: the amx path's
+// tdpbf16ps, else vdpbf16ps; "" where it cannot.
 func Instruction(path string) string {
 	if path == "" {
 		path = Paths()[0]
@@ -233,7 +238,8 @@ func (c *CPU) MatMulThen(y, a, b Buffer, m, n, k int, transA, transB bool, then 
 			same(y.n, beside.n)
 		}
 	}
-	c.product(y, a, b, m, n, k, transA, transB, false, C.oc_then{f: C.int(then.F), grad: flag(then.Grad), y: f(then.Y), kept: f(then.Kept)})
+	c.product(y, a, b, m, n, k, transA, transB, false,
+		C.oc_then{f: C.int(then.F), grad: flag(then.Grad), y: f(then.Y), kept: f(then.Kept)})
 }
 
 // Joins implements Device: rows longer than a block of c leave the cache before they are whole.
@@ -244,10 +250,12 @@ func (c *CPU) product(y, a, b Buffer, m, n, k int, transA, transB, add bool, the
 	same(a.n, m*k)
 	same(b.n, k*n)
 	if c.bf16 {
-		C.oc_matmul_bf16(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), then, (*C.float)(&c.pack[0]))
+		C.oc_matmul_bf16(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add),
+			then, (*C.float)(&c.pack[0]))
 		return
 	}
-	C.oc_matmul(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), then, (*C.float)(&c.pack[0]))
+	C.oc_matmul(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), then,
+		(*C.float)(&c.pack[0]))
 }
 
 // Gram implements Device.
@@ -323,11 +331,13 @@ func (c *CPU) CrossEntropy(loss, lse, logits Buffer, targets Ints, v int, scale 
 func (c *CPU) CrossEntropyGrad(dlogits, dloss, logits, lse Buffer, targets Ints, v int, scale float32) {
 	same(dlogits.n, logits.n, targets.n*v)
 	within(targets, math.MinInt32, v)
-	C.oc_cross_entropy_grad(c.path, f(dlogits), f(dloss), f(logits), f(lse), i(targets), C.long(targets.n), C.long(v), C.float(scale))
+	C.oc_cross_entropy_grad(c.path, f(dlogits), f(dloss), f(logits), f(lse), i(targets), C.long(targets.n), C.long(v),
+		C.float(scale))
 }
 
 // AdamW implements Device.
 func (c *CPU) AdamW(w, g, m, v Buffer, lr, b1, b2, eps, wd, c1, c2 float32) {
 	same(w.n, g.n, m.n, v.n)
-	C.oc_adamw(c.path, f(w), f(g), f(m), f(v), C.long(w.n), C.float(lr), C.float(b1), C.float(b2), C.float(eps), C.float(wd), C.float(c1), C.float(c2))
+	C.oc_adamw(c.path, f(w), f(g), f(m), f(v), C.long(w.n), C.float(lr), C.float(b1), C.float(b2), C.float(eps),
+		C.float(wd), C.float(c1), C.float(c2))
 }

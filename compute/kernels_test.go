@@ -245,7 +245,8 @@ func TestMatMul(t *testing.T) {
 	})
 }
 
-// symmetric tells whether got, a Gram matrix [m, m], is that of `want` on its diagonal and below, and its mirror image above.
+// symmetric tells whether got, a Gram matrix [m, m], is that of `want` on its diagonal and below, and its mirror image
+// above.
 func symmetric(got, want Buffer, m int) bool {
 	for i := range m {
 		for j := range i + 1 {

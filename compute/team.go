@@ -10,10 +10,10 @@ import (
 	"sync/atomic"
 )
 
-// Team is a number of threads that run the parts of a step. A Run allocates nothing and starts no goroutine. A thread that
-// waits does so in C: it looks for work for a moment, which covers what lies between the runs of a step, and then sleeps until
-// the system wakes it. Go's scheduler is not asked, since the thread that would take up a woken goroutine sleeps for a moment first,
-// and its timers may be milliseconds late (Quiet).
+// Team is a number of threads that run the parts of a step. A Run allocates nothing and starts no goroutine. A thread
+// that waits does so in C: it looks for work for a moment, which covers what lies between the runs of a step, and then
+// sleeps until the system wakes it. Go's scheduler is not asked, since the thread that would take up a woken goroutine
+// sleeps for a moment first, and its timers may be milliseconds late (Quiet).
 type Team struct {
 	f       func(thread, item int)
 	n       int
@@ -40,8 +40,8 @@ func NewTeam(threads int) *Team {
 	return t
 }
 
-// Run calls f once for each item below n, with the number of the thread that does it, and returns when all are done. Items
-// begin in order, each on the first thread that is free. A panic of f comes out of Run.
+// Run calls f once for each item below n, with the number of the thread that does it, and returns when all are done.
+// Items begin in order, each on the first thread that is free. A panic of f comes out of Run.
 func (t *Team) Run(n int, f func(thread, item int)) {
 	t.f, t.n = f, n
 	t.left.Store(int64(n))

@@ -30,10 +30,10 @@ var formats = map[string]func(ctx context.Context, db *store.DB, s *stage) error
 // Formats lists the names of the formats.
 func Formats() []string { return slices.Sorted(maps.Keys(formats)) }
 
-// Write writes the database into a folder, which it makes if need be, and returns the paths of the files: one a
-// table, named after it, or one event file a run, in the folder SWEEP/ARM/seed-N of each of its sweeps. Files of an
-// earlier export are replaced. All files take their names by rename once all are whole: whatever goes wrong before that,
-// a cancelled ctx included, the folder is as it was. All tables show one state of the database, and the handle is Write's
+// Write writes the database into a folder, which it makes if need be, and returns the paths of the files: one a table,
+// named after it, or one event file a run, in the folder SWEEP/ARM/seed-N of each of its sweeps. Files of an earlier
+// export are replaced. All files take their names by rename once all are whole: whatever goes wrong before that, a
+// cancelled ctx included, the folder is as it was. All tables show one state of the database, and the handle is Write's
 // alone until it returns. An unknown format and a dir that cannot be a folder are a *variant.Error.
 func Write(ctx context.Context, db *store.DB, format, dir string) ([]string, error) {
 	write, ok := formats[format]

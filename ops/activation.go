@@ -6,7 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Activate is y = f(x), elementwise. Its gradient reads what was kept of x, which lies where x does if no other op reads that.
+// Activate is y = f(x), elementwise. Its gradient reads what was kept of x, which lies where x does if no other op
+// reads that.
 func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	op := &fused{

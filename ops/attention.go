@@ -57,7 +57,8 @@ func (c *Context) Attend(a compute.Attention, qkv *gorgonia.Node, x Extra) (*gor
 	}, append(gorgonia.Nodes{qkv}, x.nodes()...)...)
 }
 
-func (c *Context) attendGrad(a compute.Attention, nodes gorgonia.Nodes, x Extra, out, dy *gorgonia.Node, lse compute.Buffer) (gorgonia.Nodes, error) {
+func (c *Context) attendGrad(a compute.Attention, nodes gorgonia.Nodes, x Extra, out, dy *gorgonia.Node,
+	lse compute.Buffer) (gorgonia.Nodes, error) {
 	dev := c.dev
 	parts, err := c.alike(nodes[1:])
 	if err != nil {

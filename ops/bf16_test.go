@@ -21,8 +21,8 @@ func (u *upstream) MatMul(c, a, b compute.Buffer, m, n, k int, transA, transB, a
 	u.Device.MatMul(c, a, b, m, n, k, transA, transB, add)
 }
 
-// TestLinearBF16: y = x W^T, dx = dy W and dW = dy^T x are float64's of operands rounded to bf16, and so within its rounding of
-// those that are not: an operand moves by 2^-8 at most, an element so by 2^-7 of what its terms come to.
+// TestLinearBF16: y = x W^T, dx = dy W and dW = dy^T x are float64's of operands rounded to bf16, and so within its
+// rounding of those that are not: an operand moves by 2^-8 at most, an element so by 2^-7 of what its terms come to.
 func TestLinearBF16(t *testing.T) {
 	if err := compute.Can("", compute.BF16); err != nil {
 		t.Skip(err)

@@ -18,15 +18,17 @@ type fused struct {
 	name  string
 	shape tensor.Shape  // of the node
 	value *tensor.Dense // what Do returns: of the shape, or what is there already
-	// bind returns the kernel call for the result's memory and the inputs'. Without it the op hands out memory that its input filled.
+	// bind returns the kernel call for the result's memory and the inputs'. Without it the op hands out memory that its
+	// input filled.
 	bind func(y compute.Buffer, in []compute.Buffer) func()
 	// product is that by which the bound call computes the value, where it does by one.
 	product *product
-	// then is what the op makes of its last input, where it can do so right after the product that gives it, and in its place.
+	// then is what the op makes of its last input, where it can do so right after the product that gives it, and in its
+	// place.
 	then func(y compute.Buffer, in []compute.Buffer) compute.Then
-	// cheap tells that the value may be computed again for the backward pass, see Context.Recompute.
+	// cheap says that the value may be computed again for the backward pass, see Context.Recompute.
 	cheap bool
-	// inPlace tells that the result may lie where an input does.
+	// inPlace says that the result may lie where an input does.
 	inPlace bool
 	// beside is a second value that the op computes: it gets its memory with the first.
 	beside *tensor.Dense
@@ -69,8 +71,8 @@ func (c *Context) apply(op *fused, inputs ...*gorgonia.Node) (*gorgonia.Node, er
 	return node, nil
 }
 
-// Do implements gorgonia.Op. It runs once, in the first run: it binds the kernel to the memory of inputs and result, and puts
-// it on the context's list.
+// Do implements gorgonia.Op. It runs once, in the first run: it binds the kernel to the memory of inputs and result,
+// and puts it on the context's list.
 func (f *fused) Do(values ...gorgonia.Value) (v gorgonia.Value, err error) {
 	defer f.ctx.note(&err)
 	if f.bind == nil {
@@ -121,8 +123,10 @@ func (f *fused) again() (compute.Buffer, error) {
 	return y, nil
 }
 
-// place finds memory for what the op computes, over an input that nobody else reads if it may lie there, and binds the kernel call.
-func (f *fused) place(in []compute.Buffer, values []gorgonia.Value, over, backward bool) (y compute.Buffer, call func(), err error) {
+// place finds memory for what the op computes, over an input that nobody else reads if it may lie there, and binds the
+// kernel call.
+func (f *fused) place(in []compute.Buffer, values []gorgonia.Value, over, backward bool) (y compute.Buffer,
+	call func(), err error) {
 	memory := &f.ctx.memory
 	if over {
 		memory.read(backward, values...)
@@ -161,7 +165,7 @@ func (f *fused) keeps() compute.Buffer {
 	return f.ctx.memory.of[spanOf(f.kept)]
 }
 
-// backward tells whether the op came by differentiation.
+// backward reports whether the op came by differentiation.
 func (f *fused) backward() bool { return f.ctx.forward > 0 && f.id >= f.ctx.forward }
 
 // Arity implements gorgonia.Op.

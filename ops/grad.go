@@ -58,8 +58,8 @@ func (c *Context) bindSum(n *gorgonia.Node) error {
 	return nil
 }
 
-// check reports a node that is neither a leaf, a constant, one of our ops nor an addition that Grad bound, and two nodes that gorgonia
-// would take for one because their 32-bit hashes are equal.
+// check reports a node that is neither a leaf, a constant, one of our ops nor an addition that Grad bound, and two
+// nodes that gorgonia would take for one because their 32-bit hashes are equal.
 func (c *Context) check() error {
 	seen := make(map[uint32]*gorgonia.Node)
 	for _, n := range c.graph.AllNodes() {
@@ -77,7 +77,7 @@ func (c *Context) check() error {
 	return nil
 }
 
-// isSum tells whether the node is gorgonia's elementwise addition.
+// isSum reports whether the node is gorgonia's elementwise addition.
 func isSum(n *gorgonia.Node) bool {
 	return n.Op() != nil && n.Op().Arity() == 2 && n.Op().String() == "+ false"
 }

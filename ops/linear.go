@@ -42,7 +42,8 @@ func (c *Context) Linear(x *gorgonia.Node, packed compute.Buffer, weights ...*go
 }
 
 // linearGrad is dx = dy W and dW = dy^T x.
-func (c *Context) linearGrad(nodes gorgonia.Nodes, dy *gorgonia.Node, packed compute.Buffer, rows, in, out int) (gorgonia.Nodes, error) {
+func (c *Context) linearGrad(nodes gorgonia.Nodes, dy *gorgonia.Node, packed compute.Buffer,
+	rows, in, out int) (gorgonia.Nodes, error) {
 	dev := c.dev
 	g, err := c.weightGrad(packed, out*in)
 	if err != nil {

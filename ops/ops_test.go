@@ -14,8 +14,8 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// tied is the smallest network in which gorgonia must sum gradients: x = E[tokens], y = x + gelu(norm(x) W^T), logits = y E^T.
-// The stream x and the embedding E are each used twice.
+// tied is the smallest network in which gorgonia must sum gradients: x = E[tokens], y = x + gelu(norm(x) W^T), logits =
+// y E^T. The stream x and the embedding E are each used twice.
 type tied struct {
 	ctx            *Context
 	loss           *gorgonia.Node
@@ -205,8 +205,8 @@ func TestSummedGradients(t *testing.T) {
 	}
 }
 
-// TestDeepSums: each of 64 residual additions, one reading the other, sums gradients; to find where they lie takes no longer
-// for each than for the one before.
+// TestDeepSums: each of 64 residual additions, one reading the other, sums gradients; to find where they lie takes no
+// longer for each than for the one before.
 func TestDeepSums(t *testing.T) {
 	dev := newCPU(t)
 	n := newTied(t, dev)
@@ -224,8 +224,9 @@ func TestDeepSums(t *testing.T) {
 	}
 }
 
-// TestMemoryIsLent: of a chain of ops each reads but the one before, so two values have memory; one that is asked for before
-// the first run keeps its own and stays right, one that is asked for after it is refused, and the last is there unasked.
+// TestMemoryIsLent: of a chain of ops each reads but the one before, so two values have memory; one that is asked for
+// before the first run keeps its own and stays right, one that is asked for after it is refused, and the last is there
+// unasked.
 func TestMemoryIsLent(t *testing.T) {
 	const n, long = 4096, 8
 	dev := newCPU(t)
@@ -277,7 +278,8 @@ func (w *watched) RMSNorm(y, rinv, x, g compute.Buffer, d int, eps float32) {
 	w.Device.RMSNorm(y, rinv, x, g, d, eps)
 }
 
-// settled is the number of goroutines once it stands still: a tape machine that was closed takes a while to end its own.
+// settled is the number of goroutines once it stands still: a tape machine that was closed takes a while to end its
+// own.
 func settled() int {
 	n := runtime.NumGoroutine()
 	for still := 0; still < 10; still++ {
@@ -289,7 +291,8 @@ func settled() int {
 	return n
 }
 
-// TestReplayIsBare: the tape machine starts a goroutine, which the watch must see; a replay starts none and allocates nothing.
+// TestReplayIsBare: the tape machine starts a goroutine, which the watch must see; a replay starts none and allocates
+// nothing.
 func TestReplayIsBare(t *testing.T) {
 	dev := &watched{Device: newCPU(t)}
 	n := newTied(t, dev)
@@ -353,7 +356,7 @@ func TestOpsJoinProducts(t *testing.T) {
 	c := NewContext(dev)
 	random := rng.New(3, "test").Rand()
 	leaf := func(name string, shape ...int) (compute.Buffer, *gorgonia.Node) {
-		b := alloc(t, dev, shape[0] * shape[1])
+		b := alloc(t, dev, shape[0]*shape[1])
 		for i := range b.Host() {
 			b.Host()[i] = float32(random.NormFloat64())
 		}
@@ -396,8 +399,8 @@ func TestOpsJoinProducts(t *testing.T) {
 			}
 		}
 	}
-	// Forward: up with its activation, down, the addition, head, cross-entropy. Backward: cross-entropy's, head's, down's with the
-	// activation's, up's, and the sum of the gradients of x.
+	// Forward: up with its activation, down, the addition, head, cross-entropy. Backward: cross-entropy's, head's,
+	// down's with the activation's, up's, and the sum of the gradients of x.
 	if len(c.calls) != 10 {
 		t.Errorf("%d kernel calls, want 10", len(c.calls))
 	}

@@ -20,7 +20,8 @@ func (c *Context) beside(of *gorgonia.Node, value *tensor.Dense) (*gorgonia.Node
 }
 
 // parts hands out a buffer for each node, of its shape, after the gradients that are there already.
-func (c *Context) parts(of *gorgonia.Node, grads gorgonia.Nodes, buffers []compute.Buffer, like gorgonia.Nodes) (gorgonia.Nodes, error) {
+func (c *Context) parts(of *gorgonia.Node, grads gorgonia.Nodes, buffers []compute.Buffer,
+	like gorgonia.Nodes) (gorgonia.Nodes, error) {
 	for i, b := range buffers {
 		grad, err := c.part(of, b, like[i].Shape()...)
 		if err != nil {

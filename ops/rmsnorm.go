@@ -6,8 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// RMSNorm is y = g x / sqrt(mean(x^2) + eps) by rows (arXiv 1910.07467), [R, D], for x [R, D]. The gain g has shape [D],
-// or [1] for a single scale (arXiv 2506.19697).
+// RMSNorm is y = g x / sqrt(mean(x^2) + eps) by rows (arXiv 1910.07467), [R, D], for x [R, D]. The gain g has shape
+// [D], or [1] for a single scale (arXiv 2506.19697).
 func (c *Context) RMSNorm(x, g *gorgonia.Node, eps float32) (*gorgonia.Node, error) {
 	return c.rmsnorm(x, g, x.Shape()[1], eps)
 }

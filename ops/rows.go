@@ -12,8 +12,8 @@ func (c *Context) Columns(x *gorgonia.Node, from, to int) (*gorgonia.Node, error
 	return c.cut(x, x.Shape()[0], x.Shape()[1], from, to, x.Shape()[0], to-from)
 }
 
-// Tail leaves out the first n rows of every group of `of`: y [R/of*(of-n), width], for x of any shape with R rows of that
-// width.
+// Tail leaves out the first n rows of every group of `of`: y [R/of*(of-n), width], for x of any shape with R rows of
+// that width.
 func (c *Context) Tail(x *gorgonia.Node, n, of, width int) (*gorgonia.Node, error) {
 	groups := x.Shape().TotalSize() / (of * width)
 	return c.cut(x, groups, of*width, n*width, of*width, groups*(of-n), width)

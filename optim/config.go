@@ -71,7 +71,8 @@ type Method interface {
 
 // Optimizer updates parameters from their gradients.
 type Optimizer interface {
-	// Step does one update at this learning rate, of the gradients times clip, which ClipFactor says. It allocates nothing.
+	// Step does one update at this learning rate, of the gradients times clip, which ClipFactor says. It allocates
+	// nothing.
 	Step(lr, clip float32)
 	// State lists the named buffers and the step count that a checkpoint must keep to go on bit for bit.
 	State() State

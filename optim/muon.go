@@ -80,7 +80,7 @@ func (m *Muon) New(threads Threads, params []Param) (Optimizer, error) {
 	return s, nil
 }
 
-// owns tells whether Muon updates parameters of that kind, and not AdamW.
+// owns reports whether Muon, and not AdamW, updates parameters of that kind.
 func (m *Muon) owns(k Kind) bool {
 	switch k {
 	case Embedding, Head:

@@ -22,8 +22,8 @@ func team(t *testing.T, threads int) Threads {
 	return x
 }
 
-// batch is parameters of every kind, shorter and longer than a part, wide and tall, with gradients of three slices, drawn
-// anew by redraw.
+// batch is parameters of every kind, shorter and longer than a part, wide and tall, with gradients of three slices,
+// drawn anew by redraw.
 func batch(dev compute.Device) (params []Param, redraw func(step int)) {
 	r := rng.New(0, "optim").Rand()
 	fill := func(buffers ...compute.Buffer) {

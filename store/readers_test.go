@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Readers of one handle do not wait for each other, while another process writes: each is in the midst of its query until
-// all are, and short ones come and go meanwhile. What they read at once stays one state. Every connection has the settings
-// of the first, and none can write.
+// Readers of one handle do not wait for each other, while another process writes: each is in the midst of its query
+// until all are, and short ones come and go meanwhile. What they read at once stays one state. Every connection has the
+// settings of the first, and none can write.
 func TestReadersSideBySide(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	writer := child(path, "r", 1_000_000)
@@ -91,7 +91,9 @@ func TestReadersSideBySide(t *testing.T) {
 		conn, err := db.sql.Conn(ctx)
 		must(t, err)
 		defer func() { must(t, conn.Close()) }()
-		for pragma, want := range map[string]int{"busy_timeout": busyTimeout, "query_only": 1, "foreign_keys": 1, "cache_size": -65536} {
+		for pragma, want := range map[string]int{
+			"busy_timeout": busyTimeout, "query_only": 1, "foreign_keys": 1, "cache_size": -65536,
+		} {
 			var got int
 			must(t, conn.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(&got))
 			if got != want {

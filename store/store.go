@@ -36,9 +36,9 @@ func SQLite() string {
 // readers is the most connections of a handle that reads.
 func readers() int { return max(4, runtime.NumCPU()) }
 
-// DB is a database. It may be shared between goroutines. A handle that writes is one connection, on which they take turns;
-// one that only reads is a pool, whose readers do not wait for each other. Processes that write into one database each
-// open their own.
+// DB is a database. It may be shared between goroutines. A handle that writes is one connection, on which they take
+// turns; one that only reads is a pool, whose readers do not wait for each other. Processes that write into one
+// database each open their own.
 type DB struct {
 	path    string
 	reading string // how a handle that only reads opens each connection; "" where it writes
@@ -219,7 +219,7 @@ func (db *DB) readable() error {
 	return nil
 }
 
-// leftover tells whether a writer left pages beside the database.
+// leftover reports whether a writer left pages beside the database.
 func leftover(path string) bool {
 	info, err := os.Stat(path + "-wal")
 	return err == nil && info.Size() > 0

@@ -45,7 +45,8 @@ func StatisticsOf(run string) Table { return statistics("WHERE r.hash = ?", run)
 func statistics(where string, args ...any) Table {
 	return Table{"statistics", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer},
 		{"idx", Integer}, {"step", Integer}, {"value", Real}},
-		// The joins are loops in the order of the key, each over an index: nothing is sorted, however many rows there are.
+		// The joins are loops in the order of the key, each over an index: nothing is sorted, however many rows there
+		// are.
 		`SELECT r.hash, a.name, b.name, s.layer, s.head, s.idx, s.step, s.value
 		FROM runs r CROSS JOIN names a CROSS JOIN names b CROSS JOIN stats s
 			ON s.run = r.id AND s.site = a.id AND s.statistic = b.id ` + where + `
@@ -140,7 +141,8 @@ func (db *DB) Scan(ctx context.Context, t Table, row func(values []any) error) e
 // ErrQuery is wrapped where the text of a query is at fault: it is no SQL, names what is not there, or would write.
 var ErrQuery = errors.New("the query cannot be answered")
 
-// The actions that SQLite asks an authorizer about, as far as a query that reads needs them (sqlite.org/c3ref/c_alter_table.html).
+// The actions that SQLite asks an authorizer about, as far as a query that reads needs them
+// (sqlite.org/c3ref/c_alter_table.html).
 const (
 	actionPragma    = 19
 	actionRead      = 20

@@ -20,9 +20,9 @@ import (
 // refusing names the environment variable by which the test binary becomes the process whose memory is limited.
 const refusing = "OUTCROP_TEST_REFUSING"
 
-// TestMemoryRefused: a process whose address space ends, wherever in a run that is, gets compute.ErrMemory and no panic,
-// and gives back what it took: with as much as was enough before, the run goes through again. The same is true of measuring
-// again and of absorbing.
+// TestMemoryRefused: a process whose address space ends, wherever in a run that is, gets compute.ErrMemory and no
+// panic, and gives back what it took: with as much as was enough before, the run goes through again. The same is true
+// of measuring again and of absorbing.
 func TestMemoryRefused(t *testing.T) {
 	if os.Getenv(refusing) != "" {
 		refuse(t)
@@ -84,7 +84,10 @@ func refuse(t *testing.T) {
 		})
 	}
 	threads.Wait()
-	for name, work := range map[string]func() error{"a run": trained, "measuring again": measured, "absorbing": absorbed, "the pairs": paired} {
+	works := map[string]func() error{
+		"a run": trained, "measuring again": measured, "absorbing": absorbed, "the pairs": paired,
+	}
+	for name, work := range works {
 		if err := work(); err != nil {
 			t.Fatal(err)
 		}

@@ -115,8 +115,8 @@ func TestRunMeasuresAndLearns(t *testing.T) {
 	}
 }
 
-// each runs a test on a small run with each optimizer in float32, and with two of them in bf16 where this machine has it;
-// TestPrecisionIsRefused says whether one that has not refuses it.
+// each runs a test on a small run with each optimizer in float32, and with two of them in bf16 where this machine has
+// it; TestPrecisionIsRefused says whether one that has not refuses it.
 func each(t *testing.T, test func(t *testing.T, c Config)) {
 	one := func(precision, optimizer string) {
 		t.Run(precision+", "+optimizer, func(t *testing.T) {
