@@ -7,7 +7,6 @@ import (
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/compute"
-	"github.com/outcrop-lab/outcrop/optim"
 	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -215,8 +214,7 @@ func (p Planned) checkpoints() int64 {
 
 // moments is how many numbers the optimizer keeps; a vector counts as a matrix.
 func (p Planned) moments() float64 {
-	method, tables := p.Config.Optim.Value, p.shape.table
-	return float64(method.Moments(optim.Matrix))*(float64(p.Params)-tables) + float64(method.Moments(optim.Embedding))*tables
+	return p.Config.Optim.Moments(float64(p.Params)-p.shape.table, p.shape.table)
 }
 
 // Forecast is what a run is foretold to take of its own time where its threads have a core each, seconds, with its bounds.

@@ -118,6 +118,11 @@ func (c Config) Validate() error {
 	return c.Value.Validate()
 }
 
+// Moments is how many numbers the optimizer keeps for so many numbers of matrices, and of embeddings and the head.
+func (c Config) Moments(matrices, tables float64) float64 {
+	return float64(c.Value.Moments(Matrix))*matrices + float64(c.Value.Moments(Embedding))*tables
+}
+
 // New makes the optimizer of these parameters and what follows each of its steps.
 func (c Config) New(threads Threads, params []Param) (Optimizer, error) {
 	grouped := make([]Param, len(params))

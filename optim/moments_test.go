@@ -61,6 +61,18 @@ func TestMoments(t *testing.T) {
 	}
 }
 
+// The forecasts of memory and disk count 3 numbers of matrices and 100 of embeddings and the head, by hand.
+func TestConfigMoments(t *testing.T) {
+	all := everyMethod(t)
+	for name, want := range map[string]float64{
+		"adam": 206, "adamw": 206, "lion": 103, "sgd": 103, "sgd without momentum": 103, "muon": 203, "muon, embeddings": 103,
+	} {
+		if got := all[name].Moments(3, 100); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
+
 // Wherever the memory of a thread's device ends while an optimizer is made, that is an error.
 func TestMemoryRefused(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(optimizers)) {
