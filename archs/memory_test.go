@@ -1,12 +1,14 @@
 package archs
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/rng"
 )
 
 // TestOver: two models in one memory compute what each does alone, and what outlasts a run of the other is whole.
@@ -54,9 +56,9 @@ func TestOver(t *testing.T) {
 	})
 }
 
-// TestOnto: the gradients of two models of which the second adds to the first's are those of either alone, summed, with the same
-// bits whether they run at the same time or one after the other, on the tape and in replays. No more than what no product gives
-// alone is kept twice.
+// TestOnto: the gradients of two models of which the second adds to the first's are those of either alone, summed, with
+// the same bits whether they run at the same time or one after the other, on the tape and in replays. No more than what
+// no product gives alone is kept twice.
 func TestOnto(t *testing.T) {
 	everyArch(t, func(t *testing.T, c Config) {
 		tokens, targets := batch(c)
@@ -172,8 +174,8 @@ func sizeOf(w *Weights) (n int) {
 	return n
 }
 
-// TestRecompute: what the backward pass computes again has the bits of what it would have kept, on the tape and in a replay,
-// and takes no more memory.
+// TestRecompute: what the backward pass computes again has the bits of what it would have kept, on the tape and in a
+// replay, and takes no more memory.
 func TestRecompute(t *testing.T) {
 	everyArch(t, func(t *testing.T, c Config) {
 		kept, w, dev := built(t, c, true, nil)
@@ -200,6 +202,63 @@ func TestRecompute(t *testing.T) {
 		}
 		if whole := dev.Bytes() - 4*sizeOf(w); other.Bytes() > whole {
 			t.Errorf("%d bytes where %d are kept", other.Bytes(), whole)
+		}
+	})
+}
+
+// TestMemoryRefused: wherever the memory of a device ends while a model is built and first run, that is an error. With
+// all of what the model takes, it runs.
+func TestMemoryRefused(t *testing.T) {
+	turn := 0
+	everyArch(t, func(t *testing.T, c Config) {
+		try := func(limit int) (built int, err error) {
+			dev := newCPU(t).(*compute.CPU)
+			defer dev.Free()
+			dev.Limit = limit
+			w, err := NewWeights(c, dev, rng.New(3, "init"))
+			if err != nil {
+				return 0, err
+			}
+			m, err := Build(c, Shape{Batch: 2, Train: true, Tokens: 17, Recompute: turn%2 == 0}, dev, w, nil)
+			if err != nil {
+				return 0, err
+			}
+			defer func() { _ = m.Close() }()
+			built = dev.Bytes()
+			tokens, targets := batch(c)
+			dev.UploadInts(m.Tokens, tokens)
+			dev.UploadInts(m.Targets, targets)
+			return built, m.Run()
+		}
+		turn++
+		built, err := try(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := newCPU(t).Bytes()
+		fits := func(limit int) bool {
+			_, err := try(limit)
+			if err != nil && !errors.Is(err, compute.ErrMemory) {
+				t.Fatalf("with %d bytes: %v", limit, err)
+			}
+			return err == nil
+		}
+		whole := built
+		for !fits(whole) {
+			whole += whole / 2
+		}
+		for least := built; whole-least > 64; { // what it takes, to the last allocation
+			if mid := (least + whole) / 2; fits(mid) {
+				whole = mid
+			} else {
+				least = mid
+			}
+		}
+		const points = 12
+		for i := range points {
+			if limit := first + (whole-first-64)*(i*points+turn%points)/(points*points); fits(limit) {
+				t.Errorf("%d bytes are enough, and %d are needed", limit, whole)
+			}
 		}
 	})
 }

@@ -19,13 +19,13 @@ type Shape struct {
 	Train bool
 	// Tokens divides the loss: the whole batch's, of which the graph may see a slice.
 	Tokens int
-	// Over is a model of the same device, or nil, in whose memory this one computes: of either only tokens, loss, gradients and,
-	// without Train, logits and sites outlast a run of the other.
+	// Over is a model of the same device, or nil, in whose memory this one computes: of either only tokens, loss,
+	// gradients and, without Train, logits and sites outlast a run of the other.
 	Over *Model
-	// Onto is a model of the same weights, or nil, to whose gradients of matrices this one adds its own, after that one has computed
-	// them: the two run as often, at the same time or that one first, and what Grads has of these is the sum.
+	// Onto is nil, or a model over the same weights to whose gradients of matrices this one adds its own, after that
+	// one has computed them. The two run as often, at the same time or that one first; Grads holds the sum.
 	Onto *Model
-	// Recompute has the backward pass compute norms again rather than keep them.
+	// Recompute computes norms again in the backward pass rather than keep them.
 	Recompute bool
 }
 
@@ -79,7 +79,7 @@ func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (
 	if s.Recompute {
 		b.ctx.Recompute()
 	}
-	m = &Model{ctx: b.ctx, Graph: b.ctx.Graph(), Tokens: dev.AllocInts(b.B * b.T), Targets: dev.AllocInts(b.B * b.T)}
+	m = &Model{ctx: b.ctx, Graph: b.ctx.Graph(), Tokens: must(dev.AllocInts(b.B * b.T)), Targets: must(dev.AllocInts(b.B * b.T))}
 	b.tokens = m.Tokens
 	logits := b.model().Node
 	loss := must(b.ctx.CrossEntropy(logits, m.Targets, 1/float32(s.Tokens)))

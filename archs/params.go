@@ -27,7 +27,8 @@ func (p Param) Size() int {
 	return size
 }
 
-// Params lists the parameters in the order in which they lie in memory. It builds no graph. The vocabulary must be known.
+// Params lists the parameters in the order in which they lie in memory. It builds no graph. The vocabulary must be
+// known.
 func Params(c Config) ([]Param, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
@@ -71,7 +72,9 @@ func newWeights(c Config, dev compute.Device) (*Weights, error) {
 		w.start = append(w.start, w.start[i]+p.Size())
 		w.index[p.Name] = i
 	}
-	w.arena = dev.Alloc(w.start[len(params)])
+	if w.arena, err = dev.Alloc(w.start[len(params)]); err != nil {
+		return nil, fmt.Errorf("archs: %w", err)
+	}
 	return w, nil
 }
 

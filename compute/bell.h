@@ -2,12 +2,18 @@
 #ifndef OC_BELL_H
 #define OC_BELL_H
 
-typedef struct oc_bell oc_bell;
+#include <pthread.h>
 
-// A bell that has rung 0 times; null without memory.
-oc_bell *oc_bell_new(void);
+typedef struct {
+	pthread_mutex_t mutex;
+	pthread_cond_t rung;
+	unsigned long rings;
+} oc_bell;
 
-void oc_bell_free(oc_bell *bell);
+// Makes zeroed memory a bell that has rung 0 times. The memory is the caller's and must not move.
+void oc_bell_begin(oc_bell *bell);
+
+void oc_bell_end(oc_bell *bell);
 
 // Rings: what was written before is seen by all whom it wakes.
 void oc_ring(oc_bell *bell);

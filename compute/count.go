@@ -5,10 +5,7 @@ package compute
 */
 import "C"
 
-import (
-	"runtime"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // Count is how often one thread has done something that another waits for. Neither allocates.
 type Count struct {
@@ -19,12 +16,7 @@ type Count struct {
 
 // NewCount returns a count of 0.
 func NewCount() *Count {
-	c := &Count{bell: C.oc_bell_new()}
-	if c.bell == nil {
-		panic("compute: no memory for a count")
-	}
-	runtime.AddCleanup(c, func(bell *C.oc_bell) { C.oc_bell_free(bell) }, c.bell)
-	return c
+	return &Count{bell: newBell()}
 }
 
 // Add counts one more: what was written before is seen by the one who waits.
@@ -43,5 +35,4 @@ func (c *Count) Await(n int) {
 func (c *Count) add(n int64) {
 	c.n.Add(n)
 	C.oc_ring(c.bell)
-	runtime.KeepAlive(c)
 }

@@ -10,6 +10,7 @@ package compute
 import "C"
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -30,6 +31,8 @@ func Paths() []string {
 
 // CPU is the host as a Device: an arena outside the Go heap, and kernels in C. Each call runs on the calling thread.
 type CPU struct {
+	// Limit is the most that Bytes may be; 0 leaves it to the system.
+	Limit   int
 	path    C.int
 	bf16    bool // MatMul rounds its operands
 	regions [][]byte
@@ -44,7 +47,8 @@ type CPU struct {
 
 var _ Device = (*CPU)(nil)
 
-// NewCPU returns a CPU whose kernels take the named path and whose products the precision; path "" is the machine's best.
+// NewCPU returns a CPU whose kernels take the named path and whose products the precision; path "" is the machine's
+// best.
 func NewCPU(path string, p Precision) (*CPU, error) {
 	if err := Can(path, p); err != nil {
 		return nil, fmt.Errorf("compute: %w", err)
@@ -52,14 +56,19 @@ func NewCPU(path string, p Precision) (*CPU, error) {
 	if path == "" {
 		path = Paths()[0]
 	}
-	c := &CPU{path: C.int(slices.Index(paths, path)), bf16: p == BF16, ropes: map[rope]Buffer{}, slopes: map[int]Buffer{}}
+	c := &CPU{path: C.int(slices.Index(paths, path)), bf16: p == BF16}
+	c.ropes, c.slopes = map[rope]Buffer{}, map[int]Buffer{}
 	// Gram is float32's whatever the precision.
-	c.pack = c.keep(int(max(C.oc_matmul_scratch(c.path, 0), C.oc_matmul_scratch(c.path, flag(c.bf16))))).Host()
+	pack, err := c.keep(int(max(C.oc_matmul_scratch(c.path, 0), C.oc_matmul_scratch(c.path, flag(c.bf16)))))
+	if err != nil {
+		return nil, err
+	}
+	c.pack = pack.Host()
 	return c, nil
 }
 
-// Can tells why this machine has no CPU of that path and precision; nil where it has. BF16 needs the avx512 path and the
-// instruction vdpbf16ps.
+// Can says why this machine has no CPU of that path and precision; nil if it has. BF16 needs the avx512 path and
+// the instruction vdpbf16ps.
 func Can(path string, p Precision) error {
 	known := Paths()
 	if path == "" {
@@ -71,15 +80,17 @@ func Can(path string, p Precision) error {
 	case p == Float32 || p == BF16 && Instruction(path) != "":
 		return nil
 	case p == BF16 && path == "avx512":
-		return fmt.Errorf("bf16 needs the instruction vdpbf16ps (avx512_bf16), which this processor has not: take float32, or another machine")
+		return errors.New("bf16 needs the instruction vdpbf16ps (avx512_bf16), " +
+			"which this processor has not: take float32, or another machine")
 	case p == BF16:
-		return fmt.Errorf("bf16 needs the instruction vdpbf16ps (avx512_bf16), which the %s kernels have not: take float32, or a machine and kernels that have it", path)
+		return fmt.Errorf("bf16 needs the instruction vdpbf16ps (avx512_bf16), "+
+			"which the %s kernels have not: take float32, or a machine and kernels that have it", path)
 	}
 	return fmt.Errorf("no precision %q (%s, %s)", p, Float32, BF16)
 }
 
-// Instruction is the one by which a CPU of that path multiplies numbers that it rounds to bf16: the amx path's tdpbf16ps, else
-// vdpbf16ps; "" where it cannot.
+// Instruction is the one by which a CPU of that path multiplies numbers that it rounds to bf16: the amx path's
+// tdpbf16ps, else vdpbf16ps; "" where it cannot.
 func Instruction(path string) string {
 	if path == "" {
 		path = Paths()[0]
@@ -106,47 +117,66 @@ func (c *CPU) Bytes() int { return c.bytes }
 func (c *CPU) Scratch() int { return c.own }
 
 // keep takes memory for the kernels themselves.
-func (c *CPU) keep(n int) Buffer {
+func (c *CPU) keep(n int) (Buffer, error) {
 	before := c.bytes
-	b := c.Alloc(n)
+	b, err := c.Alloc(n)
 	c.own += c.bytes - before
-	return b
+	return b, err
 }
 
 const region = 4 << 20
 
-// take cuts n bytes, a multiple of 64, from the arena: anonymous memory in huge pages where the system gives them. It
-// panics where the system has no more.
-func (c *CPU) take(n int) unsafe.Pointer {
+// take cuts n bytes, rounded up to a multiple of 64, from the arena: anonymous memory in huge pages where the system
+// gives them.
+func (c *CPU) take(n int) (unsafe.Pointer, error) {
 	n = max(64, (n+63)&^63)
-	c.bytes += n
+	if c.Limit > 0 && c.bytes+n > c.Limit {
+		return nil, refused(n)
+	}
 	at := slices.IndexFunc(c.free, func(left []byte) bool { return len(left) >= n })
 	if at < 0 {
 		size := max(region, (n+region-1)/region*region)
 		m, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 		if err != nil {
-			panic(fmt.Sprintf("compute: %d MiB of memory: %v", size>>20, err))
+			return nil, refused(size)
 		}
 		_ = unix.Madvise(m, 14) // MADV_HUGEPAGE, a hint
 		at, c.regions, c.free = len(c.free), append(c.regions, m), append(c.free, m)
 	}
 	p := unsafe.Pointer(&c.free[at][0])
 	c.free[at] = c.free[at][n:]
-	return p
+	c.bytes += n
+	return p, nil
+}
+
+func refused(bytes int) error {
+	return fmt.Errorf("compute: %d MiB of memory: %w", (bytes+1<<20-1)>>20, ErrMemory)
 }
 
 // Alloc implements Device.
-func (c *CPU) Alloc(n int) Buffer { return Buffer{ptr: c.take(4 * n), n: n} }
+func (c *CPU) Alloc(n int) (Buffer, error) {
+	p, err := c.take(4 * n)
+	if err != nil {
+		return Buffer{}, err
+	}
+	return Buffer{ptr: p, n: n}, nil
+}
 
 // AllocInts implements Device.
-func (c *CPU) AllocInts(n int) Ints { return Ints{ptr: c.take(4 * n), n: n} }
+func (c *CPU) AllocInts(n int) (Ints, error) {
+	p, err := c.take(4 * n)
+	if err != nil {
+		return Ints{}, err
+	}
+	return Ints{ptr: p, n: n}, nil
+}
 
 // Free implements Device.
 func (c *CPU) Free() {
 	for _, m := range c.regions {
 		_ = unix.Munmap(m)
 	}
-	*c = CPU{path: c.path, bf16: c.bf16}
+	*c = CPU{Limit: c.Limit, path: c.path, bf16: c.bf16}
 }
 
 // Upload implements Device.
@@ -208,7 +238,8 @@ func (c *CPU) MatMulThen(y, a, b Buffer, m, n, k int, transA, transB bool, then 
 			same(y.n, beside.n)
 		}
 	}
-	c.product(y, a, b, m, n, k, transA, transB, false, C.oc_then{f: C.int(then.F), grad: flag(then.Grad), y: f(then.Y), kept: f(then.Kept)})
+	c.product(y, a, b, m, n, k, transA, transB, false,
+		C.oc_then{f: C.int(then.F), grad: flag(then.Grad), y: f(then.Y), kept: f(then.Kept)})
 }
 
 // Joins implements Device: rows longer than a block of c leave the cache before they are whole.
@@ -219,10 +250,12 @@ func (c *CPU) product(y, a, b Buffer, m, n, k int, transA, transB, add bool, the
 	same(a.n, m*k)
 	same(b.n, k*n)
 	if c.bf16 {
-		C.oc_matmul_bf16(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), then, (*C.float)(&c.pack[0]))
+		C.oc_matmul_bf16(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add),
+			then, (*C.float)(&c.pack[0]))
 		return
 	}
-	C.oc_matmul(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), then, (*C.float)(&c.pack[0]))
+	C.oc_matmul(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), then,
+		(*C.float)(&c.pack[0]))
 }
 
 // Gram implements Device.
@@ -298,11 +331,13 @@ func (c *CPU) CrossEntropy(loss, lse, logits Buffer, targets Ints, v int, scale 
 func (c *CPU) CrossEntropyGrad(dlogits, dloss, logits, lse Buffer, targets Ints, v int, scale float32) {
 	same(dlogits.n, logits.n, targets.n*v)
 	within(targets, math.MinInt32, v)
-	C.oc_cross_entropy_grad(c.path, f(dlogits), f(dloss), f(logits), f(lse), i(targets), C.long(targets.n), C.long(v), C.float(scale))
+	C.oc_cross_entropy_grad(c.path, f(dlogits), f(dloss), f(logits), f(lse), i(targets), C.long(targets.n), C.long(v),
+		C.float(scale))
 }
 
 // AdamW implements Device.
 func (c *CPU) AdamW(w, g, m, v Buffer, lr, b1, b2, eps, wd, c1, c2 float32) {
 	same(w.n, g.n, m.n, v.n)
-	C.oc_adamw(c.path, f(w), f(g), f(m), f(v), C.long(w.n), C.float(lr), C.float(b1), C.float(b2), C.float(eps), C.float(wd), C.float(c1), C.float(c2))
+	C.oc_adamw(c.path, f(w), f(g), f(m), f(v), C.long(w.n), C.float(lr), C.float(b1), C.float(b2), C.float(eps),
+		C.float(wd), C.float(c1), C.float(c2))
 }

@@ -11,31 +11,64 @@ type rope struct {
 	theta   float32
 }
 
-// attention prepares the kernel's argument and sees that there is scratch enough; both are kept between calls.
-func (c *CPU) attention(a Attention) C.oc_attention {
-	o := C.oc_attention{B: C.long(a.B), T: C.long(a.T), H: C.long(a.H), KV: C.long(a.KV), E: C.long(a.E), extra: C.long(a.Keys() - a.T),
-		mode: C.int(a.Weights), bias: C.float(a.Bias)}
+// Prepare implements Device.
+func (c *CPU) Prepare(a Attention) error {
 	if a.Rope {
-		table := c.rope(a)
+		if err := c.tabulateRope(a); err != nil {
+			return err
+		}
+	}
+	if a.ALiBi {
+		if err := c.tabulateALiBi(a.H); err != nil {
+			return err
+		}
+	}
+	need := int(C.oc_attend_scratch(c.attention(a)))
+	if need <= len(c.scratch) {
+		return nil
+	}
+	scratch, err := c.keep(need)
+	if err != nil {
+		return err
+	}
+	c.scratch = scratch.Host()
+	return nil
+}
+
+// attention is the argument of a kernel.
+func (c *CPU) attention(a Attention) C.oc_attention {
+	o := C.oc_attention{B: C.long(a.B), T: C.long(a.T), H: C.long(a.H), KV: C.long(a.KV), E: C.long(a.E),
+		extra: C.long(a.Keys() - a.T), mode: C.int(a.Weights), bias: C.float(a.Bias)}
+	if a.Rope {
+		table := c.ropes[rope{a.T, a.Turn, a.Theta}]
 		o.pairs, o.cosines, o.sines = C.long(a.Turn/2), f(table.Slice(0, table.n/2)), f(table.Slice(table.n/2, table.n))
 	}
 	if a.ALiBi {
-		o.slopes = f(c.alibi(a.H))
-	}
-	if need := int(C.oc_attend_scratch(o)); need > len(c.scratch) {
-		c.scratch = c.keep(need).Host()
+		o.slopes = f(c.slopes[a.H])
 	}
 	return o
 }
 
-// rope tabulates cos and sin of t theta^(-2i/Turn), i < Turn/2 (arXiv 2104.09864).
-func (c *CPU) rope(a Attention) Buffer {
+// prepared is the argument of a kernel, and its scratch. It panics if Prepare was not called.
+func (c *CPU) prepared(a Attention) (C.oc_attention, *C.float) {
+	o := c.attention(a)
+	if a.Rope && o.cosines == nil || a.ALiBi && o.slopes == nil || int(C.oc_attend_scratch(o)) > len(c.scratch) {
+		panic("compute: an attention that was not prepared")
+	}
+	return o, (*C.float)(&c.scratch[0])
+}
+
+// tabulateRope tabulates cos and sin of t theta^(-2i/Turn), i < Turn/2 (arXiv 2104.09864), once.
+func (c *CPU) tabulateRope(a Attention) error {
 	key := rope{a.T, a.Turn, a.Theta}
-	if table, ok := c.ropes[key]; ok {
-		return table
+	if _, ok := c.ropes[key]; ok {
+		return nil
 	}
 	half := a.Turn / 2
-	table := c.keep(2 * a.T * half)
+	table, err := c.keep(2 * a.T * half)
+	if err != nil {
+		return err
+	}
 	host := table.Host()
 	for t := range a.T {
 		for j := range half {
@@ -44,19 +77,23 @@ func (c *CPU) rope(a Attention) Buffer {
 		}
 	}
 	c.ropes[key] = table
-	return table
+	return nil
 }
 
-func (c *CPU) alibi(heads int) Buffer {
-	if table, ok := c.slopes[heads]; ok {
-		return table
+// tabulateALiBi keeps the slopes of that many heads, once.
+func (c *CPU) tabulateALiBi(heads int) error {
+	if _, ok := c.slopes[heads]; ok {
+		return nil
 	}
-	table := c.keep(heads)
+	table, err := c.keep(heads)
+	if err != nil {
+		return err
+	}
 	for h, slope := range ALiBiSlopes(heads) {
 		table.Host()[h] = float32(slope)
 	}
 	c.slopes[heads] = table
-	return table
+	return nil
 }
 
 // ALiBiSlopes are those of each head, 2^(-8h/H) for h from 1 where H is a power of two; else those of the power of two
@@ -82,8 +119,8 @@ func (c *CPU) Attend(a Attention, y, lse, qkv Buffer, x Extra) {
 	same(qkv.n, a.B*a.T*a.Row())
 	same(y.n, a.B*a.T*a.H*a.E)
 	same(lse.n, a.B*a.H*a.T)
-	o := c.attention(a)
-	C.oc_attend(c.path, o, f(y), f(lse), f(qkv), f(x.K), f(x.V), f(x.Logit), (*C.float)(&c.scratch[0]))
+	o, scratch := c.prepared(a)
+	C.oc_attend(c.path, o, f(y), f(lse), f(qkv), f(x.K), f(x.V), f(x.Logit), scratch)
 }
 
 // AttendGrad implements Device.
@@ -93,13 +130,14 @@ func (c *CPU) AttendGrad(a Attention, dqkv Buffer, dx Extra, dy, y, lse, qkv Buf
 	same(dx.K.n, x.K.n)
 	same(dx.V.n, x.V.n)
 	same(dx.Logit.n, x.Logit.n)
-	o := c.attention(a)
-	C.oc_attend_grad(c.path, o, f(dqkv), f(dx.K), f(dx.V), f(dx.Logit), f(dy), f(y), f(lse), f(qkv), f(x.K), f(x.V), f(x.Logit), (*C.float)(&c.scratch[0]))
+	o, scratch := c.prepared(a)
+	C.oc_attend_grad(c.path, o, f(dqkv), f(dx.K), f(dx.V), f(dx.Logit), f(dy), f(y), f(lse), f(qkv),
+		f(x.K), f(x.V), f(x.Logit), scratch)
 }
 
 // AttendPattern implements Device.
 func (c *CPU) AttendPattern(a Attention, p, qkv Buffer, x Extra) {
 	same(p.n, a.B*a.H*a.T*a.Keys())
-	o := c.attention(a)
-	C.oc_attend_pattern(c.path, o, f(p), f(qkv), f(x.K), f(x.Logit), (*C.float)(&c.scratch[0]))
+	o, scratch := c.prepared(a)
+	C.oc_attend_pattern(c.path, o, f(p), f(qkv), f(x.K), f(x.Logit), scratch)
 }

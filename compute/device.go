@@ -1,7 +1,14 @@
 // Package compute is where the arithmetic happens: devices, buffers and kernels. It knows no gorgonia.
 package compute
 
-import "unsafe"
+import (
+	"syscall"
+	"unsafe"
+)
+
+// ErrMemory is wrapped by every error that says that a device has no more memory. It is the system's own, so that one
+// question finds what the system refuses to others too.
+var ErrMemory error = syscall.ENOMEM
 
 // Buffer is a run of float32 in a device's memory. The zero Buffer stands for "absent".
 type Buffer struct {
@@ -23,7 +30,7 @@ func (b Buffer) Slice(from, to int) Buffer {
 	return Buffer{ptr: unsafe.Add(b.ptr, 4*from), n: to - from}
 }
 
-// Overlaps tells whether any number lies in both.
+// Overlaps reports whether any number lies in both.
 func (b Buffer) Overlaps(o Buffer) bool {
 	return uintptr(b.ptr) < uintptr(o.ptr)+4*uintptr(o.n) && uintptr(o.ptr) < uintptr(b.ptr)+4*uintptr(b.n)
 }
@@ -46,11 +53,12 @@ func (b Ints) Pointer() unsafe.Pointer { return b.ptr }
 // Host is the memory as a slice, for devices whose memory the host can touch.
 func (b Ints) Host() []int32 { return unsafe.Slice((*int32)(b.ptr), b.n) }
 
-// Precision is what a device's MatMul rounds the numbers to that it multiplies. All buffers, its sums and every other kernel
-// are float32.
+// Precision is what a device's MatMul rounds the numbers to that it multiplies. All buffers, its sums and every other
+// kernel are float32.
 type Precision string
 
-// The precisions. BF16 has 8 bits of significand where float32 has 24, and its range; it rounds to the nearest, ties to even.
+// The precisions. BF16 has 8 bits of significand where float32 has 24, and its range; it rounds to the nearest, ties to
+// even.
 const (
 	Float32 Precision = "float32"
 	BF16    Precision = "bf16"
@@ -110,13 +118,13 @@ func (a Attention) Keys() int {
 // Row is the width of a row of qkv.
 func (a Attention) Row() int { return (a.H + 2*a.KV) * a.E }
 
-// Broadcast says how s stretches over x in Combine. Heads 0: each number of s serves Span neighbours of x. Otherwise each
-// vector [Span] of s serves Heads groups of Span of x, one after the other; 1 is elementwise.
+// Broadcast says how s stretches over x in Combine. Heads 0: each number of s serves Span neighbours of x. Otherwise
+// each vector [Span] of s serves Heads groups of Span of x, one after the other; 1 is elementwise.
 type Broadcast struct{ Span, Heads int }
 
-// Then is what becomes, elementwise, of a product's result c [m,n] while it is in the cache: what Activate makes of it, or with
-// Grad what ActivateGrad does. Y and Kept are [m,n]; either may lie where c does, and with Grad Y may lie where Kept does. c stays where
-// neither does. The zero Then is nothing.
+// Then is a product's epilogue: it is applied elementwise to the result c [m,n] while c is in the cache. It is Activate of
+// F, or ActivateGrad if Grad is set. Y and Kept are [m,n]. Either may lie where c does, and with Grad Y may lie where Kept
+// does; c keeps the product's result if neither lies there. The zero Then does nothing.
 type Then struct {
 	F       Activation
 	Grad    bool
@@ -124,18 +132,22 @@ type Then struct {
 }
 
 // Device owns memory and runs kernels on it. A Device is used by one goroutine at a time; its kernels may read and
-// write buffers of another Device of the same kind. All matrices are row-major float32, R = B*T rows, weights are
-// [out, in]. No kernel allocates, except Alloc*. Outputs are overwritten unless the kernel says that it adds;
-// an output never overlaps an input unless the kernel says so.
+// write buffers of another Device of the same kind. All matrices are row-major float32, R = B*T rows, weights are [out,
+// in]. No kernel allocates: Alloc, AllocInts and Prepare alone take memory, and return ErrMemory if there is none.
+// Outputs are overwritten unless the kernel says that it adds; an output never overlaps an input unless the kernel says
+// so.
 type Device interface {
 	// Kind is "cpu"; Path is the kernel path taken, "amx", "avx512", "avx2" or "portable".
 	Kind() string
 	Path() string
 	// Alloc returns zeroed memory that lives until Free, which releases everything that the device ever gave.
-	Alloc(n int) Buffer
-	AllocInts(n int) Ints
+	Alloc(n int) (Buffer, error)
+	AllocInts(n int) (Ints, error)
 	Free()
-	// Bytes is how much memory Alloc and AllocInts gave.
+	// Prepare takes the memory that the kernels of this attention keep for themselves: tables and scratch. It is called
+	// before the first of them runs.
+	Prepare(a Attention) error
+	// Bytes is how much memory the device gave, with what its kernels keep.
 	Bytes() int
 	// Upload and Download copy between the host and the device; lengths must agree.
 	Upload(dst Buffer, src []float32)
@@ -145,12 +157,13 @@ type Device interface {
 	// MatMul computes c[m,n] = op(a)[m,k] op(b)[k,n], or adds it to c. op transposes where told: a is then stored
 	// [k,m], b [n,k]. The device's Precision is that of a and b in it, and in it alone.
 	MatMul(c, a, b Buffer, m, n, k int, transA, transB, add bool)
-	// MatMulThen is MatMul, without adding to c, and then what `then` says, to the bits that Activate and ActivateGrad give.
+	// MatMulThen is MatMul, without adding to c, and then what `then` says, to the bits that Activate and ActivateGrad
+	// give.
 	MatMulThen(c, a, b Buffer, m, n, k int, transA, transB bool, then Then)
-	// Joins tells whether MatMulThen gains over two calls where rows of c are of n numbers.
+	// Joins reports whether MatMulThen gains over two calls if rows of c are of n numbers.
 	Joins(n int) bool
-	// Gram computes c[m,m] = op(a)[m,k] op(a)^T at half of MatMul's cost, always in Float32. It is symmetric to the bit; on the
-	// diagonal and below it, its bits are those of MatMul in Float32.
+	// Gram computes c[m,m] = op(a)[m,k] op(a)^T at half of MatMul's cost, always in Float32. It is symmetric to the
+	// bit; on the diagonal and below it, its bits are those of MatMul in Float32.
 	Gram(c, a Buffer, m, k int, trans bool)
 	// Add computes y = a + b; y may be a or b.
 	Add(y, a, b Buffer)
@@ -185,8 +198,8 @@ type Device interface {
 	DyT(y, s, x, a, g, b Buffer)
 	DyTGrad(dx, da, dg, db, dy, x, a, g, s Buffer)
 
-	// Activate: y = f(x), and what the gradient needs of x unless kept is empty; either may be x. ActivateGrad: dx = dy f'(x) by what
-	// was kept; dx may be dy or that.
+	// Activate: y = f(x), and what the gradient needs of x unless kept is empty; either may be x. ActivateGrad: dx = dy
+	// f'(x) by what was kept; dx may be dy or that.
 	Activate(f Activation, y, kept, x Buffer)
 	ActivateGrad(f Activation, dx, dy, kept Buffer)
 	// Gate: s = sigmoid(z), y = x s (arXiv 2505.06708). x is [R, H*E]; z and s are [R, H*E], or [R, H] where one
@@ -209,8 +222,8 @@ type Device interface {
 	Attend(a Attention, y, lse, qkv Buffer, x Extra)
 	// AttendGrad overwrites dqkv and those of dx whose counterpart in x is there; it recomputes the pattern from lse.
 	AttendGrad(a Attention, dqkv Buffer, dx Extra, dy, y, lse, qkv Buffer, x Extra)
-	// AttendPattern: p[B,H,T,Keys] is the attention pattern, zero above the diagonal; with an extra slot, that is column
-	// 0 and position j is column j+1.
+	// AttendPattern: p[B,H,T,Keys] is the attention pattern, zero above the diagonal; with an extra slot, that is
+	// column 0 and position j is column j+1.
 	AttendPattern(a Attention, p, qkv Buffer, x Extra)
 
 	// CrossEntropy: loss[0] = scale * sum over rows of (logsumexp(logits[r,:]) - logits[r, targets[r]]), in nats,

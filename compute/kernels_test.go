@@ -28,6 +28,27 @@ type kernels struct {
 	random *rand.Rand
 }
 
+// Alloc is the device's, of which these tests never ask too much.
+func (k *kernels) Alloc(n int) Buffer { return given(k.T, k.CPU, n) }
+
+func (k *kernels) AllocInts(n int) Ints {
+	k.Helper()
+	b, err := k.CPU.AllocInts(n)
+	if err != nil {
+		k.Fatal(err)
+	}
+	return b
+}
+
+func given(t *testing.T, dev *CPU, n int) Buffer {
+	t.Helper()
+	b, err := dev.Alloc(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // normal is n numbers from N(0, scale^2).
 func (k *kernels) normal(n int, scale float64) Buffer {
 	b := k.Alloc(n)
@@ -224,7 +245,8 @@ func TestMatMul(t *testing.T) {
 	})
 }
 
-// symmetric tells whether got, a Gram matrix [m, m], is that of `want` on its diagonal and below, and its mirror image above.
+// symmetric tells whether got, a Gram matrix [m, m], is that of `want` on its diagonal and below, and its mirror image
+// above.
 func symmetric(got, want Buffer, m int) bool {
 	for i := range m {
 		for j := range i + 1 {

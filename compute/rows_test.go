@@ -136,6 +136,9 @@ func TestAttend(t *testing.T) {
 			y, lse, p, dqkv := k.poison(rows*width), k.poison(a.B*a.H*a.T), k.poison(a.B*a.H*a.T*a.Keys()), k.poison(rows*a.Row())
 			inputs := [][]float64{double(qkv), double(x.K), double(x.V)}
 			pattern, out := attended(a, inputs[0], inputs[1], inputs[2])
+			if err := k.Prepare(a); err != nil {
+				t.Fatal(err)
+			}
 			k.Attend(a, y, lse, qkv, x)
 			k.close(fmt.Sprintf("%+v: output", a), y, out, 2e-6)
 			k.AttendPattern(a, p, qkv, x)

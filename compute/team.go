@@ -10,10 +10,10 @@ import (
 	"sync/atomic"
 )
 
-// Team is a number of threads that run the parts of a step. A Run allocates nothing and starts no goroutine. A thread that
-// waits does so in C: it looks for work for a moment, which covers what lies between the runs of a step, and then sleeps until
-// the system wakes it. Go's scheduler is not asked, since the thread that would take up a woken goroutine sleeps for a moment first,
-// and its timers may be milliseconds late (Quiet).
+// Team is a number of threads that run the parts of a step. A Run allocates nothing and starts no goroutine. A thread
+// that waits does so in C: it looks for work for a moment, which covers what lies between the runs of a step, and then
+// sleeps until the system wakes it. Go's scheduler is not asked, since the thread that would take up a woken goroutine
+// sleeps for a moment first, and its timers may be milliseconds late (Quiet).
 type Team struct {
 	f       func(thread, item int)
 	n       int
@@ -29,10 +29,7 @@ type Team struct {
 
 // NewTeam starts a team of at least one thread; the first is the caller's own.
 func NewTeam(threads int) *Team {
-	t := &Team{begin: C.oc_bell_new(), done: C.oc_bell_new(), fault: make([]any, max(1, threads))}
-	if t.begin == nil || t.done == nil {
-		panic("compute: no memory for a team's bells")
-	}
+	t := &Team{begin: newBell(), done: newBell(), fault: make([]any, max(1, threads))}
 	for thread := 1; thread < threads; thread++ {
 		t.threads.Go(func() {
 			for heard := C.ulong(0); !t.closed.Load(); heard = C.oc_await(t.begin, heard) {
@@ -43,8 +40,8 @@ func NewTeam(threads int) *Team {
 	return t
 }
 
-// Run calls f once for each item below n, with the number of the thread that does it, and returns when all are done. Items
-// begin in order, each on the first thread that is free. A panic of f comes out of Run.
+// Run calls f once for each item below n, with the number of the thread that does it, and returns when all are done.
+// Items begin in order, each on the first thread that is free. A panic of f comes out of Run.
 func (t *Team) Run(n int, f func(thread, item int)) {
 	t.f, t.n = f, n
 	t.left.Store(int64(n))
@@ -95,6 +92,13 @@ func (t *Team) Close() {
 	t.closed.Store(true)
 	C.oc_ring(t.begin)
 	t.threads.Wait()
-	C.oc_bell_free(t.begin)
-	C.oc_bell_free(t.done)
+	C.oc_bell_end(t.begin)
+	C.oc_bell_end(t.done)
+}
+
+// newBell makes a bell in Go's memory, where objects do not move.
+func newBell() *C.oc_bell {
+	bell := new(C.oc_bell)
+	C.oc_bell_begin(bell)
+	return bell
 }

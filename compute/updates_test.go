@@ -15,7 +15,7 @@ func TestUpdates(t *testing.T) {
 		}
 		t.Cleanup(dev.Free)
 		for _, n := range []int{1, 7, 16, 83} {
-			w, g, m := dev.Alloc(n), dev.Alloc(n), dev.Alloc(n)
+			w, g, m := given(t, dev, n), given(t, dev, n), given(t, dev, n)
 			for i := range n {
 				w.Host()[i], g.Host()[i], m.Host()[i] = float32(i%5)-1.7, float32(math.Sin(float64(i))), float32(math.Cos(float64(3*i)))
 			}

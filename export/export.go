@@ -30,10 +30,10 @@ var formats = map[string]func(ctx context.Context, db *store.DB, s *stage) error
 // Formats lists the names of the formats.
 func Formats() []string { return slices.Sorted(maps.Keys(formats)) }
 
-// Write writes the database into a folder, which it makes if need be, and returns the paths of the files: one a
-// table, named after it, or one event file a run, in the folder SWEEP/ARM/seed-N of each of its sweeps. Files of an
-// earlier export are replaced. All files take their names by rename once all are whole: whatever goes wrong before that,
-// a cancelled ctx included, the folder is as it was. All tables show one state of the database, and the handle is Write's
+// Write writes the database into a folder, which it makes if need be, and returns the paths of the files: one a table,
+// named after it, or one event file a run, in the folder SWEEP/ARM/seed-N of each of its sweeps. Files of an earlier
+// export are replaced. All files take their names by rename once all are whole: whatever goes wrong before that, a
+// cancelled ctx included, the folder is as it was. All tables show one state of the database, and the handle is Write's
 // alone until it returns. An unknown format and a dir that cannot be a folder are a *variant.Error.
 func Write(ctx context.Context, db *store.DB, format, dir string) ([]string, error) {
 	write, ok := formats[format]
@@ -48,7 +48,7 @@ func Write(ctx context.Context, db *store.DB, format, dir string) ([]string, err
 		return nil, fault(dir, err)
 	}
 	defer s.discard()
-	if err := db.AtOnce(func() error { return write(ctx, db, s) }); err != nil {
+	if err := db.AtOnce(func(db *store.DB) error { return write(ctx, db, s) }); err != nil {
 		return nil, fault(dir, err)
 	}
 	paths, err := s.commit()
@@ -123,7 +123,7 @@ func newStage(dir string) (*stage, error) {
 }
 
 // write makes one file; name may have folders.
-func (s *stage) write(name string, content func(w io.Writer) error) error {
+func (s *stage) write(name string, content func(w io.Writer) error) (err error) {
 	path := filepath.Join(s.hidden, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
@@ -133,18 +133,15 @@ func (s *stage) write(name string, content func(w io.Writer) error) error {
 		return err
 	}
 	buffer := bufio.NewWriterSize(file, 1<<20)
-	err = content(buffer)
-	if err == nil {
-		err = buffer.Flush()
-	}
-	if err == nil {
-		err = file.Sync()
-	}
-	if closing := file.Close(); err == nil {
-		err = closing
-	}
+	defer func() { err = errors.Join(err, file.Close()) }()
 	s.names = append(s.names, name)
-	return err
+	if err := content(buffer); err != nil {
+		return err
+	}
+	if err := buffer.Flush(); err != nil {
+		return err
+	}
+	return file.Sync()
 }
 
 // commit gives every file its name.

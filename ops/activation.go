@@ -6,30 +6,34 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Activate is y = f(x), elementwise. Its gradient reads what was kept of x, which lies where x does if no other op reads that.
+// Activate is y = f(x), elementwise. Its gradient reads what was kept of x, which lies where x does if no other op
+// reads that.
 func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	op := &fused{
 		name:    "activation",
-		value:   c.value(x.Shape()...),
+		shape:   x.Shape(),
 		inPlace: true,
 	}
 	op.bind = func(y compute.Buffer, b []compute.Buffer) func() {
-		kept, x := op.keep(), b[0]
+		kept, x := op.keeps(), b[0]
 		return func() { dev.Activate(f, y, kept, x) }
 	}
 	op.then = func(y compute.Buffer, _ []compute.Buffer) compute.Then {
-		return compute.Then{F: f, Y: y, Kept: op.keep()}
+		return compute.Then{F: f, Y: y, Kept: op.keeps()}
 	}
 	op.diff = func(_ gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-		op.kept = c.value(out.Shape()...)
+		var err error
+		if op.kept, err = c.value(out.Shape()...); err != nil {
+			return nil, err
+		}
 		kept, err := c.beside(out, op.kept)
 		if err != nil {
 			return nil, err
 		}
 		back, err := c.apply(&fused{
 			name:  "activation grad",
-			value: c.value(out.Shape()...),
+			shape: out.Shape(),
 			bind: func(dx compute.Buffer, b []compute.Buffer) func() {
 				kept, dy := b[0], b[1]
 				return func() { dev.ActivateGrad(f, dx, dy, kept) }

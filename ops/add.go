@@ -16,7 +16,7 @@ func (c *Context) Add(a, b *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	return c.apply(&fused{
 		name:    "add",
-		value:   c.value(a.Shape()...),
+		shape:   a.Shape(),
 		inPlace: true,
 		bind: func(y compute.Buffer, in []compute.Buffer) func() {
 			a, b := in[0], in[1]

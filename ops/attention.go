@@ -2,6 +2,7 @@ package ops
 
 import (
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/outcrop-lab/outcrop/compute"
 )
@@ -36,10 +37,16 @@ func (x Extra) buffers(b []compute.Buffer) (out compute.Extra) {
 func (c *Context) Attend(a compute.Attention, qkv *gorgonia.Node, x Extra) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, width := a.B*a.T, a.H*a.E
-	lse := dev.Alloc(a.B * a.H * a.T)
+	if err := dev.Prepare(a); err != nil {
+		return nil, err
+	}
+	lse, err := dev.Alloc(a.B * a.H * a.T)
+	if err != nil {
+		return nil, err
+	}
 	return c.apply(&fused{
 		name:  "attention",
-		value: c.value(rows, width),
+		shape: tensor.Shape{rows, width},
 		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			qkv, extra := b[0], x.buffers(b[1:])
 			return func() { dev.Attend(a, y, lse, qkv, extra) }
@@ -50,16 +57,17 @@ func (c *Context) Attend(a compute.Attention, qkv *gorgonia.Node, x Extra) (*gor
 	}, append(gorgonia.Nodes{qkv}, x.nodes()...)...)
 }
 
-func (c *Context) attendGrad(a compute.Attention, nodes gorgonia.Nodes, x Extra, out, dy *gorgonia.Node, lse compute.Buffer) (gorgonia.Nodes, error) {
+func (c *Context) attendGrad(a compute.Attention, nodes gorgonia.Nodes, x Extra, out, dy *gorgonia.Node,
+	lse compute.Buffer) (gorgonia.Nodes, error) {
 	dev := c.dev
-	var parts []compute.Buffer
-	for _, n := range nodes[1:] {
-		parts = append(parts, dev.Alloc(n.Shape().TotalSize()))
+	parts, err := c.alike(nodes[1:])
+	if err != nil {
+		return nil, err
 	}
 	dextra := x.buffers(parts)
 	back, err := c.apply(&fused{
 		name:  "attention grad",
-		value: c.value(a.B*a.T, a.Row()),
+		shape: tensor.Shape{a.B * a.T, a.Row()},
 		bind: func(dqkv compute.Buffer, b []compute.Buffer) func() {
 			dy, y, qkv, extra := b[0], b[1], b[2], x.buffers(b[3:])
 			return func() { dev.AttendGrad(a, dqkv, dextra, dy, y, lse, qkv, extra) }

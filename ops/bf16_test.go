@@ -21,8 +21,8 @@ func (u *upstream) MatMul(c, a, b compute.Buffer, m, n, k int, transA, transB, a
 	u.Device.MatMul(c, a, b, m, n, k, transA, transB, add)
 }
 
-// TestLinearBF16: y = x W^T, dx = dy W and dW = dy^T x are float64's of operands rounded to bf16, and so within its rounding of
-// those that are not: an operand moves by 2^-8 at most, an element so by 2^-7 of what its terms come to.
+// TestLinearBF16: y = x W^T, dx = dy W and dW = dy^T x are float64's of operands rounded to bf16, and so within its
+// rounding of those that are not: an operand moves by 2^-8 at most, an element so by 2^-7 of what its terms come to.
 func TestLinearBF16(t *testing.T) {
 	if err := compute.Can("", compute.BF16); err != nil {
 		t.Skip(err)
@@ -31,13 +31,13 @@ func TestLinearBF16(t *testing.T) {
 	dev := &upstream{Device: newCPUOf(t, compute.BF16)}
 	c := NewContext(dev)
 	random := rng.New(2, "test").Rand()
-	xb, wb := dev.Alloc(R*in), dev.Alloc(out*in)
+	xb, wb := alloc(t, dev, R*in), alloc(t, dev, out*in)
 	for _, b := range []compute.Buffer{xb, wb} {
 		for i := range b.Host() {
 			b.Host()[i] = float32(random.NormFloat64())
 		}
 	}
-	targets := dev.AllocInts(R)
+	targets := ints(t, dev, R)
 	x, w := c.Leaf("x", xb, R, in), c.Leaf("w", wb, out, in)
 	y := must(t)(c.Linear(x, wb, w))
 	loss := must(t)(c.CrossEntropy(y, targets, 1))

@@ -13,13 +13,16 @@ func (c *Context) Bias(x *gorgonia.Node, packed compute.Buffer, biases ...*gorgo
 	n := x.Shape()[1]
 	return c.apply(&fused{
 		name:  "bias",
-		value: c.value(x.Shape()...),
+		shape: x.Shape(),
 		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x := b[0]
 			return func() { dev.AddPositions(y, x, packed, 1, n) }
 		},
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			db := dev.Alloc(n) // whole: it is handed out in parts
+			db, err := dev.Alloc(n) // whole: it is handed out in parts
+			if err != nil {
+				return nil, err
+			}
 			back, err := c.apply(&fused{
 				name:  "bias grad",
 				value: c.view(db, n),

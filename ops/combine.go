@@ -2,6 +2,7 @@ package ops
 
 import (
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/outcrop-lab/outcrop/compute"
 )
@@ -11,18 +12,22 @@ func (c *Context) Combine(x, s *gorgonia.Node, over compute.Broadcast, add bool)
 	dev := c.dev
 	return c.apply(&fused{
 		name:  "combine",
-		value: c.value(x.Shape()...),
+		shape: x.Shape(),
 		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x, s := b[0], b[1]
 			return func() { dev.Combine(y, x, s, over, add) }
 		},
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			second := c.value(nodes[1].Shape()...)
+			second, err := c.value(nodes[1].Shape()...)
+			if err != nil {
+				return nil, err
+			}
 			back, err := c.apply(&fused{
-				name:  "combine grad",
-				value: c.value(nodes[0].Shape()...),
+				beside: second,
+				name:   "combine grad",
+				shape:  nodes[0].Shape(),
 				bind: func(dx compute.Buffer, b []compute.Buffer) func() {
-					ds, dy, x, s := c.memory.take(spanOf(second)), b[0], b[1], b[2]
+					ds, dy, x, s := c.memory.of[spanOf(second)], b[0], b[1], b[2]
 					return func() { dev.CombineGrad(dx, ds, dy, x, s, over, add) }
 				},
 			}, dy, nodes[0], nodes[1])
@@ -41,7 +46,7 @@ func (c *Context) HeadMean(x *gorgonia.Node, heads int) (*gorgonia.Node, error) 
 	rows, e := x.Shape()[0], x.Shape()[1]/heads
 	return c.apply(&fused{
 		name:  "head mean",
-		value: c.value(rows, e),
+		shape: tensor.Shape{rows, e},
 		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x := b[0]
 			return func() { dev.HeadMean(y, x, heads, e) }
@@ -49,7 +54,7 @@ func (c *Context) HeadMean(x *gorgonia.Node, heads int) (*gorgonia.Node, error) 
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 			back, err := c.apply(&fused{
 				name:  "head mean grad",
-				value: c.value(rows, heads*e),
+				shape: tensor.Shape{rows, heads * e},
 				bind: func(dx compute.Buffer, b []compute.Buffer) func() {
 					dy := b[0]
 					return func() { dev.HeadMeanGrad(dx, dy, heads, e) }

@@ -1,7 +1,8 @@
 // Package ops holds the fused gorgonia ops of a transformer: forward and symbolic gradient, over a compute.Device.
 //
 // Gorgonia is the graph, the type and shape checker, the differentiator and the scheduler; the ops are the arithmetic.
-// What an op writes is its own until the last op has read it. All activations are matrices [R, width], R = B*T rows; weights are [out, in].
+// What an op writes is its own until the last op has read it. All activations are matrices [R, width], R = B*T rows;
+// weights are [out, in].
 package ops
 
 import (
@@ -33,6 +34,7 @@ type Context struct {
 	recompute bool
 	weights   map[compute.Buffer]*weightGrad // by the weights
 	onto      *Context
+	refused   error // what gorgonia was told when an op of ours failed: its own error does not unwrap
 }
 
 // NewContext returns a context with an empty graph.
@@ -50,8 +52,8 @@ func NewContext(dev compute.Device) *Context {
 	return c
 }
 
-// Reuse has this graph's values lie where the other's do as far as their lengths agree. Both graphs are of one device, and
-// neither needs what the other computed while it runs, but for what was asked for by Buffer and what an op keeps.
+// Reuse has this graph's values lie where the other's do as far as their lengths agree. Both graphs are of one device,
+// and neither needs what the other computed while it runs, but for what was asked for by Buffer and what an op keeps.
 func (c *Context) Reuse(other *Context) { c.memory.free = other.memory.free }
 
 // Recompute has the backward pass compute norms again, to the same bits, rather than keep them: their memory is
@@ -67,8 +69,8 @@ func (c *Context) Leaf(name string, b compute.Buffer, shape ...int) *gorgonia.No
 		gorgonia.WithName(name), gorgonia.WithValue(c.view(b, shape...)))
 }
 
-// Buffer is the memory in which the node's value lies once the graph has run. What is asked for before the first run stays; a
-// value that no one asked for has lent its memory to later ones by then, unless no op reads it.
+// Buffer is the memory in which the node's value lies once the graph has run. What is asked for before the first run
+// stays; a value that no one asked for has lent its memory to later ones by then, unless no op reads it.
 func (c *Context) Buffer(n *gorgonia.Node) (compute.Buffer, error) {
 	at, ok := c.spanOf(n)
 	if !ok {
@@ -78,9 +80,10 @@ func (c *Context) Buffer(n *gorgonia.Node) (compute.Buffer, error) {
 		return b, nil
 	}
 	if len(c.calls) > 0 {
-		return compute.Buffer{}, fmt.Errorf("ops: the memory of %v has been given to later values: it must be asked for before the first run", n)
+		return compute.Buffer{}, fmt.Errorf("ops: the memory of %v has been given to later values: "+
+			"it must be asked for before the first run", n)
 	}
-	return c.memory.keep(at), nil
+	return c.memory.keep(at)
 }
 
 // spanOf is where the value of one of our ops, or of a bound sum, lies; false of another node.
@@ -102,9 +105,15 @@ func (c *Context) view(b compute.Buffer, shape ...int) *tensor.Dense {
 	return t
 }
 
-// value makes the tensor that stands for the result of an op. It has an address of its own, by which it is known, and gets
-// its memory when the op first runs; gorgonia looks at neither.
-func (c *Context) value(shape ...int) *tensor.Dense { return c.tensor(c.dev.Alloc(1), shape...) }
+// value makes the tensor that stands for the result of an op. It has an address of its own, by which it is known, and
+// gets its memory when the op first runs; gorgonia looks at neither.
+func (c *Context) value(shape ...int) (*tensor.Dense, error) {
+	at, err := c.dev.Alloc(1)
+	if err != nil {
+		return nil, err
+	}
+	return c.tensor(at, shape...), nil
+}
 
 func (c *Context) tensor(at compute.Buffer, shape ...int) *tensor.Dense {
 	return tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...), tensor.WithEngine(c.engine),
@@ -114,7 +123,10 @@ func (c *Context) tensor(at compute.Buffer, shape ...int) *tensor.Dense {
 // find returns the buffer behind a value. A constant is uploaded into a buffer of its own.
 func (c *Context) find(v gorgonia.Value) (compute.Buffer, error) {
 	if constant, ok := v.(*gorgonia.F32); ok {
-		b := c.dev.Alloc(1)
+		b, err := c.dev.Alloc(1)
+		if err != nil {
+			return b, err
+		}
 		c.dev.Upload(b, []float32{float32(*constant)})
 		return b, nil
 	}

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/outcrop-lab/outcrop/compute"
 )
@@ -11,10 +12,13 @@ import (
 func (c *Context) CrossEntropy(logits *gorgonia.Node, targets compute.Ints, scale float32) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, vocab := logits.Shape()[0], logits.Shape()[1]
-	lse := dev.Alloc(rows)
+	lse, err := dev.Alloc(rows)
+	if err != nil {
+		return nil, err
+	}
 	return c.apply(&fused{
 		name:  "cross-entropy",
-		value: c.value(),
+		shape: tensor.ScalarShape(),
 		side:  lse,
 		bind: func(loss compute.Buffer, b []compute.Buffer) func() {
 			logits := b[0]
@@ -24,7 +28,7 @@ func (c *Context) CrossEntropy(logits *gorgonia.Node, targets compute.Ints, scal
 		diff: func(nodes gorgonia.Nodes, out, dloss *gorgonia.Node) (gorgonia.Nodes, error) {
 			back, err := c.apply(&fused{
 				name:    "cross-entropy grad",
-				value:   c.value(rows, vocab),
+				shape:   tensor.Shape{rows, vocab},
 				inPlace: true,
 				bind: func(dlogits compute.Buffer, b []compute.Buffer) func() {
 					dloss, logits := b[0], b[1]

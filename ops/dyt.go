@@ -6,14 +6,17 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// DyT is y = g tanh(a x) + b (arXiv 2503.10622), [R, D], for x [R, D], one number a [1], a gain g [D] and, unless nil, a
-// bias b [D].
+// DyT is y = g tanh(a x) + b (arXiv 2503.10622), [R, D], for x [R, D], one number a [1], a gain g [D] and, unless nil,
+// a bias b [D].
 func (c *Context) DyT(x, a, g, b *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
-	s := dev.Alloc(x.Shape().TotalSize())
+	s, err := dev.Alloc(x.Shape().TotalSize())
+	if err != nil {
+		return nil, err
+	}
 	return c.apply(&fused{
 		name:  "dyt",
-		value: c.value(x.Shape()...),
+		shape: x.Shape(),
 		cheap: true,
 		bind: func(y compute.Buffer, in []compute.Buffer) func() {
 			x, a, g, b := in[0], in[1], in[2], last(in[3:])
@@ -21,14 +24,14 @@ func (c *Context) DyT(x, a, g, b *gorgonia.Node) (*gorgonia.Node, error) {
 		},
 		// The output is an input of the gradient only so that s is there before it.
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			var parts []compute.Buffer // of a, g, and b
-			for _, n := range nodes[1:] {
-				parts = append(parts, dev.Alloc(n.Shape().TotalSize()))
+			parts, err := c.alike(nodes[1:]) // of a, g, and b
+			if err != nil {
+				return nil, err
 			}
 			db := last(parts[2:])
 			back, err := c.apply(&fused{
 				name:  "dyt grad",
-				value: c.value(nodes[0].Shape()...),
+				shape: nodes[0].Shape(),
 				bind: func(dx compute.Buffer, in []compute.Buffer) func() {
 					dy, x, a, g := in[0], in[1], in[2], in[3]
 					return func() { dev.DyTGrad(dx, parts[0], parts[1], db, dy, x, a, g, s) }

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/outcrop-lab/outcrop/compute"
 )
@@ -12,7 +13,7 @@ func (c *Context) Embedding(w *gorgonia.Node, tokens compute.Ints) (*gorgonia.No
 	vocab, d := w.Shape()[0], w.Shape()[1]
 	return c.apply(&fused{
 		name:  "embedding",
-		value: c.value(tokens.Len(), d),
+		shape: tensor.Shape{tokens.Len(), d},
 		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			w := b[0]
 			return func() { dev.Embedding(y, w, tokens, d) }
@@ -20,7 +21,7 @@ func (c *Context) Embedding(w *gorgonia.Node, tokens compute.Ints) (*gorgonia.No
 		diff: func(_ gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 			back, err := c.apply(&fused{
 				name:  "embedding grad",
-				value: c.value(vocab, d),
+				shape: tensor.Shape{vocab, d},
 				bind: func(dw compute.Buffer, b []compute.Buffer) func() {
 					dy := b[0]
 					return func() { dev.EmbeddingGrad(dw, dy, tokens, d) }

@@ -16,18 +16,22 @@ import (
 // fused is every op of this package as gorgonia sees it. What differs between ops is bind and diff.
 type fused struct {
 	name  string
-	value *tensor.Dense // what Do returns
 	shape tensor.Shape  // of the node
-	// bind returns the kernel call for the result's memory and the inputs'. Without it the op hands out memory that its input filled.
+	value *tensor.Dense // what Do returns: of the shape, or what is there already
+	// bind returns the kernel call for the result's memory and the inputs'. Without it the op hands out memory that its
+	// input filled.
 	bind func(y compute.Buffer, in []compute.Buffer) func()
 	// product is that by which the bound call computes the value, where it does by one.
 	product *product
-	// then is what the op makes of its last input, where it can do so right after the product that gives it, and in its place.
+	// then is what the op makes of its last input, where it can do so right after the product that gives it, and in its
+	// place.
 	then func(y compute.Buffer, in []compute.Buffer) compute.Then
-	// cheap tells that the value may be computed again for the backward pass, see Context.Recompute.
+	// cheap says that the value may be computed again for the backward pass, see Context.Recompute.
 	cheap bool
-	// inPlace tells that the result may lie where an input does.
+	// inPlace says that the result may lie where an input does.
 	inPlace bool
+	// beside is a second value that the op computes: it gets its memory with the first.
+	beside *tensor.Dense
 	// kept is what the op keeps beside its value for the backward pass, if that reads anything of it.
 	kept *tensor.Dense
 	// diff returns the gradient of each input. Without it the op is not differentiable.
@@ -44,6 +48,12 @@ type fused struct {
 
 // apply puts the op into the graph.
 func (c *Context) apply(op *fused, inputs ...*gorgonia.Node) (*gorgonia.Node, error) {
+	if op.value == nil {
+		var err error
+		if op.value, err = c.value(op.shape...); err != nil {
+			return nil, fmt.Errorf("ops: applying %s: %w", op.name, err)
+		}
+	}
 	op.ctx, op.id = c, c.count
 	c.count++
 	for _, in := range inputs {
@@ -61,28 +71,38 @@ func (c *Context) apply(op *fused, inputs ...*gorgonia.Node) (*gorgonia.Node, er
 	return node, nil
 }
 
-// Do implements gorgonia.Op. It runs once, in the first run: it binds the kernel to the memory of inputs and result, and puts
-// it on the context's list.
-func (f *fused) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
+// Do implements gorgonia.Op. It runs once, in the first run: it binds the kernel to the memory of inputs and result,
+// and puts it on the context's list.
+func (f *fused) Do(values ...gorgonia.Value) (v gorgonia.Value, err error) {
+	defer f.ctx.note(&err)
 	if f.bind == nil {
 		f.ctx.memory.read(f.backward(), values...)
 		return f.value, nil
 	}
 	in := make([]compute.Buffer, len(values))
 	for i, v := range values {
-		var err error
 		if in[i], err = f.ctx.find(v); err != nil {
 			return nil, fmt.Errorf("%s, input %d: %w", f.name, i, err)
 		}
 	}
 	follows := f.then != nil && f.ctx.last.gives(in[len(in)-1])
-	y, call := f.place(in, values, f.inPlace || follows, f.backward())
+	y, call, err := f.place(in, values, f.inPlace || follows, f.backward())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.name, err)
+	}
 	f.values = slices.Clone(values)
 	if !follows || !f.ctx.join(f.then(y, in)) {
 		f.ctx.record(call, f.product)
 	}
 	call()
 	return f.value, nil
+}
+
+// note keeps the first error that goes through gorgonia.
+func (c *Context) note(err *error) {
+	if c.refused == nil {
+		c.refused = *err
+	}
 }
 
 // again computes a value once more that has lent its memory since.
@@ -94,38 +114,58 @@ func (f *fused) again() (compute.Buffer, error) {
 			return compute.Buffer{}, fmt.Errorf("%s again, input %d: %w", f.name, i, err)
 		}
 	}
-	y, call := f.place(in, f.values, f.inPlace, true)
+	y, call, err := f.place(in, f.values, f.inPlace, true)
+	if err != nil {
+		return compute.Buffer{}, fmt.Errorf("%s again: %w", f.name, err)
+	}
 	f.ctx.record(call, nil)
 	call()
 	return y, nil
 }
 
-// place finds memory for what the op computes, over an input that nobody else reads if it may lie there, and binds the kernel call.
-func (f *fused) place(in []compute.Buffer, values []gorgonia.Value, over, backward bool) (y compute.Buffer, call func()) {
+// place finds memory for what the op computes, over an input that nobody else reads if it may lie there, and binds the
+// kernel call.
+func (f *fused) place(in []compute.Buffer, values []gorgonia.Value, over, backward bool) (y compute.Buffer,
+	call func(), err error) {
 	memory := &f.ctx.memory
 	if over {
 		memory.read(backward, values...)
 	}
-	f.keep()
-	y = memory.take(spanOf(f.value))
+	if f.keepsNow() {
+		if _, err := memory.take(spanOf(f.kept)); err != nil {
+			return y, nil, err
+		}
+	}
+	if y, err = memory.take(spanOf(f.value)); err != nil {
+		return y, nil, err
+	}
+	if f.beside != nil {
+		if _, err := memory.take(spanOf(f.beside)); err != nil {
+			return y, nil, err
+		}
+	}
 	call = f.bind(y, in)
 	if !over {
 		memory.read(backward, values...)
 	}
-	return y, call
+	return y, call, nil
 }
 
-// keep finds memory for what is kept, first of all that of an input whose last reader the op is. Of a value that is computed again
-// nothing is kept the first time.
-func (f *fused) keep() (b compute.Buffer) {
-	memory := &f.ctx.memory
-	if f.kept != nil && (f.values != nil || memory.again[spanOf(f.value)] != f) {
-		b = memory.take(spanOf(f.kept))
+// keepsNow reports whether the op keeps something when it is placed. Of a value that is computed again nothing is kept
+// the first time.
+func (f *fused) keepsNow() bool {
+	return f.kept != nil && (f.values != nil || f.ctx.memory.again[spanOf(f.value)] != f)
+}
+
+// keeps is the memory of what is kept, once the op is placed: first of all that of an input whose last reader it is.
+func (f *fused) keeps() compute.Buffer {
+	if !f.keepsNow() {
+		return compute.Buffer{}
 	}
-	return b
+	return f.ctx.memory.of[spanOf(f.kept)]
 }
 
-// backward tells whether the op came by differentiation.
+// backward reports whether the op came by differentiation.
 func (f *fused) backward() bool { return f.ctx.forward > 0 && f.id >= f.ctx.forward }
 
 // Arity implements gorgonia.Op.
@@ -171,7 +211,8 @@ func (f *fused) DiffWRT(inputs int) []bool {
 }
 
 // SymDiff implements gorgonia.SDOp.
-func (f *fused) SymDiff(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+func (f *fused) SymDiff(in gorgonia.Nodes, out, grad *gorgonia.Node) (grads gorgonia.Nodes, err error) {
+	defer f.ctx.note(&err)
 	if f.diff == nil {
 		return nil, fmt.Errorf("ops: %s has no gradient", f.name)
 	}

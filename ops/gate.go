@@ -6,14 +6,17 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Gate is y = x sigmoid(z), [R, H*E], for x [R, H*E] and z [R, H*E], or [R, H] where one score gates a whole head (arXiv
-// 2505.06708). Beside its value it holds the scores sigmoid(z).
+// Gate is y = x sigmoid(z), [R, H*E], for x [R, H*E] and z [R, H*E], or [R, H] where one score gates a whole head
+// (arXiv 2505.06708). Beside its value it holds the scores sigmoid(z).
 func (c *Context) Gate(x, z *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
-	s := dev.Alloc(z.Shape().TotalSize())
+	s, err := dev.Alloc(z.Shape().TotalSize())
+	if err != nil {
+		return nil, err
+	}
 	return c.apply(&fused{
 		name:  "gate",
-		value: c.value(x.Shape()...),
+		shape: x.Shape(),
 		side:  s,
 		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x, z := b[0], b[1]
@@ -21,12 +24,16 @@ func (c *Context) Gate(x, z *gorgonia.Node) (*gorgonia.Node, error) {
 		},
 		// The output is an input of the gradient only so that the scores are there before it.
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			second := c.value(nodes[1].Shape()...)
+			second, err := c.value(nodes[1].Shape()...)
+			if err != nil {
+				return nil, err
+			}
 			back, err := c.apply(&fused{
-				name:  "gate grad",
-				value: c.value(nodes[0].Shape()...),
+				beside: second,
+				name:   "gate grad",
+				shape:  nodes[0].Shape(),
 				bind: func(dx compute.Buffer, b []compute.Buffer) func() {
-					dz, dy, x := c.memory.take(spanOf(second)), b[0], b[1]
+					dz, dy, x := c.memory.of[spanOf(second)], b[0], b[1]
 					return func() { dev.GateGrad(dx, dz, dy, x, s) }
 				},
 			}, dy, nodes[0], out)

@@ -14,6 +14,9 @@ import (
 func (c *Context) Grad(loss *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
 	c.forward = c.count
 	grads, err := gorgonia.Grad(loss, wrt...)
+	if c.refused != nil {
+		return nil, fmt.Errorf("ops: differentiating: %w", c.refused)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ops: differentiating: %w", err)
 	}
@@ -47,13 +50,16 @@ func (c *Context) bindSum(n *gorgonia.Node) error {
 			return fmt.Errorf("ops: the sum %v reads a value without device memory", n)
 		}
 	}
-	c.sums[operands] = c.value(n.Shape()...)
-	c.bound[n] = spanOf(c.sums[operands])
+	sum, err := c.value(n.Shape()...)
+	if err != nil {
+		return fmt.Errorf("ops: the sum %v: %w", n, err)
+	}
+	c.sums[operands], c.bound[n] = sum, spanOf(sum)
 	return nil
 }
 
-// check reports a node that is neither a leaf, a constant, one of our ops nor an addition that Grad bound, and two nodes that gorgonia
-// would take for one because their 32-bit hashes are equal.
+// check reports a node that is neither a leaf, a constant, one of our ops nor an addition that Grad bound, and two
+// nodes that gorgonia would take for one because their 32-bit hashes are equal.
 func (c *Context) check() error {
 	seen := make(map[uint32]*gorgonia.Node)
 	for _, n := range c.graph.AllNodes() {
@@ -71,7 +77,7 @@ func (c *Context) check() error {
 	return nil
 }
 
-// isSum tells whether the node is gorgonia's elementwise addition.
+// isSum reports whether the node is gorgonia's elementwise addition.
 func isSum(n *gorgonia.Node) bool {
 	return n.Op() != nil && n.Op().Arity() == 2 && n.Op().String() == "+ false"
 }
@@ -95,7 +101,8 @@ type engine struct {
 func (engine) AllocAccessible() bool { return false }
 
 // Add computes a + b into the value that Grad set aside for this pair, whatever gorgonia proposes to overwrite.
-func (e engine) Add(a, b tensor.Tensor, _ ...tensor.FuncOpt) (tensor.Tensor, error) {
+func (e engine) Add(a, b tensor.Tensor, _ ...tensor.FuncOpt) (y tensor.Tensor, err error) {
+	defer e.ctx.note(&err)
 	sum, ok := e.ctx.sums[[2]span{spanOf(a), spanOf(b)}]
 	if !ok {
 		return nil, errors.New("ops: an addition that was not seen when the graph was differentiated")
@@ -109,9 +116,12 @@ func (e engine) Add(a, b tensor.Tensor, _ ...tensor.FuncOpt) (tensor.Tensor, err
 		return nil, err
 	}
 	e.ctx.memory.read(true, a, b) // the sum may lie where one of them does
-	y := e.ctx.memory.take(spanOf(sum))
+	yb, err := e.ctx.memory.take(spanOf(sum))
+	if err != nil {
+		return nil, fmt.Errorf("a sum: %w", err)
+	}
 	dev := e.ctx.dev
-	call := func() { dev.Add(y, ab, bb) }
+	call := func() { dev.Add(yb, ab, bb) }
 	e.ctx.record(call, nil)
 	call()
 	return sum, nil

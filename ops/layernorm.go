@@ -2,19 +2,27 @@ package ops
 
 import (
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// LayerNorm is y = g (x - mean(x))/sqrt(var(x) + eps) + b by rows (arXiv 1607.06450), [R, D], for x [R, D], a gain g [D]
-// and, unless nil, a bias b [D].
+// LayerNorm is y = g (x - mean(x))/sqrt(var(x) + eps) + b by rows (arXiv 1607.06450), [R, D], for x [R, D], a gain g
+// [D] and, unless nil, a bias b [D].
 func (c *Context) LayerNorm(x, g, b *gorgonia.Node, eps float32) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, d := x.Shape()[0], x.Shape()[1]
-	n, rinv := dev.Alloc(rows*d), dev.Alloc(rows)
+	n, err := dev.Alloc(rows * d)
+	if err != nil {
+		return nil, err
+	}
+	rinv, err := dev.Alloc(rows)
+	if err != nil {
+		return nil, err
+	}
 	return c.apply(&fused{
 		name:  "layernorm",
-		value: c.value(rows, d),
+		shape: tensor.Shape{rows, d},
 		cheap: true,
 		bind: func(y compute.Buffer, in []compute.Buffer) func() {
 			x, g, b := in[0], in[1], last(in[2:])
@@ -22,14 +30,14 @@ func (c *Context) LayerNorm(x, g, b *gorgonia.Node, eps float32) (*gorgonia.Node
 		},
 		// The output is an input of the gradient only so that n and rinv are there before it.
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			var parts []compute.Buffer // of g, and of b
-			for range nodes[1:] {
-				parts = append(parts, dev.Alloc(d))
+			parts, err := c.alike(nodes[1:]) // of g, and of b
+			if err != nil {
+				return nil, err
 			}
 			db := last(parts[1:])
 			back, err := c.apply(&fused{
 				name:  "layernorm grad",
-				value: c.value(rows, d),
+				shape: tensor.Shape{rows, d},
 				bind: func(dx compute.Buffer, in []compute.Buffer) func() {
 					dy, g := in[0], in[1]
 					return func() { dev.LayerNormGrad(dx, parts[0], db, dy, g, n, rinv, d) }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/outcrop-lab/outcrop/compute"
 )
@@ -28,7 +29,7 @@ func (c *Context) Linear(x *gorgonia.Node, packed compute.Buffer, weights ...*go
 	}
 	op := &fused{
 		name:  "linear",
-		value: c.value(rows, out),
+		shape: tensor.Shape{rows, out},
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 			return c.linearGrad(nodes, dy, packed, rows, in, out)
 		},
@@ -41,9 +42,14 @@ func (c *Context) Linear(x *gorgonia.Node, packed compute.Buffer, weights ...*go
 }
 
 // linearGrad is dx = dy W and dW = dy^T x.
-func (c *Context) linearGrad(nodes gorgonia.Nodes, dy *gorgonia.Node, packed compute.Buffer, rows, in, out int) (gorgonia.Nodes, error) {
-	dev, g := c.dev, c.weightGrad(packed, out*in)
-	op := &fused{name: "linear grad", value: c.value(rows, in)}
+func (c *Context) linearGrad(nodes gorgonia.Nodes, dy *gorgonia.Node, packed compute.Buffer,
+	rows, in, out int) (gorgonia.Nodes, error) {
+	dev := c.dev
+	g, err := c.weightGrad(packed, out*in)
+	if err != nil {
+		return nil, err
+	}
+	op := &fused{name: "linear grad", shape: tensor.Shape{rows, in}}
 	op.bind = func(dx compute.Buffer, b []compute.Buffer) func() {
 		dy, x := b[0], b[1]
 		op.product = &product{dev: dev, c: dx, a: dy, b: packed, m: rows, n: in, k: out, reads: b}

@@ -9,9 +9,9 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// memory hands out what the values of a graph lie in. During the first run each op takes memory for its result and gives back
-// that of the values that nobody reads after it; what was given back is taken first, by results of the same length. Later
-// runs make the same calls in the same order, so that this holds for them too.
+// memory is a free list with reference counts: it hands out what the values of a graph lie in. During the first run each op
+// takes memory for its result, and returns that of the values that nobody reads after it. A result takes what was returned
+// last, if the lengths agree. Later runs make the same calls in the same order, so that this holds for them too.
 type memory struct {
 	dev     compute.Device
 	of      map[span]compute.Buffer
@@ -31,31 +31,41 @@ type span struct {
 func spanOf(t tensor.Tensor) span { return span{at: t.Uintptr(), n: t.Shape().TotalSize()} }
 
 func newMemory(dev compute.Device) memory {
-	return memory{dev: dev, of: make(map[span]compute.Buffer), lent: make(map[span]bool), readers: make(map[span]int), forward: make(map[span]int), again: make(map[span]*fused), free: make(map[int][]compute.Buffer)}
+	return memory{
+		dev:     dev,
+		of:      make(map[span]compute.Buffer),
+		lent:    make(map[span]bool),
+		readers: make(map[span]int),
+		forward: make(map[span]int),
+		again:   make(map[span]*fused),
+		free:    make(map[int][]compute.Buffer),
+	}
 }
 
 // keep gives a value memory of its own: what is free, or new.
-func (m *memory) keep(at span) (b compute.Buffer) {
+func (m *memory) keep(at span) (b compute.Buffer, err error) {
 	if free := m.free[at.n]; len(free) > 0 {
 		b, m.free[at.n] = free[len(free)-1], free[:len(free)-1] // the last given back: it is in the cache yet
 	} else {
-		b = m.dev.Alloc(at.n)
+		if b, err = m.dev.Alloc(at.n); err != nil {
+			return b, err
+		}
 	}
 	m.of[at] = b
-	return b
+	return b, nil
 }
 
 // take finds memory for a value that is about to be computed.
-func (m *memory) take(at span) compute.Buffer {
+func (m *memory) take(at span) (compute.Buffer, error) {
 	if b, ok := m.of[at]; ok {
-		return b
+		return b, nil
 	}
 	m.lent[at] = true
 	return m.keep(at)
 }
 
-// read counts down the readers of the values that an op reads, each once however often it stands there; what has none left is
-// free for others, and what can be computed again when the forward pass has none left.
+// read decrements the reference count of each distinct value that an op reads. Memory that has no readers left returns to
+// the free list; that of a value which can be computed again does so after its last reader of the forward pass.
 func (m *memory) read(backward bool, values ...gorgonia.Value) {
 	for i, v := range values {
 		t, ok := v.(*tensor.Dense)
@@ -87,7 +97,8 @@ func again(values []gorgonia.Value, t *tensor.Dense) bool {
 	return false
 }
 
-// countReaders counts the ops that read each value, and finds what will be computed again: an op more that reads its inputs.
+// countReaders counts the ops that read each value, and finds what will be computed again: an op more that reads its
+// inputs.
 func (c *Context) countReaders() {
 	m := &c.memory
 	wanted := make(map[span]bool) // by the backward pass, and not only so that what lies beside it is there

@@ -14,8 +14,8 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// tied is the smallest network in which gorgonia must sum gradients: x = E[tokens], y = x + gelu(norm(x) W^T), logits = y E^T.
-// The stream x and the embedding E are each used twice.
+// tied is the smallest network in which gorgonia must sum gradients: x = E[tokens], y = x + gelu(norm(x) W^T), logits =
+// y E^T. The stream x and the embedding E are each used twice.
 type tied struct {
 	ctx            *Context
 	loss           *gorgonia.Node
@@ -30,6 +30,24 @@ const (
 	rows  = 6
 )
 
+func alloc(t *testing.T, dev compute.Device, n int) compute.Buffer {
+	t.Helper()
+	b, err := dev.Alloc(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func ints(t *testing.T, dev compute.Device, n int) compute.Ints {
+	t.Helper()
+	b, err := dev.AllocInts(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 func newTied(t *testing.T, dev compute.Device) *tied {
 	t.Helper()
 	n := &tied{ctx: NewContext(dev), tokens: []int32{0, 3, 1, 3, 4, 2}, answer: []int32{1, 2, -1, 0, 4, 4}}
@@ -39,14 +57,14 @@ func newTied(t *testing.T, dev compute.Device) *tied {
 		for _, s := range shape {
 			size *= s
 		}
-		*b = dev.Alloc(size)
+		*b = alloc(t, dev, size)
 		for i := range b.Host() {
 			b.Host()[i] = float32(random.NormFloat64())
 		}
 		return n.ctx.Leaf(name, *b, shape...)
 	}
 	n.e, n.g, n.w = leaf("e", &n.eb, vocab, width), leaf("g", &n.gb, width), leaf("w", &n.wb, width, width)
-	tokens, answer := dev.AllocInts(rows), dev.AllocInts(rows)
+	tokens, answer := ints(t, dev, rows), ints(t, dev, rows)
 	dev.UploadInts(tokens, n.tokens)
 	dev.UploadInts(answer, n.answer)
 	x := must(t)(n.ctx.Embedding(n.e, tokens))
@@ -187,12 +205,12 @@ func TestSummedGradients(t *testing.T) {
 	}
 }
 
-// TestDeepSums: each of 64 residual additions, one reading the other, sums gradients; to find where they lie takes no longer
-// for each than for the one before.
+// TestDeepSums: each of 64 residual additions, one reading the other, sums gradients; to find where they lie takes no
+// longer for each than for the one before.
 func TestDeepSums(t *testing.T) {
 	dev := newCPU(t)
 	n := newTied(t, dev)
-	tokens := dev.AllocInts(rows)
+	tokens := ints(t, dev, rows)
 	x := must(t)(n.ctx.Embedding(n.e, tokens))
 	for range 64 {
 		x = must(t)(n.ctx.Add(x, must(t)(n.ctx.Activate(compute.ReLU, x))))
@@ -206,13 +224,14 @@ func TestDeepSums(t *testing.T) {
 	}
 }
 
-// TestMemoryIsLent: of a chain of ops each reads but the one before, so two values have memory; one that is asked for before
-// the first run keeps its own and stays right, one that is asked for after it is refused, and the last is there unasked.
+// TestMemoryIsLent: of a chain of ops each reads but the one before, so two values have memory; one that is asked for
+// before the first run keeps its own and stays right, one that is asked for after it is refused, and the last is there
+// unasked.
 func TestMemoryIsLent(t *testing.T) {
 	const n, long = 4096, 8
 	dev := newCPU(t)
 	c := NewContext(dev)
-	b := dev.Alloc(n)
+	b := alloc(t, dev, n)
 	for i := range b.Host() {
 		b.Host()[i] = 1
 	}
@@ -259,7 +278,8 @@ func (w *watched) RMSNorm(y, rinv, x, g compute.Buffer, d int, eps float32) {
 	w.Device.RMSNorm(y, rinv, x, g, d, eps)
 }
 
-// settled is the number of goroutines once it stands still: a tape machine that was closed takes a while to end its own.
+// settled is the number of goroutines once it stands still: a tape machine that was closed takes a while to end its
+// own.
 func settled() int {
 	n := runtime.NumGoroutine()
 	for still := 0; still < 10; still++ {
@@ -271,7 +291,8 @@ func settled() int {
 	return n
 }
 
-// TestReplayIsBare: the tape machine starts a goroutine, which the watch must see; a replay starts none and allocates nothing.
+// TestReplayIsBare: the tape machine starts a goroutine, which the watch must see; a replay starts none and allocates
+// nothing.
 func TestReplayIsBare(t *testing.T) {
 	dev := &watched{Device: newCPU(t)}
 	n := newTied(t, dev)
@@ -314,11 +335,11 @@ func TestStockOpsAreRefused(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	dev := newCPU(t)
 	n := newTied(t, dev)
-	x := n.ctx.Leaf("x", dev.Alloc(8), 2, width)
+	x := n.ctx.Leaf("x", alloc(t, dev, 8), 2, width)
 	if _, err := n.ctx.Linear(x, n.wb, n.w, n.w); err == nil {
 		t.Error("weights that do not lie next to each other are no error")
 	}
-	if _, err := n.ctx.Linear(n.ctx.Leaf("y", dev.Alloc(6), 2, 3), n.wb, n.w); err == nil {
+	if _, err := n.ctx.Linear(n.ctx.Leaf("y", alloc(t, dev, 6), 2, 3), n.wb, n.w); err == nil {
 		t.Error("a weight of another width is no error")
 	}
 	if _, err := n.ctx.Add(x, n.w); err == nil {
@@ -335,7 +356,7 @@ func TestOpsJoinProducts(t *testing.T) {
 	c := NewContext(dev)
 	random := rng.New(3, "test").Rand()
 	leaf := func(name string, shape ...int) (compute.Buffer, *gorgonia.Node) {
-		b := dev.Alloc(shape[0] * shape[1])
+		b := alloc(t, dev, shape[0]*shape[1])
 		for i := range b.Host() {
 			b.Host()[i] = float32(random.NormFloat64())
 		}
@@ -348,7 +369,7 @@ func TestOpsJoinProducts(t *testing.T) {
 	headb, head := leaf("head", vocab, D)
 	h := must(t)(c.Linear(x, upb, up))
 	y := must(t)(c.Linear(must(t)(c.Activate(compute.GELU, h)), downb, down))
-	loss := must(t)(c.CrossEntropy(must(t)(c.Linear(must(t)(c.Add(x, y)), headb, head)), dev.AllocInts(R), 1))
+	loss := must(t)(c.CrossEntropy(must(t)(c.Linear(must(t)(c.Add(x, y)), headb, head)), ints(t, dev, R), 1))
 	grads, err := c.Grad(loss, x, up, down, head)
 	if err != nil {
 		t.Fatal(err)
@@ -378,8 +399,8 @@ func TestOpsJoinProducts(t *testing.T) {
 			}
 		}
 	}
-	// Forward: up with its activation, down, the addition, head, cross-entropy. Backward: cross-entropy's, head's, down's with the
-	// activation's, up's, and the sum of the gradients of x.
+	// Forward: up with its activation, down, the addition, head, cross-entropy. Backward: cross-entropy's, head's,
+	// down's with the activation's, up's, and the sum of the gradients of x.
 	if len(c.calls) != 10 {
 		t.Errorf("%d kernel calls, want 10", len(c.calls))
 	}

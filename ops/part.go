@@ -20,7 +20,8 @@ func (c *Context) beside(of *gorgonia.Node, value *tensor.Dense) (*gorgonia.Node
 }
 
 // parts hands out a buffer for each node, of its shape, after the gradients that are there already.
-func (c *Context) parts(of *gorgonia.Node, grads gorgonia.Nodes, buffers []compute.Buffer, like gorgonia.Nodes) (gorgonia.Nodes, error) {
+func (c *Context) parts(of *gorgonia.Node, grads gorgonia.Nodes, buffers []compute.Buffer,
+	like gorgonia.Nodes) (gorgonia.Nodes, error) {
 	for i, b := range buffers {
 		grad, err := c.part(of, b, like[i].Shape()...)
 		if err != nil {
@@ -29,6 +30,18 @@ func (c *Context) parts(of *gorgonia.Node, grads gorgonia.Nodes, buffers []compu
 		grads = append(grads, grad)
 	}
 	return grads, nil
+}
+
+// alike allocates a buffer for each node, of its length.
+func (c *Context) alike(nodes gorgonia.Nodes) (buffers []compute.Buffer, err error) {
+	for _, n := range nodes {
+		b, err := c.dev.Alloc(n.Shape().TotalSize())
+		if err != nil {
+			return nil, err
+		}
+		buffers = append(buffers, b)
+	}
+	return buffers, nil
 }
 
 // Side is the node of what an op computes beside its value (a gate's scores), of that shape.

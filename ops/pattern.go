@@ -2,17 +2,21 @@ package ops
 
 import (
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// AttendPattern is the attention pattern [B, H, T, Keys] of what Attend computes: zero above the diagonal; with an extra
-// slot, that is column 0 and position j is column j+1. It has no gradient.
+// AttendPattern is the attention pattern [B, H, T, Keys] of what Attend computes: zero above the diagonal; with an
+// extra slot, that is column 0 and position j is column j+1. It has no gradient.
 func (c *Context) AttendPattern(a compute.Attention, qkv *gorgonia.Node, x Extra) (*gorgonia.Node, error) {
 	dev := c.dev
+	if err := dev.Prepare(a); err != nil {
+		return nil, err
+	}
 	return c.apply(&fused{
 		name:  "attention pattern",
-		value: c.value(a.B, a.H, a.T, a.Keys()),
+		shape: tensor.Shape{a.B, a.H, a.T, a.Keys()},
 		bind: func(p compute.Buffer, b []compute.Buffer) func() {
 			qkv, extra := b[0], x.buffers(b[1:])
 			return func() { dev.AttendPattern(a, p, qkv, extra) }

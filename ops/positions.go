@@ -2,6 +2,7 @@ package ops
 
 import (
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/outcrop-lab/outcrop/compute"
 )
@@ -12,7 +13,7 @@ func (c *Context) AddPositions(x, p *gorgonia.Node) (*gorgonia.Node, error) {
 	t, d := p.Shape()[0], p.Shape()[1]
 	return c.apply(&fused{
 		name:  "positions",
-		value: c.value(x.Shape()...),
+		shape: x.Shape(),
 		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x, p := b[0], b[1]
 			return func() { dev.AddPositions(y, x, p, t, d) }
@@ -20,7 +21,7 @@ func (c *Context) AddPositions(x, p *gorgonia.Node) (*gorgonia.Node, error) {
 		diff: func(_ gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 			back, err := c.apply(&fused{
 				name:  "positions grad",
-				value: c.value(t, d),
+				shape: tensor.Shape{t, d},
 				bind: func(dp compute.Buffer, b []compute.Buffer) func() {
 					dy := b[0]
 					return func() { dev.AddPositionsGrad(dp, dy, t, d) }

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/outcrop-lab/outcrop/compute"
 )
@@ -14,7 +15,7 @@ func (c *Context) Prepend(first, x *gorgonia.Node, t int) (*gorgonia.Node, error
 	head, all := n*d, (n+t)*d
 	return c.apply(&fused{
 		name:  "prepend",
-		value: c.value(groups*(n+t), d),
+		shape: tensor.Shape{groups * (n + t), d},
 		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			first, x, tail := b[0], b[1], y.Slice(head, y.Len())
 			return func() {
@@ -27,10 +28,13 @@ func (c *Context) Prepend(first, x *gorgonia.Node, t int) (*gorgonia.Node, error
 			if err != nil {
 				return nil, err
 			}
-			each := dev.Alloc(groups * head)
+			each, err := dev.Alloc(groups * head)
+			if err != nil {
+				return nil, err
+			}
 			back, err := c.apply(&fused{
 				name:  "prepend grad",
-				value: c.value(n, d),
+				shape: tensor.Shape{n, d},
 				bind: func(dfirst compute.Buffer, b []compute.Buffer) func() {
 					dy := b[0]
 					return func() {

@@ -26,13 +26,13 @@ func (c *Context) record(call func(), value *product) {
 	c.calls, c.last = append(c.calls, call), value
 }
 
-// gives tells whether the product's result is that value, and what is made of it had better be made at once.
+// gives reports whether the product's result is that value, and an epilogue gains anything.
 func (p *product) gives(value compute.Buffer) bool {
 	return p != nil && p.c == value && p.dev.Joins(p.n)
 }
 
-// join has the last call's product do, from the second run on, what the next op makes of its result, unless that would lie where the
-// call reads.
+// join makes the next op the epilogue of the last product, from the second run on, unless its output would overlap what the
+// product reads. It reports whether it did.
 func (c *Context) join(then compute.Then) bool {
 	p := c.last
 	if slices.ContainsFunc(p.reads, then.Y.Overlaps) || slices.ContainsFunc(p.reads, then.Kept.Overlaps) {

@@ -40,7 +40,11 @@ func (p *Program) Run() error {
 			call()
 		}
 	} else {
-		if err := p.tape.RunAll(); err != nil {
+		err := p.tape.RunAll()
+		if p.ctx.refused != nil {
+			err = p.ctx.refused
+		}
+		if err != nil {
 			return fmt.Errorf("ops: running the tape: %w", err)
 		}
 		if err := p.Close(); err != nil {

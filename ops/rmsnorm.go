@@ -6,8 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// RMSNorm is y = g x / sqrt(mean(x^2) + eps) by rows (arXiv 1910.07467), [R, D], for x [R, D]. The gain g has shape [D],
-// or [1] for a single scale (arXiv 2506.19697).
+// RMSNorm is y = g x / sqrt(mean(x^2) + eps) by rows (arXiv 1910.07467), [R, D], for x [R, D]. The gain g has shape
+// [D], or [1] for a single scale (arXiv 2506.19697).
 func (c *Context) RMSNorm(x, g *gorgonia.Node, eps float32) (*gorgonia.Node, error) {
 	return c.rmsnorm(x, g, x.Shape()[1], eps)
 }
@@ -21,10 +21,13 @@ func (c *Context) RMSNormHeads(x, g *gorgonia.Node, eps float32) (*gorgonia.Node
 func (c *Context) rmsnorm(x, g *gorgonia.Node, d int, eps float32) (*gorgonia.Node, error) {
 	dev := c.dev
 	gains := g.Shape()[0]
-	rinv := dev.Alloc(x.Shape().TotalSize() / d)
+	rinv, err := dev.Alloc(x.Shape().TotalSize() / d)
+	if err != nil {
+		return nil, err
+	}
 	return c.apply(&fused{
 		name:  "rmsnorm",
-		value: c.value(x.Shape()...),
+		shape: x.Shape(),
 		cheap: true,
 		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x, g := b[0], b[1]
@@ -32,10 +35,13 @@ func (c *Context) rmsnorm(x, g *gorgonia.Node, d int, eps float32) (*gorgonia.No
 		},
 		// The output is an input of the gradient only so that rinv is there before it.
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			dg := dev.Alloc(gains)
+			dg, err := dev.Alloc(gains)
+			if err != nil {
+				return nil, err
+			}
 			back, err := c.apply(&fused{
 				name:  "rmsnorm grad",
-				value: c.value(nodes[0].Shape()...),
+				shape: nodes[0].Shape(),
 				bind: func(dx compute.Buffer, b []compute.Buffer) func() {
 					dy, x, g := b[0], b[1], b[2]
 					return func() { dev.RMSNormGrad(dx, dg, dy, x, g, rinv, d) }

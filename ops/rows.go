@@ -2,6 +2,7 @@ package ops
 
 import (
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/outcrop-lab/outcrop/compute"
 )
@@ -11,8 +12,8 @@ func (c *Context) Columns(x *gorgonia.Node, from, to int) (*gorgonia.Node, error
 	return c.cut(x, x.Shape()[0], x.Shape()[1], from, to, x.Shape()[0], to-from)
 }
 
-// Tail leaves out the first n rows of every group of `of`: y [R/of*(of-n), width], for x of any shape with R rows of that
-// width.
+// Tail leaves out the first n rows of every group of `of`: y [R/of*(of-n), width], for x of any shape with R rows of
+// that width.
 func (c *Context) Tail(x *gorgonia.Node, n, of, width int) (*gorgonia.Node, error) {
 	groups := x.Shape().TotalSize() / (of * width)
 	return c.cut(x, groups, of*width, n*width, of*width, groups*(of-n), width)
@@ -23,13 +24,16 @@ func (c *Context) cut(x *gorgonia.Node, rows, width, from, to int, shape ...int)
 	dev := c.dev
 	return c.apply(&fused{
 		name:  "cut",
-		value: c.value(shape...),
+		shape: shape,
 		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			x := b[0].Slice(from, b[0].Len())
 			return func() { dev.CopyRows(y, x, rows, to-from, to-from, width) }
 		},
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			dx := dev.Alloc(nodes[0].Shape().TotalSize()) // its own: zero where nobody writes
+			dx, err := dev.Alloc(nodes[0].Shape().TotalSize()) // its own: zero where nobody writes
+			if err != nil {
+				return nil, err
+			}
 			back, err := c.apply(&fused{
 				name:  "cut grad",
 				value: c.view(dx, nodes[0].Shape()...),
@@ -54,7 +58,7 @@ func (c *Context) Join(parts ...*gorgonia.Node) (*gorgonia.Node, error) {
 	}
 	return c.apply(&fused{
 		name:  "join",
-		value: c.value(rows, width),
+		shape: tensor.Shape{rows, width},
 		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			return func() {
 				for i, x := range b {
@@ -83,7 +87,7 @@ func (c *Context) Repeat(v *gorgonia.Node, rows int) (*gorgonia.Node, error) {
 	n := v.Shape()[0]
 	return c.apply(&fused{
 		name:  "repeat",
-		value: c.value(rows, n),
+		shape: tensor.Shape{rows, n},
 		bind: func(y compute.Buffer, b []compute.Buffer) func() {
 			v := b[0]
 			return func() { dev.CopyRows(y, v, rows, n, n, 0) }
@@ -100,7 +104,7 @@ func (c *Context) sumRows(dy *gorgonia.Node, n int) (*gorgonia.Node, error) {
 	dev := c.dev
 	return c.apply(&fused{
 		name:  "row sum",
-		value: c.value(n),
+		shape: tensor.Shape{n},
 		bind: func(dv compute.Buffer, b []compute.Buffer) func() {
 			dy := b[0]
 			return func() { dev.AddPositionsGrad(dv, dy, 1, n) }

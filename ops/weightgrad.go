@@ -6,9 +6,9 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// weightGrad is the gradient of the weights that a Linear multiplies by. Two graphs that run at the same time, or one after the
-// other, may share its memory: the first computes it, and the second adds its own. For that the first takes the weights' product
-// before the inputs', and the second after, so that neither has to wait if they keep step.
+// weightGrad is the gradient of the weights that a Linear multiplies by. Two graphs that run at the same time, or one
+// after the other, may share its memory: the first computes it, and the second adds its own. For that the first takes
+// the weights' product before the inputs', and the second after, so that neither has to wait if they keep step.
 type weightGrad struct {
 	sum   compute.Buffer
 	nodes gorgonia.Nodes // that hand out its parts
@@ -18,13 +18,13 @@ type weightGrad struct {
 	runs  int            // that have waited
 }
 
-// Onto has this graph add its gradients of weights to the other's, as far as a product alone gives them, rather than keep its own: a
-// node that Grad returns for them stands for the sum. Both graphs are of the same weights and run as often, the other at the same time
-// or before. It is said before Grad, and before the other runs.
+// Onto has this graph add its gradients of weights to the other's, as far as a product alone gives them, rather than
+// keep its own: a node that Grad returns for them stands for the sum. Both graphs are of the same weights and run as
+// often, the other at the same time or before. It is said before Grad, and before the other runs.
 func (c *Context) Onto(other *Context) { c.onto = other }
 
-func (c *Context) weightGrad(weights compute.Buffer, n int) *weightGrad {
-	g := &weightGrad{}
+func (c *Context) weightGrad(weights compute.Buffer, n int) (g *weightGrad, err error) {
+	g = &weightGrad{}
 	if c.onto != nil {
 		if first := c.onto.weights[weights]; first != nil && first.whole {
 			first.count = compute.NewCount()
@@ -32,10 +32,12 @@ func (c *Context) weightGrad(weights compute.Buffer, n int) *weightGrad {
 		}
 	}
 	if g.first == nil {
-		g.sum = c.dev.Alloc(n)
+		if g.sum, err = c.dev.Alloc(n); err != nil {
+			return nil, err
+		}
 	}
 	c.weights[weights] = g
-	return g
+	return g, nil
 }
 
 func (g *weightGrad) done() {

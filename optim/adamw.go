@@ -22,13 +22,22 @@ func (a *AdamW) Validate() error {
 	return positive("eps", a.Eps)
 }
 
-// New implements Method.
-func (a *AdamW) New(threads Threads, params []Param) Optimizer { return a.state(threads, params) }
+// Moments implements Method.
+func (*AdamW) Moments(Kind) int { return 2 }
 
-func (a *AdamW) state(threads Threads, params []Param) *adamw {
-	s := &adamw{AdamW: *a, elementwise: newElementwise(threads, params, "m", "v")}
+// New implements Method.
+func (a *AdamW) New(threads Threads, params []Param) (Optimizer, error) {
+	return a.state(threads, params)
+}
+
+func (a *AdamW) state(threads Threads, params []Param) (*adamw, error) {
+	e, err := newElementwise(threads, params, "m", "v")
+	if err != nil {
+		return nil, err
+	}
+	s := &adamw{AdamW: *a, elementwise: e}
 	s.update = s.updatePiece
-	return s
+	return s, nil
 }
 
 // Adam is AdamW with L2 regularisation in place of decoupled decay: decay times w is added to the gradient (after
@@ -36,10 +45,13 @@ func (a *AdamW) state(threads Threads, params []Param) *adamw {
 type Adam struct{ AdamW }
 
 // New implements Method.
-func (a *Adam) New(threads Threads, params []Param) Optimizer {
-	s := a.state(threads, params)
+func (a *Adam) New(threads Threads, params []Param) (Optimizer, error) {
+	s, err := a.state(threads, params)
+	if err != nil {
+		return nil, err
+	}
 	s.coupled = true
-	return s
+	return s, nil
 }
 
 type adamw struct {

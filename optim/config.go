@@ -2,6 +2,7 @@
 package optim
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/outcrop-lab/outcrop/compute"
@@ -59,15 +60,19 @@ type Group struct {
 	WeightDecay float64 `json:"weight_decay_factor" doc:"multiplies optim.weight_decay"`
 }
 
-// Method is an optimizer's settings; New makes its state for the parameters, in device memory.
+// Method is an optimizer's settings.
 type Method interface {
 	Validate() error
-	New(threads Threads, params []Param) Optimizer
+	// Moments is how many numbers New's optimizer keeps in its State for each number of a parameter of that kind.
+	Moments(k Kind) int
+	// New makes the optimizer of the parameters, with its state in device memory.
+	New(threads Threads, params []Param) (Optimizer, error)
 }
 
 // Optimizer updates parameters from their gradients.
 type Optimizer interface {
-	// Step does one update at this learning rate, of the gradients times clip, which ClipFactor says. It allocates nothing.
+	// Step does one update at this learning rate, of the gradients times clip, which ClipFactor says. It allocates
+	// nothing.
 	Step(lr, clip float32)
 	// State lists the named buffers and the step count that a checkpoint must keep to go on bit for bit.
 	State() State
@@ -113,19 +118,27 @@ func (c Config) Validate() error {
 	return c.Value.Validate()
 }
 
+// Moments is how many numbers the optimizer keeps for so many numbers of matrices, and of embeddings and the head.
+func (c Config) Moments(matrices, tables float64) float64 {
+	return float64(c.Value.Moments(Matrix))*matrices + float64(c.Value.Moments(Embedding))*tables
+}
+
 // New makes the optimizer of these parameters and what follows each of its steps.
-func (c Config) New(threads Threads, params []Param) Optimizer {
+func (c Config) New(threads Threads, params []Param) (Optimizer, error) {
 	grouped := make([]Param, len(params))
 	for i, p := range params {
 		g := c.Groups.of(p.Kind)
 		p.LRFactor, p.Decay = g.LR, g.WeightDecay*c.WeightDecay
 		grouped[i] = p
 	}
-	o := c.Value.New(threads, grouped)
-	if after := c.AfterStep.Value.New(threads.Devices[0], grouped); after != nil {
-		return &ruled{Optimizer: o, after: after, count: o.State().Count}
+	o, err := c.Value.New(threads, grouped)
+	if err != nil {
+		return nil, fmt.Errorf("optim: %w", err)
 	}
-	return o
+	if after := c.AfterStep.Value.New(threads.Devices[0], grouped); after != nil {
+		return &ruled{Optimizer: o, after: after, count: o.State().Count}, nil
+	}
+	return o, nil
 }
 
 func (g Groups) of(k Kind) Group {

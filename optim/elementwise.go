@@ -16,11 +16,14 @@ type elementwise struct {
 
 // newElementwise keeps for each parameter a buffer of each name. The caller sets update, which updates a piece of a
 // parameter from its clipped gradient, at the learning rate of its group.
-func newElementwise(threads Threads, params []Param, names ...string) *elementwise {
-	params = withState(threads.Devices[0], params, len(names))
+func newElementwise(threads Threads, params []Param, names ...string) (*elementwise, error) {
+	params, err := withState(threads.Devices[0], params, len(names))
+	if err != nil {
+		return nil, err
+	}
 	e := &elementwise{threads: threads, params: params, parts: cut(params), names: names}
 	e.part = e.updatePart
-	return e
+	return e, nil
 }
 
 // Step implements Optimizer.

@@ -36,11 +36,22 @@ func (m *Muon) Validate() error {
 	if err := variant.CheckEnums(m); err != nil {
 		return err
 	}
-	return (&AdamW{m.Beta1, m.Beta2, m.Eps}).Validate()
+	return m.adamw().Validate()
 }
 
+// Moments implements Method.
+func (m *Muon) Moments(k Kind) int {
+	if m.owns(k) {
+		return 1
+	}
+	return m.adamw().Moments(k)
+}
+
+// adamw is the method of what Muon does not update itself.
+func (m *Muon) adamw() *AdamW { return &AdamW{m.Beta1, m.Beta2, m.Eps} }
+
 // New implements Method.
-func (m *Muon) New(threads Threads, params []Param) Optimizer {
+func (m *Muon) New(threads Threads, params []Param) (Optimizer, error) {
 	s := &muon{Muon: *m, threads: threads}
 	var own, rest []Param
 	for _, p := range params {
@@ -50,17 +61,26 @@ func (m *Muon) New(threads Threads, params []Param) Optimizer {
 			rest = append(rest, p)
 		}
 	}
-	s.own = withState(threads.Devices[0], own, 1)
+	var err error
+	if s.own, err = withState(threads.Devices[0], own, 1); err != nil {
+		return nil, err
+	}
 	s.dearest = slices.SortedStableFunc(slices.Values(s.own), func(a, b Param) int { return schulz(b) - schulz(a) })
 	for _, dev := range threads.Devices {
-		s.scratch = append(s.scratch, newMuonScratch(dev, own))
+		scratch, err := newMuonScratch(dev, own)
+		if err != nil {
+			return nil, err
+		}
+		s.scratch = append(s.scratch, scratch)
 	}
-	s.rest = (&AdamW{m.Beta1, m.Beta2, m.Eps}).state(threads, rest)
+	if s.rest, err = m.adamw().state(threads, rest); err != nil {
+		return nil, err
+	}
 	s.part = s.updatePart
-	return s
+	return s, nil
 }
 
-// owns tells whether Muon updates parameters of that kind, and not AdamW.
+// owns reports whether Muon, and not AdamW, updates parameters of that kind.
 func (m *Muon) owns(k Kind) bool {
 	switch k {
 	case Embedding, Head:
@@ -94,7 +114,7 @@ type muonScratch struct {
 	a, b    compute.Buffer // the largest Gram matrix
 }
 
-func newMuonScratch(dev compute.Device, params []Param) muonScratch {
+func newMuonScratch(dev compute.Device, params []Param) (s muonScratch, err error) {
 	largest, side := 0, 0
 	for _, p := range params {
 		largest = max(largest, p.Value.Len())
@@ -102,7 +122,15 @@ func newMuonScratch(dev compute.Device, params []Param) muonScratch {
 			side = max(side, min(rows, cols))
 		}
 	}
-	return muonScratch{dev.Alloc(largest), dev.Alloc(largest), dev.Alloc(side * side), dev.Alloc(side * side)}
+	for _, b := range []struct {
+		to *compute.Buffer
+		n  int
+	}{{&s.x, largest}, {&s.next, largest}, {&s.a, side * side}, {&s.b, side * side}} {
+		if *b.to, err = dev.Alloc(b.n); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
 }
 
 type muon struct {

@@ -20,13 +20,21 @@ func device(t *testing.T) *compute.CPU {
 	return dev
 }
 
+// must is a value that no test lacks memory for.
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
 // alone is one thread.
 func alone(dev compute.Device) Threads {
 	return Threads{Team: compute.NewTeam(1), Devices: []compute.Device{dev}}
 }
 
 func param(dev compute.Device, kind Kind, shape []int, value, grad []float32) Param {
-	p := Param{Name: string(kind), Kind: kind, Shape: shape, Value: dev.Alloc(len(value)), Grad: dev.Alloc(len(grad)), LRFactor: 1}
+	p := Param{Name: string(kind), Kind: kind, Shape: shape, Value: must(dev.Alloc(len(value))), Grad: must(dev.Alloc(len(grad))), LRFactor: 1}
 	dev.Upload(p.Value, value)
 	dev.Upload(p.Grad, grad)
 	return p
@@ -36,9 +44,9 @@ func param(dev compute.Device, kind Kind, shape []int, value, grad []float32) Pa
 func TestNewtonSchulzScalars(t *testing.T) {
 	dev := device(t)
 	for _, c := range [][2]float32{{.001, .4705}, {.01, .6989}, {.1, .7121}, {.5, .7654}, {1, .6964}} {
-		x := dev.Alloc(1)
+		x := must(dev.Alloc(1))
 		dev.Upload(x, []float32{c[0]})
-		got := newtonSchulz(dev, x, dev.Alloc(1), dev.Alloc(1), dev.Alloc(1), 1, 1).Host()[0]
+		got := newtonSchulz(dev, x, must(dev.Alloc(1)), must(dev.Alloc(1)), must(dev.Alloc(1)), 1, 1).Host()[0]
 		if math.Abs(float64(got-c[1])) > 1e-4 {
 			t.Errorf("%v: %v, want %v", c[0], got, c[1])
 		}
@@ -48,11 +56,11 @@ func TestNewtonSchulzScalars(t *testing.T) {
 // A tall matrix and its transpose give transposed results.
 func TestNewtonSchulzTransposes(t *testing.T) {
 	dev := device(t)
-	wide, tall := dev.Alloc(6), dev.Alloc(6)
+	wide, tall := must(dev.Alloc(6)), must(dev.Alloc(6))
 	dev.Upload(wide, []float32{.1, .4, -.3, .2, .5, .25})
 	dev.Upload(tall, []float32{.1, .2, .4, .5, -.3, .25})
-	a := newtonSchulz(dev, wide, dev.Alloc(6), dev.Alloc(4), dev.Alloc(4), 2, 3).Host()
-	b := newtonSchulz(dev, tall, dev.Alloc(6), dev.Alloc(4), dev.Alloc(4), 3, 2).Host()
+	a := newtonSchulz(dev, wide, must(dev.Alloc(6)), must(dev.Alloc(4)), must(dev.Alloc(4)), 2, 3).Host()
+	b := newtonSchulz(dev, tall, must(dev.Alloc(6)), must(dev.Alloc(4)), must(dev.Alloc(4)), 3, 2).Host()
 	for i := range 2 {
 		for j := range 3 {
 			if d := a[i*3+j] - b[j*2+i]; math.Abs(float64(d)) > 1e-5 {
@@ -81,7 +89,7 @@ func TestMuonByHand(t *testing.T) {
 		m := optimizers["muon"].New().(*Muon)
 		m.Scale = c.scale
 		p.Decay = decay
-		o := m.New(alone(dev), []Param{p})
+		o := must(m.New(alone(dev), []Param{p}))
 		want, buf := wide(start), make([]float64, 6)
 		for _, g := range grads {
 			dev.Upload(p.Grad, g)
@@ -174,10 +182,10 @@ func TestOptimizers(t *testing.T) {
 				dev := device(t)
 				start := []float32{3, -1, 2, 0, 1.5, -2}
 				ps := []Param{param(dev, Matrix, []int{2, 3}, start, make([]float32, 6)), param(dev, Vector, []int{6}, start, make([]float32, 6))}
-				o := c.New(alone(dev), ps)
+				o := must(c.New(alone(dev), ps))
 				for step := range 60 {
 					if interrupt && step == 30 {
-						o = resumed(dev, o, c.New(alone(dev), ps))
+						o = resumed(dev, o, must(c.New(alone(dev), ps)))
 					}
 					for _, p := range ps {
 						for i, w := range p.Value.Host() {

@@ -22,11 +22,18 @@ func (s *SGD) Validate() error {
 	return below1("momentum", s.Momentum)
 }
 
+// Moments implements Method.
+func (*SGD) Moments(Kind) int { return 1 }
+
 // New implements Method.
-func (s *SGD) New(threads Threads, params []Param) Optimizer {
-	e, settings := newElementwise(threads, params, "momentum"), *s
+func (s *SGD) New(threads Threads, params []Param) (Optimizer, error) {
+	e, err := newElementwise(threads, params, "momentum")
+	if err != nil {
+		return nil, err
+	}
+	settings := *s
 	e.update = settings.update
-	return e
+	return e, nil
 }
 
 func (s *SGD) update(dev compute.Device, p Param, lr float32) {

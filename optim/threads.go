@@ -6,19 +6,19 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Threads are what an optimizer runs on: a team, and a device for each of its threads. The first device gives the memory of
-// the state. Nothing but time depends on how many there are.
+// Threads are what an optimizer runs on: a team, and a device for each of its threads. The first device gives the
+// memory of the state. Nothing but time depends on how many there are.
 type Threads struct {
 	Team    *compute.Team
 	Devices []compute.Device
 }
 
-// partLen is how many elements a part has: so few that what a thread has written of them is still in its second cache when it reads
-// them again, and so many that memory comes in long runs.
+// partLen is how many elements a part has: so few that what a thread has written of them is still in its second cache
+// when it reads them again, and so many that memory comes in long runs.
 const partLen = 16384
 
-// cut lays the parameters end to end and cuts them into parts of partLen elements, of which the last may be shorter. A part
-// is a list of pieces of parameters.
+// cut lays the parameters end to end and cuts them into parts of partLen elements, of which the last may be shorter. A
+// part is a list of pieces of parameters.
 func cut(params []Param) (parts [][]Param) {
 	room := 0
 	for _, p := range params {
@@ -48,15 +48,19 @@ func (p Param) piece(from, to int) Param {
 }
 
 // withState returns the parameters with so many zeroed buffers of their length each.
-func withState(dev compute.Device, params []Param, buffers int) []Param {
+func withState(dev compute.Device, params []Param, buffers int) ([]Param, error) {
 	params = slices.Clone(params)
 	for i, p := range params {
 		params[i].state = nil
 		for range buffers {
-			params[i].state = append(params[i].state, dev.Alloc(p.Value.Len()))
+			b, err := dev.Alloc(p.Value.Len())
+			if err != nil {
+				return nil, err
+			}
+			params[i].state = append(params[i].state, b)
 		}
 	}
-	return params
+	return params, nil
 }
 
 // add lists the state of parameters, each buffer under its parameter's name and its own.

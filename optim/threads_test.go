@@ -22,8 +22,8 @@ func team(t *testing.T, threads int) Threads {
 	return x
 }
 
-// batch is parameters of every kind, shorter and longer than a part, wide and tall, with gradients of three slices, drawn
-// anew by redraw.
+// batch is parameters of every kind, shorter and longer than a part, wide and tall, with gradients of three slices,
+// drawn anew by redraw.
 func batch(dev compute.Device) (params []Param, redraw func(step int)) {
 	r := rng.New(0, "optim").Rand()
 	fill := func(buffers ...compute.Buffer) {
@@ -41,8 +41,8 @@ func batch(dev compute.Device) (params []Param, redraw func(step int)) {
 		if len(p.shape) == 2 {
 			size *= p.shape[1]
 		}
-		q := Param{Name: fmt.Sprint(i), Kind: p.kind, Shape: p.shape, Value: dev.Alloc(size), Grad: dev.Alloc(size)}
-		q.Further = []compute.Buffer{dev.Alloc(size), dev.Alloc(size)}
+		q := Param{Name: fmt.Sprint(i), Kind: p.kind, Shape: p.shape, Value: must(dev.Alloc(size)), Grad: must(dev.Alloc(size))}
+		q.Further = []compute.Buffer{must(dev.Alloc(size)), must(dev.Alloc(size))}
 		params = append(params, q)
 	}
 	redraw = func(step int) {
@@ -76,7 +76,7 @@ func TestBitsDoNotDependOnThreads(t *testing.T) {
 		for threads := 1; threads <= 3; threads++ {
 			on := team(t, threads)
 			params, redraw := batch(on.Devices[0])
-			gradient, o := NewGradient(on, params), c.New(on, params)
+			gradient, o := NewGradient(on, params), must(c.New(on, params))
 			var got []uint32
 			step := func() {
 				norm := gradient.Sum()

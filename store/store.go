@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -32,11 +33,16 @@ func SQLite() string {
 	return version
 }
 
-// DB is one connection to a database. It may be shared between goroutines, which then take turns; processes that
-// write into one database each open their own.
+// readers is the most connections of a handle that reads.
+func readers() int { return max(4, runtime.NumCPU()) }
+
+// DB is a database. It may be shared between goroutines. A handle that writes is one connection, on which they take
+// turns; one that only reads is a pool, whose readers do not wait for each other. Processes that write into one
+// database each open their own.
 type DB struct {
-	path string
-	sql  *sql.DB
+	path    string
+	reading string // how a handle that only reads opens each connection; "" where it writes
+	sql     *sql.DB
 	// writing is the provenance under which this handle writes each run that it has put.
 	writing map[string]int64
 	mutex   sync.Mutex // guards writing
@@ -67,8 +73,8 @@ func OpenExisting(path string) (*DB, error) {
 
 // OpenReadOnly opens an existing database for reading, also while others write into it. In a folder that cannot be
 // written it is read as it lies, provided that no writer left unmerged pages beside it. A database of an older schema
-// is brought up to date first, and what a killed writer left half-written is rolled back, where it can be written. An empty file is ErrCorrupt; a missing one is
-// ErrMissing.
+// is brought up to date first, and what a killed writer left half-written is rolled back, where it can be written. An
+// empty file is ErrCorrupt; a missing one is ErrMissing.
 func OpenReadOnly(path string) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fault("opening", path, missing(err))
@@ -123,13 +129,14 @@ func (db *DB) Check() error {
 }
 
 func connect(path, mode string) (*DB, error) {
-	dsn := fmt.Sprintf("%s?%s&_busy_timeout=%d&_txlock=immediate&_synchronous=NORMAL&_foreign_keys=on&_cache_size=-65536&_stmt_cache_size=16", uri(path), mode, busyTimeout)
+	// Settings of the path hold on each connection of the pool.
+	dsn := fmt.Sprintf("%s?%s&_busy_timeout=%d&_txlock=immediate&_synchronous=NORMAL&_foreign_keys=on"+
+		"&_cache_size=-65536&_stmt_cache_size=16", uri(path), mode, busyTimeout)
 	pool, err := sql.Open("sqlite3", dsn)
 	if err != nil {
 		return nil, err
 	}
-	// One connection: what is attached or prepared on it stays with it.
-	pool.SetMaxOpenConns(1)
+	pool.SetMaxOpenConns(1) // what is attached or prepared on it stays with it
 	return &DB{path: path, sql: pool, writing: map[string]int64{}}, nil
 }
 
@@ -175,11 +182,16 @@ func (db *DB) prepareOnce(ctx context.Context) error {
 	return migrate(ctx, conn)
 }
 
+// openReading opens a pool of connections that only read. None is closed before the handle is: the write-ahead log of
+// writers that end meanwhile stays where it is.
 func openReading(path, mode string) (*DB, error) {
-	db, err := connect(path, mode)
+	db, err := connect(path, mode+"&_query_only=on")
 	if err != nil {
 		return nil, err
 	}
+	db.reading = mode
+	db.sql.SetMaxOpenConns(readers())
+	db.sql.SetMaxIdleConns(readers())
 	if err := db.readable(); err != nil {
 		_ = db.sql.Close()
 		return nil, err
@@ -207,7 +219,7 @@ func (db *DB) readable() error {
 	return nil
 }
 
-// leftover tells whether a writer left pages beside the database.
+// leftover reports whether a writer left pages beside the database.
 func leftover(path string) bool {
 	info, err := os.Stat(path + "-wal")
 	return err == nil && info.Size() > 0
@@ -240,15 +252,8 @@ func (db *DB) read(doing, query string, args []any, scan func(rows *sql.Rows) er
 	if err != nil {
 		return fault(doing, db.path, err)
 	}
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			_ = rows.Close()
-			return fault(doing, db.path, err)
-		}
+	for err == nil && rows.Next() {
+		err = scan(rows)
 	}
-	if err := rows.Err(); err != nil {
-		_ = rows.Close()
-		return fault(doing, db.path, err)
-	}
-	return fault(doing, db.path, rows.Close())
+	return fault(doing, db.path, errors.Join(err, rows.Err(), rows.Close()))
 }

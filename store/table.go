@@ -45,7 +45,8 @@ func StatisticsOf(run string) Table { return statistics("WHERE r.hash = ?", run)
 func statistics(where string, args ...any) Table {
 	return Table{"statistics", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer},
 		{"idx", Integer}, {"step", Integer}, {"value", Real}},
-		// The joins are loops in the order of the key, each over an index: nothing is sorted, however many rows there are.
+		// The joins are loops in the order of the key, each over an index: nothing is sorted, however many rows there
+		// are.
 		`SELECT r.hash, a.name, b.name, s.layer, s.head, s.idx, s.step, s.value
 		FROM runs r CROSS JOIN names a CROSS JOIN names b CROSS JOIN stats s
 			ON s.run = r.id AND s.site = a.id AND s.statistic = b.id ` + where + `
@@ -90,18 +91,24 @@ var Tables = []Table{
 		ORDER BY run, git_commit, go_version, kernel_path, cpu`, nil},
 }
 
-// AtOnce has all that work reads come from one state of the database, whatever others write meanwhile. Until it returns
-// the handle is work's alone.
-func (db *DB) AtOnce(work func() error) error {
+// AtOnce calls work with a handle all of whose reads come from one state of the database, whatever others write
+// meanwhile. The handle is good until work returns. A handle that writes is itself work's alone until then.
+func (db *DB) AtOnce(work func(db *DB) error) (err error) {
 	const doing = "reading one state"
-	if _, err := db.sql.Exec("BEGIN DEFERRED"); err != nil { // the state is that of the first read
+	one := db
+	if db.reading != "" {
+		if one, err = openReading(db.path, db.reading); err != nil {
+			return fault(doing, db.path, err)
+		}
+		defer func() { err = errors.Join(err, one.Close()) }()
+		one.sql.SetMaxOpenConns(1) // the transaction's
+	}
+	if _, err := one.sql.Exec("BEGIN DEFERRED"); err != nil { // the state is that of the first read
 		return fault(doing, db.path, err)
 	}
-	err := work()
-	if _, ending := db.sql.Exec("ROLLBACK"); err == nil {
-		err = fault(doing, db.path, ending)
-	}
-	return err
+	err = work(one)
+	_, ending := one.sql.Exec("ROLLBACK")
+	return errors.Join(err, fault(doing, db.path, ending))
 }
 
 // Scan calls row for every row of a table, with a value a column; the slice is used again for the next row. It holds
@@ -134,7 +141,8 @@ func (db *DB) Scan(ctx context.Context, t Table, row func(values []any) error) e
 // ErrQuery is wrapped where the text of a query is at fault: it is no SQL, names what is not there, or would write.
 var ErrQuery = errors.New("the query cannot be answered")
 
-// The actions that SQLite asks an authorizer about, as far as a query that reads needs them (sqlite.org/c3ref/c_alter_table.html).
+// The actions that SQLite asks an authorizer about, as far as a query that reads needs them
+// (sqlite.org/c3ref/c_alter_table.html).
 const (
 	actionPragma    = 19
 	actionRead      = 20

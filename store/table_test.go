@@ -117,19 +117,19 @@ func TestAtOnce(t *testing.T) {
 	writer := sample(t, path)
 	db, err := OpenReadOnly(path)
 	must(t, err)
-	count := func() (n int) {
+	count := func(db *DB) (n int) {
 		must(t, db.Scan(t.Context(), Statistics, func([]any) error { n++; return nil }))
 		return n
 	}
-	must(t, db.AtOnce(func() error {
-		before := count()
+	must(t, db.AtOnce(func(db *DB) error {
+		before := count(db)
 		must(t, writer.PutRows("r", 2, []Row{row("top1", 0, 1)}))
-		if after := count(); after != before {
+		if after := count(db); after != before {
 			t.Errorf("%d rows, then %d", before, after)
 		}
 		return nil
 	}))
-	if n := count(); n != 4 {
+	if n := count(db); n != 4 {
 		t.Errorf("%d rows after it, want the new one too: 4", n)
 	}
 	must(t, db.Close())

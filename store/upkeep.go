@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -120,18 +121,14 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 	return fault(doing, db.path, os.Rename(whole, path))
 }
 
-// copyInto copies every page through SQLite's online backup (sqlite.org/backup.html). A backup whose source is written by
-// another begins again; one within a transaction that reads sees the moment at which that began, and ends.
+// copyInto copies every page through SQLite's online backup (sqlite.org/backup.html). A backup whose source is written
+// by another begins again; one within a transaction that reads sees the moment at which that began, and ends.
 func (db *DB) copyInto(ctx context.Context, path string) (err error) {
 	to, err := connect(path, "mode=rwc")
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closing := to.sql.Close(); err == nil {
-			err = closing
-		}
-	}()
+	defer func() { err = errors.Join(err, to.sql.Close()) }()
 	target, err := to.sql.Conn(ctx)
 	if err != nil {
 		return err

@@ -12,22 +12,23 @@ import (
 )
 
 // AbsorbBound is the largest relative difference of the logits that absorbing may make. Both models compute the same
-// numbers in another order, so what remains is float32's rounding (6e-8 an operation, some 1e-6 over a network); a wrong
-// product makes a difference of order 1.
+// numbers in another order, so what remains is float32's rounding (6e-8 an operation, some 1e-6 over a network); a
+// wrong product makes a difference of order 1.
 const AbsorbBound = 1e-4
 
 // Absorbed is what absorbing came to.
 type Absorbed struct {
 	Step   int `json:"step"`   // of the checkpoint
 	Params int `json:"params"` // scalars of the model written
-	// Difference is max |a - b| / max |b| of the logits a of the model written and b of the run's, over the probe batch.
+	// Difference is max |a - b| / max |b| of the logits a of the model written and b of the run's, over the probe
+	// batch.
 	Difference float64 `json:"difference"`
 }
 
 // Absorb folds the projections of embed_proj in the newest sound checkpoint of the run in o.Dir into embedding and head
 // (archs.Absorb), and writes the model to file, which appears by rename. The logits of both models are computed on the
-// run's probe batch first: where they differ by more than AbsorbBound, or are not finite, nothing is written and that is an
-// error. A run without embed_proj is a *variant.Error.
+// run's probe batch first: where they differ by more than AbsorbBound, or are not finite, nothing is written and that
+// is an error. A run without embed_proj is a *variant.Error.
 func Absorb(c Config, o Options, file string) (done Absorbed, err error) {
 	if !c.Arch.EmbedProj {
 		return done, variant.Errorf("arch.embed_proj", "is false: the run has no projections to absorb")
@@ -64,7 +65,8 @@ func Absorb(c Config, o Options, file string) (done Absorbed, err error) {
 		return done, fmt.Errorf("trainer: %w", err)
 	}
 	if done.Difference = difference(after, before); !(done.Difference <= AbsorbBound) {
-		return done, fmt.Errorf("trainer: absorbing step %d: the logits change by %.3g relative, more than %g: nothing is written", done.Step, done.Difference, AbsorbBound)
+		return done, fmt.Errorf("trainer: absorbing step %d: the logits change by %.3g relative, more than %g: "+
+			"nothing is written", done.Step, done.Difference, AbsorbBound)
 	}
 	var model []safetensors.Tensor
 	for i, p := range weights.Params() {
@@ -77,19 +79,20 @@ func Absorb(c Config, o Options, file string) (done Absorbed, err error) {
 }
 
 // logits are those of a model on a batch, [B*T, V].
-func (t *training) logits(c archs.Config, w *archs.Weights, b data.Batch) ([]float32, error) {
+func (t *training) logits(c archs.Config, w *archs.Weights, b data.Batch) (logits []float32, err error) {
 	model, err := archs.Build(c, archs.Shape{Batch: len(b.Tokens) / c.Context, Tokens: len(b.Tokens)}, t.device, w, nil)
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, model.Close()) }()
 	t.device.UploadInts(model.Tokens, b.Tokens)
 	t.device.UploadInts(model.Targets, b.Targets)
 	if err := model.Run(); err != nil {
 		return nil, err
 	}
-	logits := make([]float32, model.Logits.Len())
+	logits = make([]float32, model.Logits.Len())
 	t.device.Download(logits, model.Logits)
-	return logits, model.Close()
+	return logits, nil
 }
 
 // difference is max |a - b| / max |b|; NaN where one of them is not finite.

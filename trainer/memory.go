@@ -18,7 +18,7 @@ func (m Memory) Total() int {
 	return m.Params + m.Gradients + m.Optimizer + m.Activations + m.Measuring + m.Scratch
 }
 
-// memory tells how the devices' memory is used now; a graph takes its own at its first run.
+// memory says how the devices' memory is used now; a graph takes most of its own at its first run.
 func (t *training) memory() (m Memory) {
 	given := func(d *compute.CPU) int {
 		m.Scratch += d.Scratch()

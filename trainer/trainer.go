@@ -120,8 +120,9 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 	}
 }
 
-// wide is the width from which norms are computed again rather than kept: it takes a tenth of a graph's memory away and lengthens
-// a step there by less than can be measured (bench/step/README.md); the narrower, the fewer multiply-adds stand beside them.
+// wide is the width from which norms are computed again rather than kept: it takes a tenth of a graph's memory away and
+// lengthens a step there by less than can be measured (bench/step/README.md); the narrower, the fewer multiply-adds
+// stand beside them.
 const wide = 512
 
 func newTraining(c Config, o Options) (t *training, err error) {
@@ -153,7 +154,8 @@ func newTraining(c Config, o Options) (t *training, err error) {
 	if t.weights, err = archs.NewWeights(arch, t.device, rng.New(c.Seed, "init")); err != nil {
 		return t, err
 	}
-	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Train: true, Tokens: c.Train.Batch * arch.Context, Recompute: arch.Width >= wide}
+	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Train: true, Tokens: c.Train.Batch * arch.Context,
+		Recompute: arch.Width >= wide}
 	for i := range c.Train.Slices {
 		s := slice{}
 		shape.Onto = nil
@@ -169,7 +171,8 @@ func newTraining(c Config, o Options) (t *training, err error) {
 		}
 	}
 	for i, p := range t.weights.Params() {
-		param := optim.Param{Name: p.Name, Layer: p.Layer, Shape: p.Shape, Kind: optim.Kind(p.Kind), Value: t.weights.Value(i), Grad: t.slices[0].model.Grads[i]}
+		param := optim.Param{Name: p.Name, Layer: p.Layer, Shape: p.Shape, Kind: optim.Kind(p.Kind),
+			Value: t.weights.Value(i), Grad: t.slices[0].model.Grads[i]}
 		for n, s := range t.slices[1:] {
 			if s.model.Grads[i] != t.slices[n].model.Grads[i] { // else it is in the sum of the slice before
 				param.Further = append(param.Further, s.model.Grads[i])
@@ -177,8 +180,8 @@ func newTraining(c Config, o Options) (t *training, err error) {
 		}
 		t.params = append(t.params, param)
 	}
-	threads := optim.Threads{Team: compute.NewTeam(max(1, min(o.Threads, c.Train.Slices))), Devices: []compute.Device{t.device}}
-	t.team = threads.Team
+	t.team = compute.NewTeam(max(1, min(o.Threads, c.Train.Slices)))
+	threads := optim.Threads{Team: t.team, Devices: []compute.Device{t.device}}
 	for range min(o.Threads, c.Train.Slices) - 1 {
 		beside, err := compute.NewCPU(o.Kernels, compute.Float32)
 		if err != nil {
@@ -186,7 +189,10 @@ func newTraining(c Config, o Options) (t *training, err error) {
 		}
 		t.beside, threads.Devices = append(t.beside, beside), append(threads.Devices, beside)
 	}
-	t.summed, t.optimizer = optim.NewGradient(threads, t.params), c.Optim.New(threads, t.params)
+	t.summed = optim.NewGradient(threads, t.params)
+	if t.optimizer, err = c.Optim.New(threads, t.params); err != nil {
+		return t, err
+	}
 	t.backward = func(_, i int) {
 		s, rows := &t.slices[i], len(t.batch.Tokens)/len(t.slices)
 		s.device.UploadInts(s.model.Tokens, t.batch.Tokens[i*rows:(i+1)*rows])

@@ -143,7 +143,10 @@ func newStep(c archs.Config, o optim.Config) (*step, error) {
 		params = append(params, optim.Param{Name: p.Name, Layer: p.Layer, Shape: p.Shape, Kind: optim.Kind(p.Kind), Value: w.Value(i), Grad: s.model.Grads[i]})
 	}
 	threads := optim.Threads{Team: compute.NewTeam(1), Devices: []compute.Device{device}}
-	s.gradient, s.optimizer = optim.NewGradient(threads, params), o.New(threads, params)
+	s.gradient = optim.NewGradient(threads, params)
+	if s.optimizer, err = o.New(threads, params); err != nil {
+		return nil, err
+	}
 	random := rng.New(0, "tokens").Rand()
 	tokens := make([]int32, batch*c.Context)
 	for i := range tokens {

@@ -211,19 +211,9 @@ func (p Planned) checkpoints() int64 {
 	return int64(kept) * int64(4*(float64(p.Params)+p.moments()))
 }
 
-// moments is how many numbers the optimizer keeps.
+// moments is how many numbers the optimizer keeps; a vector counts as a matrix.
 func (p Planned) moments() float64 {
-	params := float64(p.Params)
-	switch p.Config.Optim.Chosen() {
-	case "sgd", "lion":
-		return params
-	case "muon": // one moment of what it updates itself
-		if p.muonTables {
-			return params
-		}
-		return params + p.shape.table
-	}
-	return 2 * params
+	return p.Config.Optim.Moments(float64(p.Params)-p.shape.table, p.shape.table)
 }
 
 // Forecast is what a run is foretold to take of its own time where its threads have a core each, seconds, with its bounds.

@@ -43,7 +43,7 @@ type SweepStatus struct {
 // Statuses returns how every sweep stands, or one of them, read from one state of the database and from the folders of runs
 // that may be training. Runs of no sweep come last, under the name "".
 func Statuses(db *store.DB, results, sweep string) (all []SweepStatus, err error) {
-	err = db.AtOnce(func() error {
+	err = db.AtOnce(func(db *store.DB) error {
 		all, err = statuses(db, results, sweep)
 		return err
 	})

@@ -109,7 +109,7 @@ func Tasks(results string, planned []plan.Planned) ([]Task, error) {
 		return nil, err
 	}
 	defer func() { _ = db.Close() }()
-	return tasks, db.AtOnce(func() error { return fill(db, results, planned, tasks) })
+	return tasks, db.AtOnce(func(db *store.DB) error { return fill(db, results, planned, tasks) })
 }
 
 // fill fills in the tasks of runs that are not the same as an earlier one.
