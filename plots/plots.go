@@ -16,6 +16,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
+	"github.com/outcrop-lab/outcrop/atomicfile"
 	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/variant"
@@ -116,7 +117,7 @@ func (t Table) write(path string) error {
 	}
 	content, err := encode(t.drawing())
 	if err == nil {
-		err = writeByRename(path, content)
+		err = atomicfile.Write(path, content)
 	}
 	if err != nil {
 		return fmt.Errorf("plots: drawing %s: %w", path, err)
@@ -157,25 +158,4 @@ func (d drawing) png() ([]byte, error) {
 		return nil, err
 	}
 	return out.Bytes(), nil
-}
-
-func writeByRename(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if chmod := f.Chmod(0o644); err == nil {
-		err = chmod
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }

@@ -1,7 +1,6 @@
 package plots
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/fit"
+	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -212,11 +212,14 @@ func (e experiment) shapes(of func(context, width int) int) []int {
 	seen := map[int]bool{}
 	for _, a := range e.arms {
 		for _, r := range a.runs {
-			var c struct {
-				Arch struct{ Context, Width int } `json:"arch"`
+			list, err := settings.Parse(r.Config)
+			if err != nil {
+				continue
 			}
-			if json.Unmarshal([]byte(r.Config), &c) == nil && c.Arch.Context > 1 && c.Arch.Width > 0 {
-				seen[of(c.Arch.Context, c.Arch.Width)] = true
+			context, _ := settings.Number(list, "arch.context")
+			width, _ := settings.Number(list, "arch.width")
+			if context > 1 && width > 0 {
+				seen[of(int(context), int(width))] = true
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/outcrop-lab/outcrop/atomicfile"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -29,32 +30,11 @@ func Write(db *store.DB, sweep, path string) error {
 	if err := page.Execute(&out, c); err != nil {
 		return fmt.Errorf("report: writing %s: %w", path, err)
 	}
-	if err := writeByRename(path, out.Bytes()); err != nil {
+	if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
+		err = atomicfile.Write(path, out.Bytes())
+	}
+	if err != nil {
 		return fmt.Errorf("report: writing %s: %w", path, err)
 	}
 	return nil
-}
-
-func writeByRename(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if chmod := f.Chmod(0o644); err == nil {
-		err = chmod
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }

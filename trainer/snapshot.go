@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/atomicfile"
 	"github.com/outcrop-lab/outcrop/safetensors"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -131,10 +132,7 @@ func addSnapshots(dir, file string, taken []Snapshot) error {
 		return err
 	}
 	path := filepath.Join(dir, "snapshots", snapshotIndex)
-	if err := writeSynced(path+partialSuffix, append(text, '\n')); err != nil {
-		return err
-	}
-	return os.Rename(path+partialSuffix, path)
+	return atomicfile.Write(path, append(text, '\n'))
 }
 
 // ReadSnapshots lists the snapshots in a run's folder, by step; none where there are none. An entry whose file is not there

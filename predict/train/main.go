@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outcrop-lab/outcrop/atomicfile"
 	"github.com/outcrop-lab/outcrop/predict"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -71,10 +72,7 @@ func train(results, sweep, dir, commit string) (err error) {
 		content []byte
 	}{{"testdata/architectures.csv", archs.Bytes()}, {"testdata/fits.csv", fits.Bytes()}, {"card.json", append(card, '\n')}, {"card.md", text.Bytes()}} {
 		path := filepath.Join(dir, file.path)
-		if err := os.WriteFile(path+".new", file.content, 0o644); err != nil {
-			return err
-		}
-		if err := os.Rename(path+".new", path); err != nil {
+		if err := atomicfile.Write(path, file.content); err != nil {
 			return err
 		}
 	}
