@@ -21,6 +21,14 @@ type Column struct {
 // DrawColumns writes a figure of a table's series, a panel each, by rename: the points, the emergence curve of arXiv
 // 2508.03616 over them, and every rival's curve, broken where it leaves the axis. The path ends in .svg or .png.
 func DrawColumns(path, title string, table []Column) error {
+	t, err := columnsTable(title, table)
+	if err != nil {
+		return err
+	}
+	return t.write(path)
+}
+
+func columnsTable(title string, table []Column) (Table, error) {
 	t := Table{Title: printable(title), Subtitle: "Points: the table. Dashed: the curve A exp(-λx) ln x + K, x = γt + " +
 		"t0, fitted to them. Thin: its rivals.\nAbove each panel: the emergence curve's R², and the family with the " +
 		"smallest AICc.",
@@ -29,7 +37,7 @@ func DrawColumns(path, title string, table []Column) error {
 	for _, c := range table {
 		p, err := c.panel(lines, drawn)
 		if err != nil {
-			return err
+			return Table{}, err
 		}
 		t.Panels = append(t.Panels, p)
 	}
@@ -37,7 +45,7 @@ func DrawColumns(path, title string, table []Column) error {
 		{Text: "emergence", Line: lines["emergence"]}}
 	delete(drawn, "emergence")
 	t.Legend = append(t.Legend, familyLegend(lines, drawn)...)
-	return t.write(path)
+	return t, nil
 }
 
 func (c Column) panel(lines map[string]*Line, drawn map[string]bool) (Panel, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,13 +14,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/plots/plotstest"
 )
 
 var update = flag.Bool("update", false, "write the golden tables, and the list of figures in docs/cli.md, again")
 
-// Every figure's table of the fixture is the golden one. Numbers are compared to six significant digits, less than any
-// picture shows, because the last bits of a float64 depend on the processor (fused multiply-add).
+// Every figure's table of the fixture is the golden one, and so are those that are drawn from elsewhere. Numbers are
+// compared to six significant digits, less than any picture shows, because the last bits of a float64 depend on the
+// processor (fused multiply-add).
 func TestGoldenTables(t *testing.T) {
 	db := fixture(t)
 	for _, name := range Names() {
@@ -31,15 +34,38 @@ func TestGoldenTables(t *testing.T) {
 			golden(t, filepath.Join("testdata", name+".json"), table)
 		})
 	}
+	others := map[string]Table{"columns": columnsFixture(t), "forecast": forecastFixture(true).table(),
+		"growth": growthFixture().table()}
+	for name, table := range others {
+		t.Run(name, func(t *testing.T) { golden(t, filepath.Join("testdata", name+".json"), table) })
+	}
 	left, err := filepath.Glob("testdata/*.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range left {
-		if name := strings.TrimSuffix(filepath.Base(path), ".json"); !slices.Contains(Names(), name) {
+		name := strings.TrimSuffix(filepath.Base(path), ".json")
+		if _, ok := others[name]; !ok && !slices.Contains(Names(), name) {
 			t.Errorf("%s belongs to no figure", path)
 		}
 	}
+}
+
+// columnsFixture is two series, one with a NaN, and their fits; the emergence curve is not the best, and comes last.
+func columnsFixture(t *testing.T) Table {
+	t.Helper()
+	emergence := fit.Result{Family: "emergence", R2: .5,
+		Params: map[string]float64{"A": 9, "lambda": .12, "gamma": .012, "t0": 1.01, "K": 5.4}}
+	constant := fit.Result{Family: "constant", Params: map[string]float64{"K": 6}}
+	steps := []float64{0, 10, 100, 1000}
+	table, err := columnsTable("two columns", []Column{
+		{"one", steps, []float64{5, 6, math.NaN(), 12}, []fit.Result{emergence, constant}},
+		{"two\n", steps, []float64{1, 5, 20, 80}, []fit.Result{constant}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
 }
 
 func golden(t *testing.T, path string, table Table) {
