@@ -1,4 +1,4 @@
-// Package outcrop_test holds the house to its plan.
+// Package outcrop_test checks which packages import which.
 package outcrop_test
 
 import (
@@ -14,61 +14,86 @@ import (
 
 const module = "github.com/outcrop-lab/outcrop/"
 
-// arrows says which of our packages each may import; nothing points back up. Tests may import any leaf.
+// arrows lists, for each package, the packages of this module that it may import. Nothing imports upwards. Test files are
+// not checked.
 var arrows = map[string][]string{
-	"archs":          {"ops", "compute", "rng", "variant"},
-	"atomicfile":     {},
-	"bench/cores":    {"bench/steady", "experiments", "experiments/sweep", "fit"},
-	"bench/fit":      {"fit", "predict", "rng"},
-	"bench/growth":   {"bench/steady", "compute", "fit", "plots", "trainer"},
-	"bench/plan":     {"bench/steady", "compute", "experiments", "experiments/plan", "experiments/sweep", "experiments/todo", "store", "trainer"},
-	"bench/steady":   {"compute", "experiments/worker", "probes", "trainer"},
-	"bench/step":     {"archs", "bench/steady", "compute", "experiments", "experiments/sweep", "fit", "store", "trainer", "variant"},
+	"archs":        {"ops", "compute", "rng", "variant"},
+	"atomicfile":   {},
+	"bench/cores":  {"bench/steady", "experiments", "experiments/sweep", "fit"},
+	"bench/fit":    {"fit", "predict", "rng"},
+	"bench/growth": {"bench/steady", "compute", "fit", "plots", "trainer"},
+	"bench/plan": {
+		"bench/steady", "compute", "experiments", "experiments/plan", "experiments/sweep", "experiments/todo", "store",
+		"trainer",
+	},
+	"bench/steady": {"compute", "experiments/worker", "probes", "trainer"},
+	"bench/step": {
+		"archs", "bench/steady", "compute", "experiments", "experiments/sweep", "fit", "store", "trainer", "variant",
+	},
 	"bench/store":    {"export", "store"},
 	"bench/variants": {"archs", "compute", "fit", "optim", "rng", "variant"},
-	"cmd/outcrop": {"compute", "configs", "derive", "experiments", "experiments/folder", "experiments/plan", "experiments/results",
-		"experiments/run", "experiments/sweep", "experiments/todo", "experiments/worker", "export", "fit", "plots", "predict",
-		"report", "settings", "store", "studies", "trainer", "variant"},
-	"compute":              {},
-	"configs":              {},
-	"data":                 {"rng", "variant"},
-	"derive":               {"fit", "store", "variant"},
-	"experiments":          {"experiments/folder", "experiments/plan", "experiments/results", "experiments/run", "experiments/sweep", "experiments/todo", "store"},
-	"experiments/folder":   {"atomicfile", "settings", "store"},
-	"experiments/plan":     {"archs", "atomicfile", "compute", "experiments/run", "experiments/sweep", "probes", "settings", "trainer", "variant"},
-	"experiments/results":  {"derive", "experiments/folder", "fit", "settings", "store", "variant"},
-	"experiments/run":      {"atomicfile", "compute", "experiments/folder", "experiments/stopping", "experiments/sweep", "settings", "store", "trainer"},
+	"cmd/outcrop": {
+		"compute", "configs", "derive", "experiments", "experiments/folder", "experiments/plan", "experiments/results",
+		"experiments/run", "experiments/sweep", "experiments/todo", "experiments/worker", "export", "fit", "plots",
+		"predict", "report", "settings", "store", "studies", "trainer", "variant",
+	},
+	"compute": {},
+	"configs": {},
+	"data":    {"rng", "variant"},
+	"derive":  {"fit", "store", "variant"},
+	"experiments": {
+		"experiments/folder", "experiments/plan", "experiments/results", "experiments/run", "experiments/sweep",
+		"experiments/todo", "store",
+	},
+	"experiments/folder": {"atomicfile", "settings", "store"},
+	"experiments/plan": {
+		"archs", "atomicfile", "compute", "experiments/run", "experiments/sweep", "probes", "settings", "trainer",
+		"variant",
+	},
+	"experiments/results": {"derive", "experiments/folder", "fit", "settings", "store", "variant"},
+	"experiments/run": {
+		"atomicfile", "compute", "experiments/folder", "experiments/stopping", "experiments/sweep", "settings", "store",
+		"trainer",
+	},
 	"experiments/stopping": {"variant"},
 	"experiments/sweep":    {"configs", "experiments/stopping", "rng", "settings", "trainer", "variant"},
-	"experiments/todo":     {"experiments/folder", "experiments/plan", "experiments/run", "experiments/stopping", "probes", "settings", "store", "trainer"},
-	"experiments/worker":   {"experiments/folder", "experiments/run", "experiments/stopping", "probes", "store", "trainer"},
-	"export":               {"store", "variant"},
-	"fit":                  {"rng", "variant"},
-	"ops":                  {"compute"},
-	"optim":                {"compute", "variant"},
-	"plots":                {"atomicfile", "derive", "fit", "safetensors", "settings", "store", "variant"},
-	"plots/plotstest":      {"derive", "probes", "safetensors", "store"},
-	"predict":              {"fit", "rng", "settings", "store"},
-	"predict/train":        {"atomicfile", "predict", "store"},
-	"probes":               {"compute"},
-	"report":               {"atomicfile", "derive", "fit", "plots", "store"},
-	"rng":                  {},
-	"safetensors":          {},
-	"settings":             {"variant"},
-	"store":                {},
-	"studies":              {"experiments/folder", "experiments/results", "experiments/run", "experiments/worker", "settings", "store", "trainer", "variant"},
-	"trainer":              {"archs", "atomicfile", "compute", "data", "optim", "probes", "rng", "safetensors", "variant"},
-	"variant":              {},
+	"experiments/todo": {
+		"experiments/folder", "experiments/plan", "experiments/run", "experiments/stopping", "probes", "settings", "store",
+		"trainer",
+	},
+	"experiments/worker": {
+		"experiments/folder", "experiments/run", "experiments/stopping", "probes", "store", "trainer",
+	},
+	"export":          {"store", "variant"},
+	"fit":             {"rng", "variant"},
+	"ops":             {"compute"},
+	"optim":           {"compute", "variant"},
+	"plots":           {"atomicfile", "derive", "fit", "safetensors", "settings", "store", "variant"},
+	"plots/plotstest": {"derive", "probes", "safetensors", "store"},
+	"predict":         {"fit", "rng", "settings", "store"},
+	"predict/train":   {"atomicfile", "predict", "store"},
+	"probes":          {"compute"},
+	"report":          {"atomicfile", "derive", "fit", "plots", "store"},
+	"rng":             {},
+	"safetensors":     {},
+	"settings":        {"variant"},
+	"store":           {},
+	"studies": {
+		"experiments/folder", "experiments/results", "experiments/run", "experiments/worker", "settings", "store",
+		"trainer", "variant",
+	},
+	"trainer": {"archs", "atomicfile", "compute", "data", "optim", "probes", "rng", "safetensors", "variant"},
+	"variant": {},
 }
 
-// readers are the packages that read results and train nothing. They reach none of heavy, by whatever way, so that what shows
-// results can be built without kernels.
+// readers are the packages that read results and train nothing. They reach no package of heavy, directly or indirectly, so
+// that a program that only shows results can be built without kernels.
 var (
 	readers = []string{"experiments/results", "plots", "report"}
 	heavy   = []string{"compute", "trainer"}
 )
 
-// alone says which packages alone may import a foreign module.
+// alone lists, for a foreign module, the only packages that may import it.
 var alone = map[string][]string{
 	"gorgonia.org/gorgonia":       {"archs", "ops"},
 	"gorgonia.org/tensor":         {"archs", "ops"},
@@ -84,7 +109,8 @@ func TestArrows(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (d.Name() == "tools" || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != ".") {
+		hidden := strings.HasPrefix(d.Name(), ".") && path != "."
+		if d.IsDir() && (d.Name() == "tools" || d.Name() == "testdata" || hidden) {
 			return filepath.SkipDir
 		}
 		from := filepath.ToSlash(filepath.Dir(path))
@@ -94,7 +120,7 @@ func TestArrows(t *testing.T) {
 		seen[from] = true
 		allowed, known := arrows[from]
 		if !known {
-			t.Errorf("%s: the package has no row in the table of arrows", path)
+			t.Errorf("%s: the table of arrows has no row for its package", path)
 			return nil
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
@@ -111,7 +137,7 @@ func TestArrows(t *testing.T) {
 			}
 			for foreign, who := range alone {
 				if (to == foreign || strings.HasPrefix(to, foreign+"/")) && !slices.Contains(who, from) {
-					t.Errorf("%s imports %s, which belongs to %v alone", path, to, who)
+					t.Errorf("%s imports %s, which only %v may import", path, to, who)
 				}
 			}
 		}
@@ -122,7 +148,7 @@ func TestArrows(t *testing.T) {
 	}
 	for from := range arrows {
 		if !seen[from] {
-			t.Errorf("the table has a row for %s, which is not there", from)
+			t.Errorf("the table of arrows has a row for %s, which does not exist", from)
 		}
 	}
 }

@@ -13,7 +13,8 @@ import (
 //go:embed sweeps/*.yaml presets/*.yaml
 var FS embed.FS
 
-// Sweep returns the text of the embedded sweep of that name, which is its file's less ".yaml".
+// Sweep returns the source of an embedded sweep and reports whether there is one. Its name is its file's without
+// ".yaml".
 func Sweep(name string) ([]byte, bool) {
 	if !slices.Contains(Sweeps(), name) {
 		return nil, false
@@ -22,7 +23,7 @@ func Sweep(name string) ([]byte, bool) {
 	return src, err == nil
 }
 
-// Preset returns the text of the embedded preset of that name.
+// Preset returns the source of an embedded preset and reports whether there is one.
 func Preset(name string) ([]byte, bool) {
 	if !slices.Contains(Presets(), name) {
 		return nil, false
@@ -31,12 +32,13 @@ func Preset(name string) ([]byte, bool) {
 	return src, err == nil
 }
 
-// Sweeps lists the embedded sweeps, sorted.
+// Sweeps returns the names of the embedded sweeps, sorted.
 func Sweeps() []string { return names("sweeps") }
 
-// Presets lists the embedded presets, sorted.
+// Presets returns the names of the embedded presets, sorted.
 func Presets() []string { return names("presets") }
 
+// names returns the names of the YAML files in dir without ".yaml", sorted.
 func names(dir string) []string {
 	entries, err := FS.ReadDir(dir)
 	if err != nil {

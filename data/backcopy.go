@@ -10,18 +10,20 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Backcopy is the bigram-backcopy task (arXiv 2410.13835): BOS, then a character that is no trigger, then after a
-// trigger the character before it, and after any other the next of a bigram chain P.
+// Backcopy is the bigram-backcopy task (arXiv 2410.13835). A sequence starts with BOS and a character that is not a
+// trigger. A trigger is followed by a copy of the character before it; any other character is followed by a draw from
+// its row of a bigram chain P.
 //
 // Without a File the chain is generated: row c is proportional to 1/rank over a permutation drawn from (ChainSeed, c),
-// and the Triggers are the most frequent characters of its stationary distribution. With a File, P holds its character
-// bigrams and the most frequent characters are the triggers. A row whose trigger mass exceeds .5 is rescaled to .5
-// (the paper's text has no such row; without the cap a character that always leads to one trigger absorbs the chain).
+// and the Triggers are the most frequent characters of its stationary distribution. With a File, P holds the file's
+// byte bigrams, and the triggers are again the most frequent characters. A row with a trigger mass above .5 is
+// rescaled to .5. The paper's text has no such row; without the cap, a character that always leads to one trigger
+// would absorb the chain.
 type Backcopy struct {
-	ChainSeed uint64 `json:"chain_seed" doc:"seed of the generated chain, apart from the run's"`
-	Vocab     int    `json:"vocab" doc:"characters of the generated chain, without BOS"`
-	Triggers  int    `json:"triggers" doc:"number of trigger characters, the most frequent"`
-	File      string `json:"file" doc:"text whose character bigrams are the chain; empty generates one"`
+	ChainSeed uint64 `json:"chain_seed" doc:"seed of the generated chain, independent of the run's seed"`
+	Vocab     int    `json:"vocab" doc:"number of characters in the generated chain, without BOS"`
+	Triggers  int    `json:"triggers" doc:"number of triggers: the most frequent characters"`
+	File      string `json:"file" doc:"text file whose byte bigrams form the chain; if empty, the chain is generated"`
 }
 
 // Validate implements Settings.
@@ -58,12 +60,13 @@ func (s *Backcopy) Open(context int) (Source, error) {
 		return nil, fmt.Errorf("data: %s: %w", s.File, err)
 	}
 	if len(chain) < 2*s.Triggers {
-		return nil, fmt.Errorf("data: %s has %d distinct characters, too few for %d triggers", s.File, len(chain), s.Triggers)
+		return nil, fmt.Errorf("data: %s has %d distinct characters, too few for %d triggers",
+			s.File, len(chain), s.Triggers)
 	}
 	return newBackcopy(chain, s.Triggers, context), nil
 }
 
-// zipfChain is the generated chain, [v][v].
+// zipfChain returns the generated chain P, [v][v].
 func zipfChain(seed uint64, v int) [][]float64 {
 	chain, total := make([][]float64, v), 0.0
 	for rank := 1; rank <= v; rank++ {
@@ -78,8 +81,8 @@ func zipfChain(seed uint64, v int) [][]float64 {
 	return chain
 }
 
-// bigrams counts the text's byte bigrams; characters are numbered by their byte, and one that never leads anywhere
-// leads to all alike.
+// bigrams returns the transition probabilities between the text's distinct bytes, numbered in byte order, [n][n]. A
+// byte without a successor gets a uniform row.
 func bigrams(text []byte) ([][]float64, error) {
 	if len(text) < 2 {
 		return nil, fmt.Errorf("%d bytes hold no bigram", len(text))
@@ -114,11 +117,12 @@ func bigrams(text []byte) ([][]float64, error) {
 	return chain, nil
 }
 
+// backcopy is the source of the bigram-backcopy task.
 type backcopy struct {
 	context int
-	chain   [][]float64 // P, with a last column of 0 for BOS
-	sums    [][]float64 // cumulative rows of P
-	first   []float64   // cumulative distribution of x_1
+	chain   [][]float64 // P, [v][v+1]: the last column, for BOS, is 0
+	sums    [][]float64 // cumulative rows of P, [v][v]
+	first   []float64   // cumulative distribution of x_1, [v], not normalised
 	trigger []bool
 	rand    *rng.Rand
 }
@@ -149,7 +153,7 @@ func newBackcopy(chain [][]float64, triggers, context int) *backcopy {
 					row[c] *= .5 / mass
 				case mass < 1:
 					row[c] *= .5 / (1 - mass)
-				default: // only triggers follow: the other half goes to all others alike
+				default: // only triggers follow: spread the other half evenly over the other characters
 					row[c] = .5 / float64(v-triggers)
 				}
 			}
@@ -166,8 +170,8 @@ func newBackcopy(chain [][]float64, triggers, context int) *backcopy {
 	return s
 }
 
-// stationaryOf is the chain's stationary distribution, by 1,000 steps of the lazy chain. They leave every character some
-// mass, at least 2^-1000/v, also where the chain never comes back to it.
+// stationaryOf returns the chain's stationary distribution, [v], approximated by 1,000 steps of the lazy chain
+// (P + I)/2. Every character keeps some mass, at least 2^-1000/v, even if the chain never returns to it.
 func stationaryOf(chain [][]float64) []float64 {
 	v := len(chain)
 	p := make([]float64, v)
@@ -187,6 +191,7 @@ func stationaryOf(chain [][]float64) []float64 {
 	return p
 }
 
+// cumulative returns the running sums of p.
 func cumulative(p []float64) []float64 {
 	sums, total := make([]float64, len(p)), 0.0
 	for i, q := range p {
@@ -196,7 +201,7 @@ func cumulative(p []float64) []float64 {
 	return sums
 }
 
-// draw samples from a cumulative distribution.
+// draw samples an index from a cumulative distribution, which need not be normalised.
 func draw(r *rng.Rand, sums []float64) int32 {
 	u := r.Float64() * sums[len(sums)-1]
 	lo, hi := 0, len(sums)-1
@@ -210,7 +215,7 @@ func draw(r *rng.Rand, sums []float64) int32 {
 	return int32(lo)
 }
 
-// Vocab implements Source: the characters and BOS, which comes last.
+// Vocab implements Source. It counts the characters and BOS, which is the last token.
 func (s *backcopy) Vocab() int { return len(s.chain) + 1 }
 
 // Batch implements Source.
@@ -231,6 +236,7 @@ func (s *backcopy) HeldOut(b *Batch, n int) {
 	}
 }
 
+// sequence fills one sequence of b, starting at position at.
 func (s *backcopy) sequence(b *Batch, at int) {
 	bos := int32(len(s.chain))
 	before, token := int32(-1), bos
@@ -249,7 +255,8 @@ func (s *backcopy) sequence(b *Batch, at int) {
 	}
 }
 
-// Truth implements Source: the chain's row of a character; nil for BOS and for triggers, whose next token is certain.
+// Truth implements Source. It returns the character's row of the chain, or nil for BOS and for triggers: the token after
+// a trigger is certain.
 func (s *backcopy) Truth(token int32) []float64 {
 	if int(token) >= len(s.chain) || s.trigger[token] {
 		return nil

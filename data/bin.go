@@ -10,13 +10,13 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Bin is token shards of uint16, a file or a glob: nanoGPT's, which have no header, or llm.c's, which start with 256
-// int32 (magic 20240520, version 1, number of tokens). The magic and the file's size tell them apart. The last tenth is
-// held out.
+// Bin reads uint16 token shards, named by a file or a glob. A shard is in nanoGPT's format, which has no header, or in
+// llm.c's, which starts with 256 int32 (magic 20240520, version 1, number of tokens); the magic and the file's size
+// distinguish the two. The last tenth of the tokens is held out.
 type Bin struct {
 	Path  string `json:"path" doc:"file or glob of token shards"`
-	Vocab int    `json:"vocab" doc:"number of tokens, without a BOS; 0 takes the largest token there is and one"`
-	BOS   bool   `json:"bos" doc:"lead each sequence with a token of its own, the one after the last"`
+	Vocab int    `json:"vocab" doc:"vocabulary size, without a BOS; 0 is the largest token in the shards plus one"`
+	BOS   bool   `json:"bos" doc:"start each sequence with a BOS token, numbered after the last of the vocabulary"`
 }
 
 const (
@@ -24,8 +24,8 @@ const (
 	llmcHeader = 1024 // bytes
 )
 
-// otherMagics begin llm.c files that hold something else. As two uint16 each starts with a token above 55,000, which no
-// GPT-2 text has.
+// otherMagics are the magics of llm.c files with other contents. Read as two uint16, each begins with a token above
+// 55,000, beyond GPT-2's vocabulary, so that a headerless shard of GPT-2 tokens never matches.
 var otherMagics = map[uint32]string{
 	20240522: "an llm.c evaluation file",
 	20240801: "an llm.c shard of uint32 tokens",
@@ -42,7 +42,7 @@ func (s *Bin) Validate() error {
 	return nil
 }
 
-// Digest implements Settings. It also sees that every shard is whole.
+// Digest implements Settings. It also checks that every shard is complete.
 func (s *Bin) Digest() (string, error) {
 	paths, _, err := s.read()
 	if err != nil {
@@ -59,11 +59,13 @@ func (s *Bin) Open(context int) (Source, error) {
 	}
 	vocab := int(slices.Max(tokens)) + 1
 	if s.Vocab > 0 && s.Vocab < vocab {
-		return nil, fmt.Errorf("data: %s holds token %d, but data.vocab is %d", strings.Join(paths, " "), vocab-1, s.Vocab)
+		return nil, fmt.Errorf("data: %s holds token %d, but data.vocab is %d",
+			strings.Join(paths, " "), vocab-1, s.Vocab)
 	}
 	return newWindows(tokens, max(vocab, s.Vocab), s.BOS, context, strings.Join(paths, " "))
 }
 
+// read returns the shards' paths, sorted, and their tokens in that order.
 func (s *Bin) read() (paths []string, tokens []uint16, err error) {
 	if paths, err = files(s.Path); err != nil {
 		return nil, nil, err
@@ -92,23 +94,26 @@ func shard(content []byte) ([]uint16, error) {
 		magic = binary.LittleEndian.Uint32(content)
 	}
 	if kind, ok := otherMagics[magic]; ok {
-		return nil, fmt.Errorf("this is %s (magic %d); only uint16 tokens, headerless or with magic %d, are read", kind, magic, llmcMagic)
+		return nil, fmt.Errorf("this is %s (magic %d); only uint16 tokens, headerless or with magic %d, are supported",
+			kind, magic, llmcMagic)
 	}
 	if magic == llmcMagic {
 		if len(content) < llmcHeader {
-			return nil, fmt.Errorf("the shard is truncated: an llm.c header takes %d bytes, the file has %d", llmcHeader, len(content))
+			return nil, fmt.Errorf("the shard is truncated: an llm.c header takes %d bytes, the file has %d",
+				llmcHeader, len(content))
 		}
 		version, count := binary.LittleEndian.Uint32(content[4:]), int64(binary.LittleEndian.Uint32(content[8:]))
 		if version != 1 {
-			return nil, fmt.Errorf("an llm.c shard of version %d, only version 1 (uint16) is read", version)
+			return nil, fmt.Errorf("this is an llm.c shard of version %d; only version 1 (uint16) is supported", version)
 		}
 		if have := int64(len(content)-llmcHeader) / 2; have != count || len(content)%2 != 0 || count == 0 {
-			return nil, fmt.Errorf("the shard is truncated or damaged: its header says %d tokens, the file holds %d", count, have)
+			return nil, fmt.Errorf("the shard is truncated or damaged: its header says %d tokens, the file holds %d",
+				count, have)
 		}
 		content = content[llmcHeader:]
 	}
 	if len(content)%2 != 0 {
-		return nil, fmt.Errorf("the shard is truncated: %d bytes are no whole number of uint16 tokens", len(content))
+		return nil, fmt.Errorf("the shard is truncated: %d bytes are not a whole number of uint16 tokens", len(content))
 	}
 	tokens := make([]uint16, len(content)/2)
 	for i := range tokens {

@@ -1,4 +1,4 @@
-// Package data holds token sources. A batch is a pure function of seed and step.
+// Package data provides token sources. A batch is a pure function of seed and step.
 package data
 
 import "github.com/outcrop-lab/outcrop/variant"
@@ -11,25 +11,26 @@ type Config struct {
 // Settings are a source's parameters.
 type Settings interface {
 	Validate() error
-	// Digest identifies the data that training would see (SHA-256, hex). A missing or damaged file is an error that
-	// names its path.
+	// Digest returns an identifier of the data that training would see (SHA-256, hex). A missing or damaged file is an
+	// error that names its path.
 	Digest() (string, error)
 	// Open returns the source for sequences of context tokens.
 	Open(context int) (Source, error)
 }
 
-// Class says what a position of a batch is.
+// Class is the kind of a position in a batch.
 type Class uint8
 
-// The classes of position, as a query. Where a source does not tell, all positions but a BOS are Ordinary.
+// The classes of a position, taken as a query. A source that does not distinguish them calls every position but a BOS
+// Ordinary.
 const (
 	Ordinary Class = iota
 	BOS
 	Trigger // the next token is certain: the one before the trigger
 )
 
-// Batch is n sequences of context tokens and the token that follows each. All slices are [n*context], row-major.
-// Class speaks of the token at a position, as a query.
+// Batch holds n sequences of context tokens (Tokens), the token that follows each (Targets), and each position's class
+// as a query (Class). All slices are [n*context], row-major.
 type Batch struct {
 	Tokens, Targets []int32
 	Class           []Class
@@ -37,12 +38,13 @@ type Batch struct {
 
 // Source yields batches. Training and held-out parts never overlap.
 type Source interface {
+	// Vocab returns the number of tokens, including a BOS if there is one.
 	Vocab() int
 	// Batch fills b with n training sequences for (seed, step), without allocating when b has room.
 	Batch(b *Batch, seed uint64, step, n int)
-	// HeldOut fills b with n held-out sequences; they depend on nothing but the source and n, and the first m of n are
-	// the same as HeldOut with m.
+	// HeldOut fills b with n held-out sequences. They depend only on the source and n, and the first m of n are the
+	// same as HeldOut with m.
 	HeldOut(b *Batch, n int)
-	// Truth is the true distribution of the token after an ordinary token, of length Vocab, or nil where unknown.
+	// Truth returns the true distribution of the token that follows an ordinary token, [Vocab], or nil if it is unknown.
 	Truth(token int32) []float64
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 )
 
+// open validates s and opens it.
 func open(t *testing.T, s Settings, context int) Source {
 	t.Helper()
 	if err := s.Validate(); err != nil {
@@ -22,6 +23,7 @@ func open(t *testing.T, s Settings, context int) Source {
 	return source
 }
 
+// write stores content in a temporary file and returns its path.
 func write(t *testing.T, content []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.bin")
@@ -31,17 +33,21 @@ func write(t *testing.T, content []byte) string {
 	return path
 }
 
-// settings are those of the registry on data of the test's own.
+// settings returns one configuration per source in the registry, on data that the test makes.
 func settings(t *testing.T) map[string]Settings {
 	raw := make([]byte, 4000)
 	for i := range raw {
 		raw[i] = byte(i * 7 % 251)
 	}
-	return map[string]Settings{"backcopy": sources["backcopy"].New(), "text": &Text{Path: write(t, raw), BOS: true}, "bin": &Bin{Path: write(t, raw)}}
+	return map[string]Settings{
+		"backcopy": sources["backcopy"].New(),
+		"text":     &Text{Path: write(t, raw), BOS: true},
+		"bin":      &Bin{Path: write(t, raw)},
+	}
 }
 
-// Every source: a batch is a pure function of seed and step, targets follow tokens, held-out sequences do not depend on
-// how many are asked for, and nothing is allocated where there is room.
+// For every source, a batch is a pure function of seed and step, each target is the next token, held-out sequences do not
+// depend on how many are asked for, and a batch with room allocates nothing.
 func TestSources(t *testing.T) {
 	all := settings(t)
 	for name := range sources {
@@ -56,23 +62,23 @@ func TestSources(t *testing.T) {
 		source.Batch(&other, 3, 6, n)
 		open(t, s, context).Batch(&b, 3, 5, n)
 		if !slices.Equal(a.Tokens, b.Tokens) || !slices.Equal(a.Targets, b.Targets) || slices.Equal(a.Tokens, other.Tokens) {
-			t.Errorf("%s: not a function of seed and step", name)
+			t.Errorf("%s: the batch is not a function of seed and step", name)
 		}
 		for i, token := range a.Tokens {
 			if token < 0 || int(token) >= source.Vocab() || a.Targets[i] < 0 || int(a.Targets[i]) >= source.Vocab() {
 				t.Fatalf("%s: token %d, target %d of %d", name, token, a.Targets[i], source.Vocab())
 			}
 			if i%context > 0 && a.Targets[i-1] != token {
-				t.Fatalf("%s: position %d holds %d, the target before is %d", name, i, token, a.Targets[i-1])
+				t.Fatalf("%s: position %d holds %d, but the previous target is %d", name, i, token, a.Targets[i-1])
 			}
 		}
 		source.HeldOut(&a, 4)
 		source.HeldOut(&b, 8)
 		if !slices.Equal(a.Tokens, b.Tokens[:len(a.Tokens)]) {
-			t.Errorf("%s: held-out sequences depend on their number", name)
+			t.Errorf("%s: held-out sequences depend on how many are asked for", name)
 		}
 		if allocs := testing.AllocsPerRun(20, func() { source.Batch(&b, 1, 2, n) }); allocs != 0 {
-			t.Errorf("%s: %v allocations a batch", name, allocs)
+			t.Errorf("%s: %v allocations per batch", name, allocs)
 		}
 		x, err := s.Digest()
 		if err != nil || len(x) != 64 {
@@ -81,8 +87,8 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// The generated chain as papers on the task would check it: entropy of a row 3.3714 nats where it is not capped
-// (-sum p ln p of p ~ 1/rank, 64 ranks), triggers some 6 % of positions, and the copies right.
+// The generated chain has the known properties: an uncapped row's entropy is 3.3714 nats (-sum p ln p with p ~ 1/rank
+// over 64 ranks), about 6 % of the positions are triggers, and every trigger is followed by a copy.
 func TestBackcopyChain(t *testing.T) {
 	source := open(t, sources["backcopy"].New(), 64)
 	if source.Vocab() != 65 {
@@ -96,7 +102,7 @@ func TestBackcopyChain(t *testing.T) {
 		case Trigger:
 			triggers++
 			if b.Targets[i] != b.Tokens[i-1] {
-				t.Fatal("a trigger is not followed by the token before it")
+				t.Fatal("a trigger is not followed by a copy of the token before it")
 			}
 			if b.Class[i-1] != Ordinary {
 				t.Fatal("a trigger follows BOS or another trigger")
@@ -129,7 +135,7 @@ func TestBackcopyChain(t *testing.T) {
 		if math.Abs(h-3.3714) > 1e-4 {
 			t.Errorf("row %d: entropy %v, want 3.3714", token, h)
 		}
-		for next, q := range p { // within five standard errors of the counts
+		for next, q := range p { // the counts agree within five standard errors
 			n := float64(total[token])
 			if got := float64(hits[[2]int32{token, int32(next)}]) / n; math.Abs(got-q) > 5*math.Sqrt(q*(1-q)/n)+1e-9 {
 				t.Errorf("P(%d|%d): %v of %v draws, want %v", next, token, got, n, q)
@@ -137,7 +143,7 @@ func TestBackcopyChain(t *testing.T) {
 		}
 	}
 	if rows != 61 {
-		t.Errorf("%d rows of truth, want 64 less 3 triggers", rows)
+		t.Errorf("%d rows of truth, want 61: 64 characters less 3 triggers", rows)
 	}
 }
 
@@ -165,7 +171,7 @@ func TestBackcopyFromText(t *testing.T) {
 	}
 }
 
-// Training windows end before the held-out tenth: token values tell the parts apart.
+// Training windows end before the held-out tenth. Token i has value i, so that its value shows which part it is in.
 func TestHeldOutNeverOverlaps(t *testing.T) {
 	raw := make([]byte, 2*5000)
 	for i := range 5000 {
@@ -185,7 +191,7 @@ func TestHeldOutNeverOverlaps(t *testing.T) {
 	}
 }
 
-// With and without a BOS a sequence is the same window; the BOS is a token of its own that only leads.
+// A sequence with a BOS and one without cover the same window; the BOS is a separate token and only ever comes first.
 func TestBOSOrNone(t *testing.T) {
 	raw := make([]byte, 4000)
 	for i := range raw {
@@ -210,7 +216,7 @@ func TestBOSOrNone(t *testing.T) {
 				t.Fatalf("%s: position %d holds %d, %d", name, i%context, token, b.Tokens[i])
 			}
 			if a.Targets[i] != b.Tokens[i] || !first && token != b.Tokens[i-1] {
-				t.Fatalf("%s: position %d holds %d, then %d, of another window", name, i%context, token, a.Targets[i])
+				t.Fatalf("%s: position %d holds %d, then %d, from another window", name, i%context, token, a.Targets[i])
 			}
 		}
 		x, err := c.with.Digest()
@@ -218,7 +224,7 @@ func TestBOSOrNone(t *testing.T) {
 			t.Fatal(err)
 		}
 		if y, err := c.no.Digest(); err != nil || x == y {
-			t.Errorf("%s: the digest does not tell whether there is a BOS, %v", name, err)
+			t.Errorf("%s: the digest does not depend on the BOS setting, %v", name, err)
 		}
 	}
 }
@@ -234,7 +240,7 @@ func TestOpticksFromTheGoDistribution(t *testing.T) {
 	}
 }
 
-// llmc is a shard with a header that says count.
+// llmc returns an llm.c shard of zero tokens with the given version and count in its header.
 func llmc(version, count uint32, tokens int) []byte {
 	raw := make([]byte, llmcHeader+2*tokens)
 	binary.LittleEndian.PutUint32(raw, llmcMagic)
@@ -252,7 +258,7 @@ func TestShards(t *testing.T) {
 		want    string
 	}{
 		{nil, "the shard is empty"},
-		{[]byte{1, 2, 3}, "3 bytes are no whole number of uint16 tokens"},
+		{[]byte{1, 2, 3}, "3 bytes are not a whole number of uint16 tokens"},
 		{llmc(1, 700, 700)[:1000], "header takes 1024 bytes, the file has 1000"},
 		{llmc(1, 700, 600), "its header says 700 tokens, the file holds 600"},
 		{llmc(2, 700, 700), "version 2"},
@@ -284,11 +290,11 @@ func TestVocabOfShards(t *testing.T) {
 		t.Errorf("error %v, want the token that is too large", err)
 	}
 	if _, err := (&Bin{Path: path}).Open(40); err == nil || !strings.Contains(err.Error(), path) {
-		t.Errorf("error %v, want that the held-out tenth is too short for the context, and the path", err)
+		t.Errorf("error %v, want the path: the held-out tenth is too short for the context", err)
 	}
 }
 
-// A file whose name looks like a pattern is that file.
+// A path that looks like a glob but names an existing file means that file.
 func TestFileNamedLikeAPattern(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a[1].txt")
 	if err := os.WriteFile(path, []byte("x"), 0o666); err != nil {
@@ -299,8 +305,8 @@ func TestFileNamedLikeAPattern(t *testing.T) {
 	}
 }
 
-// A text that ends in "abab..." has next to no stationary mass but on the triggers a and b: x_1 is still one of the others, and
-// BOS never comes again.
+// A text that ends in "abab..." has almost all its stationary mass on the triggers a and b. Even so, x_1 is never a
+// trigger, and BOS occurs only at the start.
 func TestBackcopyFromTextThatEndsAmongTriggers(t *testing.T) {
 	source := open(t, &Backcopy{Vocab: 64, Triggers: 2, File: write(t, []byte("xy"+strings.Repeat("ab", 500)))}, 16)
 	var b Batch

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Whatever a shard holds, opening it gives an error or a source whose tokens and targets are all below its vocabulary,
-// each target the token after its own, and the digest of a file that opens is there.
+// Opening any shard gives an error or a sound source: all tokens and targets are below its vocabulary, each target is the
+// next token, and the digest succeeds too.
 func FuzzBin(f *testing.F) {
 	header := func(tokens int) []byte {
 		h := make([]byte, llmcHeader)
@@ -42,13 +42,13 @@ func FuzzBin(f *testing.F) {
 			return
 		}
 		if digesting != nil || digest == "" {
-			t.Fatalf("it opens, but its digest is %q, %v", digest, digesting)
+			t.Fatalf("the shard opens, but its digest is %q, %v", digest, digesting)
 		}
 		var b, again Batch
 		source.Batch(&b, 1, 2, 3)
 		source.Batch(&again, 1, 2, 3)
 		if !slices.Equal(b.Tokens, again.Tokens) || !slices.Equal(b.Targets, again.Targets) {
-			t.Fatal("one seed and step give two batches")
+			t.Fatal("the same seed and step give different batches")
 		}
 		for _, fill := range []func(){func() {}, func() { source.HeldOut(&b, 3) }} {
 			fill()
@@ -56,11 +56,12 @@ func FuzzBin(f *testing.F) {
 				t.Fatalf("%d tokens, %d targets, %d classes, want %d", len(b.Tokens), len(b.Targets), len(b.Class), 3*T)
 			}
 			for i := range b.Tokens {
-				if b.Tokens[i] < 0 || int(b.Tokens[i]) >= source.Vocab() || b.Targets[i] < 0 || int(b.Targets[i]) >= source.Vocab() {
+				if b.Tokens[i] < 0 || int(b.Tokens[i]) >= source.Vocab() ||
+					b.Targets[i] < 0 || int(b.Targets[i]) >= source.Vocab() {
 					t.Fatalf("token %d, target %d of a vocabulary of %d", b.Tokens[i], b.Targets[i], source.Vocab())
 				}
 				if (i+1)%T != 0 && b.Targets[i] != b.Tokens[i+1] {
-					t.Fatalf("the target at %d is %d, the token behind it %d", i, b.Targets[i], b.Tokens[i+1])
+					t.Fatalf("the target at %d is %d, but the next token is %d", i, b.Targets[i], b.Tokens[i+1])
 				}
 			}
 		}

@@ -19,31 +19,35 @@ var sources = variant.Registry[Settings]{
 		Source:  "2410.13835",
 	},
 	"bin": {New: func() Settings { return &Bin{} },
-		Formula: "windows of uint16 token shards, with bos a BOS before each", Source: "the formats of nanoGPT and llm.c"},
+		Formula: "windows of uint16 token shards; with bos, each starts with a BOS",
+		Source:  "the formats of nanoGPT and llm.c"},
 	"text": {New: func() Settings { return &Text{BOS: true} },
-		Formula: "BOS, unless bos is false, then a window of a file's bytes", Source: "the usual"},
+		Formula: "BOS (unless bos is false), then a window of a file's bytes", Source: "common practice"},
 }
 
-// Default is the bigram-backcopy task, which needs no file.
+// Default returns the bigram-backcopy task, which needs no file.
 func Default() Config { return Config{Slot: variant.New("data source", sources, "backcopy")} }
 
-// resize makes room for n positions, without allocating where there is room.
+// resize sets the length to n positions, without allocating if the capacity suffices.
 func (b *Batch) resize(n int) {
 	b.Tokens = slices.Grow(b.Tokens[:0], n)[:n]
 	b.Targets = slices.Grow(b.Targets[:0], n)[:n]
 	b.Class = slices.Grow(b.Class[:0], n)[:n]
 }
 
-// heldOutSeed and heldOutPurpose name the stream of held-out sequences, which no training batch uses.
+// Training and held-out sequences are drawn from streams of different purposes, so that no training batch uses the
+// held-out stream.
 const (
 	heldOutSeed    = 0
 	heldOutPurpose = "heldout"
 	trainPurpose   = "data"
 )
 
+// heldOutStream returns the stream of one held-out sequence; it does not depend on the run's seed.
 func heldOutStream(sequence int) rng.Stream { return rng.New(heldOutSeed, heldOutPurpose).At(sequence) }
 
-// files expands a path or glob, sorted; a file of just that name goes first. None is an error that names the path.
+// files returns the files that a path or glob names, sorted. An existing file of exactly that name takes precedence over
+// the glob. If there is no file, the error names the path.
 func files(path string) ([]string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return []string{path}, nil
@@ -58,7 +62,8 @@ func files(path string) ([]string, error) {
 	return names, nil
 }
 
-// kindOf names a source of windows, and whether it has a BOS where that is not usual for it.
+// kindOf returns the name of a source of windows for its digest. The name includes the BOS setting only if that differs
+// from the source's default, so that digests made before the setting existed stay valid.
 func kindOf(name string, bos, usual bool) string {
 	if bos == usual {
 		return name
@@ -66,7 +71,7 @@ func kindOf(name string, bos, usual bool) string {
 	return fmt.Sprintf("%s bos=%v", name, bos)
 }
 
-// digestOf is the SHA-256 of the kind, its parameters and the files' contents.
+// digestOf returns the SHA-256 (hex) of kind, which spells the source's parameters, and of the files' own SHA-256 sums.
 func digestOf(kind string, paths []string) (string, error) {
 	h := sha256.New()
 	_, _ = h.Write([]byte(kind))

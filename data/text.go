@@ -13,11 +13,12 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Text is any file or glob as bytes, each sequence led by a BOS (token 256) unless told otherwise. The last tenth is held
-// out. Without a Path it is Newton's Opticks, which the Go distribution carries for its own tests.
+// Text reads any file or glob as bytes. Each sequence starts with a BOS (token 256) unless BOS is false. The last tenth
+// of the bytes is held out. The default, without a Path, is Newton's Opticks, which the Go distribution carries for its
+// own tests.
 type Text struct {
-	Path string `json:"path" doc:"file or glob; empty takes Newton's Opticks"`
-	BOS  bool   `json:"bos" doc:"lead each sequence with a token of its own, 256"`
+	Path string `json:"path" doc:"file or glob; if empty, Newton's Opticks"`
+	BOS  bool   `json:"bos" doc:"start each sequence with a BOS, token 256"`
 }
 
 const (
@@ -65,28 +66,30 @@ func (s *Text) paths() ([]string, error) {
 	return []string{path}, err
 }
 
-// opticks finds the book in the Go distribution and checks its sum.
+// opticks returns the path of Newton's Opticks in the Go distribution, after checking the file's SHA-256.
 func opticks() (string, error) {
 	root := os.Getenv("GOROOT")
 	if root == "" {
 		out, err := exec.Command("go", "env", "GOROOT").Output()
 		if err != nil {
-			return "", errors.New("data: text without a path is Newton's Opticks from the Go distribution, but no go command is found: set data.path to a text file")
+			return "", errors.New("data: text without a path is Newton's Opticks from the Go distribution, " +
+				"but no go command was found: set data.path to a text file")
 		}
 		root = strings.TrimSpace(string(out))
 	}
 	path := filepath.Join(root, "src", "testdata", opticksName)
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("data: this Go distribution does not carry Newton's Opticks: set data.path to a text file: %w", err)
+		return "", fmt.Errorf(
+			"data: this Go distribution does not carry Newton's Opticks: set data.path to a text file: %w", err)
 	}
 	if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != opticksSHA256 {
-		return "", fmt.Errorf("data: %s is not the edition expected (SHA-256 %x): set data.path to a text file", path, sum)
+		return "", fmt.Errorf("data: %s is not the expected edition (SHA-256 %x): set data.path to a text file", path, sum)
 	}
 	return path, nil
 }
 
-// windows serves stretches of one long run of tokens, each led by a BOS where there is one.
+// windows is a source of random stretches of one long run of tokens, each after a BOS if bos is not -1.
 type windows struct {
 	tokens  []uint16
 	train   int // tokens before this one are for training
@@ -96,11 +99,13 @@ type windows struct {
 	rand    *rng.Rand
 }
 
-// newWindows serves tokens below vocab; the BOS, where there is to be one, is token vocab, behind them.
+// newWindows returns a source over tokens, all below vocab. If bos is true, the BOS is token vocab. path names the tokens
+// in errors.
 func newWindows(tokens []uint16, vocab int, bos bool, context int, path string) (*windows, error) {
 	train := len(tokens) - len(tokens)/10
 	if need := context + 1; train < need || len(tokens)-train < need {
-		return nil, fmt.Errorf("data: %s holds %d tokens, too few for a context of %d: the tenth that is held out alone needs %d", path, len(tokens), context, need)
+		return nil, fmt.Errorf("data: %s holds %d tokens, too few for a context of %d: the held-out tenth alone needs %d",
+			path, len(tokens), context, need)
 	}
 	w := &windows{tokens: tokens, train: train, vocab: vocab, bos: -1, context: context, rand: heldOutStream(0).Rand()}
 	if bos {
@@ -133,7 +138,7 @@ func (w *windows) HeldOut(b *Batch, n int) {
 	}
 }
 
-// window fills one sequence from a random place of part.
+// window fills the sequence at position at of b with a random stretch of part.
 func (w *windows) window(b *Batch, at int, part []uint16) {
 	from := w.rand.IntN(len(part) - w.context)
 	for i := range w.context {

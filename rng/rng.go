@@ -1,4 +1,4 @@
-// Package rng gives randomness that is a pure function of seed, purpose, name and step.
+// Package rng provides random numbers that are a pure function of seed, purpose, name and step.
 package rng
 
 import (
@@ -14,22 +14,22 @@ type Stream struct {
 	step int
 }
 
-// New is the stream of a seed for a purpose, such as "init" or "data".
+// New returns the stream of a seed for a purpose, such as "init" or "data".
 func New(seed uint64, purpose string) Stream { return Stream{seed: seed, path: purpose} }
 
-// Named is the sub-stream of a name, such as a parameter's.
+// Named returns the sub-stream of a name, such as a parameter's.
 func (s Stream) Named(name string) Stream {
 	s.path += "\x00" + name
 	return s
 }
 
-// At is the sub-stream of a step.
+// At returns the sub-stream of a step.
 func (s Stream) At(step int) Stream {
 	s.step = step
 	return s
 }
 
-// Rand is a generator that can be set to the start of any stream without allocating. Its numbers come from ChaCha8
+// Rand is a generator that Reset moves to the start of any stream without allocating. Its numbers come from ChaCha8
 // keyed with the SHA-256 of the stream's seed, step and path.
 type Rand struct {
 	source rand.ChaCha8

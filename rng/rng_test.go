@@ -27,7 +27,7 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// Reset forgets all that was drawn before, whatever it was, and allocates nothing.
+// Reset discards the generator's state, whatever was drawn before, and allocates nothing.
 func TestReset(t *testing.T) {
 	a, b := New(1, "data").At(7), New(1, "data").At(8)
 	want, r := a.Rand(), b.Rand()
@@ -46,7 +46,7 @@ func TestReset(t *testing.T) {
 	}
 }
 
-// Mean 0 and variance 1 of 100,000 normal numbers: standard errors .0032 and .0045, so five of them are allowed.
+// 100,000 normal numbers have mean 0 and variance 1, within five standard errors (.0032 and .0045).
 func TestMoments(t *testing.T) {
 	const n = 100_000
 	r, sum, squares := New(0, "test").Rand(), 0.0, 0.0
@@ -59,7 +59,7 @@ func TestMoments(t *testing.T) {
 	}
 }
 
-// Runs must come again on another day: the numbers of one stream, as this package first gave them.
+// One stream still yields the numbers that this package first gave: old runs must stay reproducible.
 func TestGolden(t *testing.T) {
 	r := New(42, "init").Named("blocks.0.attn.q").At(5).Rand()
 	for i, want := range []uint64{0x3a73cac3489f83bd, 0x577da7be1db60029, 0xfff047be405b6ed4} {

@@ -1,4 +1,5 @@
-// Package safetensors reads and writes float32 tensors in the safetensors format: a length, a JSON header, the data.
+// Package safetensors reads and writes float32 tensors in the safetensors format: the header's length, a JSON header,
+// then the data.
 package safetensors
 
 import (
@@ -19,6 +20,7 @@ type Tensor struct {
 	Data  []float32
 }
 
+// entry is a tensor's entry in the header.
 type entry struct {
 	DType   string   `json:"dtype"`
 	Shape   []int    `json:"shape"`
@@ -27,7 +29,8 @@ type entry struct {
 
 const metadataKey = "__metadata__"
 
-// Write writes the tensors, in their order, to a new file that appears under its name only when it is whole.
+// Write writes the tensors, in the order given, and the metadata to a file. The file appears under its name only once it
+// is complete.
 func Write(path string, tensors []Tensor, metadata map[string]string) (err error) {
 	header, offset := map[string]any{}, int64(0)
 	if len(metadata) > 0 {
@@ -35,10 +38,11 @@ func Write(path string, tensors []Tensor, metadata map[string]string) (err error
 	}
 	for _, t := range tensors {
 		if _, twice := header[t.Name]; twice || t.Name == metadataKey {
-			return fmt.Errorf("safetensors: writing %s: tensor %q twice, or named as the metadata is", path, t.Name)
+			return fmt.Errorf("safetensors: writing %s: tensor name %q is repeated or reserved", path, t.Name)
 		}
 		if size(t.Shape) != int64(len(t.Data)) {
-			return fmt.Errorf("safetensors: writing %s: tensor %q: shape %v with %d values", path, t.Name, t.Shape, len(t.Data))
+			return fmt.Errorf("safetensors: writing %s: tensor %q: shape %v with %d values",
+				path, t.Name, t.Shape, len(t.Data))
 		}
 		end := offset + 4*int64(len(t.Data))
 		header[t.Name] = entry{"F32", append([]int{}, t.Shape...), [2]int64{offset, end}}
@@ -81,8 +85,8 @@ func Write(path string, tensors []Tensor, metadata map[string]string) (err error
 	return os.Rename(file.Name(), path)
 }
 
-// Read returns the tensors by their place in the file, and the metadata. A file that is cut short, whose tensors
-// overlap, leave gaps or share a name, or that holds another type than F32 is refused with its path.
+// Read returns a file's tensors, in the order of their data, and its metadata. It is an error, which names the path, if
+// the file is truncated, if tensors overlap, leave gaps or share a name, or if a tensor's type is not F32.
 func Read(path string) ([]Tensor, map[string]string, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -95,13 +99,14 @@ func Read(path string) ([]Tensor, map[string]string, error) {
 	return tensors, metadata, nil
 }
 
+// parse decodes the contents of a file, as Read does.
 func parse(content []byte) ([]Tensor, map[string]string, error) {
 	if len(content) < 8 {
 		return nil, nil, fmt.Errorf("%d bytes are too few: %w", len(content), io.ErrUnexpectedEOF)
 	}
 	length, body := binary.LittleEndian.Uint64(content), content[8:]
 	if length > uint64(len(body)) {
-		return nil, nil, fmt.Errorf("a header of %d bytes in a file of %d: %w", length, len(content), io.ErrUnexpectedEOF)
+		return nil, nil, fmt.Errorf("a header of %d bytes does not fit in a file of %d: %w", length, len(content), io.ErrUnexpectedEOF)
 	}
 	fields, err := object(body[:length])
 	if err != nil {
@@ -139,7 +144,7 @@ func parse(content []byte) ([]Tensor, map[string]string, error) {
 		}
 		n := size(e.Shape)
 		if n < 0 || e.Offsets[0] != offset || e.Offsets[1] != offset+4*n || e.Offsets[1] > int64(len(body)) {
-			return nil, nil, fmt.Errorf("tensor %q of shape %v lies at %v of %d bytes", name, e.Shape, e.Offsets, len(body))
+			return nil, nil, fmt.Errorf("tensor %q of shape %v has offsets %v in %d bytes of data", name, e.Shape, e.Offsets, len(body))
 		}
 		t := Tensor{Name: name, Shape: e.Shape, Data: make([]float32, n)}
 		for i := range t.Data {
@@ -149,19 +154,19 @@ func parse(content []byte) ([]Tensor, map[string]string, error) {
 		offset = e.Offsets[1]
 	}
 	if offset != int64(len(body)) {
-		return nil, nil, fmt.Errorf("%d bytes behind the last tensor", int64(len(body))-offset)
+		return nil, nil, fmt.Errorf("%d bytes follow the last tensor", int64(len(body))-offset)
 	}
 	return tensors, metadata, nil
 }
 
-// object decodes a JSON object whose keys must differ.
+// object decodes a JSON object. A repeated key is an error.
 func object(text []byte) (map[string]json.RawMessage, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(text, &fields); err != nil {
 		return nil, err
 	}
 	if fields == nil {
-		return nil, fmt.Errorf("null is no object")
+		return nil, fmt.Errorf("the header is null, not an object")
 	}
 	d, keys := json.NewDecoder(bytes.NewReader(text)), 0
 	if _, err := d.Token(); err != nil { // the brace
@@ -177,12 +182,12 @@ func object(text []byte) (map[string]json.RawMessage, error) {
 		}
 	}
 	if keys != len(fields) {
-		return nil, fmt.Errorf("%d entries with %d different names", keys, len(fields))
+		return nil, fmt.Errorf("%d entries have only %d different names", keys, len(fields))
 	}
 	return fields, nil
 }
 
-// size is the number of values of a shape, or -1 where there is none such.
+// size returns the number of values of a shape, or -1 if a dimension is negative or the number is too large.
 func size(shape []int) int64 {
 	n := int64(1)
 	for _, d := range shape {

@@ -90,7 +90,7 @@ func columnRows(columns []plots.Column) []results.FitRow {
 	rows := []results.FitRow{}
 	for _, c := range columns {
 		for rank, r := range c.Fits {
-			row := results.FitRowOf(results.StoredFit(store.Series{Layer: -1}, r, rank == 0))
+			row := results.FitRowOf(results.StoredFit(store.Fit{Layer: -1}, r, rank == 0))
 			row.Series = c.Name
 			rows = append(rows, row)
 		}

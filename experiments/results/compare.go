@@ -1,12 +1,14 @@
 package results
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
@@ -220,27 +222,24 @@ func (c *Comparison) metric(db *store.DB, metric string, step int) error {
 	if !ofSite {
 		site, statistic = "run", metric
 	}
+	scalar := derive.Scalar{Site: site, Statistic: statistic, Layers: derive.Each, Step: derive.Last}
+	if step >= 0 {
+		scalar.Step = derive.One(step)
+	}
 	points := make([][]map[int]reading, len(c.Columns)) // by column, run and layer
 	var layers []int
 	for j, column := range c.Columns {
 		points[j] = make([]map[int]reading, len(column.Runs))
 		for _, i := range column.Kept {
-			series, err := db.Series(store.Select{Run: column.Runs[i].ID, Site: site, Statistic: statistic})
-			if err != nil {
+			curves, err := scalar.Read(db, column.Runs[i].ID)
+			if missing := new(derive.Missing); err != nil && !errors.As(err, &missing) {
 				return err
 			}
 			points[j][i] = map[int]reading{}
-			for _, s := range series {
-				at := len(s.Steps) - 1
-				if step >= 0 {
-					at = slices.Index(s.Steps, step)
-				}
-				if s.Head != -1 || s.Idx != -1 || at < 0 {
-					continue
-				}
-				points[j][i][s.Layer] = reading{s.Steps[at], s.Values[at]}
-				if !slices.Contains(layers, s.Layer) {
-					layers = append(layers, s.Layer)
+			for _, curve := range curves {
+				points[j][i][curve.Layer] = reading{curve.Steps[0], curve.Values[0]}
+				if !slices.Contains(layers, curve.Layer) {
+					layers = append(layers, curve.Layer)
 				}
 			}
 		}

@@ -3,22 +3,25 @@ package results
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
 
+	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/variant"
+	"gonum.org/v1/gonum/stat"
 )
-
-// fittedStatistic is the curve of arXiv 2508.03616: top-1 over median of the block output.
-const fittedStatistic = "ratio_mean"
 
 // residPost is the site of the block output.
 const residPost = "resid_post"
+
+// fitted is the curve of arXiv 2508.03616: top-1 over median of the block output, in each layer.
+var fitted = derive.Scalar{Site: residPost, Statistic: "ratio_mean", Layers: derive.Each}
 
 // How the points of a series are weighted.
 const (
@@ -73,7 +76,7 @@ func Refit(results string, how Fitting) (err error) {
 
 // StoreFits fits every family to the ratio of each layer of each run and stores the results, the best by AICc marked.
 func StoreFits(db *store.DB, ids []string, how Fitting) error {
-	var all []store.Series
+	var all []store.Fit // where each series stands
 	var points []fit.Points
 	seen := map[string]bool{}
 	for _, id := range ids {
@@ -81,7 +84,10 @@ func StoreFits(db *store.DB, ids []string, how Fitting) error {
 			continue
 		}
 		seen[id] = true
-		series, err := db.Series(store.Select{Run: id, Site: residPost, Statistic: fittedStatistic})
+		curves, err := fitted.Read(db, id)
+		if missing := new(derive.Missing); errors.As(err, &missing) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -91,17 +97,18 @@ func StoreFits(db *store.DB, ids []string, how Fitting) error {
 				return err
 			}
 		}
-		for _, s := range series {
-			all, points = append(all, s), append(points, pointsOf(s, spread))
+		for _, c := range curves {
+			all = append(all, store.Fit{Run: id, Site: fitted.Site, Statistic: fitted.Statistic, Layer: c.Layer, Head: c.Head, Idx: c.Idx})
+			points = append(points, pointsOf(c, spread))
 		}
 	}
 	how.Least = 1 // of a largest over a median
 	var fits []store.Fit
-	for i, fitted := range fit.Each(points, how.Options) {
-		if fitted.Err != nil {
+	for i, each := range fit.Each(points, how.Options) {
+		if each.Err != nil {
 			continue // too few points yet: a run that was stopped early has no fit
 		}
-		for rank, r := range fitted.Results {
+		for rank, r := range each.Results {
 			fits = append(fits, StoredFit(all[i], r, rank == 0))
 		}
 	}
@@ -111,70 +118,70 @@ func StoreFits(db *store.DB, ids []string, how Fitting) error {
 	return nil
 }
 
-// StoredFit is a fit of a series as the store keeps it. Of the series its place is taken, not its points.
-func StoredFit(s store.Series, r fit.Result, best bool) store.Fit {
+// StoredFit is a fit as the store keeps it, for the run, site, statistic, layer, head and idx of at.
+func StoredFit(at store.Fit, r fit.Result, best bool) store.Fit {
 	intervals := make(map[string][2]float64, len(r.Intervals))
 	for name, i := range r.Intervals {
 		intervals[name] = [2]float64{i.Low, i.High}
 	}
-	return store.Fit{Run: s.Run, Site: s.Site, Statistic: s.Statistic, Layer: s.Layer, Head: s.Head, Idx: s.Idx,
+	return store.Fit{Run: at.Run, Site: at.Site, Statistic: at.Statistic, Layer: at.Layer, Head: at.Head, Idx: at.Idx,
 		Family: r.Family, Params: r.Params, N: r.N, R2: r.R2, AdjR2: r.AdjR2, AIC: r.AIC, AICc: r.AICc, BIC: r.BIC,
-		RMSE: r.RMSE, TPeak: r.TPeak, FPeak: r.FPeak, PeakSeen: r.PeakSeen, RiseTime: r.RiseTime, Steady: r.Steady, Condition: r.Condition, Weight: r.Weight,
-		Regime: r.Regime, Message: r.Message, Best: best, Intervals: intervals, Undetermined: r.Undetermined}
+		RMSE: r.RMSE, TPeak: r.TPeak, FPeak: r.FPeak, PeakSeen: r.PeakSeen, RiseTime: r.RiseTime, Steady: r.Steady,
+		Condition: r.Condition, Weight: r.Weight, Regime: r.Regime, Message: r.Message, Best: best, Intervals: intervals,
+		Undetermined: r.Undetermined}
 }
 
 // layerStep is a layer at a step.
 type layerStep struct{ layer, step int }
 
-// spreads is the standard error of the mean of top-1 over median, over the probe sequences, in each place that has three
-// of them.
+// spreads returns the standard error of the mean of top-1 over median, over the probe sequences, in each place that has at
+// least three of them.
 func spreads(db *store.DB, run string) (map[layerStep]float64, error) {
-	tops, err := db.Series(store.Select{Run: run, Site: residPost, Statistic: "top1"})
-	if err != nil {
-		return nil, err
-	}
-	medians, err := db.Series(store.Select{Run: run, Site: residPost, Statistic: "median"})
-	if err != nil {
-		return nil, err
-	}
 	type cell struct{ layer, sequence, step int }
-	median := map[cell]float64{}
-	for _, s := range medians {
-		for i, step := range s.Steps {
-			median[cell{s.Layer, s.Idx, step}] = s.Values[i]
+	read := func(statistic string) (map[cell]float64, error) {
+		curves, err := derive.Scalar{Site: residPost, Statistic: statistic, Idx: derive.Each, Layers: derive.Each}.Read(db, run)
+		if missing := new(derive.Missing); err != nil && !errors.As(err, &missing) {
+			return nil, err
 		}
+		values := map[cell]float64{}
+		for _, c := range curves {
+			for i, step := range c.Steps {
+				values[cell{c.Layer, c.Idx, step}] = c.Values[i]
+			}
+		}
+		return values, nil
+	}
+	tops, err := read("top1")
+	if err != nil {
+		return nil, err
+	}
+	medians, err := read("median")
+	if err != nil {
+		return nil, err
 	}
 	ratios := map[layerStep][]float64{}
-	for _, s := range tops {
-		for i, step := range s.Steps {
-			if r := s.Values[i] / median[cell{s.Layer, s.Idx, step}]; !math.IsNaN(r) && !math.IsInf(r, 0) {
-				at := layerStep{s.Layer, step}
-				ratios[at] = append(ratios[at], r)
-			}
+	cells := slices.SortedFunc(maps.Keys(tops), func(a, b cell) int { return a.sequence - b.sequence }) // sums in a fixed order
+	for _, c := range cells {
+		if r := tops[c] / medians[c]; !math.IsNaN(r) && !math.IsInf(r, 0) {
+			at := layerStep{c.layer, c.step}
+			ratios[at] = append(ratios[at], r)
 		}
 	}
 	spread := map[layerStep]float64{}
 	for at, r := range ratios {
 		if n := float64(len(r)); n >= 3 {
-			var sum, squares float64
-			for _, x := range r {
-				sum += x
-			}
-			for _, x := range r {
-				squares += (x - sum/n) * (x - sum/n)
-			}
-			spread[at] = math.Sqrt(squares / (n - 1) / n)
+			spread[at] = stat.StdErr(stat.StdDev(r, nil), n)
 		}
 	}
 	return spread, nil
 }
 
 // pointsOf leaves the weights equal where a point lacks its spread.
-func pointsOf(s store.Series, spread map[layerStep]float64) fit.Points {
-	p := fit.Points{T: make([]float64, len(s.Steps)), Y: s.Values}
-	for i, step := range s.Steps {
+func pointsOf(c derive.Curve, spread map[layerStep]float64) fit.Points {
+	p := fit.Points{T: make([]float64, len(c.Steps)), Y: c.Values}
+	for i, step := range c.Steps {
 		p.T[i] = float64(step)
-		if sigma, ok := spread[layerStep{s.Layer, step}]; ok {
+		if sigma, ok := spread[layerStep{c.Layer, step}]; ok {
 			p.Sigma = append(p.Sigma, sigma)
 		}
 	}

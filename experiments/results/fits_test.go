@@ -25,7 +25,7 @@ func TestSpread(t *testing.T) {
 		t.Fatal(err)
 	}
 	for step := range 3 {
-		rows := []store.Row{{Site: "resid_post", Statistic: fittedStatistic, Layer: 1, Head: -1, Idx: -1, Value: 4}}
+		rows := []store.Row{{Site: "resid_post", Statistic: "ratio_mean", Layer: 1, Head: -1, Idx: -1, Value: 4}}
 		sequences := 3
 		if step == 2 {
 			sequences = 2 // too few for a spread
@@ -42,15 +42,15 @@ func TestSpread(t *testing.T) {
 	if err != nil || len(spread) != 2 || math.Abs(spread[layerStep{1, 0}]-2/math.Sqrt(3)) > 1e-12 {
 		t.Fatalf("%v, %v", spread, err)
 	}
-	series, err := db.Series(store.Select{Run: "r", Statistic: fittedStatistic})
+	curves, err := fitted.Read(db, "r")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := pointsOf(series[0], spread); p.Sigma != nil || len(p.T) != 3 {
+	if p := pointsOf(curves[0], spread); p.Sigma != nil || len(p.T) != 3 {
 		t.Errorf("where a point lacks its spread: %+v", p)
 	}
 	spread[layerStep{1, 2}] = 7
-	if p := pointsOf(series[0], spread); len(p.Sigma) != 3 || p.Sigma[2] != 7 {
+	if p := pointsOf(curves[0], spread); len(p.Sigma) != 3 || p.Sigma[2] != 7 {
 		t.Errorf("%+v", p)
 	}
 }
@@ -75,7 +75,7 @@ func TestRefit(t *testing.T) {
 		if step == 4 {
 			value = .5
 		}
-		if err := db.PutRows("r", step, []store.Row{{Site: "resid_post", Statistic: fittedStatistic, Head: -1, Idx: -1, Value: value}}); err != nil {
+		if err := db.PutRows("r", step, []store.Row{{Site: "resid_post", Statistic: "ratio_mean", Head: -1, Idx: -1, Value: value}}); err != nil {
 			t.Fatal(err)
 		}
 	}
