@@ -98,6 +98,32 @@ func TestLackingRowsAreMeasured(t *testing.T) {
 	}
 }
 
+// A run that cannot be measured, because its worker gets no memory, stays done and lacks the same rows; the others are
+// measured, and the coordinator goes on.
+func TestMeasuringWithoutMemory(t *testing.T) {
+	src := fmt.Sprintf(tiny, 80, 40, 1)
+	more := strings.Replace(src, "sequences: 2", "sequences: 2, snapshots: {steps: [80]}", 1)
+	l := newLab(t)
+	if _, err := l.execute(t.Context(), src, nil); err != nil {
+		t.Fatal(err)
+	}
+	l.starved = planOf(t, src)[0].ID
+	sum, err := l.execute(t.Context(), more, nil)
+	if err != nil || sum.Failed != 1 || sum.Done != 1 || len(sum.Errors) != 1 || !strings.Contains(sum.Errors[0], "ran out of memory") {
+		t.Errorf("%+v, %v, want one failed for memory", sum, err)
+	}
+	if got := l.states(more); !slices.Equal(got, []string{"measure 1 step from checkpoints", "done"}) {
+		t.Errorf("tasks %q", got)
+	}
+	if _, status := l.rows(); !slices.Equal(status, []string{"baseline 0 done 80 ", "scale 0 done 80 "}) {
+		t.Errorf("status %q, want both done", status)
+	}
+	l.starved = ""
+	if sum, err := l.execute(t.Context(), more, nil); err != nil || sum.Done != 2 || sum.Failed != 0 {
+		t.Errorf("with memory: %+v, %v", sum, err)
+	}
+}
+
 // snapshots are step, layer, sequence and tensor of the snapshots that the database lists of a run, whose files are there.
 func (l *lab) snapshots(run string) (all []string) {
 	l.t.Helper()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -118,8 +119,8 @@ func workerError(ended error, cause, complaint string, outOfMemory bool) error {
 	if ended == nil {
 		return nil
 	}
-	if complaint != "" {
-		complaint = ": " + complaint[max(0, len(complaint)-2000):]
+	if complaint = told(complaint); complaint != "" {
+		complaint = ": " + complaint
 	}
 	var exit *exec.ExitError
 	if !errors.As(ended, &exit) {
@@ -140,10 +141,24 @@ func workerError(ended error, cause, complaint string, outOfMemory bool) error {
 	case status.Signaled():
 		return &failure{folder.CauseTransient, fmt.Errorf("the worker was killed (%s, %w); %s%s",
 			unix.SignalName(status.Signal()), ended, goesOn, complaint)}
-	case strings.Contains(complaint, "cannot allocate memory") || strings.Contains(complaint, "out of memory"):
+	case slices.ContainsFunc(memoryRefused, func(words string) bool { return strings.Contains(complaint, words) }):
 		return &failure{folder.CauseTransient, fmt.Errorf("the worker ran out of memory: %s (%w%s)", less, ended, complaint)}
 	}
 	return &failure{cause, fmt.Errorf("%w%s", ended, complaint)}
+}
+
+// memoryRefused are the words of the system, and of Go's runtime, for memory that was not to be had.
+var memoryRefused = []string{"cannot allocate memory", "out of memory", "failed to reserve", "pthread_create failed"}
+
+// told is what a worker said on its standard error: of a crash of Go the message alone, without the stacks of its goroutines;
+// of all else the end.
+func told(complaint string) string {
+	for _, stacks := range []string{"\n\ngoroutine ", "\n\nruntime stack:"} {
+		if message, _, crashed := strings.Cut(complaint, stacks); crashed {
+			complaint = message
+		}
+	}
+	return complaint[max(0, len(complaint)-2000):]
 }
 
 // retry requeues a run that failed for a cause that may pass. On a full disk it waits for room, which counts as no attempt;

@@ -39,6 +39,11 @@ func TestCausesOfFailure(t *testing.T) {
 	if err := workerError(exit, "", "panic: compute: 64 MiB of memory: cannot allocate memory", false); !errors.As(err, &f) || f.cause != folder.CauseTransient || !strings.Contains(err.Error(), "fewer --jobs") {
 		t.Errorf("of memory: %v", err)
 	}
+	crash := "panic: compute: 388 MiB of memory: cannot allocate memory [recovered]\n\ngoroutine 1 [running]:\n" + strings.Repeat("main.f(0x1)\n", 400)
+	if err := workerError(exit, "", crash, false); !errors.As(err, &f) || f.cause != folder.CauseTransient ||
+		!strings.Contains(err.Error(), "388 MiB") || strings.Contains(err.Error(), "main.f") {
+		t.Errorf("of a crash for memory: %v", err)
+	}
 	if err := workerError(exit, folder.CauseInput, "", false); !errors.As(err, &f) || f.cause != folder.CauseInput {
 		t.Errorf("of bad input: %v", err)
 	}
