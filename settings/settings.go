@@ -62,6 +62,61 @@ func flattenKeys(to []Setting, v reflect.Value, key string) []Setting {
 	return to
 }
 
+// Keys lists every key that a configuration of this type may have, whichever variants it chooses, in the order of its
+// declaration. config points to one, which does not change.
+func Keys(config any) []string {
+	keys := keysOf(nil, reflect.ValueOf(config).Elem(), "")
+	seen := map[string]bool{}
+	return slices.DeleteFunc(keys, func(key string) bool {
+		twice := seen[key]
+		seen[key] = true
+		return twice
+	})
+}
+
+func keysOf(to []string, v reflect.Value, key string) []string {
+	if v.Kind() != reflect.Struct {
+		return append(to, key)
+	}
+	below := func(v reflect.Value) {
+		for _, k := range variant.Keys(v.Type()) {
+			to = keysOf(to, v.FieldByIndex(k.Index), Join(key, k.Name))
+		}
+	}
+	if !IsSlot(v) {
+		below(v)
+		return to
+	}
+	to = append(to, key)
+	below(v)
+	copied := reflect.New(v.Type()).Elem()
+	copied.Set(v)
+	for _, listed := range Slot(copied).List(key) {
+		if err := Slot(copied).Choose(listed.Name); err != nil {
+			panic(err) // it is listed
+		}
+		if keys, params := paramsOf(copied); keys != nil {
+			below(params)
+		}
+	}
+	return to
+}
+
+// Arrange sorts settings into the order of keys. Those that it lacks come last, in the order that they had.
+func Arrange(list []Setting, keys []string) {
+	at := make(map[string]int, len(keys))
+	for i, key := range keys {
+		at[key] = i + 1
+	}
+	rank := func(s Setting) int {
+		if i := at[s.Key]; i > 0 {
+			return i
+		}
+		return len(keys) + 1
+	}
+	slices.SortStableFunc(list, func(a, b Setting) int { return rank(a) - rank(b) })
+}
+
 // dottedKeys holds the dotted keys of a type under a key, so that a plan of many runs makes each text once.
 var dottedKeys sync.Map // typeUnder to []string
 

@@ -28,7 +28,7 @@ func (*dashed) stroke() {}
 var pens = variant.Registry[pen]{
 	"solid":  {New: func() pen { return &solid{Width: 1} }},
 	"dashed": {New: func() pen { return &dashed{Gaps: []int{1}} }},
-	"plain":  {Alias: "solid"},
+	"plain":  {Alias: "solid", New: func() pen { return &solid{Width: 1} }},
 }
 
 type inner struct {
@@ -56,6 +56,23 @@ func TestOf(t *testing.T) {
 	}
 	if want := "rate: 0.5, pen: solid, pen.width: 1, in.on: false, in.count: 3, in.seed: 0, in.label: x"; strings.Join(got, ", ") != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Every key of every variant comes once, in the order of declaration, and the configuration stays as it is.
+func TestKeys(t *testing.T) {
+	c := standard()
+	want := "rate pen pen.gaps pen.width in.on in.count in.seed in.label" // dashed comes before solid
+	if got := strings.Join(Keys(&c), " "); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if c.Pen.Chosen() != "solid" || c.Pen.Value.(*solid).Width != 1 {
+		t.Error("the configuration has changed")
+	}
+	list := []Setting{{Key: "z"}, {Key: "in.on"}, {Key: "y"}, {Key: "rate"}}
+	Arrange(list, Keys(&c))
+	if list[0].Key != "rate" || list[1].Key != "in.on" || list[2].Key != "z" || list[3].Key != "y" {
+		t.Errorf("arranged as %v", list)
 	}
 }
 

@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/experiments/results"
+	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
 )
 
 func compareCommand(s *preferences) *cobra.Command {
@@ -28,6 +30,8 @@ one to look at.`,
 				return usageError{fmt.Errorf("--step: wants a step of at least 0, got %d", o.Step)}
 			}
 			o.Names = args
+			standard := trainer.Default()
+			o.Keys = settings.Keys(&standard)
 			return s.reading(func(db *store.DB) error {
 				c, err := results.Compare(db, o)
 				if err != nil {

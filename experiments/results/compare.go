@@ -44,8 +44,7 @@ type Aggregate struct {
 // Comparison is what two or more columns differ in.
 type Comparison struct {
 	Columns []Compared
-	// Differing lists the keys in which the columns differ, in the order of the stored configuration, which is sorted by key.
-	// Values[i][j] is the value in column j, nil where that configuration lacks the key.
+	// Differing lists the keys in which the columns differ, in the order of CompareOptions.Keys. Values[i][j] is the value in column j, nil where that configuration lacks the key.
 	Differing []string
 	Values    [][]any
 	Metrics   []Aggregate
@@ -63,12 +62,14 @@ type CompareOptions struct {
 	Metrics []string
 	// Step is the step to compare at; negative takes each run's last, and then of several seeds only those runs that are done.
 	Step int
+	// Keys are those of a configuration, in the order in which they are shown; others come last.
+	Keys []string
 }
 
 // Compare compares columns of runs, from the database alone. A name that stands for nothing, a metric that was never measured
 // and a single column are each an *InputError.
 func Compare(db *store.DB, o CompareOptions) (c Comparison, err error) {
-	if c.Columns, err = columnsOf(db, o.Names); err != nil {
+	if c.Columns, err = columnsOf(db, o); err != nil {
 		return c, err
 	}
 	for i := range c.Columns {
@@ -93,15 +94,15 @@ func Compare(db *store.DB, o CompareOptions) (c Comparison, err error) {
 }
 
 // columnsOf makes a column of each run and of each arm, more than one where an arm has runs that differ in more than the seed.
-func columnsOf(db *store.DB, names []string) (columns []Compared, err error) {
-	for _, name := range names {
+func columnsOf(db *store.DB, o CompareOptions) (columns []Compared, err error) {
+	for _, name := range o.Names {
 		t, err := Find(db, name)
 		if err != nil {
 			return nil, err
 		}
 		if t.One {
 			at := len(columns)
-			if columns, err = addRun(columns, at, name, t.Runs[0].Run); err != nil {
+			if columns, err = addRun(columns, at, name, t.Runs[0].Run, o.Keys); err != nil {
 				return nil, err
 			}
 			continue
@@ -115,10 +116,10 @@ func columnsOf(db *store.DB, names []string) (columns []Compared, err error) {
 				from, arm = len(columns), m.Member.Arm
 			}
 			label := arm
-			if len(names) > 1 {
+			if len(o.Names) > 1 {
 				label = t.Sweep + "/" + arm
 			}
-			if columns, err = addRun(columns, from, label, m.Run); err != nil {
+			if columns, err = addRun(columns, from, label, m.Run, o.Keys); err != nil {
 				return nil, err
 			}
 		}
@@ -127,7 +128,7 @@ func columnsOf(db *store.DB, names []string) (columns []Compared, err error) {
 }
 
 // addRun puts a run into the column, of those since from, that has its configuration, or into a new one.
-func addRun(columns []Compared, from int, name string, r store.Run) ([]Compared, error) {
+func addRun(columns []Compared, from int, name string, r store.Run, keys []string) ([]Compared, error) {
 	if r.Config == "" {
 		return nil, badName("run %s is planned, not trained yet", store.Short(r.ID))
 	}
@@ -136,6 +137,7 @@ func addRun(columns []Compared, from int, name string, r store.Run) ([]Compared,
 		return nil, fmt.Errorf("results: run %s: %w", store.Short(r.ID), err)
 	}
 	list = slices.DeleteFunc(list, func(s settings.Setting) bool { return s.Key == "seed" })
+	settings.Arrange(list, keys)
 	list = append(list, settings.Setting{Key: "data_digest", Value: r.DataDigest},
 		settings.Setting{Key: "device", Value: r.Device},
 		settings.Setting{Key: "trainer_version", Value: int64(r.TrainerVersion)})
