@@ -89,7 +89,7 @@ func Load() (*Predictor, error) {
 		fits = known && card.Targets[i].Name == t.name
 	}
 	if !fits {
-		return nil, errors.New("predict: the model card does not belong to the table beside it; run make predictor")
+		return nil, errors.New("predict: the model card was made from another table: run make predictor")
 	}
 	return p, nil
 }

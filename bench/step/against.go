@@ -14,8 +14,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// beside compares our step with another step of ours.
-type beside struct {
+// comparison compares our step with another step of ours.
+type comparison struct {
 	Ours  timed `json:"ours"`
 	Other timed `json:"other"`
 	Ratio ratio `json:"ratio"` // the other's time over ours
@@ -24,7 +24,7 @@ type beside struct {
 // against times the step of this program, self, and another step by turns, each time in a new process, because the
 // placement of memory makes processes differ. The other is self with further options (`--optimizer muon`), or another
 // build of it, with its options after its name. Both get the options o first.
-func against(ctx context.Context, self string, o options, other string, rounds int) (b beside, err error) {
+func against(ctx context.Context, self string, o options, other string, rounds int) (b comparison, err error) {
 	if rounds < 1 {
 		return b, variant.Errorf("rounds", "must be at least 1, is %d", rounds)
 	}
@@ -85,7 +85,7 @@ func process(ctx context.Context, argv []string) (r result, err error) {
 	return r, nil
 }
 
-func (b beside) print(asJSON bool, out io.Writer) error {
+func (b comparison) print(asJSON bool, out io.Writer) error {
 	if asJSON {
 		return json.NewEncoder(out).Encode(b)
 	}

@@ -120,14 +120,14 @@ func (b *bench) one(ctx context.Context, name string) (c compared, err error) {
 		}
 	}
 	for i := range c.Rivals {
-		c.Rivals[i].beside(&c.Ours)
+		c.Rivals[i].relativeTo(&c.Ours)
 	}
 	c.Best, c.Installed, c.AVX2 = fastest(c.Rivals, tuned), fastest(c.Rivals, installed), fastest(c.Rivals, avx2)
 	return c, nil
 }
 
-// beside compares the rival with ours.
-func (r *rival) beside(ours *timed) {
+// relativeTo fills in the ratios to ours.
+func (r *rival) relativeTo(ours *timed) {
 	r.Ratio, r.Share = over(r.Rounds, ours.Rounds), ours.Memory/r.Memory
 }
 

@@ -56,6 +56,6 @@ func (b *bench) pairs(ctx context.Context, name string, m mode) (*pair, error) {
 		}
 	}
 	two := &pair{Ours: mean(times[0][:]), Rival: rival{mode: m, timed: mean(times[1][:])}}
-	two.Rival.beside(&two.Ours)
+	two.Rival.relativeTo(&two.Ours)
 	return two, nil
 }
