@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What a device has no memory for is an error that says how much was wanted, takes nothing and leaves the device as it
-// was; after Free there is room again.
+// TestMemoryRefused: an allocation that does not fit returns an error that says how much was asked for, takes nothing
+// and leaves the device as it was. After Free there is room again.
 func TestMemoryRefused(t *testing.T) {
 	dev, err := NewCPU("", Float32)
 	if err != nil {

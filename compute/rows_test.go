@@ -116,8 +116,8 @@ func attended(a Attention, qkv, kb, vb []float64) (pattern, y []float64) {
 	return pattern, y
 }
 
-// Attention against its formula; its gradient against central differences of the formula, in float64. The other weights
-// than softmax, ALiBi and sink logits are tested through archs.
+// TestAttend compares attention with its formula, and its gradient with central differences of the formula, in float64.
+// Sink logits, ALiBi and weights other than softmax are tested in archs.
 func TestAttend(t *testing.T) {
 	eachPath(t, func(_ *testing.T, k *kernels) {
 		for _, a := range []Attention{

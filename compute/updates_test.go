@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Every path against the formulas in float64, over lengths with and without a tail. A momentum of 0 and a gradient of 0
-// have the sign 0; a NaN passes through.
+// TestUpdates compares every path with the formulas in float64, at lengths with and without a tail. The sign is 0 if
+// both momentum and gradient are 0; a NaN passes through.
 func TestUpdates(t *testing.T) {
 	for _, path := range Paths() {
 		dev, err := NewCPU(path, Float32)

@@ -19,8 +19,8 @@ func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.No
 		kept, x := op.keeps(), b[0]
 		return func() { dev.Activate(f, y, kept, x) }
 	}
-	op.then = func(y compute.Buffer, _ []compute.Buffer) compute.Then {
-		return compute.Then{F: f, Y: y, Kept: op.keeps()}
+	op.then = func(y compute.Buffer, _ []compute.Buffer) compute.Epilogue {
+		return compute.Epilogue{F: f, Y: y, Kept: op.keeps()}
 	}
 	op.diff = func(_ gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 		var err error
@@ -38,8 +38,8 @@ func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.No
 				kept, dy := b[0], b[1]
 				return func() { dev.ActivateGrad(f, dx, dy, kept) }
 			},
-			then: func(dx compute.Buffer, in []compute.Buffer) compute.Then {
-				return compute.Then{F: f, Grad: true, Y: dx, Kept: in[0]}
+			then: func(dx compute.Buffer, in []compute.Buffer) compute.Epilogue {
+				return compute.Epilogue{F: f, Grad: true, Y: dx, Kept: in[0]}
 			},
 		}, kept, dy)
 		return gorgonia.Nodes{back}, err

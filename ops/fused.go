@@ -25,7 +25,7 @@ type fused struct {
 	product *product
 	// then is what the op makes of its last input, where it can do so right after the product that gives it, and in its
 	// place.
-	then func(y compute.Buffer, in []compute.Buffer) compute.Then
+	then func(y compute.Buffer, in []compute.Buffer) compute.Epilogue
 	// cheap says that the value may be computed again for the backward pass, see Context.Recompute.
 	cheap bool
 	// inPlace says that the result may lie where an input does.

@@ -14,11 +14,11 @@ type product struct {
 	m, n, k int
 	transB  bool
 	reads   []compute.Buffer // all that the call reads
-	then    compute.Then
+	then    compute.Epilogue
 }
 
 func (p *product) run() {
-	p.dev.MatMulThen(p.c, p.a, p.b, p.m, p.n, p.k, false, p.transB, p.then)
+	p.dev.MatMulEpilogue(p.c, p.a, p.b, p.m, p.n, p.k, false, p.transB, p.then)
 }
 
 // record puts a kernel call on the list, and keeps in mind the product that gives its value, if one does.
@@ -28,12 +28,12 @@ func (c *Context) record(call func(), value *product) {
 
 // gives reports whether the product's result is that value, and an epilogue gains anything.
 func (p *product) gives(value compute.Buffer) bool {
-	return p != nil && p.c == value && p.dev.Joins(p.n)
+	return p != nil && p.c == value && p.dev.Fuses(p.n)
 }
 
 // join makes the next op the epilogue of the last product, from the second run on, unless its output would overlap what the
 // product reads. It reports whether it did.
-func (c *Context) join(then compute.Then) bool {
+func (c *Context) join(then compute.Epilogue) bool {
 	p := c.last
 	if slices.ContainsFunc(p.reads, then.Y.Overlaps) || slices.ContainsFunc(p.reads, then.Kept.Overlaps) {
 		return false
