@@ -56,10 +56,10 @@ func TestOver(t *testing.T) {
 	})
 }
 
-// TestOnto: the gradients of two models of which the second adds to the first's are those of either alone, summed, with
+// TestAccumulateInto: the gradients of two models of which the second adds to the first's are those of either alone, summed, with
 // the same bits whether they run at the same time or one after the other, on the tape and in replays. No more than what
 // no product gives alone is kept twice.
-func TestOnto(t *testing.T) {
+func TestAccumulateInto(t *testing.T) {
 	everyArch(t, func(t *testing.T, c Config) {
 		tokens, targets := batch(c)
 		other, others := slices.Clone(tokens), slices.Clone(targets)
@@ -71,7 +71,7 @@ func TestOnto(t *testing.T) {
 			beside := newCPU(t)
 			s := Shape{Batch: 2, Train: true, Tokens: 17}
 			if onto {
-				s.Onto = first
+				s.AccumulateInto = first
 			}
 			second, err := Build(c, s, beside, w, nil)
 			if err != nil {
@@ -144,7 +144,7 @@ func TestOntoGivesUp(t *testing.T) {
 	c := small()
 	first, w, dev := built(t, c, true, nil)
 	beside := newCPU(t)
-	second, err := Build(c, Shape{Batch: 2, Train: true, Tokens: 17, Onto: first}, beside, w, nil)
+	second, err := Build(c, Shape{Batch: 2, Train: true, Tokens: 17, AccumulateInto: first}, beside, w, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

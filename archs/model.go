@@ -22,9 +22,9 @@ type Shape struct {
 	// Over is a model of the same device, or nil, in whose memory this one computes: of either only tokens, loss,
 	// gradients and, without Train, logits and sites outlast a run of the other.
 	Over *Model
-	// Onto is nil, or a model over the same weights to whose gradients of matrices this one adds its own, after that
+	// AccumulateInto is nil, or a model over the same weights to whose gradients of matrices this one adds its own, after that
 	// one has computed them. The two run as often, at the same time or that one first; Grads holds the sum.
-	Onto *Model
+	AccumulateInto *Model
 	// Recompute computes norms again in the backward pass rather than keep them.
 	Recompute bool
 }
@@ -73,8 +73,8 @@ func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (
 	if s.Over != nil {
 		b.ctx.Reuse(s.Over.ctx)
 	}
-	if s.Onto != nil {
-		b.ctx.Onto(s.Onto.ctx)
+	if s.AccumulateInto != nil {
+		b.ctx.AccumulateInto(s.AccumulateInto.ctx)
 	}
 	if s.Recompute {
 		b.ctx.Recompute()
