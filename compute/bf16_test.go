@@ -44,7 +44,8 @@ func rounded(x float64) float64 {
 func TestMatMulBF16(t *testing.T) { eachBF16(t, matMulBF16) }
 
 func matMulBF16(t *testing.T, k *kernels) {
-	sizes := [][3]int{{1, 1, 1}, {5, 3, 7}, {12, 32, 16}, {13, 33, 17}, {64, 192, 64}, {70, 40, 300}, {19, 300, 35}, {3, 100, 1101}, {1369, 17, 34}, {100, 70, 0}, {0, 3, 4}, {4, 0, 3}}
+	sizes := [][3]int{{1, 1, 1}, {5, 3, 7}, {12, 32, 16}, {13, 33, 17}, {64, 192, 64}, {70, 40, 300}, {19, 300, 35},
+		{3, 100, 1101}, {1369, 17, 34}, {100, 70, 0}, {0, 3, 4}, {4, 0, 3}}
 	for _, size := range sizes {
 		m, n, depth := size[0], size[1], size[2]
 		for mode := range 8 {
@@ -100,7 +101,8 @@ func matMulBF16Bits(t *testing.T, k *kernels) {
 	for _, rows := range []int{1, 5, 100} {
 		const from, at, some = 7, 203, 41
 		part := k.poison(rows * some)
-		k.MatMul(part, a.Slice(from*depth, (from+rows)*depth), b.Slice(at*depth, (at+some)*depth), rows, some, depth, false, true, false)
+		k.MatMul(part, a.Slice(from*depth, (from+rows)*depth), b.Slice(at*depth, (at+some)*depth), rows, some, depth, false,
+			true, false)
 		for r := range rows {
 			if start := (from+r)*n + at; !slices.Equal(part.Host()[r*some:(r+1)*some], y.Host()[start:start+some]) {
 				t.Fatalf("row %d of %d has other bits on its own", r, rows)
@@ -146,7 +148,8 @@ func TestRefused(t *testing.T) {
 		precision Precision
 		want      string
 	}{
-		{"portable", BF16, "bf16 needs the instruction vdpbf16ps (avx512_bf16), which the portable kernels lack: use float32, or "},
+		{"portable", BF16,
+			"bf16 needs the instruction vdpbf16ps (avx512_bf16), which the portable kernels lack: use float32, or "},
 		{"avx2", BF16, "bf16 needs the instruction vdpbf16ps (avx512_bf16), which the avx2 kernels lack: use float32, or "},
 		{"avx512", BF16, "bf16 needs the instruction vdpbf16ps (avx512_bf16), which this processor lacks: use float32 or "},
 		{"", "float16", `no precision "float16" (float32, bf16)`},

@@ -17,7 +17,9 @@ func TestMatMulEpilogueBF16(t *testing.T) {
 
 func matMulEpilogue(k *kernels) {
 	equal := func(got, want Buffer) bool {
-		return slices.EqualFunc(got.Host(), want.Host(), func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) })
+		return slices.EqualFunc(got.Host(), want.Host(), func(a, b float32) bool {
+			return math.Float32bits(a) == math.Float32bits(b)
+		})
 	}
 	for _, size := range [][3]int{{1, 1, 1}, {5, 3, 0}, {13, 33, 17}, {64, 192, 64}, {205, 600, 40}, {70, 40, 1100}} {
 		m, n, depth := size[0], size[1], size[2]

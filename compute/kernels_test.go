@@ -331,7 +331,9 @@ func TestTokensOutside(t *testing.T) {
 		target := k.AllocInts(1)
 		target.Host()[0] = 5
 		refused("cross entropy", func() { k.CrossEntropy(k.Alloc(1), k.Alloc(1), k.Alloc(5), target, 5, 1) })
-		refused("cross entropy grad", func() { k.CrossEntropyGrad(k.Alloc(5), k.Alloc(1), k.Alloc(5), k.Alloc(1), target, 5, 1) })
+		refused("cross entropy grad", func() {
+			k.CrossEntropyGrad(k.Alloc(5), k.Alloc(1), k.Alloc(5), k.Alloc(1), target, 5, 1)
+		})
 	})
 }
 

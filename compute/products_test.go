@@ -32,7 +32,8 @@ func TestMatMulError(t *testing.T) {
 			}
 			t.Logf("depth %d: %.2f at most, %.2f in the root of the mean square", depth, worst, math.Sqrt(squares))
 			if !(worst <= 12 && squares <= 1.5*1.5) {
-				t.Errorf("depth %d: an element is %g units off, in the root of the mean square %g", depth, worst, math.Sqrt(squares))
+				t.Errorf("depth %d: an element is %g units off, in the root of the mean square %g", depth, worst,
+					math.Sqrt(squares))
 			}
 		}
 	})

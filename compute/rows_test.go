@@ -133,7 +133,8 @@ func TestAttend(t *testing.T) {
 			if shared := a.KV * a.E; a.Extra {
 				x, dx = Extra{K: k.normal(shared, 1), V: k.normal(shared, 1)}, Extra{K: k.poison(shared), V: k.poison(shared)}
 			}
-			y, lse, p, dqkv := k.poison(rows*width), k.poison(a.B*a.H*a.T), k.poison(a.B*a.H*a.T*a.Keys()), k.poison(rows*a.Row())
+			y, lse, p, dqkv := k.poison(rows*width), k.poison(a.B*a.H*a.T), k.poison(a.B*a.H*a.T*a.Keys()),
+				k.poison(rows*a.Row())
 			inputs := [][]float64{double(qkv), double(x.K), double(x.V)}
 			pattern, out := attended(a, inputs[0], inputs[1], inputs[2])
 			if err := k.Prepare(a); err != nil {
