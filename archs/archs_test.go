@@ -18,7 +18,7 @@ func TestDefaultIsValid(t *testing.T) {
 	}
 }
 
-func TestValidateNamesTheKey(t *testing.T) {
+func TestValidateNamesTheKey(t *testing.T) { //nolint:funlen // a table
 	for _, test := range []struct {
 		key    string
 		change func(*Config)

@@ -18,8 +18,8 @@ type factor struct {
 	levels []level
 }
 
-// slotFactor is a slot with all variants of its registry, the default first, and what further settings are worth a
-// level.
+// slotFactor is a slot with all variants of its registry, the default first, and further levels for settings of
+// interest.
 func slotFactor(name string, slot func(*Config) chooser, more ...level) factor {
 	c := Default()
 	f := factor{name: name}
@@ -115,7 +115,7 @@ func configOf(fs []factor, row []int) Config {
 
 // cover lists rows of levels that contain every pair of levels of any valid architecture. It is greedy: each row starts
 // from an uncovered pair, and each further factor takes the valid level that covers most.
-func cover(fs []factor) [][]int {
+func cover(fs []factor) [][]int { //nolint:funlen // one greedy search
 	type pair struct{ f, i, g, j int }
 	left := make(map[pair]bool)
 	var order []pair
@@ -151,7 +151,7 @@ func cover(fs []factor) [][]int {
 			row[gate] = place
 		}
 		if configOf(fs, row).Validate() != nil {
-			delete(left, p) // no architecture has it; or none at otherwise default levels
+			delete(left, p) // no architecture has it, or none with all other levels at their defaults
 			continue
 		}
 		for _, f := range random.Perm(len(fs)) {

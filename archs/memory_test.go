@@ -60,7 +60,7 @@ func TestOver(t *testing.T) {
 // TestAccumulateInto: if the second of two models adds to the first's gradients, the result is the sum of both models'
 // own gradients, with the same bits whether they run at the same time or in turn, on the tape and in replays. Only
 // gradients that are not products alone are stored twice.
-func TestAccumulateInto(t *testing.T) {
+func TestAccumulateInto(t *testing.T) { //nolint:funlen // two pairs of models, each run in turn and at the same time
 	everyArch(t, func(t *testing.T, c Config) {
 		tokens, targets := batch(c)
 		other, others := slices.Clone(tokens), slices.Clone(targets)

@@ -2,7 +2,7 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/variant"
 
-// Placement says where the norms stand around a sub-layer f.
+// Placement arranges the norms around a sub-layer f.
 type Placement interface {
 	// Validate returns a *variant.Error with a key below `arch.norm_placement`.
 	Validate(Config) error

@@ -16,7 +16,7 @@ type positionFormula struct {
 	add  func(r *reference, s *gorgonia.Node, head int) *gorgonia.Node
 }
 
-// positionFormulas are the positions in stock ops; learned ones are added where the tokens are embedded.
+// positionFormulas are the positions in stock ops; learned positions are added to the embedded tokens.
 var positionFormulas = map[string]positionFormula{
 	"rope":    {ropeFormula, noBias},
 	"learned": {noTurn, noBias},

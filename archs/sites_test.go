@@ -8,7 +8,7 @@ import (
 
 // TestSitesAreWhatTheySay recomputes each site from others and the weights, in float64; both sides are sums of at most
 // 64 products of order 1, so they agree to 1e-5.
-func TestSitesAreWhatTheySay(t *testing.T) {
+func TestSitesAreWhatTheySay(t *testing.T) { //nolint:funlen // one formula per site
 	for name, change := range map[string]func(c *Config){
 		"plain":     func(*Config) {},
 		"registers": func(c *Config) { c.Registers = 2; c.QKNorm = true; choose(t, &c.MLP, "swiglu") },

@@ -30,7 +30,7 @@ func TestRMSNorm(t *testing.T) {
 				}
 				name := fmt.Sprintf("rmsnorm grad, width %d, %d gains", d, gains)
 				k.close(name, dg, wantGain, 1e-5)
-				if d > 1 { // of a width of 1 the gradient is that of x/|x|, nearly 0
+				if d > 1 { // at width 1 the gradient is that of x/|x|, nearly 0
 					k.close(name, dx, each(rows*d, func(i int) float64 {
 						r := inverse[i/d]
 						return r * (g(i)*dy[i] - x[i]*r*r*inner[i/d])

@@ -24,7 +24,7 @@ func (u *upstream) MatMul(c, a, b compute.Buffer, m, n, k int, transA, transB, a
 // TestLinearBF16: y = x W^T, dx = dy W and dW = dy^T x equal float64's results on operands rounded to bf16. They differ
 // from the unrounded results by the rounding only: an operand moves by at most 2^-8, so an element by 2^-7 of the sum
 // of its terms' sizes.
-func TestLinearBF16(t *testing.T) {
+func TestLinearBF16(t *testing.T) { //nolint:funlen // one network checked on the tape and on a replay
 	if err := compute.Can("", compute.BF16); err != nil {
 		t.Skip(err)
 	}

@@ -9,12 +9,12 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// part returns a node over memory that of's op filled.
+// part returns a node over memory that the op of node `of` filled.
 func (c *Context) part(of *gorgonia.Node, b compute.Buffer, shape ...int) (*gorgonia.Node, error) {
 	return c.beside(of, c.view(b, shape...))
 }
 
-// beside returns a node for a value whose memory of's op took beside its own.
+// beside returns a node for a second value, which the op of node `of` computes beside its own.
 func (c *Context) beside(of *gorgonia.Node, value *tensor.Dense) (*gorgonia.Node, error) {
 	return c.apply(&fused{name: "part", value: value}, of)
 }
@@ -44,7 +44,7 @@ func (c *Context) alike(nodes gorgonia.Nodes) (buffers []compute.Buffer, err err
 	return buffers, nil
 }
 
-// Side returns a node, of the given shape, over what an op computes beside its value (a gate's scores).
+// Side returns a node, of the given shape, over the side memory of the op of node `of` (such as a gate's scores).
 func (c *Context) Side(of *gorgonia.Node, shape ...int) (*gorgonia.Node, error) {
 	op, ok := of.Op().(*fused)
 	if !ok || op.side.Len() == 0 {

@@ -35,7 +35,7 @@ type trajectories struct {
 // Twenty steps of every optimizer. After each step all parameters are within 1e-5 relative (max|a-b| / max|b|) of
 // PyTorch in float32, or of the formula in float64 if PyTorch has none. After seven steps a fresh optimizer resumes
 // from the State.
-func TestTrajectories(t *testing.T) {
+func TestTrajectories(t *testing.T) { //nolint:funlen // one loop over cases and steps
 	text, err := os.ReadFile("testdata/trajectories.json")
 	if err != nil {
 		t.Fatal(err)
