@@ -85,16 +85,16 @@ func (c Config) Validate() error {
 	case c.Registers < 0:
 		return variant.Errorf("arch.registers", "must not be negative, is %d", c.Registers)
 	case c.Width%c.Heads != 0:
-		return variant.Errorf("arch.heads", "must divide arch.width (%d), is %d; try %d", c.Width, c.Heads, divisor(c.Width,
-			c.Heads))
+		return variant.Errorf("arch.heads", "must divide arch.width (%d), is %d; try %d", c.Width, c.Heads,
+			divisor(c.Width, c.Heads))
 	case c.KVHeads < 0:
 		return variant.Errorf("arch.kv_heads", "must not be negative, is %d; 0 is as many as arch.heads", c.KVHeads)
 	case c.Heads%c.kvHeads() != 0:
 		return variant.Errorf("arch.kv_heads", "must divide arch.heads (%d), is %d; try %d", c.Heads, c.KVHeads,
 			divisor(c.Heads, c.KVHeads))
 	case !(c.Init.Std > 0) || math.IsInf(c.Init.Std, 0):
-		return variant.Errorf("arch.init.std", "must be a positive number, is %v", strconv.FormatFloat(c.Init.Std, 'g', -1,
-			64))
+		return variant.Errorf("arch.init.std", "must be a positive number, is %v",
+			strconv.FormatFloat(c.Init.Std, 'g', -1, 64))
 	}
 	for _, slot := range []struct {
 		key      string

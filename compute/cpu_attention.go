@@ -133,8 +133,7 @@ func (c *CPU) AttendGrad(a Attention, dqkv Buffer, dx Extra, dy, y, lse, qkv Buf
 	same(dx.Logit.n, x.Logit.n)
 	o, scratch := c.prepared(a)
 	C.oc_attend_grad(c.path, o, floats(dqkv), floats(dx.K), floats(dx.V), floats(dx.Logit), floats(dy), floats(y),
-		floats(lse), floats(qkv),
-		floats(x.K), floats(x.V), floats(x.Logit), scratch)
+		floats(lse), floats(qkv), floats(x.K), floats(x.V), floats(x.Logit), scratch)
 }
 
 // AttendPattern implements Device.
