@@ -56,7 +56,7 @@ func TestMissingFiles(t *testing.T) {
 
 // A sweep in bf16 loads anywhere; its plan is refused, with the place of the setting, where the kernels lack the instruction.
 func TestPrecisionIsRefused(t *testing.T) {
-	const needs = "bf16 needs the instruction vdpbf16ps (avx512_bf16), which the portable kernels have not: take float32, or a machine and kernels that have it"
+	const needs = "bf16 needs the instruction vdpbf16ps (avx512_bf16), which the portable kernels lack: use float32, or a machine and kernels that have it"
 	for src, want := range map[string]string{
 		"name: x\nbase:\n  train: {steps: 9, precision: bf16}\nseeds: 2\n":     "s.yaml:3:32: base.train.precision: " + needs,
 		"name: x\narms:\n  a: {}\n  b: {train: {precision: bf16}}\nseeds: 2\n": "s.yaml:4:26: arms.b.train.precision: " + needs,
