@@ -20,7 +20,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// failure is an error of a worker with its cause, one of package folder's.
+// failure is a worker's error with its cause, which is one of package folder's.
 type failure struct {
 	cause string
 	error
@@ -28,20 +28,22 @@ type failure struct {
 
 func (f *failure) Unwrap() error { return f.error }
 
-// failed is an error of this process as a failure.
+// failed turns an error of this process into a failure.
 func failed(err error) error { return &failure{folder.CauseOf(err), err} }
 
-// do measures a run if what it left suffices, and trains it otherwise, also if the checkpoints turn out to be damaged.
+// do measures a run if its checkpoints suffice. Otherwise, and if the checkpoints turn out to be damaged, it trains the
+// run.
 func (c *coordinator) do(ctx context.Context, r *running) error {
 	old, there, err := c.db.RunByID(r.ID)
 	if err != nil {
 		return err
 	}
 	if len(r.measure) > 0 {
-		r.Measure = &run.Measuring{Steps: r.measure, Status: old.Status, Step: old.Step, Error: old.Error, Params: old.Params}
+		r.Measure = &run.Measuring{Steps: r.measure, Status: old.Status, Step: old.Step, Error: old.Error,
+			Params: old.Params}
 		err := c.work(ctx, r)
 		if err == nil || ctx.Err() != nil {
-			return nil // what was measured is kept; the rest is still lacking
+			return nil // the rows measured so far are kept; the others are still missing
 		}
 		if f := new(failure); errors.As(err, &f) && (f.cause == folder.CauseFull || f.cause == folder.CauseTransient) {
 			return err
@@ -50,7 +52,7 @@ func (c *coordinator) do(ctx context.Context, r *running) error {
 			Status: "trained again, because it cannot be measured: " + err.Error()})
 		r.Measure = nil
 	}
-	if there { // from here on the run stands as its shard says, also where it begins again
+	if there { // from here on the shard says the run's status, even if training starts over
 		if err := c.db.SetStatus(r.ID, store.Leased, 0, ""); err != nil {
 			return failed(err)
 		}
@@ -68,7 +70,7 @@ func (c *coordinator) work(ctx context.Context, r *running) error {
 		return failed(err)
 	}
 	cmd := c.Worker(dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C reaches the coordinator alone
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C reaches only the coordinator
 	var complaint bytes.Buffer
 	cmd.Stderr = &complaint
 	life, err := cmd.StdinPipe()
@@ -101,10 +103,10 @@ func (c *coordinator) work(ctx context.Context, r *running) error {
 			c.event(e)
 		}
 	}
-	return workerError(cmd.Wait(), cause, strings.TrimSpace(complaint.String()), outOfMemoryKills() > killed)
+	return c.workerError(cmd.Wait(), cause, strings.TrimSpace(complaint.String()), outOfMemoryKills() > killed)
 }
 
-// attempt says which attempt this is; nothing about the first.
+// attempt says which attempt follows that many failed ones; "" for the first attempt.
 func attempt(failed int) string {
 	if failed == 0 {
 		return ""
@@ -113,8 +115,8 @@ func attempt(failed int) string {
 }
 
 // workerError says what ended a worker and, if it was a signal, what helps. outOfMemory says that the kernel meanwhile
-// killed a process of this control group for its memory.
-func workerError(ended error, cause, complaint string, outOfMemory bool) error {
+// killed a process of this control group because memory ran out.
+func (c *coordinator) workerError(ended error, cause, complaint string, outOfMemory bool) error {
 	if ended == nil {
 		return nil
 	}
@@ -125,29 +127,28 @@ func workerError(ended error, cause, complaint string, outOfMemory bool) error {
 	if !errors.As(ended, &exit) {
 		return &failure{cause, fmt.Errorf("%w%s", ended, complaint)}
 	}
-	const (
-		goesOn = "the run goes on from its last checkpoint: outcrop retry --failed SWEEP"
-		less   = "use fewer --jobs, or a smaller batch, width or context"
-	)
+	const less = "use fewer --jobs, or a smaller batch, width or context"
+	resume := "to continue from its last checkpoint: outcrop retry --failed " + c.sweep
 	status, _ := exit.Sys().(syscall.WaitStatus)
 	switch {
 	case status.Signaled() && status.Signal() == syscall.SIGKILL && outOfMemory:
 		return &failure{folder.CauseTransient, fmt.Errorf(
-			"the machine ran out of memory, and the kernel killed the worker (SIGKILL): %s; %s", less, goesOn)}
+			"the machine ran out of memory, and the kernel killed the worker (SIGKILL): %s; %s", less, resume)}
 	case status.Signaled() && status.Signal() == syscall.SIGKILL:
 		return &failure{folder.CauseTransient, fmt.Errorf("the worker was killed (SIGKILL). If nobody killed it, "+
-			"the machine ran out of memory: try fewer --jobs; %s", goesOn)}
+			"the machine ran out of memory: try fewer --jobs; %s", resume)}
 	case status.Signaled():
 		return &failure{folder.CauseTransient, fmt.Errorf("the worker was killed (%s, %w); %s%s",
-			unix.SignalName(status.Signal()), ended, goesOn, complaint)}
+			unix.SignalName(status.Signal()), ended, resume, complaint)}
 	case strings.Contains(complaint, "cannot allocate memory") || strings.Contains(complaint, "out of memory"):
-		return &failure{folder.CauseTransient, fmt.Errorf("the worker ran out of memory: %s (%w%s)", less, ended, complaint)}
+		return &failure{folder.CauseTransient,
+			fmt.Errorf("the worker ran out of memory: %s (%w%s)", less, ended, complaint)}
 	}
 	return &failure{cause, fmt.Errorf("%w%s", ended, complaint)}
 }
 
-// retry requeues a run that failed for a cause that may pass. On a full disk it waits for room, which counts as no attempt;
-// for other causes the pause doubles with each attempt.
+// retry requeues a run that failed for a cause that may pass, and reports whether it did. If the disk is full, it waits
+// for room first, and the failure does not count as an attempt; for other causes the pause doubles with each attempt.
 func (c *coordinator) retry(ctx context.Context, o outcome, step int, fault error) (again bool, err error) {
 	var f *failure
 	if !errors.As(fault, &f) || o.asked != nil {
@@ -165,7 +166,7 @@ func (c *coordinator) retry(ctx context.Context, o outcome, step int, fault erro
 		pause := min(time.Second<<j.attempts, time.Minute)
 		j.attempts++
 		j.after = time.Now().Add(pause)
-		message := fmt.Sprintf("attempt %d of %d failed and the next comes in %v: %v", j.attempts, c.Retries+1, pause, fault)
+		message := fmt.Sprintf("attempt %d of %d failed; the next starts in %v: %v", j.attempts, c.Retries+1, pause, fault)
 		c.note(j.ID, store.Failed, step, message)
 		c.event(folder.Event{Run: j.ID, Step: step, Steps: j.Config.Train.Steps, Status: "retried", Message: message})
 	default:

@@ -30,16 +30,16 @@ func TestCausesOfFailure(t *testing.T) {
 		}
 	}
 	segv := exec.Command("sh", "-c", "kill -SEGV $$").Run()
-	err := workerError(segv, "", "words", false)
+	err := (&coordinator{sweep: "s"}).workerError(segv, "", "words", false)
 	var f *failure
 	if !errors.As(err, &f) || f.cause != folder.CauseTransient || !strings.Contains(err.Error(), "SIGSEGV") || !strings.Contains(err.Error(), "words") {
 		t.Errorf("of a signal: %v", err)
 	}
 	exit := exec.Command("sh", "-c", "exit 2").Run()
-	if err := workerError(exit, "", "panic: compute: 64 MiB of memory: cannot allocate memory", false); !errors.As(err, &f) || f.cause != folder.CauseTransient || !strings.Contains(err.Error(), "fewer --jobs") {
+	if err := (&coordinator{sweep: "s"}).workerError(exit, "", "panic: compute: 64 MiB of memory: cannot allocate memory", false); !errors.As(err, &f) || f.cause != folder.CauseTransient || !strings.Contains(err.Error(), "fewer --jobs") {
 		t.Errorf("of memory: %v", err)
 	}
-	if err := workerError(exit, folder.CauseInput, "", false); !errors.As(err, &f) || f.cause != folder.CauseInput {
+	if err := (&coordinator{sweep: "s"}).workerError(exit, folder.CauseInput, "", false); !errors.As(err, &f) || f.cause != folder.CauseInput {
 		t.Errorf("of bad input: %v", err)
 	}
 }

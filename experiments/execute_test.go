@@ -52,7 +52,8 @@ func peakMemory() string {
 	return "VmHWM:" + line
 }
 
-// tiny is two arms by two seeds of a model that trains in about a second; steps and probe are to be filled in.
+// tiny is a sweep of two arms whose runs train in about a second. It is a format of the steps, the steps between
+// measurements, and the seeds.
 const tiny = `
 name: tiny
 base:
