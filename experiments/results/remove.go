@@ -110,7 +110,7 @@ func PlanRemoval(results string, names []string) (r Removal, err error) {
 		if held, err := folder.Held(folder.Of(results, m.Run.ID)); err != nil {
 			return r, err
 		} else if lease := leases[m.Run.ID]; held || lease != nil && lease.InForce(time.Now()) {
-			return r, folder.IsRunning(m.Run.ID)
+			return r, folder.RunningError(m.Run.ID)
 		}
 		r.Runs = append(r.Runs, RemovedRun{m.Run.ID, m.Member.Arm, m.Member.Seed, size})
 		r.Rows += rows
