@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// Suffix ends the name of a file that is still being written. A file of such a name that a killed process has left may
-// be removed.
+// Suffix ends the name of a file that is still being written. A killed process may leave such a file behind; it may be
+// removed.
 const Suffix = ".partial"
 
 // Write replaces the file at path by content, with the usual permissions. The content is on the disk before the file

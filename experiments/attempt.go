@@ -20,7 +20,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// failure is a worker's error with its cause, which is one of package folder's.
+// failure is a worker's error with its cause, one of the causes of package folder.
 type failure struct {
 	cause string
 	error

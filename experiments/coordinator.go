@@ -17,9 +17,9 @@ import (
 
 const (
 	mergeEvery = 2 * time.Second
-	lookEvery  = 250 * time.Millisecond // at jobs that may start and at requests to stop
-	// leaseTime is how long a lease lasts that its coordinator does not renew. A coordinator renews its leases six times
-	// as often. One that died on this machine is noticed at once.
+	lookEvery  = 250 * time.Millisecond // between two checks for jobs to start and runs to stop
+	// leaseTime is how long a lease stays in force without being renewed. A coordinator renews its leases six times as
+	// often, and one that died on this machine is noticed at once.
 	leaseTime = time.Minute
 )
 
@@ -295,7 +295,7 @@ func (c *coordinator) event(e folder.Event) {
 	}
 }
 
-// note adds an entry to a run's history. An entry that cannot be written is lost, and stops nothing.
+// note adds an entry to a run's history. It ignores errors, because a lost entry must stop nothing.
 func (c *coordinator) note(run, status string, step int, message string) {
 	_ = c.db.PutEvent(store.Event{Run: run, At: time.Now(), Status: status, Step: step, Message: message})
 }
@@ -314,8 +314,8 @@ func (c *coordinator) mergeGrowing(ctx context.Context, r *running) error {
 	})
 }
 
-// merge merges a run's shard, if there is one yet, into the results: its rows of step from and later. It returns the
-// last step that has rows.
+// merge merges the rows of a run's shard, if there is one yet, from step from on into the results. It returns the last
+// step that has rows.
 func (c *coordinator) merge(id string, from int) (last int, err error) {
 	shard := filepath.Join(c.dir(id), folder.Shard)
 	if _, err := os.Stat(shard); errors.Is(err, os.ErrNotExist) {

@@ -17,7 +17,8 @@ import (
 // leastRoom is the number of bytes that must be free before anything goes on.
 const leastRoom = 1 << 20
 
-// roomy calls work, and waits for need free bytes and calls it again as long as it fails because the disk is full.
+// roomy calls work. As long as work fails because the disk is full, roomy waits until need bytes are free and calls it
+// again, so work must be safe to repeat.
 func (c *coordinator) roomy(ctx context.Context, need int64, work func() error) error {
 	for {
 		err := work()

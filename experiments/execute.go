@@ -139,8 +139,8 @@ type job struct {
 	plan.Planned
 	measure  []int
 	attempts int       // how often its worker has failed for a cause that may pass
-	after    time.Time // it does not start before
-	told     string    // the owner of the lease on it that an event has named already
+	after    time.Time // the earliest time at which it starts
+	told     string    // the other owner of its lease that an event has named already
 }
 
 // running is a job with a worker.

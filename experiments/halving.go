@@ -85,7 +85,7 @@ func (c *coordinator) settleParked() error {
 			c.waiting = append(c.waiting, j)
 		}
 	}
-	c.promote() // another coordinator may have trained the last run that was missing at a rung
+	c.promote() // another coordinator may have brought the last missing run to its rung
 	if len(c.waiting) > 0 {
 		return nil
 	}

@@ -90,7 +90,7 @@ func Join(key, name string) string {
 	return key + "." + name
 }
 
-// Section returns the settings of a key and below it, which lie together in a configuration's list.
+// Section returns the settings of a top key, which lie together: the key itself and all keys below it.
 func Section(list []Setting, key string) []Setting {
 	in := func(s Setting) bool { return s.Key == key || strings.HasPrefix(s.Key, key+".") }
 	from := slices.IndexFunc(list, in)

@@ -156,6 +156,7 @@ type Error struct {
 	Message string
 }
 
+// Error returns "KEY: message".
 func (e *Error) Error() string { return e.Key + ": " + e.Message }
 
 // Errorf returns an *Error for that key.

@@ -1,4 +1,4 @@
-// Package folder holds what is known of a run's folder: its file names, lock, log and provenance, and how to copy it
+// Package folder knows the layout of a run's folder: its file names, lock, log and provenance, and how to copy it
 // whole.
 package folder
 

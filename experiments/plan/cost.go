@@ -51,7 +51,7 @@ func shapeOf(params []archs.Param, tied bool) (s shape) {
 	return s
 }
 
-// The parts of a step's time. A machine's Speed has a time for a unit of each.
+// The parts of a step's time. A machine's Speed has the time of one unit of each.
 const (
 	ofProducts  = iota // operations of matrix products in float32
 	ofRounded          // the same in bf16

@@ -35,8 +35,8 @@ type DerivedDocument struct {
 	Lacking    []LackingRow   `json:"lacking"`
 }
 
-// Derive computes the quantities of the runs. A quantity that no run has the rows for is only among Lacking. Of a
-// quantity by step, only the last step is kept unless everyStep is set.
+// Derive computes the quantities of the runs. A quantity that no run has the rows for is listed only in Lacking. Unless
+// everyStep is set, a quantity by step keeps only its last step.
 func Derive(
 	db *store.DB, runs []store.MemberRun, quantities []derive.Quantity, everyStep bool,
 ) (DerivedDocument, error) {

@@ -8,7 +8,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Across is what the fits of sweeps say together. It counts only parameters that the data determine.
+// Across sums up the fits of sweeps over seeds, arms and settings. A parameter that the data do not determine does not
+// count.
 type Across struct {
 	Summaries   []Summary       `json:"summaries"`
 	Comparisons []ArmComparison `json:"comparisons"`
@@ -88,7 +89,7 @@ func (r FitRow) value(quantity string) float64 {
 	return float64(r.Params[quantity])
 }
 
-// Add adds what the emergence fits of a sweep, which are among rows, say together.
+// Add adds the summaries, comparisons and scalings of a sweep's emergence fits. rows are the fits of the sweep.
 func (a *Across) Add(db *store.DB, sweep string, rows []FitRow) error {
 	rows = slices.DeleteFunc(slices.Clone(rows), func(r FitRow) bool { return r.Family != "emergence" })
 	type block struct {

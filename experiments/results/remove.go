@@ -248,8 +248,8 @@ func (r Removal) places(results string) (places [][2]string) {
 	return places
 }
 
-// SettleRemovals ends what a killed removal left: it moves a folder back if its rows are still there, and deletes it
-// otherwise.
+// SettleRemovals settles what a killed removal left behind: it moves a folder back if its rows are still there, and
+// deletes it otherwise.
 func SettleRemovals(db *store.DB, results string) error {
 	aside := asideDir(results)
 	entries, err := os.ReadDir(aside)

@@ -196,7 +196,7 @@ func runStatus(results string, m store.MemberRun, known newest) (RunStatus, erro
 }
 
 // Left estimates how long a sweep still takes, in seconds, and the fraction of its work that is done. Work is steps
-// times parameters; if a run's steps or parameters are not stored yet, the mean of the other runs' stands in.
+// times parameters; if a run's steps or parameters are not stored yet, the mean over the other runs stands in.
 func Left(runs []RunStatus) (seconds, progress float64) {
 	var each []RunStatus
 	var steps, params mean

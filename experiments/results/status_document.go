@@ -24,7 +24,7 @@ type StatusDocument struct {
 	SecondsLeft Number         `json:"seconds_left"`
 }
 
-// StatusDocuments returns the documents of sweeps.
+// StatusDocuments returns the statuses of sweeps as they are printed.
 func StatusDocuments(all []SweepStatus) []StatusDocument {
 	documents := make([]StatusDocument, len(all))
 	for i, s := range all {

@@ -39,8 +39,8 @@ func Default() Rule {
 	return Rule{Metric: "heldout_loss", Halving: Halving{MinSteps: 100}}
 }
 
-// Validate returns a *variant.Error at the key at fault, whose name lacks the "stopping." in front. The key is "" for a
-// rule that stops nothing.
+// Validate returns a *variant.Error at the key at fault, written without "stopping." in front. The key is "" for a rule
+// that stops nothing.
 func (r *Rule) Validate() error {
 	switch {
 	case !slices.Contains(Metrics, r.Metric):

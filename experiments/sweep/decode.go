@@ -108,8 +108,8 @@ func (d *decoder) slot(n *yaml.Node, v, standard reflect.Value, key string) {
 	d.fields(n, settings.Fields(v), settings.Fields(standardOf(v, standard)), key, isName)
 }
 
-// standardOf returns a slot with default values that has the keys of v: the default slot's common keys, and the
-// parameters of the variant that v chooses. A v that is no slot has standard itself.
+// standardOf returns the defaults for the keys of v. For a slot these are the common keys of standard and the default
+// parameters of the variant that v chooses; otherwise they are standard itself.
 func standardOf(v, standard reflect.Value) reflect.Value {
 	if !settings.IsSlot(v) || settings.Slot(standard).Chosen() == settings.Slot(v).Chosen() {
 		return standard

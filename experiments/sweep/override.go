@@ -85,9 +85,9 @@ func (d *decoder) override(c *trainer.Config, o override) {
 	}
 }
 
-// below returns the part of the dotted key of that lies below key; "" if of does not.
-func below(key, of string) string {
-	rest, ok := strings.CutPrefix(of, key+".")
+// below returns the rest of the dotted key full after key; "" if full does not lie below key.
+func below(key, full string) string {
+	rest, ok := strings.CutPrefix(full, key+".")
 	if !ok {
 		return ""
 	}

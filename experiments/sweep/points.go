@@ -14,7 +14,7 @@ import (
 	"github.com/outcrop-lab/outcrop/settings"
 )
 
-// maxRuns bounds a sweep. A larger one is a typing error.
+// maxRuns bounds a sweep. A larger one must be a typing error.
 const maxRuns = 1 << 20
 
 // given is a key with one of the values that grid, zip or random give it.
@@ -96,8 +96,8 @@ func (d *decoder) listsBelow(n *yaml.Node, section, above string) (all []list) {
 	return all
 }
 
-// isConfigKey reports whether a key may be one of the configuration, and refuses the other keys that an arm or a sweep
-// has.
+// isConfigKey reports whether a key may be one of a configuration. It refuses `extends`, `seed` and `seeds`, which are
+// not.
 func (d *decoder) isConfigKey(k *yaml.Node, key string) bool {
 	switch key {
 	case "extends":

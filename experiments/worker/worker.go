@@ -145,8 +145,8 @@ func Measure(
 	return errors.Join(err, indexSnapshots(db, dir, r.ID))
 }
 
-// hold locks a run's folder for this process and opens the run's shard. It fails if the run is not the one that was
-// planned any more. release closes the shard and unlocks the folder.
+// hold locks a run's folder for this process and opens the run's shard. It fails if the run is no longer the one that
+// was planned. release closes the shard and unlocks the folder.
 func hold(dir string, r run.Run) (shard *store.DB, release func() error, err error) {
 	held, err := folder.Lock(dir)
 	if err != nil {
