@@ -160,8 +160,8 @@ func TestExecute(t *testing.T) {
 		t.Fatal(err)
 	}
 	fits, err := db.Fits(store.Select{})
-	if closing := db.Close(); err != nil || closing != nil {
-		t.Fatal(err, closing)
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
 	}
 	best := 0
 	for _, f := range fits {

@@ -68,7 +68,7 @@ func Parse(stored string) ([]Setting, error) {
 	list, err := parse(nil, d, "")
 	if err == nil {
 		if _, extra := d.Token(); extra != io.EOF {
-			err = fmt.Errorf("something follows it")
+			err = fmt.Errorf("text follows its end")
 		}
 	}
 	if err != nil {

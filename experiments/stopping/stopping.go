@@ -56,7 +56,7 @@ func (r *Rule) Validate() error {
 	case r.Halving.MinSteps < 1:
 		return variant.Errorf("halving.min_steps", "must be at least 1, is %d", r.Halving.MinSteps)
 	case r.Above == 0 && r.Below == 0 && r.Patience == 0 && r.Halving.Eta == 0:
-		return variant.Errorf("", "stops nothing: say above, below, patience or halving.eta")
+		return variant.Errorf("", "stops nothing: set above, below, patience or halving.eta")
 	}
 	return nil
 }

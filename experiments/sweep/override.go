@@ -51,7 +51,7 @@ func overrides(sets []string, parts map[string]*yaml.Node) (over []override, fau
 		case "extends", "base", "arms", "grid", "zip", "random", "exclude", "only":
 			bad("belongs in the file: --set takes a key of the configuration, such as optim.lr, or name or seeds")
 		case "seed":
-			bad("seeds belong to the whole sweep: say `--set seeds=[3]`")
+			bad("seeds belong to the whole sweep: use `--set seeds=[3]`")
 		default:
 			over = append(over, o)
 		}

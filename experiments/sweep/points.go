@@ -103,7 +103,7 @@ func (d *decoder) isConfigKey(k *yaml.Node, key string) bool {
 	case "extends":
 		d.fault(k, key, "presets belong at the top or in arms")
 	case "seed", "seeds":
-		d.fault(k, key, "seeds belong to the whole sweep: say `seeds: [3]` at the top")
+		d.fault(k, key, "seeds belong to the whole sweep: set `seeds: [3]` at the top")
 	default:
 		return true
 	}

@@ -11,7 +11,7 @@ import (
 func TestStoppingFaults(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"stopping: {metric: los}", `tiny.yaml:13:20: stopping.metric: unknown metric "los", did you mean "loss"?`},
-		{"stopping: {metric: loss}", "stopping: stops nothing: say above, below, patience or halving.eta"},
+		{"stopping: {metric: loss}", "stopping: stops nothing: set above, below, patience or halving.eta"},
 		{"stopping: {abov: 1}", `did you mean "above"?`},
 		{"stopping: {patience: -1}", "stopping.patience: must not be negative, is -1"},
 		{"stopping: {halving: {eta: 1}}", "stopping.halving.eta: must be at least 2, or 0 for none, is 1"},

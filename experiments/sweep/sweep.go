@@ -317,7 +317,7 @@ func (d *decoder) onto(c *trainer.Config, prefix string, n *yaml.Node) {
 	}
 	if n.Kind == yaml.MappingNode {
 		if seed := find(n, "seed"); seed != nil {
-			d.fault(seed, "seed", "seeds belong to the whole sweep: say `seeds: [3]` at the top")
+			d.fault(seed, "seed", "seeds belong to the whole sweep: set `seeds: [3]` at the top")
 			return
 		}
 		if others := find(n, "extends"); others != nil {

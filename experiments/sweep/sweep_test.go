@@ -50,7 +50,7 @@ func TestBadInput(t *testing.T) {
 		{"list for slot", "name: x\nbase: {arch: {norm: [a]}}\n",
 			"s.yaml:2:21: base.arch.norm: wants a name, or a map with a name and parameters, got a list"},
 		{"duplicate key", "name: x\nbase:\n  seed: 1\n  train: {steps: 1, steps: 2}\n",
-			"s.yaml:3:9: base.seed: seeds belong to the whole sweep: say `seeds: [3]` at the top"},
+			"s.yaml:3:9: base.seed: seeds belong to the whole sweep: set `seeds: [3]` at the top"},
 		{"duplicate", "name: x\nbase:\n  train: {steps: 1, steps: 2}\n",
 			`s.yaml:3:21: base.train: key "steps" appears twice, first in line 3`},
 		{"alias", "name: x\nbase: {train: &a {steps: 1}, checkpoint: *a}\n",
