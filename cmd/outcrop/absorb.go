@@ -15,7 +15,7 @@ func absorbCommand(s *preferences) *cobra.Command {
 	o, asJSON := studies.AbsorbOptions{}, false
 	cmd := &cobra.Command{
 		Use:   "absorb RUN --out FILE",
-		Short: "Fold embed_proj into the embedding and the head, if the logits stay the same",
+		Short: "Fold embed_proj into a model's other weights, and check the logits",
 		Long: fmt.Sprintf(`Write the newest sound checkpoint of a run with arch.embed_proj as a model
 without it, in safetensors. One projection is folded into the embedding, the
 other into the head; if these were tied, they become two matrices. RUN is a run's

@@ -20,7 +20,7 @@ func deriveCommand(s *preferences) *cobra.Command {
 	asJSON, everyStep := false, false
 	cmd := &cobra.Command{
 		Use:   "derive SWEEP|RUN [QUANTITY…]",
-		Short: "Derive quantities of several layers or steps from the database's rows",
+		Short: "Derive quantities of several layers or steps from the database",
 		Long: `Derive quantities of several layers or steps from the rows in the database.
 Nothing is trained or measured. SWEEP is a sweep's name, RUN a run's id or the
 beginning of one. If rows are missing, the verb says which, and with what command

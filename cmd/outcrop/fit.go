@@ -25,7 +25,7 @@ import (
 func fitCommand(s *preferences) *cobra.Command {
 	asJSON, table, figure := false, "", ""
 	var how results.Fitting
-	cmd := &cobra.Command{Use: "fit", Short: "Fit the emergence curve and its rivals to the database or to a CSV table"}
+	cmd := &cobra.Command{Use: "fit", Short: "Fit emergence curves and their rivals to stored series or a table"}
 	cmd.Args = arguments(cobra.NoArgs)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if figure != "" && table == "" {

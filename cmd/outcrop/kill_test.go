@@ -110,8 +110,9 @@ func TestTwentyKills(t *testing.T) {
 	killing(t, text, 4, 20)
 }
 
-// killing trains a sweep, and each of its runs once more in a folder that starts with nothing but the run's config.yaml.
-// There it kills at least n workers of each run, and at least least of all runs. The folders must end up the same.
+// killing trains a sweep, and each of its runs once more in a folder that starts with nothing but the run's
+// config.yaml. There it kills at least n workers of each run, and at least least of all runs. The folders must end up
+// the same.
 func killing(t *testing.T, text string, n, least int) {
 	t.Helper()
 	whole := t.TempDir()

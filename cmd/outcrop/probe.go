@@ -13,7 +13,7 @@ func probeCommand(s *preferences) *cobra.Command {
 	o, asJSON := studies.ProbeOptions{}, false
 	cmd := &cobra.Command{
 		Use:   "probe RUN",
-		Short: "Measure a run again from its kept checkpoints, with other sites or statistics",
+		Short: "Measure a run again from its checkpoints, or measure more of it",
 		Long: `Measure a run again from its kept checkpoints and add the rows to the database.
 Nothing is trained, and stored rows stay. RUN is a run's id or the beginning of
 one. Without flags, the run's own sites and statistics are measured.`,

@@ -41,7 +41,7 @@ func retryCommand(s *preferences) *cobra.Command {
 	wanted := map[string]*bool{}
 	cmd := &cobra.Command{
 		Use:   "retry SWEEP",
-		Short: "Restart the failed, lost and stopped runs of a sweep, and no others",
+		Short: "Restart the failed, lost and stopped runs of a sweep",
 		Long: `Restart the failed, lost and stopped runs of a sweep; with --failed, --lost or
 --stopped, only those. A run is lost if the process that trained it is gone. Each
 run goes on from its last checkpoint. Runs that never began are left to outcrop

@@ -28,7 +28,7 @@ func runCommand(s *preferences) *cobra.Command {
 	asJSON, sets := false, []string(nil)
 	cmd := &cobra.Command{
 		Use:   "run FILE|NAME",
-		Short: "Train a sweep, fit its curves, draw its figures and write its report",
+		Short: "Train a sweep, fit its curves, draw figures and write a report",
 		Args:  arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			loaded, err := loadSweep(args[0], sets...)
