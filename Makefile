@@ -14,28 +14,28 @@ build: ## build bin/outcrop
 	@command -v $${CC:-cc} >/dev/null || { echo "outcrop needs a C compiler: apt-get install gcc libc6-dev"; exit 1; }
 	$(GO) build -buildvcs=auto -o bin/outcrop ./cmd/outcrop
 
-quickstart: build ## train, fit, draw and report the embedded sweep
+quickstart: build ## train, fit, draw and report the embedded sweep `quickstart`
 	./bin/outcrop run quickstart
 
-predictor: build ## train the sweep `predictor` and what `outcrop predict` learns from it: an hour
+predictor: build ## train the sweep `predictor`, and from it the predictor of `outcrop predict`: an hour
 	./bin/outcrop run predictor
 	$(GO) run ./predict/train -commit "$$(git rev-parse HEAD 2>/dev/null)"
 
-test: ## the tests
+test: ## run the tests
 	$(GO) test -timeout 20m ./...
 
-test-long: ## the sweep `emergence` against its paper, and kills of every optimizer x schedule x rule: twenty minutes
+test-long: ## check the sweep `emergence` against its paper, and kill every optimizer x schedule x rule: twenty minutes
 	$(GO) test -tags long -timeout 60m -count 1 -v -run 'TestEmergence|TestKillsOfEveryCombination' ./cmd/outcrop
 
-fuzz: ## every fuzz target for FUZZTIME (60s), two at a time
+fuzz: ## run every fuzz target for FUZZTIME (60s), two at a time
 	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's|/[^/]*_test.go:func | |' | sort | \
 		GO=$(GO) FUZZTIME=$(FUZZTIME) xargs -P 2 -n 2 .ci/fuzz
 
-test-race: ## the coordinator and the store under the race detector: three minutes
+test-race: ## test the coordinator and the store under the race detector: three minutes
 	$(GO) test -race -timeout 30m -skip Memory ./experiments/...
 	$(GO) test -race -timeout 30m -run 'Goroutines|Claim|Lease|Stop|Event|Merge' ./store
 
-test-readers: ## exports read back by DuckDB and TensorBoard, which it installs into bin/readers
+test-readers: ## install DuckDB and TensorBoard into bin/readers, and read exports back with them
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo "test-readers needs Python's venv: apt-get install python3-venv"; exit 1; }
 	python3 -m venv bin/readers
 	bin/readers/bin/pip install --quiet --disable-pip-version-check -r export/readers/requirements.txt
@@ -47,21 +47,21 @@ documents: build ## what this tree says, stores and writes against the build OLD
 
 BENCH ?= --whole
 
-bench: ## our step and a whole run against PyTorch's, which it installs into bin/peers: 5.6 GB of disk and over an hour
+bench: ## install PyTorch into bin/peers and compare a step and a whole run with its own: 5.6 GB of disk, over an hour
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo "bench needs Python's venv: apt-get install python3-venv"; exit 1; }
 	@command -v $${CXX:-c++} >/dev/null || { echo "bench needs a C++ compiler for torch.compile: apt-get install g++"; exit 1; }
 	python3 -m venv bin/peers
 	bin/peers/bin/pip install --quiet --disable-pip-version-check -r bench/step/peer/requirements.txt
 	$(GO) run ./bench/step --peer bin/peers/bin/python --threads 2 --commit "$$(git describe --always --dirty 2>/dev/null)" --out bin/peers/step.json $(BENCH)
 
-bench-variants: ## a step of every variant against the baseline's: six minutes
+bench-variants: ## compare a step of every variant with the baseline's: six minutes
 	$(GO) run ./bench/variants
 
-lint: ## gofmt, vet and golangci-lint, pinned in tools/
+lint: ## run gofmt, vet and golangci-lint, which tools/ pins
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
 	$(GO) vet ./...
 	cd tools && $(GO) build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	./bin/golangci-lint run ./...
 
-clean: ## remove what was built; results stay
+clean: ## remove what was built, but not results
 	rm -rf bin

@@ -15,11 +15,13 @@ func absorbCommand(s *preferences) *cobra.Command {
 	o, asJSON := studies.AbsorbOptions{}, false
 	cmd := &cobra.Command{
 		Use:   "absorb RUN --out FILE",
-		Short: "Fold the projections of embed_proj into embedding and head, and prove the logits unchanged",
-		Long: fmt.Sprintf(`Write the newest sound checkpoint of a run with arch.embed_proj as a model without it, in safetensors: both projections
-are folded into embedding and head, which are two matrices also where they were tied. RUN is a run's id, or the beginning of
-it. The logits of both models are computed on the run's probe batch; where they differ by more than %g of the largest,
-nothing is written.`, trainer.AbsorbBound),
+		Short: "Fold embed_proj into a model's other weights, and check the logits",
+		Long: fmt.Sprintf(`Write the newest sound checkpoint of a run with arch.embed_proj as a model
+without it, in safetensors. One projection is folded into the embedding, the
+other into the head; if these were tied, they become two matrices. RUN is a run's
+id or the beginning of one. The logits of both models are computed on the run's
+probe batch: if they differ by more than %g of the largest, nothing is written.`,
+			trainer.AbsorbBound),
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.Out == "" {
@@ -33,7 +35,8 @@ nothing is written.`, trainer.AbsorbBound),
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(done)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%.12s at step %d: %d parameters in %s; the logits differ by %.3g relative, bound %g\n",
+			_, err = fmt.Fprintf(cmd.OutOrStdout(),
+				"%.12s at step %d: %d parameters in %s; the logits differ by %.3g of the largest, bound %g\n",
 				done.Run, done.Step, done.Params, done.Out, done.Difference, done.Bound)
 			return err
 		},

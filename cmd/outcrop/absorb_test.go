@@ -12,12 +12,13 @@ import (
 	"github.com/outcrop-lab/outcrop/safetensors"
 )
 
-// A trained run with embed_proj becomes a model of two parameters less whose logits the verb has compared; without
-// embed_proj, without a place to write to and with a wrong model there is no file.
+// Absorbing a run with embed_proj writes a model without the two projections, whose logits the verb has compared.
+// Without embed_proj, without a place to write to, or with a wrong model, no file is written.
 func TestAbsorb(t *testing.T) {
 	text := strings.ReplaceAll(tiny, "STEPS", "20")
 	text = strings.Replace(text, "width: 16", "embed_proj: true, width: 16", 1)
-	text = strings.Replace(text, "b: {arch: {norm: ssnorm}}", "tied: {arch: {tied: true}}, plain: {arch: {embed_proj: false}}", 1)
+	text = strings.Replace(text, "b: {arch: {norm: ssnorm}}",
+		"tied: {arch: {tied: true}}, plain: {arch: {embed_proj: false}}", 1)
 	file, results := sweepFile(t, text), t.TempDir()
 	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", results); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
@@ -41,7 +42,8 @@ func TestAbsorb(t *testing.T) {
 		if err := json.Unmarshal([]byte(stdout), &done); code != exitDone || err != nil {
 			t.Fatalf("exit %d: %s %v", code, stderr, err)
 		}
-		if done.Run != plan[i].Run || done.Step != 20 || done.Params != want || !(done.Difference > 0 && done.Difference <= done.Bound) {
+		if done.Run != plan[i].Run || done.Step != 20 || done.Params != want || !(done.Difference > 0 &&
+			done.Difference <= done.Bound) {
 			t.Errorf("%+v, want %d parameters at step 20 and a difference below the bound", done, want)
 		}
 		tensors, _, err := safetensors.Read(out)
@@ -75,16 +77,18 @@ func TestAbsorb(t *testing.T) {
 		{"--out: wants the file", exitInput, []string{plan[0].Run}},
 		{"is not a folder", exitInput, []string{plan[0].Run, "--out", filepath.Join(out, "in", "none")}},
 	} {
-		if code, _, stderr := outcrop(t.Context(), append([]string{"absorb", "--results", results}, c.args...)...); code != c.code || !strings.Contains(stderr, c.want) {
+		if code, _, stderr := outcrop(t.Context(), append([]string{"absorb", "--results", results},
+			c.args...)...); code != c.code || !strings.Contains(stderr, c.want) {
 			t.Errorf("%v: exit %d, %s, want %d and %s", c.args, code, stderr, c.code, c.want)
 		}
 	}
-	// A checkpoint that is not sound is passed over; of this run it was the only one.
+	// An unsound checkpoint is skipped; it was the only one of this run.
 	checkpoint := filepath.Join(results, "runs", plan[0].Run, "checkpoints", "step-00000020", "model.safetensors")
 	if err := os.Truncate(checkpoint, 100); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := outcrop(t.Context(), "absorb", plan[0].Run, "--out", out, "--results", results); code != exitFailed || !strings.Contains(stderr, "no sound checkpoint") {
+	if code, _, stderr := outcrop(t.Context(), "absorb", plan[0].Run, "--out", out, "--results",
+		results); code != exitFailed || !strings.Contains(stderr, "no sound checkpoint") {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 	if left, err := os.ReadDir(filepath.Dir(out)); err != nil || len(left) != 0 {

@@ -13,8 +13,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// stateColours are those of runs' states; a state that is not among them has the terminal's own colour.
-var stateColours = map[string]color.Attribute{
+// statusColours are the colours of runs' statuses. Any other status has the terminal's own colour.
+var statusColours = map[string]color.Attribute{
 	store.Planned:  plainColour,
 	store.Leased:   color.FgBlue,
 	store.Running:  color.FgCyan,
@@ -28,21 +28,21 @@ var stateColours = map[string]color.Attribute{
 // plainColour is the terminal's own (ECMA-48, SGR 39).
 const plainColour color.Attribute = 39
 
-// painter colours texts, or leaves them as they are. In a column of a table either all cells are painted or none: the
-// sequences of all colours are of one length, so that the column stays straight.
+// painter colours texts if it is true. In a column of a table either all cells are painted or none: then the column
+// stays aligned, because the control sequences of all colours have the same length.
 type painter bool
 
-// painterFor colours on a terminal that shows colours, unless NO_COLOR (no-color.org) is set.
+// painterFor colours if out is a terminal with colours, unless NO_COLOR (no-color.org) is set.
 func painterFor(out io.Writer) painter {
 	return painter(isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
 }
 
-func (p painter) state(state string) string {
-	attribute, known := stateColours[state]
+func (p painter) status(status string) string {
+	attribute, known := statusColours[status]
 	if !known {
 		attribute = plainColour
 	}
-	return p.paint(state, attribute)
+	return p.paint(status, attribute)
 }
 
 func (p painter) paint(text string, attribute color.Attribute) string {
@@ -59,7 +59,7 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// lasting writes seconds as a person says them: 42s, 3m20s, 2h05m, 3d04h.
+// lasting formats seconds in at most two units: 42s, 3m20s, 2h05m, 3d04h.
 func lasting(seconds float64) string {
 	if math.IsNaN(seconds) || math.IsInf(seconds, 0) {
 		return undetermined
@@ -77,7 +77,7 @@ func lasting(seconds float64) string {
 	return fmt.Sprintf("%ds", s)
 }
 
-// sized writes bytes in the unit that a person says.
+// sized formats bytes in the largest fitting unit, with three digits.
 func sized(bytes int64) string {
 	size := float64(bytes)
 	for _, unit := range []string{"B", "kB", "MB", "GB"} {

@@ -18,12 +18,17 @@ import (
 
 func compareCommand(s *preferences) *cobra.Command {
 	asJSON, o := false, results.CompareOptions{Step: -1}
-	cmd := &cobra.Command{Use: "compare RUN|SWEEP…", Short: "Say in which keys runs or arms differ, and what came out",
-		Long: `Say in which keys runs or arms differ, and what came out. A name is a run's id, the beginning of it, SWEEP/ARM/SEED, SWEEP/ARM
-or SWEEP, each arm of which is a column. Metrics are those of the last step, of several seeds over the runs that are done:
-the mean, its 95 % interval by Student's t, and of how many. One seed has no interval. Columns that share seeds are also
-compared with the first one seed by seed, since arms of one seed share their batches: the interval of that difference is the
-one to look at.`,
+	cmd := &cobra.Command{Use: "compare RUN|SWEEP…",
+		Short: "Show in which keys runs or arms differ, and compare their metrics",
+		Long: `Show in which keys runs or arms differ, and compare their metrics. A name is a
+run's id, the beginning of one, SWEEP/ARM/SEED, SWEEP/ARM, or SWEEP, which gives
+each of its arms a column.
+
+A metric is taken at a run's last step. If a column has several seeds, it shows
+the mean over those that are done, the mean's 95 % interval by Student's t, and
+their number; one seed has no interval. Columns that share seeds are also
+compared with the first column seed by seed. Arms with the same seed share their
+batches, so the interval of that difference is the one to look at.`,
 		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("step") && o.Step < 0 {
@@ -44,8 +49,10 @@ one to look at.`,
 			})
 		}}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	cmd.Flags().StringSliceVar(&o.Metrics, "metrics", nil, "what is compared, as heldout_loss,resid_post/ratio_mean; the run's own metrics unless said")
-	cmd.Flags().IntVar(&o.Step, "step", o.Step, "the step to compare at; each run's last unless said")
+	cmd.Flags().StringSliceVar(&o.Metrics, "metrics", nil,
+		"metrics to compare, as heldout_loss,resid_post/ratio_mean (default: the run's own metrics)")
+	cmd.Flags().IntVar(&o.Step, "step", o.Step, "step to compare at (default: each run's last)")
+	cmd.Flags().Lookup("step").DefValue = "0" // -1 stands for no step: the help does not show a zero default
 	return cmd
 }
 
@@ -56,7 +63,7 @@ func printComparison(out io.Writer, c results.Comparison) error {
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if len(c.Differing) == 0 {
-		_, _ = fmt.Fprintln(out, "no key differs but the seed")
+		_, _ = fmt.Fprintln(out, "no key differs except the seed")
 	} else {
 		_, _ = fmt.Fprintf(w, "key\t%s\n", strings.Join(names, "\t"))
 		for i, key := range c.Differing {
@@ -74,12 +81,12 @@ func printComparison(out io.Writer, c results.Comparison) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintln(out, "\nmean over n seeds [its 95 % interval by Student's t]; of one seed there is no interval")
+	_, _ = fmt.Fprintln(out, "\nmean over n seeds [its 95 % interval by Student's t]; one seed has no interval")
 	if err := printAggregates(out, names, c.Metrics); err != nil {
 		return err
 	}
 	if len(c.Differences) > 0 {
-		_, _ = fmt.Fprintf(out, "\nless %s, seed by seed\n", names[0])
+		_, _ = fmt.Fprintf(out, "\ndifference from %s, seed by seed\n", names[0])
 		if err := printAggregates(out, names[1:], c.Differences); err != nil {
 			return err
 		}
@@ -90,12 +97,14 @@ func printComparison(out io.Writer, c results.Comparison) error {
 	return nil
 }
 
-// printAggregates prints a line a metric and layer, a column each.
+// printAggregates prints one line per metric and layer, with a column for each name.
 func printAggregates(out io.Writer, names []string, all []results.Aggregate) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "metric\tstep\t%s\n", strings.Join(names, "\t"))
 	for len(all) > 0 {
-		of := slices.IndexFunc(all, func(a results.Aggregate) bool { return a.Metric != all[0].Metric || a.Layer != all[0].Layer })
+		of := slices.IndexFunc(all, func(a results.Aggregate) bool {
+			return a.Metric != all[0].Metric || a.Layer != all[0].Layer
+		})
 		if of < 0 {
 			of = len(all)
 		}
@@ -119,7 +128,7 @@ func printAggregates(out io.Writer, names []string, all []results.Aggregate) err
 	return w.Flush()
 }
 
-// stepsOf is the step of some aggregates, or the first and the last.
+// stepsOf formats the step that aggregates were taken at, or the first and the last if these differ.
 func stepsOf(all []results.Aggregate) string {
 	first, last := -1, -1
 	for _, a := range all {

@@ -21,15 +21,17 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// candidates lists what an argument or a flag may be. before are the arguments that stand before it, begun is what was typed.
-// nil leaves it to the shell, which offers files.
+// candidates lists the values that an argument or a flag can have. before holds the arguments before it, begun the
+// characters typed so far. If a candidates is nil, the shell offers files.
 type candidates func(s *preferences, before []string, begun string) []string
 
-// argumentCandidates are those of the arguments, by their word in a verb's usage.
+// argumentCandidates holds the candidates of arguments, by their word in a verb's usage.
 var argumentCandidates = map[string]candidates{
-	"FILE|NAME": func(*preferences, []string, string) []string { return slices.Concat(configs.Sweeps(), sweepFiles()) },
-	"RUN":       func(s *preferences, _ []string, _ string) []string { return storedRuns(s) },
-	"SWEEP":     func(s *preferences, _ []string, _ string) []string { return storedSweeps(s) },
+	"FILE|NAME": func(*preferences, []string, string) []string {
+		return slices.Concat(configs.Sweeps(), sweepFiles())
+	},
+	"RUN":   func(s *preferences, _ []string, _ string) []string { return storedRuns(s) },
+	"SWEEP": func(s *preferences, _ []string, _ string) []string { return storedSweeps(s) },
 	"RUN|SWEEP": func(s *preferences, _ []string, _ string) []string {
 		return slices.Concat(storedSweeps(s), storedRuns(s))
 	},
@@ -46,7 +48,7 @@ var argumentCandidates = map[string]candidates{
 	"RUNDIR":   nil,
 }
 
-// flagCandidates are those of the flags that take one of a few values, by their name.
+// flagCandidates holds the candidates of the flags that take one of a few values, by their name.
 var flagCandidates = map[string]candidates{
 	"device":     fixed(func() []string { return []string{"auto", "cpu"} }),
 	"log-format": fixed(func() []string { return logFormats }),
@@ -65,14 +67,15 @@ func fixed(list func() []string) candidates {
 
 func none(*preferences, []string, string) []string { return []string{} }
 
-// complete has the shell's completion offer what each argument and flag of a verb may be.
+// complete makes the shell's completion offer the candidates of each argument and flag of a verb.
 func complete(s *preferences, c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		complete(s, sub)
 	}
 	words := argumentWords(c.Use)
 	if c.ValidArgsFunction == nil && len(words) > 0 {
-		c.ValidArgsFunction = func(c *cobra.Command, before []string, begun string) ([]string, cobra.ShellCompDirective) {
+		c.ValidArgsFunction = func(c *cobra.Command, before []string, begun string) (
+			[]string, cobra.ShellCompDirective) {
 			at := len(before)
 			if at >= len(words) {
 				if at = len(words) - 1; !strings.HasSuffix(strings.TrimRight(c.Use, "]"), "…") {
@@ -86,25 +89,28 @@ func complete(s *preferences, c *cobra.Command) {
 		if c.LocalNonPersistentFlags().Lookup(name) == nil && c.PersistentFlags().Lookup(name) == nil {
 			continue
 		}
-		// It fails only for a flag that is not there or was registered before.
-		_ = c.RegisterFlagCompletionFunc(name, func(c *cobra.Command, before []string, begun string) ([]string, cobra.ShellCompDirective) {
+		// This fails only for a flag that does not exist or was registered before.
+		_ = c.RegisterFlagCompletionFunc(name, func(c *cobra.Command, before []string, begun string) (
+			[]string, cobra.ShellCompDirective) {
 			return offer(s, c, of, before, begun)
 		})
 	}
 }
 
-// argumentWords are the words for arguments in a verb's usage, as [RUN|SWEEP] of `rm RUN|SWEEP…`.
+// argumentWords returns the words for arguments in a verb's usage: [RUN|SWEEP] for `rm RUN|SWEEP…`.
 func argumentWords(use string) (words []string) {
 	for _, word := range strings.Fields(use)[1:] {
 		if strings.HasPrefix(word, "-") {
-			break // of flags
+			break // flags follow
 		}
 		words = append(words, strings.Trim(word, "[]…"))
 	}
 	return words
 }
 
-func offer(s *preferences, c *cobra.Command, of candidates, before []string, begun string) ([]string, cobra.ShellCompDirective) {
+// offer returns the candidates that begin with what was typed and are no earlier argument.
+func offer(s *preferences, c *cobra.Command, of candidates, before []string, begun string) (
+	[]string, cobra.ShellCompDirective) {
 	if of == nil {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
@@ -121,19 +127,19 @@ func offer(s *preferences, c *cobra.Command, of candidates, before []string, beg
 	return all, directive
 }
 
-// sweepFiles are the YAML files of the current folder and of those below it.
+// sweepFiles returns the YAML files of the current folder and of the folders in it.
 func sweepFiles() (files []string) {
 	for _, pattern := range []string{"*.yaml", filepath.Join("*", "*.yaml")} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
-			return nil // the patterns are sound
+			return nil // cannot happen: the patterns are valid
 		}
 		files = append(files, found...)
 	}
 	return slices.DeleteFunc(files, func(f string) bool { return f == "outcrop.yaml" })
 }
 
-// storedRuns are the runs' names; none where there is no database.
+// storedRuns returns the names of the runs; none without a database.
 func storedRuns(s *preferences) (names []string) {
 	_ = s.reading(func(db *store.DB) (err error) {
 		names, err = results.RunNames(db)
@@ -142,7 +148,7 @@ func storedRuns(s *preferences) (names []string) {
 	return names
 }
 
-// storedSweeps are the sweeps' names; none where there is no database.
+// storedSweeps returns the names of the sweeps; none without a database.
 func storedSweeps(s *preferences) (names []string) {
 	_ = s.reading(func(db *store.DB) error {
 		sweeps, err := db.Sweeps()
@@ -154,7 +160,7 @@ func storedSweeps(s *preferences) (names []string) {
 	return names
 }
 
-// presetSlot is the key of a sweep file that takes presets.
+// presetSlot is the key of a sweep file whose values are presets.
 const presetSlot = "extends"
 
 func slots() []string {
@@ -179,7 +185,7 @@ func variantsOf(slot string) (names []string) {
 	return names
 }
 
-// assignments complete --set: first the key, then, of a slot, the variant.
+// assignments completes --set: first the key, then, if the key is a slot, the variant.
 func assignments(begun string) (all []string) {
 	key, _, value := strings.Cut(begun, "=")
 	if value {
@@ -197,7 +203,7 @@ func assignments(begun string) (all []string) {
 	return all
 }
 
-// refuseShell makes an unknown shell bad input to cobra's completion verb.
+// refuseShell makes an unknown shell a usage error of cobra's completion verb.
 func refuseShell(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {

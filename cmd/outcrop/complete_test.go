@@ -13,13 +13,13 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Every word for an argument in a verb's usage is known to completion.
+// Completion knows every word for an argument in a verb's usage.
 func TestEveryArgumentIsCompleted(t *testing.T) {
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {
 		for _, word := range argumentWords(c.Use) {
 			if _, known := argumentCandidates[word]; !known {
-				t.Errorf("%q: completion does not know what %s may be: say it in argumentCandidates", c.Use, word)
+				t.Errorf("%q: completion has no candidates for %s: add it to argumentCandidates", c.Use, word)
 			}
 		}
 		for _, sub := range c.Commands() {
@@ -31,7 +31,7 @@ func TestEveryArgumentIsCompleted(t *testing.T) {
 	}
 }
 
-// What the shell is offered: names of the sweeps, files, runs and figures, variants of slots, values of flags.
+// The shell is offered the names of sweeps, files, runs and figures, the variants of slots, and the values of flags.
 func TestCompletion(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"mine.yaml", "outcrop.yaml"} {
@@ -48,7 +48,8 @@ func TestCompletion(t *testing.T) {
 	}
 	id := strings.Repeat("ab", 32)
 	for _, err := range []error{db.PutRun(store.Run{ID: id, Config: "{}"}),
-		db.PutSweep(store.Sweep{Name: "tiny", Arms: []store.Arm{{Name: "a"}}}, []store.Member{{Arm: "a", Run: id}}), db.Close()} {
+		db.PutSweep(store.Sweep{Name: "tiny", Arms: []store.Arm{{Name: "a"}}}, []store.Member{{Arm: "a", Run: id}}),
+		db.Close()} {
 		if err != nil {
 			t.Fatal(err)
 		}

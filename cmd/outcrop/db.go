@@ -13,13 +13,13 @@ import (
 )
 
 func dbCommand(s *preferences) *cobra.Command {
-	cmd := &cobra.Command{Use: "db", Short: "Look after the database", Args: arguments(cobra.NoArgs),
+	cmd := &cobra.Command{Use: "db", Short: "Check, compact or copy the database", Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(dbCheck(s), dbVacuum(s), dbBackup(s))
 	return cmd
 }
 
-// checked is what db check prints.
+// checked is the document of db check.
 type checked struct {
 	Database string   `json:"database"`
 	Sound    bool     `json:"sound"`
@@ -28,14 +28,16 @@ type checked struct {
 
 func dbCheck(s *preferences) *cobra.Command {
 	asJSON := false
-	cmd := &cobra.Command{Use: "check", Short: "Read the whole database and say what is wrong with it", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "check", Short: "Read the whole database and report what is wrong with it"}
+	cmd.Args = arguments(cobra.NoArgs)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		faults := []string{}
 		err := s.reading(func(db *store.DB) error {
 			found, err := db.Faults()
 			faults = append(faults, found...)
 			return err
 		})
-		if errors.Is(err, store.ErrCorrupt) { // too damaged to be opened or read to its end
+		if errors.Is(err, store.ErrCorrupt) { // too damaged to be opened, or to be read to its end
 			faults, err = append(faults, err.Error()), nil
 		}
 		if err != nil {
@@ -51,30 +53,32 @@ func dbCheck(s *preferences) *cobra.Command {
 			_, err = fmt.Fprintln(out, strings.Join(faults, "\n"))
 		}
 		if err == nil && len(faults) > 0 {
-			err = fmt.Errorf("%s is not sound; keep a copy, move it away and run the sweep again: its runs' own databases are merged anew", path)
+			err = fmt.Errorf("%s is not sound: keep a copy, move the file away and run the sweep again, "+
+				"which merges its runs' own databases into a new file", path)
 		}
 		return err
-	}}
+	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }
 
 func dbVacuum(s *preferences) *cobra.Command {
-	return &cobra.Command{Use: "vacuum", Short: "Rewrite the database without free space", Args: arguments(cobra.NoArgs), RunE: func(*cobra.Command, []string) (err error) {
+	cmd := &cobra.Command{Use: "vacuum", Short: "Rewrite the database without its free space"}
+	cmd.Args = arguments(cobra.NoArgs)
+	cmd.RunE = func(*cobra.Command, []string) error {
 		db, err := store.OpenExisting(s.database())
 		if err != nil {
 			return err
 		}
-		err = db.Vacuum()
-		if closing := db.Close(); err == nil {
-			err = closing
-		}
-		return err
-	}}
+		return errors.Join(db.Vacuum(), db.Close())
+	}
+	return cmd
 }
 
 func dbBackup(s *preferences) *cobra.Command {
-	return &cobra.Command{Use: "backup FILE", Short: "Copy the database into a file, also while a sweep writes", Args: arguments(cobra.ExactArgs(1)), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "backup FILE", Short: "Copy the database to a file, even while a sweep writes to it"}
+	cmd.Args = arguments(cobra.ExactArgs(1))
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return s.reading(func(db *store.DB) error {
 			err := db.Backup(cmd.Context(), args[0])
 			if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
@@ -82,19 +86,16 @@ func dbBackup(s *preferences) *cobra.Command {
 			}
 			return err
 		})
-	}}
+	}
+	return cmd
 }
 
-// reading opens the database for reading.
+// reading calls work with the database, open for reading only.
 func (s *preferences) reading(work func(db *store.DB) error) (err error) {
 	db, err := store.OpenReadOnly(s.database())
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closing := db.Close(); err == nil {
-			err = closing
-		}
-	}()
+	defer func() { err = errors.Join(err, db.Close()) }()
 	return work(db)
 }

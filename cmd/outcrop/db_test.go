@@ -11,7 +11,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// resultsOf is a results folder whose database holds one run.
+// resultsOf returns a results folder whose database holds one run.
 func resultsOf(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -24,7 +24,8 @@ func resultsOf(t *testing.T) string {
 	rising.Value = math.Inf(1)
 	row.Value = math.NaN()
 	for _, err := range []error{
-		db.PutRun(store.Run{ID: "r", Config: "{}", Steps: 2}), db.PutRows("r", 1, []store.Row{row}), db.PutRows("r", 2, []store.Row{rising}), db.Close(),
+		db.PutRun(store.Run{ID: "r", Config: "{}", Steps: 2}), db.PutRows("r", 1, []store.Row{row}), db.PutRows("r", 2,
+			[]store.Row{rising}), db.Close(),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -49,14 +50,16 @@ func TestQueryPrints(t *testing.T) {
 			t.Errorf("%q: exit %d, %q %s, want %q", format, code, out, stderr, want)
 		}
 	}
-	if code, out, _ := outcrop(t.Context(), "query", "SELECT 1 WHERE 0", "--json", "--results", results); code != exitDone || out != "[]\n" {
+	if code, out, _ := outcrop(t.Context(), "query", "SELECT 1 WHERE 0", "--json", "--results",
+		results); code != exitDone || out != "[]\n" {
 		t.Errorf("no rows: exit %d, %q", code, out)
 	}
 }
 
 func TestDatabaseVerbs(t *testing.T) {
 	results := resultsOf(t)
-	if code, out, stderr := outcrop(t.Context(), "db", "check", "--results", results); code != exitDone || !strings.HasSuffix(out, "outcrop.db: sound\n") {
+	if code, out, stderr := outcrop(t.Context(), "db", "check", "--results", results); code != exitDone ||
+		!strings.HasSuffix(out, "outcrop.db: sound\n") {
 		t.Errorf("check: exit %d, %q %s", code, out, stderr)
 	}
 	if code, _, stderr := outcrop(t.Context(), "db", "vacuum", "--results", results); code != exitDone {
@@ -81,8 +84,9 @@ func TestDatabaseVerbs(t *testing.T) {
 	}
 	code, out, stderr := outcrop(t.Context(), "db", "check", "--json", "--results", results)
 	var got checked
-	if err := json.Unmarshal([]byte(out), &got); err != nil || code != exitFailed || got.Sound || len(got.Faults) != 1 || !strings.Contains(got.Faults[0], "step 9 of 2") {
-		t.Errorf("check of a broken one: exit %d, %q %s %v", code, out, stderr, err)
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != exitFailed || got.Sound ||
+		len(got.Faults) != 1 || !strings.Contains(got.Faults[0], "step 9 of 2") {
+		t.Errorf("check of a broken database: exit %d, %q %s %v", code, out, stderr, err)
 	}
 }
 
@@ -95,7 +99,8 @@ func TestCheckOfADamagedDatabase(t *testing.T) {
 	}
 	scratched := append([]byte{}, whole...)
 	copy(scratched[len(scratched)/2:], strings.Repeat("\xff", 8192))
-	for name, content := range map[string][]byte{"cut": whole[:len(whole)/2+100], "scratched": scratched, "no database": []byte(strings.Repeat("text ", 1000))} {
+	for name, content := range map[string][]byte{"cut": whole[:len(whole)/2+100], "scratched": scratched,
+		"no database": []byte(strings.Repeat("text ", 1000))} {
 		if err := os.WriteFile(path, content, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -118,12 +123,14 @@ func TestDatabaseVerbsRefuse(t *testing.T) {
 		{"no results there yet", []string{"query", "SELECT 1", "--results", empty}},
 		{"only SELECT is answered", []string{"query", "DELETE FROM stats", "--results", results}},
 		{"no such table: stat", []string{"query", "SELECT * FROM stat", "--results", results}},
-		{`did you mean "parquet"? (csv, jsonl, parquet, tensorboard)`, []string{"export", "--format", "parquett", "--out", out, "--results", results}},
+		{`did you mean "parquet"? (csv, jsonl, parquet, tensorboard)`, []string{"export", "--format", "parquett", "--out",
+			out, "--results", results}},
 		{"wants --format (csv, jsonl, parquet, tensorboard) and --out", []string{"export", "--results", results}},
 		{"name another file", []string{"db", "backup", filepath.Join(results, "outcrop.db"), "--results", results}},
 		{"exclude each other", []string{"query", "SELECT 1", "--json", "--csv", "--results", results}},
 	} {
-		if code, stdout, stderr := outcrop(t.Context(), c.args...); code != exitInput || !strings.Contains(stderr, c.want) || stdout != "" {
+		if code, stdout, stderr := outcrop(t.Context(), c.args...); code != exitInput ||
+			!strings.Contains(stderr, c.want) || stdout != "" {
 			t.Errorf("%v: exit %d, %q %q, want 2 and %q", c.args, code, stdout, stderr, c.want)
 		}
 	}

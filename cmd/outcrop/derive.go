@@ -20,10 +20,11 @@ func deriveCommand(s *preferences) *cobra.Command {
 	asJSON, everyStep := false, false
 	cmd := &cobra.Command{
 		Use:   "derive SWEEP|RUN [QUANTITY…]",
-		Short: "Derive what needs several layers or steps from the database's rows: first crossings, phases of depth, stability …",
-		Long: `Derive quantities from the rows in the database, training and measuring nothing. SWEEP is a sweep's name, RUN a run's id
-or the beginning of it. Where rows are lacking it says which, and the command that measures them from kept checkpoints.
-The quantities are
+		Short: "Derive quantities of several layers or steps from the database",
+		Long: `Derive quantities of several layers or steps from the rows in the database.
+Nothing is trained or measured. SWEEP is a sweep's name, RUN a run's id or the
+beginning of one. If rows are missing, the verb says which, and with what command
+to measure them from kept checkpoints. The quantities are
 
 ` + quantityList(),
 		Args: arguments(cobra.MinimumNArgs(1)),
@@ -57,20 +58,21 @@ The quantities are
 			return printDerived(cmd.OutOrStdout(), document)
 		},
 	}
-	cmd.Flags().BoolVar(&everyStep, "every-step", false, "every measured step; the last one of each run unless said")
+	cmd.Flags().BoolVar(&everyStep, "every-step", false, "derive at every measured step (default: each run's last)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }
 
+// quantityList lists the quantities with their formulas and sources, for the help.
 func quantityList() string {
 	var lines []string
 	for _, q := range derive.All() {
-		lines = append(lines, fmt.Sprintf("  %-25s%s [%s]", q.Name, q.Formula, q.Source))
+		lines = append(lines, wrap(fmt.Sprintf("  %-25s", q.Name), fmt.Sprintf("%s [%s]", q.Formula, q.Source), helpWidth)...)
 	}
 	return strings.Join(lines, "\n")
 }
 
-// chosen are the named quantities, or all.
+// chosen returns the named quantities, or all if none is named.
 func chosen(names []string) ([]derive.Quantity, error) {
 	if len(names) == 0 {
 		return derive.All(), nil

@@ -10,7 +10,7 @@ import (
 	"github.com/outcrop-lab/outcrop/derive"
 )
 
-// What a run lacks is named with the command that measures it from its checkpoints, and after that command it is there.
+// If a run lacks rows, derive names the command that measures them from its checkpoints; after that command it derives.
 func TestDerive(t *testing.T) {
 	text := strings.ReplaceAll(tiny, "STEPS", "20")
 	text = strings.Replace(text, "arms: {a: {}, b: {arch: {norm: ssnorm}}}", "  checkpoint: {every: 10}\n", 1)
@@ -42,14 +42,15 @@ func TestDerive(t *testing.T) {
 		return code, tables, stderr
 	}
 	code, tables, lacking := derived("tiny")
-	if rows := tables["m_act"]; code != exitDone || len(rows) != 1 || rows[0]["step"] != 20. || rows[0]["seed"] != 0. || !(rows[0]["m_act"].(float64) > 0) {
+	if rows := tables["m_act"]; code != exitDone || len(rows) != 1 || rows[0]["step"] != 20. ||
+		rows[0]["seed"] != 0. || !(rows[0]["m_act"].(float64) > 0) {
 		t.Errorf("exit %d, m_act %v, want one row of step 20", code, rows)
 	}
 	if _, ok := tables["phases"]; ok || !strings.Contains(lacking, "phases needs matrix_entropy at resid_post") {
 		t.Errorf("phases without entropies: %v, %s", tables["phases"], lacking)
 	}
 	if _, every, _ := derived("tiny", "m_act", "--every-step"); len(every["m_act"]) != 7 { // 0 1 2 4 8 16 20
-		t.Errorf("%d rows of every step, want 7", len(every["m_act"]))
+		t.Errorf("%d rows with --every-step, want 7", len(every["m_act"]))
 	}
 	if code, _, stderr := derived("tiny", "phases"); code != exitInput || !strings.Contains(stderr, "`outcrop probe") {
 		t.Errorf("exit %d, %s, want 2 and the command that helps", code, stderr)
@@ -64,9 +65,10 @@ func TestDerive(t *testing.T) {
 		run = strings.Fields(command)[1]
 	}
 	if _, tables, lacking := derived("tiny"); len(tables) != len(derive.Names()) || lacking != "" {
-		t.Errorf("after those commands there are %d of %d quantities: %s", len(tables), len(derive.Names()), lacking)
+		t.Errorf("after those commands %d of %d quantities can be derived: %s", len(tables), len(derive.Names()), lacking)
 	}
-	if code, tables, stderr := derived(run, "phases"); code != exitDone || len(tables["phases"]) != 2 || tables["phases"][0]["phase"] != "mix" {
+	if code, tables, stderr := derived(run, "phases"); code != exitDone || len(tables["phases"]) != 2 ||
+		tables["phases"][0]["phase"] != "mix" {
 		t.Errorf("exit %d, %v %s, want two layers of step 20", code, tables, stderr)
 	}
 	for _, c := range []struct {
@@ -77,11 +79,13 @@ func TestDerive(t *testing.T) {
 		{[]string{"tny"}, `did you mean "tiny"?`},
 		{nil, "outcrop derive --help"},
 	} {
-		if code, _, stderr := outcrop(t.Context(), append([]string{"derive", "--results", dir}, c.args...)...); code != exitInput || !strings.Contains(stderr, c.want) {
+		if code, _, stderr := outcrop(t.Context(), append([]string{"derive", "--results", dir},
+			c.args...)...); code != exitInput || !strings.Contains(stderr, c.want) {
 			t.Errorf("%v: exit %d, %q, want 2 and %q", c.args, code, stderr, c.want)
 		}
 	}
-	if code, out, stderr := outcrop(t.Context(), "derive", run, "--results", dir); code != exitDone || !strings.Contains(out, "first_crossing: ") {
+	if code, out, stderr := outcrop(t.Context(), "derive", run, "--results", dir); code != exitDone ||
+		!strings.Contains(out, "first_crossing: ") {
 		t.Errorf("exit %d: %s %s", code, out, stderr)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/outcrop-lab/outcrop/plots"
 )
 
-// Every verb, figure and derived quantity stands in docs/cli.md.
+// docs/cli.md lists every verb, figure and derived quantity.
 func TestReferenceShowsEveryVerb(t *testing.T) {
 	page, err := os.ReadFile("../../docs/cli.md")
 	if err != nil {
@@ -33,12 +33,13 @@ func TestReferenceShowsEveryVerb(t *testing.T) {
 			t.Errorf("docs/cli.md does not show the quantity %s: %s", q.Name, q.Formula)
 		}
 	}
-	if code, out, _ := outcrop(context.Background(), "completion", "bash"); code != exitDone || !strings.Contains(out, "__start_outcrop") {
+	if code, out, _ := outcrop(context.Background(), "completion", "bash"); code != exitDone ||
+		!strings.Contains(out, "__start_outcrop") {
 		t.Errorf("completion: exit %d", code)
 	}
 }
 
-// The commands with which a report says to do it again are commands.
+// The commands that a report gives for doing its work again are commands of the program.
 func TestReportSaysWhatToRun(t *testing.T) {
 	file := sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "20"))
 	t.Chdir(filepath.Dir(file)) // where tiny.yaml lies
@@ -52,7 +53,7 @@ func TestReportSaysWhatToRun(t *testing.T) {
 	for words := range strings.Lines(strings.TrimSpace(list)) {
 		args := strings.Fields(words)
 		if len(args) < 2 || args[0] != "outcrop" {
-			t.Errorf("%q is no command", words)
+			t.Errorf("%q is not a command of outcrop", words)
 			continue
 		}
 		said++
@@ -61,13 +62,14 @@ func TestReportSaysWhatToRun(t *testing.T) {
 		}
 	}
 	if said != 3 {
-		t.Errorf("the report says %d commands, want 3: %q", said, list)
+		t.Errorf("the report gives %d commands, want 3: %q", said, list)
 	}
 }
 
 func TestUnknownFigureAndSweep(t *testing.T) {
 	results := t.TempDir()
-	if code, _, stderr := outcrop(t.Context(), "run", sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "20")), "--results", results); code != exitDone {
+	if code, _, stderr := outcrop(t.Context(), "run", sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "20")), "--results",
+		results); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	for _, c := range []struct {
@@ -78,7 +80,8 @@ func TestUnknownFigureAndSweep(t *testing.T) {
 		{[]string{"plot", "--sweep", "tny"}, `--sweep: unknown sweep "tny", did you mean "tiny"?`},
 		{[]string{"report", "--sweep", "tny"}, `--sweep: unknown sweep "tny", did you mean "tiny"?`},
 	} {
-		if code, _, stderr := outcrop(t.Context(), append(c.args, "--results", results)...); code != exitInput || !strings.Contains(stderr, c.want) {
+		if code, _, stderr := outcrop(t.Context(), append(c.args, "--results", results)...); code != exitInput ||
+			!strings.Contains(stderr, c.want) {
 			t.Errorf("%v: exit %d, %q, want 2 and %q", c.args, code, stderr, c.want)
 		}
 	}

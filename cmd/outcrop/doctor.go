@@ -19,7 +19,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// check is one line of the doctor's table.
+// check is one line of doctor's table.
 type check struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
@@ -27,7 +27,9 @@ type check struct {
 
 func doctorCommand(s *preferences) *cobra.Command {
 	asJSON := false
-	cmd := &cobra.Command{Use: "doctor", Short: "Say what this machine has, and what is missing", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "doctor", Short: "Show what this machine offers and what is missing"}
+	cmd.Args = arguments(cobra.NoArgs)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		checks := examine(s)
 		if asJSON {
 			return json.NewEncoder(cmd.OutOrStdout()).Encode(checks)
@@ -37,7 +39,7 @@ func doctorCommand(s *preferences) *cobra.Command {
 			_, _ = fmt.Fprintf(w, "%s\t%s\n", c.Name, c.Value)
 		}
 		return w.Flush()
-	}}
+	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }
@@ -45,9 +47,9 @@ func doctorCommand(s *preferences) *cobra.Command {
 func examine(s *preferences) []check {
 	gpu := "none"
 	if _, err := os.Stat("/dev/nvidia0"); err == nil {
-		gpu = "NVIDIA, not used: there is no GPU device yet"
+		gpu = "NVIDIA, not used: Outcrop has no GPU device yet"
 	}
-	compiler := "none: install one, for example with `apt-get install gcc`; the binary runs without"
+	compiler := "none: install one, for example with `apt-get install gcc`; this binary runs without it"
 	if path, err := exec.LookPath("cc"); err == nil {
 		compiler = path
 	}
@@ -76,7 +78,7 @@ func examine(s *preferences) []check {
 }
 
 func jobs(s *preferences) string {
-	at, each := "as many at once as cores and memory hold", "one thread each, and idle cores too where runs are few"
+	at, each := "as many at once as cores and memory allow", "one thread each, or more if cores would be idle"
 	if s.Jobs > 0 {
 		at = fmt.Sprintf("%d at once", s.Jobs)
 	}
@@ -89,9 +91,12 @@ func jobs(s *preferences) string {
 	return at + ", " + each
 }
 
-// kernels names the instruction sets that can be taken, and how many floats a vector of the best one holds.
+// kernels names the instruction sets that this machine can use, and how many floats a vector of the best one holds.
 func kernels() string {
-	width := map[string]string{"amx": "512-bit vectors, 16 floats, and AMX's tiles", "avx512": "512-bit vectors, 16 floats", "avx2": "256-bit vectors, 8 floats", "portable": "128-bit vectors, 4 floats"}
+	width := map[string]string{
+		"amx": "512-bit vectors, 16 floats, and AMX's tiles", "avx512": "512-bit vectors, 16 floats",
+		"avx2": "256-bit vectors, 8 floats", "portable": "128-bit vectors, 4 floats",
+	}
 	paths := compute.Paths()
 	text := fmt.Sprintf("%s (%s)", paths[0], width[paths[0]])
 	if len(paths) > 1 {
@@ -100,7 +105,7 @@ func kernels() string {
 	return text
 }
 
-// bf16 tells whether a run can have train.precision: bf16.
+// bf16 says whether this machine can train with train.precision: bf16, and by which instruction.
 func bf16() string {
 	if err := compute.Can("", compute.BF16); err != nil {
 		return "none: " + err.Error()
@@ -108,11 +113,11 @@ func bf16() string {
 	return "by " + compute.Instruction("")
 }
 
-// folder tells whether results can be written there, and how much room is left.
+// folderOf says whether results can be written to a folder, and how much space is free.
 func folderOf(path string) string {
 	present, text := path, path
 	if _, err := os.Stat(path); err != nil {
-		present, text = nearest(path), path+" (made by the first run)"
+		present, text = nearest(path), path+" (the first run creates it)"
 	}
 	if err := unix.Access(present, unix.W_OK); err != nil {
 		return fmt.Sprintf("%s: missing: %s cannot be written to: %v", text, present, err)
@@ -124,7 +129,7 @@ func folderOf(path string) string {
 	return fmt.Sprintf("%s, %.1f GB free", text, float64(room.Bavail)*float64(room.Bsize)/1e9)
 }
 
-// nearest is the lowest folder above path that is there.
+// nearest returns the lowest folder above path that exists.
 func nearest(path string) string {
 	for {
 		above := filepath.Dir(path)

@@ -12,9 +12,12 @@ import (
 
 func exportCommand(s *preferences) *cobra.Command {
 	format, out := "", ""
-	cmd := &cobra.Command{Use: "export", Short: "Write every table into files for other programs, every row of it", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+	formats := strings.Join(export.Formats(), ", ")
+	cmd := &cobra.Command{Use: "export", Short: "Write every table, whole, to files for other programs"}
+	cmd.Args = arguments(cobra.NoArgs)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if format == "" || out == "" {
-			return usageError{fmt.Errorf("outcrop export wants --format (%s) and --out, a folder", strings.Join(export.Formats(), ", "))}
+			return usageError{fmt.Errorf("outcrop export wants --format (%s) and --out, a folder", formats)}
 		}
 		return s.reading(func(db *store.DB) error {
 			paths, err := export.Write(cmd.Context(), db, format, out)
@@ -23,8 +26,9 @@ func exportCommand(s *preferences) *cobra.Command {
 			}
 			return asInput(err)
 		})
-	}}
-	cmd.Flags().StringVar(&format, "format", "", strings.Join(export.Formats(), ", "))
-	cmd.Flags().StringVar(&out, "out", "", "folder of the files: one a table, or one event file a run, in SWEEP/ARM/seed-N")
+	}
+	cmd.Flags().StringVar(&format, "format", "", formats)
+	cmd.Flags().StringVar(&out, "out", "",
+		"folder for the files: one per table, or for tensorboard one event file per run, in SWEEP/ARM/seed-N")
 	return cmd
 }

@@ -25,9 +25,12 @@ import (
 func fitCommand(s *preferences) *cobra.Command {
 	asJSON, table, figure := false, "", ""
 	var how results.Fitting
-	cmd := &cobra.Command{Use: "fit", Short: "Fit the emergence curve and its rivals, to the database's series or to a CSV table", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "fit", Short: "Fit emergence curves and their rivals to stored series or a table"}
+	cmd.Args = arguments(cobra.NoArgs)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if figure != "" && table == "" {
-			return usageError{errors.New("--figure draws the fits of a table: name one with --csv (a sweep's figures come from outcrop plot)")}
+			return usageError{errors.New("--figure draws the fits of a CSV table: give one by --csv " +
+				"(outcrop plot draws a sweep's figures)")}
 		}
 		if err := how.Check(); err != nil {
 			return usageError{fmt.Errorf("--%w", err)}
@@ -35,7 +38,7 @@ func fitCommand(s *preferences) *cobra.Command {
 		document := results.FitDocument{Fits: []results.FitRow{}, Across: results.NoneAcross()}
 		if table != "" {
 			if cmd.Flags().Changed("weights") {
-				return usageError{errors.New("--weights: a table holds no spread to weight by")}
+				return usageError{errors.New("--weights: a CSV table holds no spread to weight by")}
 			}
 			columns, err := fitTable(table, how.Options)
 			if err != nil {
@@ -69,23 +72,27 @@ func fitCommand(s *preferences) *cobra.Command {
 			return err
 		}
 		return printAcross(cmd.OutOrStdout(), document.Across)
-	}}
+	}
 	f := cmd.Flags()
 	f.BoolVar(&asJSON, "json", false, "print one JSON document, with every parameter")
-	f.StringVar(&table, "csv", "", "a table: its first column the step, each other one a series; lines that begin with # are left out")
-	f.StringVar(&figure, "figure", "", "with --csv: draw the table and its fits into this .svg or .png")
+	f.StringVar(&table, "csv", "",
+		"CSV table to fit: the first column is the step, each other one a series; lines that begin with # are skipped")
+	f.StringVar(&figure, "figure", "", "with --csv: draw the table and its fits to this .svg or .png")
 	fittingFlags(f, &how)
 	return cmd
 }
 
 func fittingFlags(f *pflag.FlagSet, how *results.Fitting) {
-	f.StringVar(&how.Loss, "loss", fit.LossSquares, "what is made small: "+strings.Join(fit.Losses(), " or ")+", which bounds what one point can do")
-	f.StringVar(&how.Weights, "weights", results.WeightsSpread, "points' weights: spread, the standard error over the probe sequences where it is known, or equal")
-	f.StringVar(&how.Interval, "interval", fit.IntervalProfile, "the parameters' intervals: "+strings.Join(fit.Intervals(), ", "))
+	f.StringVar(&how.Loss, "loss", fit.LossSquares,
+		"loss to minimise: "+strings.Join(fit.Losses(), " or ")+"; huber bounds the effect of a single point")
+	f.StringVar(&how.Weights, "weights", results.WeightsSpread,
+		"weights of the points: spread, by the standard error over the probe sequences if it is known, or equal")
+	f.StringVar(&how.Interval, "interval", fit.IntervalProfile,
+		"intervals of the parameters: "+strings.Join(fit.Intervals(), ", "))
 	f.Uint64Var(&how.Seed, "interval-seed", 0, "seed of the bootstrap")
 }
 
-// columnRows lists the fits of a table's columns.
+// columnRows lists the fits of a CSV table's columns.
 func columnRows(columns []plots.Column) []results.FitRow {
 	rows := []results.FitRow{}
 	for _, c := range columns {
@@ -98,7 +105,7 @@ func columnRows(columns []plots.Column) []results.FitRow {
 	return rows
 }
 
-// asInput makes a *variant.Error a fault of the command line.
+// asInput makes a *variant.Error a usage error.
 func asInput(err error) error {
 	var input *variant.Error
 	if errors.As(err, &input) {

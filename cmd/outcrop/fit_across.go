@@ -9,7 +9,7 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/results"
 )
 
-// printAcross prints what a sweep's fits say together, as far as they do.
+// printAcross prints summaries over seeds, comparisons of arms and scaling laws, as far as the sweep's fits give any.
 func printAcross(out io.Writer, a results.Across) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	title := func(text, head string) { _, _ = fmt.Fprintf(w, "\n%s\n%s\n", text, head) }
@@ -19,28 +19,34 @@ func printAcross(out io.Writer, a results.Across) error {
 			continue
 		}
 		if !begun {
-			title("Over seeds: the median, an interval that covers it with the probability beside it, the standard deviation\nbetween seeds, and the median half width of the seeds' own intervals.",
+			title("Over seeds: the median; low to high, which covers it with probability coverage; between, the standard\n"+
+				"deviation of the seeds; within, the median half-width of their own intervals.",
 				"sweep\tarm\tlayer\tquantity\tseeds\tmedian\tlow\thigh\tcoverage\tbetween\twithin")
 			begun = true
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d of %d\t%.4g\t%.4g\t%.4g\t%.3f\t%s\t%s\n", r.Sweep, r.Arm, r.Layer, r.Quantity, r.N, r.Of,
-			float64(r.Median), float64(r.Interval[0]), float64(r.Interval[1]), float64(r.Coverage), show("%.3g", r.Between), show("%.3g", r.Within))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d of %d\t%.4g\t%.4g\t%.4g\t%.3f\t%s\t%s\n",
+			r.Sweep, r.Arm, r.Layer, r.Quantity, r.N, r.Of,
+			float64(r.Median), float64(r.Interval[0]), float64(r.Interval[1]), float64(r.Coverage),
+			show("%.3g", r.Between), show("%.3g", r.Within))
 	}
 	for i, r := range a.Comparisons {
 		if i == 0 {
-			title("Arms: the difference of means to the first arm, Welch's 95 % interval, and p of the exact permutation test.",
+			title("Arms: the mean minus the first arm's, Welch's 95 % interval, and p of the exact permutation test.",
 				"sweep\tarm\tagainst\tlayer\tquantity\tseeds\tdifference\tlow\thigh\tp\tsplits")
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%d, %d\t%.4g\t%s\t%s\t%.3g\t%d\n", r.Sweep, r.Arm, r.Against, r.Layer, r.Quantity, r.M, r.N,
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%d, %d\t%.4g\t%s\t%s\t%.3g\t%d\n",
+			r.Sweep, r.Arm, r.Against, r.Layer, r.Quantity, r.M, r.N,
 			float64(r.Difference), finite(r.Interval[0]), finite(r.Interval[1]), float64(r.P), r.Splits)
 	}
 	for i, r := range a.Scalings {
 		if i == 0 {
-			title("Scaling: quantity = c setting^exponent among runs that differ in the setting and their seeds alone, and its 95 % interval.",
+			title("Scaling: the exponent of quantity = c setting^exponent, and its 95 % interval, over runs that differ only\n"+
+				"in the setting and the seed.",
 				"sweep\tsetting\tlayer\tquantity\truns\texponent\tlow\thigh\tR^2")
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%.3f\t%.3f\t%.3f\t%.3f\n", r.Sweep, r.Factor, r.Layer, r.Quantity, r.N, float64(r.Exponent),
-			float64(r.Interval[0]), float64(r.Interval[1]), float64(r.R2))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%.3f\t%.3f\t%.3f\t%.3f\n",
+			r.Sweep, r.Factor, r.Layer, r.Quantity, r.N, float64(r.Exponent), float64(r.Interval[0]), float64(r.Interval[1]),
+			float64(r.R2))
 	}
 	return w.Flush()
 }

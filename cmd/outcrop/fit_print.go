@@ -9,14 +9,13 @@ import (
 	"text/tabwriter"
 
 	"github.com/outcrop-lab/outcrop/experiments/results"
-
 	"github.com/outcrop-lab/outcrop/fit"
 )
 
-// undetermined stands for a number that the data do not determine, or that there is none of.
+// undetermined stands for a number that does not exist or that the data do not determine.
 const undetermined = "—"
 
-// seriesKey is what a fitted series is told apart by.
+// seriesKey identifies a fitted series.
 type seriesKey struct {
 	arm, run, series string
 	layer            int
@@ -24,10 +23,11 @@ type seriesKey struct {
 
 func keyOf(r results.FitRow) seriesKey { return seriesKey{r.Arm, r.Run, r.Series, r.Layer} }
 
-// printFits prints the emergence curve of each series, its remarks as numbered notes, and how its rivals do.
+// printFits prints the emergence curve of each series, then remarks as numbered notes, then a comparison with the rival
+// families.
 func printFits(out io.Writer, rows []results.FitRow) error {
 	families := map[seriesKey]map[string]results.FitRow{}
-	tabled := true // the rows are a table's columns, not runs
+	tabled := true // the rows are columns of a CSV table, not runs
 	for _, r := range rows {
 		if families[keyOf(r)] == nil {
 			families[keyOf(r)] = map[string]results.FitRow{}
@@ -39,7 +39,7 @@ func printFits(out io.Writer, rows []results.FitRow) error {
 	if tabled {
 		place, head = func(r results.FitRow) string { return r.Series }, "series"
 	} else if len(rows) > 0 {
-		_, _ = fmt.Fprintf(out, "fits of %s; t, decay = 1/(lambda gamma) and rise in steps\n", rows[0].Series)
+		_, _ = fmt.Fprintf(out, "fits of %s; t_peak, decay = 1/(lambda gamma) and rise are in steps\n", rows[0].Series)
 	}
 	var notes []string
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -62,7 +62,8 @@ func printFits(out io.Writer, rows []results.FitRow) error {
 		} else if !math.IsNaN(float64(r.TPeak)) {
 			peak = "later"
 		}
-		_, _ = fmt.Fprintf(w, "\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", show("%.4g", r.Decay()), show("%.4f", r.R2), peak, height, show("%.4g", r.RiseTime), short(r.Regime),
+		_, _ = fmt.Fprintf(w, "\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			show("%.4g", r.Decay()), show("%.4f", r.R2), peak, height, show("%.4g", r.RiseTime), short(r.Regime),
 			bestOf(families[keyOf(r)]), noted(&notes, r.Message))
 	}
 	if err := w.Flush(); err != nil {
@@ -97,7 +98,7 @@ func bestOf(families map[string]results.FitRow) string {
 	return undetermined
 }
 
-// noted gives each part of a message its number among the notes.
+// noted returns the numbers of a message's parts among the notes, and adds the parts that are new.
 func noted(notes *[]string, message string) string {
 	var numbers []string
 	for part := range strings.SplitSeq(message, "; ") {
@@ -114,27 +115,35 @@ func noted(notes *[]string, message string) string {
 	return strings.Join(numbers, ",")
 }
 
+// pageWidth is the width of the notes in columns.
 const pageWidth = 120
 
 func printNotes(out io.Writer, notes []string) {
 	for i, note := range notes {
-		indent := fmt.Sprintf("%4d  ", i+1)
-		line := indent
-		for word := range strings.FieldsSeq(note) {
-			if len(line)+1+len(word) > pageWidth {
-				_, _ = fmt.Fprintln(out, strings.TrimRight(line, " "))
-				line = strings.Repeat(" ", len(indent))
-			}
-			line += word + " "
+		for _, line := range wrap(fmt.Sprintf("%4d  ", i+1), note, pageWidth) {
+			_, _ = fmt.Fprintln(out, line)
 		}
-		_, _ = fmt.Fprintln(out, strings.TrimRight(line, " "))
 	}
 }
 
-// printRivals prints by how much each family's AICc exceeds the best one's, and its Akaike weight where that is at least
-// one in a hundred.
-func printRivals(out io.Writer, rows []results.FitRow, families map[seriesKey]map[string]results.FitRow, place func(results.FitRow) string, head string) error {
-	_, _ = fmt.Fprint(out, "\nAICc less that of the best family (Akaike weight from .01)\n")
+// wrap breaks a text into lines of at most width bytes. The first begins with label, the others are indented as far.
+func wrap(label, text string, width int) (lines []string) {
+	line := label
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+1+len(word) > width {
+			lines = append(lines, strings.TrimRight(line, " "))
+			line = strings.Repeat(" ", len(label))
+		}
+		line += word + " "
+	}
+	return append(lines, strings.TrimRight(line, " "))
+}
+
+// printRivals prints by how much the AICc of each family exceeds the best family's, and its Akaike weight if that is at
+// least .01.
+func printRivals(out io.Writer, rows []results.FitRow, families map[seriesKey]map[string]results.FitRow,
+	place func(results.FitRow) string, head string) error {
+	_, _ = fmt.Fprint(out, "\nAICc minus that of the best family (Akaike weight if at least .01)\n")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, head+"\t"+strings.Join(fit.Families(), "\t"))
 	for _, r := range rows {

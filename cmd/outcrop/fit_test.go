@@ -21,9 +21,9 @@ import (
 
 const reference = "../../fit/testdata/bigram_backcopy_one_layer_adam.csv"
 
-// A published training run (arXiv 2410.13835), each column fitted and drawn. Where the curve describes a column, R² says
-// so; the norm of BOS's value falls in two stages and attention to BOS rises as a step, which one curve with a single
-// logarithm and a single decay cannot do.
+// Each column of a published training run (arXiv 2410.13835) is fitted and drawn. R² is high if the curve describes the
+// column. It is not for the norm of BOS's value, which falls in two stages, or for attention to BOS, which rises as a
+// step: one curve with a single logarithm and a single decay can do neither.
 func TestFitAndDrawReference(t *testing.T) {
 	dir := t.TempDir()
 	figure := filepath.Join(dir, "reference.svg")
@@ -46,7 +46,8 @@ func TestFitAndDrawReference(t *testing.T) {
 			r2[r.Series] = r.R2
 		}
 	}
-	for series, least := range map[string]float64{"bos_residual_norm": .999, "bigram_risk_nats": .99, "backcopy_risk_nats": .97} {
+	for series, least := range map[string]float64{"bos_residual_norm": .999, "bigram_risk_nats": .99,
+		"backcopy_risk_nats": .97} {
 		if !(r2[series] > least) {
 			t.Errorf("%s: R² %.4f, want above %g", series, r2[series], least)
 		}
@@ -67,7 +68,7 @@ func TestFitAndDrawReference(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	if !bytes.Equal(drawn, read(t, again)) {
-		t.Error("drawn twice, the figure differs")
+		t.Error("the figure differs when drawn again")
 	}
 }
 
@@ -93,13 +94,14 @@ func TestFitBadTables(t *testing.T) {
 			t.Errorf("%s: exit %d, %q, want %d and %q", c.name, code, stderr, exitInput, c.want)
 		}
 	}
-	if code, _, stderr := outcrop(t.Context(), "fit", "--figure", "x.svg"); code != exitInput || !strings.Contains(stderr, "--csv") {
+	if code, _, stderr := outcrop(t.Context(), "fit", "--figure", "x.svg"); code != exitInput ||
+		!strings.Contains(stderr, "--csv") {
 		t.Errorf("a figure without a table: exit %d, %q", code, stderr)
 	}
 }
 
-// The tables fit a terminal, remarks stand below as numbered notes, and a parameter that the data do not determine is a
-// dash there and a number in the document.
+// The tables fit a terminal, and remarks follow as numbered notes. A parameter that the data do not determine is a dash
+// in the table and a number in the document.
 func TestFitTable(t *testing.T) {
 	code, stdout, stderr := outcrop(t.Context(), "fit", "--csv", reference)
 	if code != exitDone {
@@ -110,7 +112,8 @@ func TestFitTable(t *testing.T) {
 			t.Errorf("a line of %d columns: %s", n, line)
 		}
 	}
-	for _, want := range []string{"best       notes", "\n   1  not identifiable (condition", "the wrong family for this series: the AICc of power_law is smaller by 1.7e+03",
+	for _, want := range []string{"best       notes", "\n   1  not identifiable (condition",
+		"the wrong family for this series: the AICc of power_law is smaller by 1.7e+03",
 		"constant  emergence  first_order  first_order_offset  logistic", "0.0 (.59)"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the table lacks %q:\n%s", want, stdout)
@@ -137,7 +140,8 @@ func TestFitTable(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &document); err != nil || code != exitDone {
 		t.Fatal(code, err)
 	}
-	if len(document.Fits) != 5*len(fit.Families()) || document.Summaries == nil || document.Comparisons == nil || document.Scalings == nil {
+	if len(document.Fits) != 5*len(fit.Families()) || document.Summaries == nil || document.Comparisons == nil ||
+		document.Scalings == nil {
 		t.Errorf("%d fits, summaries %v", len(document.Fits), document.Summaries)
 	}
 	for _, f := range document.Fits {
@@ -151,7 +155,7 @@ func TestFitTable(t *testing.T) {
 	}{
 		{[]string{"--loss", "hubber"}, `--loss: unknown loss "hubber", did you mean "huber"`},
 		{[]string{"--interval", "profil"}, `--interval: unknown interval "profil", did you mean "profile"`},
-		{[]string{"--weights", "equal"}, "--weights: a table holds no spread"},
+		{[]string{"--weights", "equal"}, "--weights: a CSV table holds no spread"},
 	} {
 		code, _, stderr := outcrop(t.Context(), append([]string{"fit", "--csv", reference}, c.args...)...)
 		if code != exitInput || !strings.Contains(stderr, c.want) {
@@ -160,7 +164,8 @@ func TestFitTable(t *testing.T) {
 	}
 }
 
-// Across runs: seeds are summarised, arms compared, and a setting that varies alone scales. The database is planted.
+// Over a planted database, fit summarises seeds, compares arms, and gives a scaling law for a setting that varies
+// alone.
 func TestFitAcrossRuns(t *testing.T) {
 	dir := t.TempDir()
 	db, err := store.Open(filepath.Join(dir, "outcrop.db"))
@@ -179,21 +184,25 @@ func TestFitAcrossRuns(t *testing.T) {
 		for seed := range uint64(3) {
 			id := fmt.Sprint(arm, "-", seed)
 			config := fmt.Sprintf(`{"arch":{"layers":2,"width":%d},"optim":{"lr":0.01},"seed":%d}`, width, seed)
-			if err := db.PutRun(store.Run{ID: id, Config: config, Seed: seed, Status: "done", Steps: 6000, Step: 6000, Slices: 1}); err != nil {
+			if err := db.PutRun(store.Run{ID: id, Config: config, Seed: seed, Status: "done", Steps: 6000, Step: 6000,
+				Slices: 1}); err != nil {
 				t.Fatal(err)
 			}
-			truth := fit.Result{Family: "emergence", Params: map[string]float64{"A": float64(width) / 8, "lambda": .5, "gamma": 2e-3, "t0": .6, "K": 12}}
+			truth := fit.Result{Family: "emergence", Params: map[string]float64{"A": float64(width) / 8, "lambda": .5,
+				"gamma": 2e-3, "t0": .6, "K": 12}}
 			random := rand.New(rand.NewPCG(uint64(width), seed))
 			for _, step := range steps {
 				value := fit.Eval(truth, float64(step)) + .01*random.NormFloat64()
-				if err := db.PutRows(id, step, []store.Row{{Site: "resid_post", Statistic: "ratio_mean", Head: -1, Idx: -1, Value: value}}); err != nil {
+				if err := db.PutRows(id, step, []store.Row{{Site: "resid_post", Statistic: "ratio_mean", Head: -1, Idx: -1,
+					Value: value}}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			members = append(members, store.Member{Sweep: "planted", Arm: arm, Seed: seed, Run: id, Order: len(members)})
 		}
 	}
-	members = append(members, store.Member{Sweep: "planted", Arm: "w128", Seed: 3, Run: "planned", Order: len(members)}) // not trained yet
+	notTrained := store.Member{Sweep: "planted", Arm: "w128", Seed: 3, Run: "planned", Order: len(members)}
+	members = append(members, notTrained)
 	if err := db.PutSweep(sweep, members); err != nil {
 		t.Fatal(err)
 	}
@@ -228,9 +237,10 @@ func TestFitAcrossRuns(t *testing.T) {
 	}
 	found := 0
 	for _, s := range document.Summaries {
-		// The planted curve peaks at x = exp(W(2)), at step 873; each of its quantities has an interval of its own.
-		if slices.Contains(results.Quantities[:len(results.Quantities)-1], s.Quantity) && (s.Within == nil || !(*s.Within > 0)) {
-			t.Errorf("%s of %s: no half width of an interval", s.Quantity, s.Arm)
+		// The planted curve peaks at x = exp(W(2)), which is step 873. Each of its quantities has an interval of its own.
+		if slices.Contains(results.Quantities[:len(results.Quantities)-1], s.Quantity) && (s.Within == nil ||
+			!(*s.Within > 0)) {
+			t.Errorf("%s of %s: the interval has no half-width", s.Quantity, s.Arm)
 		}
 		if s.Quantity == "t_peak" && !(math.Abs(s.Median-873) < 40) {
 			t.Errorf("%+v, want a peak at 873", s)
@@ -253,15 +263,17 @@ func TestFitAcrossRuns(t *testing.T) {
 	for _, s := range document.Scalings {
 		if s.Quantity == "A" {
 			found++
-			if s.Factor != "arch.width" || s.N != 9 || !(s.Interval[0] < 1 && 1 < s.Interval[1]) || !(math.Abs(s.Exponent-1) < .05) {
-				t.Errorf("%+v, want A to grow as the width", s)
+			if s.Factor != "arch.width" || s.N != 9 || !(s.Interval[0] < 1 && 1 < s.Interval[1]) ||
+				!(math.Abs(s.Exponent-1) < .05) {
+				t.Errorf("%+v, want A proportional to the width", s)
 			}
 		}
 	}
 	if found != 3 {
-		t.Errorf("%d of the three rows are there: %s", found, stdout)
+		t.Errorf("%d of the three rows were found: %s", found, stdout)
 	}
-	if _, stdout, _ = outcrop(t.Context(), "fit", "--results", dir); !strings.Contains(stdout, "arch.width") || !strings.Contains(stdout, "3 of 3") {
+	if _, stdout, _ = outcrop(t.Context(), "fit", "--results", dir); !strings.Contains(stdout, "arch.width") ||
+		!strings.Contains(stdout, "3 of 3") {
 		t.Errorf("the tables lack the settings or the seeds:\n%s", stdout)
 	}
 }

@@ -14,10 +14,11 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// The coordinator is killed, with its workers or alone, at random moments and in the midst of writing into the database;
-// the same command then ends with the rows, the fits and the figure of a sweep left alone.
+// The coordinator is killed, with its workers or alone, at random moments and while it writes to the database. The same
+// command then ends with the rows, the fits and the figure of a sweep that was not killed.
 func TestKilledCoordinator(t *testing.T) {
-	text := strings.Replace(kills, "steps: 240", "steps: 400", 1) + "  a: {}\n  b: {optim: {name: muon}, schedule: {name: cosine, warmup: 30}}\n  c: {arch: {norm: ssnorm}}\n"
+	text := strings.Replace(kills, "steps: 240", "steps: 400",
+		1) + "  a: {}\n  b: {optim: {name: muon}, schedule: {name: cosine, warmup: 30}}\n  c: {arch: {norm: ssnorm}}\n"
 	file := sweepFile(t, text)
 	whole, parts := t.TempDir(), t.TempDir()
 	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", whole, "--jobs", "2"); code != exitDone {
@@ -42,7 +43,7 @@ func TestKilledCoordinator(t *testing.T) {
 			workers := children(t, p.Process.Pid)
 			_ = p.Process.Kill()
 			if kills%3 == 0 {
-				return // the workers notice that it is gone, write a checkpoint and end
+				return // the workers notice that their coordinator has ended, write a checkpoint and end
 			}
 			for _, worker := range workers {
 				_ = syscall.Kill(worker, syscall.SIGKILL)
@@ -51,7 +52,7 @@ func TestKilledCoordinator(t *testing.T) {
 		code := p.exit(t)
 		close(ended)
 		<-killing
-		if code == exitDone { // before the moment came: from the start
+		if code == exitDone { // the sweep ended before it was killed: start again
 			parts = t.TempDir()
 			continue
 		}
@@ -99,7 +100,7 @@ func fitsOf(t *testing.T, path string) string {
 	return text
 }
 
-// children are the processes that a process started.
+// children returns the processes that a process started.
 func children(t *testing.T, parent int) (pids []int) {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -109,7 +110,7 @@ func children(t *testing.T, parent int) (pids []int) {
 	for _, path := range stats {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			continue // it ended meanwhile
+			continue // the process has ended meanwhile
 		}
 		pid, state, of := 0, "", 0
 		_, rest, _ := strings.Cut(string(text), ") ")

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Every optimizer, at every word and truth value of its parameters, with every schedule, after-step rule and way of
-// grouping, is killed three times and ends as one left alone.
+// Every optimizer, with every word and boolean of its parameters, every schedule, after-step rule and way of
+// grouping, is killed three times and ends as one that was not killed.
 func TestKillsOfEveryCombination(t *testing.T) {
 	for i, optimizer := range choices("optim") {
 		text, n := kills, 0

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watch returns a function that waits for an event in a folder, after letting some pass, or for the end.
+// watch returns a function that waits for an event in a folder after skipping some, or for the end of the worker.
 func (v *victim) watch(folder string, mask uint32, file string, pass int) func(ended <-chan struct{}) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -50,8 +50,8 @@ func (v *victim) watch(folder string, mask uint32, file string, pass int) func(e
 	}
 }
 
-// growth returns a function that waits until a file grows, after letting it grow some times, or for the end. It looks
-// without a pause: a transaction's pages follow each other within microseconds.
+// growth returns a function that waits until a file grows after skipping some growths, or for the end of the worker. It
+// polls without a pause, because a transaction's pages follow each other within microseconds.
 func growth(path string, pass int) func(ended <-chan struct{}) {
 	return func(ended <-chan struct{}) {
 		for size := int64(0); ; {
@@ -72,9 +72,10 @@ func growth(path string, pass int) func(ended <-chan struct{}) {
 	}
 }
 
-// half tells whether a write-ahead log ends in frames that no commit follows (sqlite.org/fileformat2.html#walformat: a
-// header of 32 bytes, whose salts at 16 the frames of its time bear at 8; a frame is 24 bytes and a page, and has the
-// database's size at 4 if it commits).
+// half reports whether a write-ahead log ends in frames without a commit. Its format is described at
+// sqlite.org/fileformat2.html#walformat: a header of 32 bytes with salts at byte 16, then frames of 24 bytes and a
+// page. A valid frame repeats the salts at byte 8. A frame that commits holds the database's size at byte 4; the
+// others hold 0.
 func half(t *testing.T, path string) bool {
 	t.Helper()
 	log, err := os.ReadFile(path)

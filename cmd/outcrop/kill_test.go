@@ -25,8 +25,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// kills is a sweep whose runs take a second or two, with a checkpoint every 20 steps and some 400 rows every 10, so that
-// there is something to be killed in.
+// kills is a sweep whose runs take a second or two. They write a checkpoint every 20 steps and some 400 rows every
+// 10, so that a kill can interrupt either.
 const kills = `name: kills
 base:
   arch: {layers: 2, width: 32, heads: 2, context: 16}
@@ -43,8 +43,8 @@ base:
 arms:
 `
 
-// choices lists the variants of a slot as a sweep file says them: each by its name, and once more with each of its
-// parameters at another value where that is a word or a truth value.
+// choices lists the variants of a slot as written in a sweep file: each by its name, and once more for every other
+// value of each parameter that is a word or a boolean.
 func choices(slot string) (all []string) {
 	config := trainer.Default()
 	for _, v := range variant.List(&config) {
@@ -67,12 +67,12 @@ func choices(slot string) (all []string) {
 	return all
 }
 
-// named are the choices without those at other values.
+// named returns the choices that give a name only.
 func named(choices []string) []string {
 	return slices.DeleteFunc(slices.Clone(choices), func(c string) bool { return strings.Contains(c, ",") })
 }
 
-// afterSteps are the rules, at settings at which each acts within the run.
+// afterSteps lists the rules, with settings under which each acts within the run.
 func afterSteps() (all []string) {
 	for _, rule := range choices("optim.after_step") {
 		if strings.HasPrefix(rule, "name: tvr") {
@@ -83,20 +83,24 @@ func afterSteps() (all []string) {
 	return all
 }
 
-// groups are ways of treating kinds of parameters apart: not at all, and with the embeddings frozen.
-var groups = []string{"", ", groups: {embedding: {lr_factor: 0, weight_decay_factor: 0}, vector: {lr_factor: 0.5, weight_decay_factor: 1}}"}
+// groups lists two ways of grouping parameters by kind: none, and frozen embeddings with slower vectors.
+var groups = []string{"", ", groups: {embedding: {lr_factor: 0, weight_decay_factor: 0}, " +
+	"vector: {lr_factor: 0.5, weight_decay_factor: 1}}"}
 
 func arm(name, optimizer, rule, group, schedule string) string {
-	return fmt.Sprintf("  %s: {optim: {%s, after_step: {%s}%s}, schedule: {%s, warmup: 30}}\n", name, optimizer, rule, group, schedule)
+	return fmt.Sprintf("  %s: {optim: {%s, after_step: {%s}%s}, schedule: {%s, warmup: 30}}\n", name, optimizer, rule,
+		group, schedule)
 }
 
-// A run that is killed again and again, at random moments and in the midst of writing a checkpoint, of writing rows and
-// of a merge, ends with the files and rows of one left alone, to the byte: 20 kills over all optimizers and schedules.
+// A run that is killed again and again ends with the files and rows, to the byte, of one that was not killed. The 20
+// kills cover all optimizers and schedules; they fall at random moments and while a checkpoint is written, while rows
+// are written and during a merge.
 func TestTwentyKills(t *testing.T) {
 	optimizers, schedules, rules := named(choices("optim")), named(choices("schedule")), afterSteps()
 	text := kills
 	for i := range max(len(optimizers), len(schedules)) {
-		text += arm("a"+strconv.Itoa(i), optimizers[i%len(optimizers)], rules[i%len(rules)], groups[i/2%len(groups)], schedules[i%len(schedules)])
+		text += arm("a"+strconv.Itoa(i), optimizers[i%len(optimizers)], rules[i%len(rules)], groups[i/2%len(groups)],
+			schedules[i%len(schedules)])
 	}
 	if err := compute.Can("", compute.BF16); err != nil {
 		t.Logf("no run in bf16: %v", err)
@@ -106,8 +110,9 @@ func TestTwentyKills(t *testing.T) {
 	killing(t, text, 4, 20)
 }
 
-// killing trains a sweep and, beside it, each of its runs in a folder that starts with nothing but the run's
-// config.yaml, by workers of which at least n are killed; then the folders must hold the same.
+// killing trains a sweep, and each of its runs once more in a folder that starts with nothing but the run's
+// config.yaml. There it kills at least n workers of each run, and at least least of all runs. The folders must end up
+// the same.
 func killing(t *testing.T, text string, n, least int) {
 	t.Helper()
 	whole := t.TempDir()
@@ -135,48 +140,51 @@ func killing(t *testing.T, text string, n, least int) {
 			})
 		}
 	})
-	t.Logf("%d kills of %d runs, %d of them with a checkpoint half-written, %d with a transaction half-written", done.Load(), len(runs), halves.Load(), torn.Load())
+	t.Logf("%d kills of %d runs, %d of them with a half-written checkpoint, %d with a half-written transaction",
+		done.Load(), len(runs), halves.Load(), torn.Load())
 	if done.Load() < int64(least) {
 		t.Errorf("%d kills, want %d", done.Load(), least)
 	}
 	if halves.Load() == 0 {
-		t.Error("no kill fell into the writing of a checkpoint")
+		t.Error("no kill interrupted the writing of a checkpoint")
 	}
 }
 
-// victim is one run that workers are killed in.
+// victim is a run whose workers are killed.
 type victim struct {
 	t      *testing.T
-	want   string // folder of the run that was left alone
+	want   string // folder of the same run, not killed
 	dir    string
 	random *rand.Rand
 	alive  bool
-	// kills that took effect; those of them that left a checkpoint half-written, and a transaction.
+	// Kills that took effect, and how many of them left a half-written checkpoint or a half-written transaction.
 	kills, halves, torn int
 }
 
-// moment is when to kill: at an event in the run's folder, after so many of its kind, or after a time.
+// moment says when to kill: at an event in the run's folder, after a number of its kind, or after a time.
 type moment struct {
 	name   string
-	folder string // in the run's, of a file's event
+	folder string // below the run's folder: where to watch for file events
 	mask   uint32
-	file   string // what the file's name ends in
-	grows  string // a file that grows
-	most   int    // events to let pass at most
+	file   string // suffix of the file's name
+	grows  string // a file to watch for growth
+	most   int    // how many events to skip at most
 	within time.Duration
 	merge  bool // while the shard is being merged
 }
 
 var moments = []*moment{
 	{name: "at any time", within: time.Second},
-	{name: "at a checkpoint", folder: "checkpoints", mask: unix.IN_CREATE, file: ".partial", most: 4, within: 2 * time.Millisecond},
+	{name: "at a checkpoint", folder: "checkpoints", mask: unix.IN_CREATE, file: ".partial", most: 4,
+		within: 2 * time.Millisecond},
 	{name: "at a row", grows: "run.db-wal", most: 300, within: 1},
-	{name: "at a checkpoint's end", folder: "checkpoints", mask: unix.IN_MOVED_TO, file: "0", most: 4, within: 2 * time.Millisecond},
+	{name: "at a checkpoint's end", folder: "checkpoints", mask: unix.IN_MOVED_TO, file: "0", most: 4,
+		within: 2 * time.Millisecond},
 	{name: "in a merge", merge: true, within: time.Second},
 }
 
-// live runs a worker in the run's folder to its end, or to that moment. A run that ends is compared with the one left
-// alone, and starts anew.
+// live runs a worker in the run's folder until it ends, or until the moment m. A run that ends is compared with the one
+// that was not killed, and starts again.
 func (v *victim) live(m *moment) {
 	v.t.Helper()
 	if !v.alive {
@@ -184,7 +192,8 @@ func (v *victim) live(m *moment) {
 		if err := os.MkdirAll(filepath.Join(v.dir, "checkpoints"), 0o777); err != nil {
 			v.t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(v.dir, "config.yaml"), read(v.t, filepath.Join(v.want, "config.yaml")), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(v.dir, "config.yaml"), read(v.t, filepath.Join(v.want, "config.yaml")),
+			0o666); err != nil {
 			v.t.Fatal(err)
 		}
 		v.alive = true
@@ -192,7 +201,7 @@ func (v *victim) live(m *moment) {
 	worker := exec.Command(os.Args[0], "worker", v.dir)
 	var complaint bytes.Buffer
 	worker.Stderr = &complaint
-	life, err := worker.StdinPipe() // open as long as the worker is to live
+	life, err := worker.StdinPipe() // stays open as long as the worker is to live
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -249,7 +258,7 @@ func (v *victim) live(m *moment) {
 	}
 }
 
-// merge brings the growing shard into a database beside it: every few ms, or once where the kill falls elsewhere.
+// merge merges the growing shard into a database beside it: every few ms, or once if the kill does not aim at a merge.
 func (v *victim) merge(ended <-chan struct{}, often bool) {
 	shard := filepath.Join(v.dir, "run.db")
 	for {
@@ -277,7 +286,7 @@ func (v *victim) merge(ended <-chan struct{}, often bool) {
 	}
 }
 
-// compare holds the ended run against the one that was left alone.
+// compare compares the run that ended with the one that was not killed.
 func (v *victim) compare() {
 	v.t.Helper()
 	for _, folder := range []string{"checkpoints", "snapshots"} {
@@ -313,7 +322,7 @@ func (v *victim) compare() {
 	sameText(v.t, measured(v.t, db.Path(), true), want)
 }
 
-// tree is what lies below a folder, by path.
+// tree returns the contents of all files below a folder, by path.
 func tree(t *testing.T, root string) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
@@ -331,8 +340,8 @@ func tree(t *testing.T, root string) map[string][]byte {
 	return files
 }
 
-// measured is every row of a database, a line each, with the bits of its value, and how its runs ended. sound has it
-// checked for damage and conflicts too.
+// measured returns a line for every row of a database, with the bits of its value, and one for how each run ended. If
+// sound is set, it also checks the database for damage and conflicts.
 func measured(t *testing.T, path string, sound bool) (lines []string) {
 	t.Helper()
 	db, err := store.OpenReadOnly(path)
@@ -353,7 +362,8 @@ func measured(t *testing.T, path string, sound bool) (lines []string) {
 	}
 	for _, s := range series {
 		for i, step := range s.Steps {
-			lines = append(lines, fmt.Sprintf("%s %s %s %d %d %d at %d: %x", s.Run, s.Site, s.Statistic, s.Layer, s.Head, s.Idx, step, math.Float64bits(s.Values[i])))
+			lines = append(lines, fmt.Sprintf("%s %s %s %d %d %d at %d: %x", s.Run, s.Site, s.Statistic, s.Layer, s.Head,
+				s.Idx, step, math.Float64bits(s.Values[i])))
 		}
 	}
 	if !sound {

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 )
 
-// newLog writes messages of at least that level as plain lines, or as JSON objects with their fields. Every message is a
-// sentence that can stand without its fields.
+// newLog returns a logger that writes messages of at least the given level as plain lines, or as JSON objects with
+// fields. Every message makes sense without its fields.
 func newLog(format string, level slog.Level, out io.Writer) *slog.Logger {
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
@@ -16,7 +16,7 @@ func newLog(format string, level slog.Level, out io.Writer) *slog.Logger {
 	return slog.New(plain{level, out})
 }
 
-// plain prints the message alone; an error bears the program's name.
+// plain prints the message alone, and the program's name before an error.
 type plain struct {
 	level slog.Level
 	out   io.Writer

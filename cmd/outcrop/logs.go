@@ -22,14 +22,14 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// followEvery is how often a log is looked at for new lines.
+// followEvery is how long --follow waits between two looks at a log.
 const followEvery = 200 * time.Millisecond
 
 func logsCommand(s *preferences) *cobra.Command {
 	asJSON, follow := false, false
 	cmd := &cobra.Command{Use: "logs RUN", Short: "Print the log of a run",
-		Long: `Print the log of a run: when its worker started, how far it was every two seconds, how it ended. RUN is a run's id, the
-beginning of it, or SWEEP/ARM/SEED. --follow waits for new lines until no process works on the run.`,
+		Long: `Print the log of a run: when its worker started, its progress every two seconds,
+and how it ended. RUN is a run's id, the beginning of one, or SWEEP/ARM/SEED.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var id string
@@ -44,18 +44,20 @@ beginning of it, or SWEEP/ARM/SEED. --follow waits for new lines until no proces
 			if asJSON {
 				line = func(out io.Writer, text string) { _, _ = fmt.Fprintln(out, text) }
 			}
-			err := printLog(cmd.Context(), filepath.Join(s.Results, "runs", id), follow, func(text string) { line(cmd.OutOrStdout(), text) })
+			dir := filepath.Join(s.Results, "runs", id)
+			err := printLog(cmd.Context(), dir, follow, func(text string) { line(cmd.OutOrStdout(), text) })
 			if errors.Is(err, fs.ErrNotExist) {
-				return usageError{fmt.Errorf("run %.12s has no log: it was not trained yet", id)}
+				return usageError{fmt.Errorf("run %.12s has no log: it has not been trained yet", id)}
 			}
 			return err
 		}}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the lines as they are, a JSON object each")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the lines as stored: one JSON object per line")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "wait for new lines until no process works on the run")
 	return cmd
 }
 
-// printLog gives each whole line of a run's log to print; a last one without an end is left until it has one.
+// printLog calls print with each complete line of a run's log. With follow, it goes on until no process works on the
+// run.
 func printLog(ctx context.Context, dir string, follow bool, print func(line string)) error {
 	f, err := os.Open(filepath.Join(dir, "log.jsonl"))
 	if err != nil {
@@ -64,7 +66,7 @@ func printLog(ctx context.Context, dir string, follow bool, print func(line stri
 	defer func() { _ = f.Close() }()
 	lines, rest := bufio.NewReader(f), ""
 	for {
-		live, err := folder.ReadLive(dir) // before reading: what it wrote last is read too
+		live, err := folder.ReadLive(dir) // before reading, so that its last lines are read too
 		if err != nil {
 			return err
 		}
@@ -91,7 +93,7 @@ func printLog(ctx context.Context, dir string, follow bool, print func(line stri
 	}
 }
 
-// readable writes a line of a log for a person; what is no JSON object stays as it is.
+// readable formats a line of a log for a person. A line that is no JSON object stays as it is.
 func readable(line string) string {
 	var fields map[string]any
 	if json.Unmarshal([]byte(line), &fields) != nil {

@@ -10,16 +10,17 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// TestEmergence trains the sweep `emergence` and holds each seed against what arXiv 2410.13835 and its small setting
-// promise at 2,000 steps: the task's floors are reached, attention to BOS leaves uniform, the massive activation grows.
+// TestEmergence trains the sweep `emergence` and checks each seed against what arXiv 2410.13835, in this small setting,
+// leads to expect at 2,000 steps: both risks reach their floors, attention to BOS is no longer uniform, and the massive
+// activation grows.
 func TestEmergence(t *testing.T) {
 	const (
 		T       = 64   // context
 		risk    = .01  // nats, both risks
 		sink    = .5   // attention to BOS, from ordinary queries
-		uniform = .005 // how far a head at initialisation may stand from uniform attention
+		uniform = .005 // how far a head at initialisation may be from uniform attention
 		growth  = 3.0
-		// The growth is chaotic in the last bits, so another instruction set may lose a seed; the floors may not move.
+		// Growth is chaotic in the last bits, so another instruction set may lose a seed; the floors must hold.
 		seedsThatGrow = 6
 	)
 	dir := t.TempDir()
@@ -65,7 +66,8 @@ func TestEmergence(t *testing.T) {
 		_, backcopy := ends("backcopy_risk")
 		_, bigram := ends("bigram_risk")
 		if !(backcopy[0] < risk) || !(math.Abs(bigram[0]) < risk) {
-			t.Errorf("seed %d: backcopy risk %.4f, bigram risk %.4f over its floor, want both within %g nats", seed, backcopy[0], bigram[0], risk)
+			t.Errorf("seed %d: backcopy risk %.4f, bigram risk %.4f over its floor, want both within %g nats", seed,
+				backcopy[0], bigram[0], risk)
 		}
 		before, after := ends("first_token_attention")
 		most := 0.0
@@ -88,7 +90,8 @@ func TestEmergence(t *testing.T) {
 		if to[block] >= growth*from[block] {
 			grown++
 		}
-		t.Logf("seed %d: backcopy %.4f, bigram %.4f, attention to BOS %.3f, block %d top-1/median %.1f -> %.1f (%.1f times)", seed,
+		t.Logf("seed %d: backcopy %.4f, bigram %.4f, attention to BOS %.3f, "+
+			"block %d top-1/median %.1f -> %.1f (%.1f times)", seed,
 			backcopy[0], bigram[0], most, block, from[block], to[block], to[block]/from[block])
 	}
 	t.Logf("top-1/median grows %g times or more in %d of %d seeds", growth, grown, len(runs))

@@ -28,10 +28,13 @@ const (
 	exitInterrupted = 130
 )
 
-// exitCodes is what every verb's help says of them.
+// exitCodes ends the help of every verb.
 const exitCodes = `Exit codes: 0 all done, 1 something failed, 2 bad input, 130 interrupted.`
 
-// commands are the verbs, one file each.
+// helpWidth is the width of help texts in columns.
+const helpWidth = 80
+
+// commands holds the verbs.
 var commands = []func(*preferences) *cobra.Command{
 	runCommand, planCommand, statusCommand, resumeCommand, retryCommand, stopCommand, mergeCommand,
 	showCommand, compareCommand, logsCommand, rmCommand,
@@ -50,23 +53,24 @@ func main() {
 		<-signals
 		cancel()
 		<-signals
-		os.Exit(exitInterrupted) // workers see their standard input close, and end
+		os.Exit(exitInterrupted) // the workers end when their standard input closes
 	}()
 	os.Exit(Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// errInterrupted is returned by a verb that was stopped and can go on.
+// errInterrupted is returned by a verb that was interrupted and that the same command continues.
 var errInterrupted = errors.New("interrupted")
 
-// usageError is a fault of the command line.
+// usageError is a mistake on the command line. It exits with 2.
 type usageError struct{ error }
 
-// Run executes one command line and returns its exit code: 0 all done, 1 something failed, 2 bad input, 130 interrupted.
+// Run executes one command line and returns its exit code: 0 all done, 1 something failed, 2 bad input, 130
+// interrupted.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	s := &preferences{log: newLog("text", slog.LevelInfo, stderr)}
 	root := &cobra.Command{
 		Use:           "outcrop",
-		Short:         "Watch massive activations emerge: train, measure, fit and draw sweeps of small transformers",
+		Short:         "Train sweeps of small transformers and watch massive activations emerge",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -79,7 +83,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	complete(s, root)
 	root.SetFlagErrorFunc(flagError)
-	root.SetUsageTemplate(root.UsageTemplate() + "\n" + exitCodes + "\n")
+	wrapped := strings.ReplaceAll(root.UsageTemplate(), "FlagUsages", fmt.Sprintf("FlagUsagesWrapped %d", helpWidth))
+	root.SetUsageTemplate(wrapped + "\n" + exitCodes + "\n")
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -97,16 +102,33 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	code := exitFailed
 	var input *settings.InputError
 	var usage usageError
-	if errors.As(err, &input) || errors.As(err, &usage) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNewer) ||
-		errors.Is(err, store.ErrMissing) ||
+	if errors.As(err, &input) || errors.As(err, &usage) ||
+		errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNewer) || errors.Is(err, store.ErrMissing) ||
 		strings.HasPrefix(err.Error(), "unknown command") {
 		code = exitInput
 	}
-	s.log.Error(err.Error(), "exit", code)
+	s.log.Error(message(err), "exit", code)
 	return code
 }
 
-// flagError names the nearest flag of a verb to one it does not have.
+// message is an error's text, with the parts of a joined error on one line.
+func message(err error) string {
+	text := err.Error()
+	var joined interface {
+		error
+		Unwrap() []error
+	}
+	if !errors.As(err, &joined) {
+		return text
+	}
+	var lines, parts []string
+	for _, e := range joined.Unwrap() {
+		lines, parts = append(lines, e.Error()), append(parts, message(e))
+	}
+	return strings.Replace(text, strings.Join(lines, "\n"), strings.Join(parts, "; "), 1)
+}
+
+// flagError adds the nearest known flag to the error about an unknown one.
 func flagError(cmd *cobra.Command, err error) error {
 	var missing *pflag.NotExistError
 	if errors.As(err, &missing) && len(missing.GetSpecifiedName()) > 1 {
@@ -117,7 +139,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 }
 
-// arguments counts a verb's arguments; a wrong number is a fault of the command line.
+// arguments makes a wrong number of arguments a usage error.
 func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {

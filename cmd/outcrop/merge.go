@@ -14,11 +14,13 @@ func mergeCommand(s *preferences) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
 		Use:   "merge DIR…",
-		Short: "Bring in runs, or whole results folders, from another machine",
-		Long: `Bring what other folders hold into the results: a run's folder, a folder of those, or a results folder with its sweeps and
-fits. Rows that are there stay, and one that comes otherwise is kept beside it as a conflict or a difference; a run's folder
-that is not there is copied, checkpoints and all. Merging again changes nothing. All folders are checked first: where one is
-at fault nothing is merged.`,
+		Short: "Add runs or whole results folders from another machine",
+		Long: `Add what other folders hold to the results. DIR is a run's folder, a folder of
+such folders, or a results folder with its sweeps and fits. A stored row stays.
+Another value for it is recorded beside it: as a conflict if the provenance is
+the same, else as a difference. A run without a folder here gets a copy of its
+folder, checkpoints included. Merging again changes nothing. All folders are
+checked first; if one of them is unsound, nothing is merged.`,
 		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			all, err := results.MergeFolders(cmd.Context(), s.Results, args)
@@ -40,7 +42,7 @@ at fault nothing is merged.`,
 				err = w.Flush()
 			}
 			if conflicts > 0 {
-				s.log.Warn(fmt.Sprintf("%d values came out otherwise under the same provenance: the runs are not deterministic; outcrop query \"SELECT * FROM conflicts\" lists them", conflicts))
+				s.log.Warn(conflicting(conflicts))
 			}
 			return err
 		},

@@ -10,8 +10,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// A merge of forty folders that is killed again and again, at another moment each time, ends with what one that was left
-// alone brought, once it is let be; what is half copied is no run.
+// A merge of forty folders is killed again and again, each time at another moment. When it is then left to finish, it
+// ends with the same results as one that was not killed, and a half-copied folder is not a run.
 func TestKilledMerge(t *testing.T) {
 	const runs, steps = 40, 10
 	from := t.TempDir()
@@ -21,7 +21,8 @@ func TestKilledMerge(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(dir, "checkpoints", "step-00000010"), 0o777); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "checkpoints", "step-00000010", "model.safetensors"), make([]byte, 100_000), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "checkpoints", "step-00000010", "model.safetensors"), make([]byte,
+			100_000), 0o666); err != nil {
 			t.Fatal(err)
 		}
 		shard, err := store.Open(filepath.Join(dir, "run.db"))
@@ -34,7 +35,8 @@ func TestKilledMerge(t *testing.T) {
 		for step := range steps {
 			rows := make([]store.Row, 200)
 			for i := range rows {
-				rows[i] = store.Row{Site: "resid_post", Statistic: "top1", Layer: i, Head: -1, Idx: -1, Value: float64(run*1000 + step*100 + i)}
+				rows[i] = store.Row{Site: "resid_post", Statistic: "top1", Layer: i, Head: -1, Idx: -1,
+					Value: float64(run*1000 + step*100 + i)}
 			}
 			if err := shard.PutRows(id, step, rows); err != nil {
 				t.Fatal(err)
@@ -50,7 +52,8 @@ func TestKilledMerge(t *testing.T) {
 		t.Fatalf("exit %d", code)
 	}
 	took := time.Since(clock)
-	if err := os.MkdirAll(filepath.Join(results, "runs", ".copy-left", "run"), 0o777); err != nil { // as a kill may leave it
+	halfCopied := filepath.Join(results, "runs", ".copy-left", "run") // as a kill may leave it
+	if err := os.MkdirAll(halfCopied, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	const kills = 10

@@ -11,8 +11,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Half a sweep trained elsewhere is brought in, twice, and the sweep goes on with the rest; then it is brought in a run at
-// a time, from a folder of another name. Bad folders are refused before anything is merged.
+// Half a sweep that was trained elsewhere is merged, twice, and the sweep goes on with the rest. Then it is merged
+// run by run, from a folder with another name. Bad folders are refused before anything is merged.
 func TestMerge(t *testing.T) {
 	text := strings.ReplaceAll(tiny, "STEPS", "40")
 	whole, elsewhere, into := t.TempDir(), t.TempDir(), t.TempDir()
@@ -38,8 +38,10 @@ func TestMerge(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := filepath.Join(t.TempDir(), "results")
-	code, _, stderr := outcrop(t.Context(), "merge", elsewhere, garbage, empty, filepath.Join(empty, "none"), "--results", fresh)
-	for _, want := range []string{garbage + ": store: reading", "not a sound outcrop database", empty + ": holds neither", "none: no such file"} {
+	code, _, stderr := outcrop(t.Context(), "merge", elsewhere, garbage, empty, filepath.Join(empty, "none"),
+		"--results", fresh)
+	for _, want := range []string{garbage + ": store: reading", "not a sound outcrop database",
+		empty + ": holds neither", "none: no such file"} {
 		if code != exitInput || !strings.Contains(strings.ReplaceAll(stderr, "stat "+empty+"/none: ", ""), want) {
 			t.Errorf("exit %d: %s, want 2 and %q", code, stderr, want)
 		}
@@ -49,7 +51,8 @@ func TestMerge(t *testing.T) {
 	}
 
 	first := merge(elsewhere)
-	if len(first) != 1 || first[0].Runs != 1 || first[0].Rows < 100 || first[0].Copied != 1 || first[0].Conflicts+first[0].Differences != 0 {
+	if len(first) != 1 || first[0].Runs != 1 || first[0].Rows < 100 || first[0].Copied != 1 ||
+		first[0].Conflicts+first[0].Differences != 0 {
 		t.Errorf("the first merge brought %+v", first)
 	}
 	before := statistics(t, into)
@@ -57,11 +60,13 @@ func TestMerge(t *testing.T) {
 		again[1].Rows+again[1].Copied != 0 || string(statistics(t, into)) != string(before) {
 		t.Errorf("the second merge brought %+v", again)
 	}
-	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", into); code != exitDone || !strings.Contains(stderr, "2 done (1 of them before)") {
+	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", into); code != exitDone ||
+		!strings.Contains(stderr, "2 done (1 of them before)") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 	sameStatistics(t, whole, into)
-	if code, _, stderr := outcrop(t.Context(), "merge", into, "--results", into); code != exitInput || !strings.Contains(stderr, "itself") {
+	if code, _, stderr := outcrop(t.Context(), "merge", into, "--results", into); code != exitInput ||
+		!strings.Contains(stderr, "itself") {
 		t.Errorf("into itself: exit %d: %s", code, stderr)
 	}
 
@@ -80,10 +85,10 @@ func TestMerge(t *testing.T) {
 	sameStatistics(t, whole, into)
 	id := filepath.Base(shards[0])
 	if code, _, stderr := outcrop(t.Context(), "probe", id[:12], "--results", into); code != exitDone {
-		t.Errorf("measuring a run that was brought in: exit %d: %s", code, stderr)
+		t.Errorf("measuring a merged run: exit %d: %s", code, stderr)
 	}
 
-	// A value that comes otherwise, from the same machine and build, is a conflict and is said.
+	// Another value from the same machine and build is a conflict, and the verb warns of it.
 	shard, err := store.Open(filepath.Join(moved, "run.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +104,8 @@ func TestMerge(t *testing.T) {
 	if err := shard.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := outcrop(t.Context(), "merge", moved, "--results", into); code != exitInput || !strings.Contains(stderr, "holds 2 runs") {
+	if code, _, stderr := outcrop(t.Context(), "merge", moved, "--results", into); code != exitInput ||
+		!strings.Contains(stderr, "holds 2 runs") {
 		t.Errorf("two runs in one folder: exit %d: %s", code, stderr)
 	}
 	liar := t.TempDir()
@@ -110,13 +116,15 @@ func TestMerge(t *testing.T) {
 	if err := shard.PutRun(run); err != nil {
 		t.Fatal(err)
 	}
-	if err := shard.PutRows(id, 1, []store.Row{{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1, Value: 99}}); err != nil {
+	if err := shard.PutRows(id, 1, []store.Row{{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1,
+		Value: 99}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := shard.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := outcrop(t.Context(), "merge", liar, "--results", into); code != exitDone || !strings.Contains(stderr, "1 values came out otherwise") {
+	if code, _, stderr := outcrop(t.Context(), "merge", liar, "--results", into); code != exitDone ||
+		!strings.Contains(stderr, "1 value differs from the one stored before") {
 		t.Errorf("a conflict: exit %d: %s", code, stderr)
 	}
 }

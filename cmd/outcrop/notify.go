@@ -13,11 +13,11 @@ import (
 	"github.com/outcrop-lab/outcrop/settings"
 )
 
-// notifyWithin is how long a notification may take.
+// notifyWithin is how long the notification command may take.
 const notifyWithin = time.Minute
 
-// notify runs the user's command when a sweep has ended, with its outcome in the environment. What it prints goes to standard
-// error; its failure is a warning. A sweep that never began is none.
+// notify runs the user's command after a sweep has ended, with the sweep's outcome in the environment. The command's
+// output goes to standard error, and its failure is a warning. A sweep refused as bad input never began: nothing runs.
 func (s *preferences) notify(sweep string, sum experiments.Summary, outcome error, stderr io.Writer) {
 	var input *settings.InputError
 	if s.Notify == "" || errors.As(outcome, &input) {
@@ -38,16 +38,18 @@ func (s *preferences) notify(sweep string, sum experiments.Summary, outcome erro
 	for _, v := range []struct {
 		name  string
 		value any
-	}{{"SWEEP", sweep}, {"STATUS", status}, {"DONE", sum.Done}, {"DIVERGED", sum.Diverged}, {"STOPPED", sum.Stopped}, {"EARLY", sum.Early}, {"FAILED", sum.Failed},
-		{"KEPT", sum.Kept}, {"RESULTS", s.Results}} {
+	}{
+		{"SWEEP", sweep}, {"STATUS", status}, {"DONE", sum.Done}, {"DIVERGED", sum.Diverged}, {"STOPPED", sum.Stopped},
+		{"EARLY", sum.Early}, {"FAILED", sum.Failed}, {"KEPT", sum.Kept}, {"RESULTS", s.Results},
+	} {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("OUTCROP_%s=%v", v.name, v.value))
 	}
 	if err := cmd.Run(); err != nil {
-		s.log.Warn(fmt.Sprintf("the notification failed: %s: %v", s.Notify, err))
+		s.log.Warn(fmt.Sprintf("the notification command failed: %s: %v", s.Notify, err))
 	}
 }
 
-// took says, where that is wanted, how long a part took, and starts the clock for the next one.
+// took logs how long a part took, if --verbose asks for it, and restarts the clock.
 func (s *preferences) took(clock *time.Time, what string) {
 	now := time.Now()
 	s.log.Debug(fmt.Sprintf("%s in %v", what, now.Sub(*clock).Round(time.Millisecond)))

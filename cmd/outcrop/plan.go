@@ -25,13 +25,17 @@ func planCommand(s *preferences) *cobra.Command {
 	asJSON, calibrate, sets := false, false, []string(nil)
 	cmd := &cobra.Command{
 		Use:   "plan FILE|NAME",
-		Short: "Check a sweep and list its runs, what they take and what is left to do, training nothing",
-		Long: `Check a sweep and list its runs: what differs from the base, parameters, tokens, floating-point operations, time, memory,
-disk, and what is left to do. Nothing is trained. The time is foretold from a measurement of this machine, which the first
-plan makes in a dozen seconds and keeps in the user's cache; it is that of free cores.`,
+		Short: "Check a sweep and list its runs, their cost and what is left to do",
+		Long: `Check a sweep and list its runs: how each differs from the base, its parameters,
+tokens and floating-point operations, the time, memory and disk space it needs,
+and what is left to do. Nothing is trained. The time is forecast from a
+measurement of this machine and assumes that the cores are free. The first plan
+makes that measurement, in some twenty seconds, and keeps it in the user's
+cache.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			defer debug.SetGCPercent(debug.SetGCPercent(400)) // a plan of very many runs keeps what it makes to its end, which is near
+			// A plan of many runs keeps most of what it allocates until it ends, so collecting often is wasted time.
+			defer debug.SetGCPercent(debug.SetGCPercent(400))
 			loaded, err := loadSweep(args[0], sets...)
 			if err != nil {
 				return err
@@ -50,7 +54,7 @@ plan makes in a dozen seconds and keeps in the user's cache; it is that of free 
 			}
 			document := todo.DocumentOf(loaded.Name, planned, tasks, speed, s.Jobs, s.Threads)
 			if left := plan.NotForecast(planned); speed != nil && len(left) > 0 {
-				s.log.Warn("the times are without those of the statistics " + strings.Join(left, ", "))
+				s.log.Warn("the times leave out the statistics " + strings.Join(left, ", "))
 			}
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(document)
@@ -64,7 +68,8 @@ plan makes in a dozen seconds and keeps in the user's cache; it is that of free 
 	return cmd
 }
 
-// machineSpeed is what is kept of this machine, or measured now and kept. Where it cannot be kept the plan still shows.
+// machineSpeed returns the kept measurement of this machine's speed. If there is none, or again is set, it measures now
+// and keeps the result. If the result cannot be kept, it warns and returns it nevertheless.
 func machineSpeed(ctx context.Context, s *preferences, again bool) (*plan.Speed, error) {
 	if !again {
 		kept, ok, err := plan.KeptSpeed()
@@ -74,7 +79,7 @@ func machineSpeed(ctx context.Context, s *preferences, again bool) (*plan.Speed,
 			return &kept, nil
 		}
 	}
-	s.log.Info("measuring this machine once, some twenty seconds; --calibrate does it again")
+	s.log.Info("measuring this machine, once, for some twenty seconds; --calibrate repeats it")
 	speed, err := plan.Calibrate(ctx)
 	if err != nil {
 		return nil, err
@@ -86,23 +91,25 @@ func machineSpeed(ctx context.Context, s *preferences, again bool) (*plan.Speed,
 }
 
 func printPlan(out io.Writer, d todo.Document) error {
-	buffered := bufio.NewWriterSize(out, 1<<16) // the table's cells come one by one
+	buffered := bufio.NewWriterSize(out, 1<<16) // the table is written cell by cell
 	w := tabwriter.NewWriter(buffered, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "run\tarm\tseed\tparams\ttokens\tFLOPs\ttime\tmemory\tdisk\tstate\tdiffers")
 	for _, r := range d.Runs {
-		_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%d\t%d\t%.3g\t%s\t%s\t%s\t%s\t%s\n", r.Run, r.Arm, r.Seed, r.Params, r.Tokens, r.FLOPs,
+		_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%d\t%d\t%.3g\t%s\t%s\t%s\t%s\t%s\n",
+			r.Run, r.Arm, r.Seed, r.Params, r.Tokens, r.FLOPs,
 			span(r.SecondsLow, r.SecondsHigh), inBytes(r.Memory), inBytes(r.Disk), r.Task, r.Differs)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	t := d.Total
-	_, _ = fmt.Fprintf(buffered, "\n%d of %d runs to do: %.3g tokens, %.3g FLOPs; %s with --jobs %d --threads %d; %s of memory at most, %s of disk\n",
-		t.ToDo, t.Runs, float64(t.Tokens), t.FLOPs, span(t.SecondsLow, t.SecondsHigh), t.Jobs, t.Threads, inBytes(t.Memory), inBytes(t.Disk))
+	_, _ = fmt.Fprintf(buffered, "\n%d of %d runs to do: %.3g tokens, %.3g FLOPs; %s with --jobs %d --threads %d; ",
+		t.ToDo, t.Runs, float64(t.Tokens), t.FLOPs, span(t.SecondsLow, t.SecondsHigh), t.Jobs, t.Threads)
+	_, _ = fmt.Fprintf(buffered, "%s of memory at most, %s of disk\n", inBytes(t.Memory), inBytes(t.Disk))
 	return buffered.Flush()
 }
 
-// span is a range of times in the unit of its upper end: "12-19 s".
+// span formats a range of times in the unit of its upper end, as "12-19 s".
 func span(low, high *float64) string {
 	switch {
 	case low == nil:
@@ -119,7 +126,7 @@ func span(low, high *float64) string {
 	return digits2(*low/86400) + "-" + digits2(*high/86400) + " days"
 }
 
-// digits2 writes a number to two significant digits, without an exponent.
+// digits2 formats a number to two significant digits, without an exponent.
 func digits2(x float64) string {
 	x, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 2, 64), 64)
 	if err != nil {
@@ -139,12 +146,13 @@ func inBytes(n int64) string {
 	}
 }
 
-// setFlag is --set of a verb that loads a sweep.
+// setFlag adds --set to a verb that loads a sweep.
 func setFlag(cmd *cobra.Command, sets *[]string) {
-	cmd.Flags().StringArrayVar(sets, "set", nil, "KEY=VALUE in every run, after all that the file says, as optim.lr=3e-4; may come often")
+	cmd.Flags().StringArrayVar(sets, "set", nil,
+		"set `KEY=VALUE` in every run, over what the file says, as in optim.lr=3e-4; can be repeated")
 }
 
-// loadSweep reads a sweep file, or the embedded sweep of that name, under --set.
+// loadSweep loads the embedded sweep of that name, or else a sweep file, and applies --set.
 func loadSweep(name string, sets ...string) (*sweep.Sweep, error) {
 	if src, ok := configs.Sweep(name); ok {
 		return sweep.LoadBytes(name+".yaml", src, sets...)

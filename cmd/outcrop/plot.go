@@ -16,7 +16,8 @@ import (
 
 func plotCommand(s *preferences) *cobra.Command {
 	sweep := ""
-	cmd := &cobra.Command{Use: "plot [FIGURE…]", Short: "Draw figures from the database alone", Args: cobra.ArbitraryArgs, RunE: func(cmd *cobra.Command, figures []string) error {
+	cmd := &cobra.Command{Use: "plot [FIGURE…]", Short: "Draw figures from the database alone", Args: cobra.ArbitraryArgs}
+	cmd.RunE = func(cmd *cobra.Command, figures []string) error {
 		for _, figure := range figures {
 			if !slices.Contains(plots.Names(), figure) {
 				return usageError{variant.Unknown("figure", figure, plots.Names())}
@@ -29,14 +30,16 @@ func plotCommand(s *preferences) *cobra.Command {
 			}
 			return err
 		})
-	}}
-	cmd.Flags().StringVar(&sweep, "sweep", "", "the sweep; all of them unless said")
+	}
+	cmd.Flags().StringVar(&sweep, "sweep", "", "sweep to draw (default: all)")
 	return cmd
 }
 
 func reportCommand(s *preferences) *cobra.Command {
 	sweep := ""
-	cmd := &cobra.Command{Use: "report", Short: "Write a sweep's report from the database alone", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "report", Short: "Write a sweep's report from the database alone"}
+	cmd.Args = arguments(cobra.NoArgs)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return eachSweep(s, sweep, func(db *store.DB, sweep string) error {
 			path := s.reportPath(sweep)
 			if err := report.Write(db, sweep, path); err != nil {
@@ -45,8 +48,8 @@ func reportCommand(s *preferences) *cobra.Command {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), path)
 			return err
 		})
-	}}
-	cmd.Flags().StringVar(&sweep, "sweep", "", "the sweep; all of them unless said")
+	}
+	cmd.Flags().StringVar(&sweep, "sweep", "", "sweep to report (default: all)")
 	return cmd
 }
 
@@ -58,7 +61,7 @@ func (s *preferences) figuresDir(sweep string) string {
 	return filepath.Join(s.Results, "sweeps", sweep, "figures")
 }
 
-// draw writes the named figures, or all that have rows to draw: a sweep says what is measured.
+// draw writes the named figures. If none is named, it writes all for which the sweep measured something.
 func draw(db *store.DB, s *preferences, sweep string, figures []string) ([]string, error) {
 	all := len(figures) == 0
 	if all {

@@ -10,11 +10,10 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/outcrop-lab/outcrop/experiments/results"
-
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/configs"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/plots"
@@ -23,20 +22,20 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// estimateRow is a foretold number and its 90 % interval. An end without a number is null.
+// estimateRow is a forecast and its 90 % interval. An end that is no number is null.
 type estimateRow struct {
 	Value results.Number `json:"value"`
 	Low   results.Number `json:"low"`
 	High  results.Number `json:"high"`
 }
 
-// pointRow is a point of a foretold curve.
+// pointRow is one point of a forecast curve.
 type pointRow struct {
 	Step results.Number `json:"step"`
 	estimateRow
 }
 
-// measuredRow is what was measured of a block in one run.
+// measuredRow is the measured curve of a block in one run.
 type measuredRow struct {
 	Run    string           `json:"run"`
 	Seed   uint64           `json:"seed"`
@@ -44,14 +43,14 @@ type measuredRow struct {
 	Values []results.Number `json:"values"`
 }
 
-// throughRow is the emergence curve fitted to the points of a foretold curve.
+// throughRow is the emergence curve fitted to the points of a forecast curve.
 type throughRow struct {
 	Params       map[string]results.Number `json:"params"`
 	Undetermined []string                  `json:"undetermined"`
 	R2           results.Number            `json:"r2"`
 }
 
-// layerRow is what is foretold of one block.
+// layerRow is the forecast for one block.
 type layerRow struct {
 	Layer    int                    `json:"layer"`
 	Params   map[string]estimateRow `json:"params"`
@@ -60,16 +59,17 @@ type layerRow struct {
 	Measured []measuredRow          `json:"measured"`
 }
 
-// predictDocument is what predict --json prints.
+// predictDocument is the document of predict --json.
 type predictDocument struct {
 	Arch         string            `json:"arch"`
 	Extrapolated bool              `json:"extrapolated"`
 	Outside      []predict.Outside `json:"outside"`
 	Remarks      []string          `json:"remarks"`
-	// LeftOut is the training architecture that this is, whose series were left out; "" for a new one.
+	// LeftOut is the name of this architecture if the predictor was trained on it, and "" otherwise. Its own series are
+	// then left out of the forecast.
 	LeftOut      string                    `json:"left_out"`
 	Undetermined []string                  `json:"undetermined"` // parameters without a meaning of their own
-	LeftOutR2    map[string]results.Number `json:"left_out_r2"`  // of each target, architectures left out
+	LeftOutR2    map[string]results.Number `json:"left_out_r2"`  // by target, with each architecture left out in turn
 	Layers       []layerRow                `json:"layers"`
 	Figure       string                    `json:"figure"`
 	Caption      string                    `json:"caption"`
@@ -77,21 +77,23 @@ type predictDocument struct {
 
 func predictCommand(s *preferences) *cobra.Command {
 	asJSON, extrapolate, card, arch, figure := false, false, false, "", ""
-	cmd := &cobra.Command{Use: "predict", Short: "Foretell the emergence curve of an architecture's layers before it is trained", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "predict", Short: "Forecast the emergence curve of each layer before training"}
+	cmd.Args = arguments(cobra.NoArgs)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if card {
 			_, err := io.WriteString(cmd.OutOrStdout(), predict.CardText())
 			return err
 		}
 		if arch == "" {
-			return usageError{errors.New("--arch: say a preset's name, or a file in the form of one")}
+			return usageError{errors.New("--arch: wants a preset or a .yaml file in the form of a preset")}
 		}
 		p, a, err := predictorFor(arch)
 		if err != nil {
 			return err
 		}
-		foretold, err := p.Predict(a, extrapolate)
+		predicted, err := p.Predict(a, extrapolate)
 		if outside := new(predict.OutsideError); errors.As(err, &outside) {
-			return usageError{fmt.Errorf("%w; --extrapolate foretells it all the same, and marks what it says", err)}
+			return usageError{fmt.Errorf("%w; --extrapolate forecasts it nevertheless and marks the result", err)}
 		}
 		if err != nil {
 			return err
@@ -100,9 +102,9 @@ func predictCommand(s *preferences) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		document := predictRows(arch, p, foretold, measured)
+		document := predictRows(arch, p, predicted, measured)
 		if figure != "" {
-			if document.Caption, err = plots.DrawForecast(figure, forecast(document, foretold, measured)); err != nil {
+			if document.Caption, err = plots.DrawForecast(figure, forecast(document, predicted, measured)); err != nil {
 				return asInput(err)
 			}
 			document.Figure = figure
@@ -111,17 +113,21 @@ func predictCommand(s *preferences) *cobra.Command {
 			return json.NewEncoder(cmd.OutOrStdout()).Encode(document)
 		}
 		return document.print(cmd.OutOrStdout(), p)
-	}}
+	}
 	f := cmd.Flags()
-	f.StringVar(&arch, "arch", "", "a preset, or a .yaml file in the form of one, laid over the base of the sweep predictor")
-	f.StringVar(&figure, "out", "", "draw the curves into this .svg or .png, against what was measured if the database has it")
-	f.BoolVar(&extrapolate, "extrapolate", false, "foretell an architecture outside what the predictor was trained on too, and mark it")
+	f.StringVar(&arch, "arch", "",
+		"architecture: a preset, or a .yaml file in the form of one, over the base of the sweep predictor")
+	f.StringVar(&figure, "out", "",
+		"draw the curves to this .svg or .png, beside measured ones if the database has them")
+	f.BoolVar(&extrapolate, "extrapolate", false,
+		"forecast even outside the range that the predictor was trained on, and mark the result")
 	f.BoolVar(&card, "card", false, "print the predictor's model card")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document, with every parameter")
 	return cmd
 }
 
-// predictorFor loads the shipped predictor and resolves an architecture over the base of the sweep that it was trained on.
+// predictorFor loads the predictor that is part of the program, and resolves an architecture over the base of the sweep
+// that the predictor was trained on.
 func predictorFor(arch string) (*predict.Predictor, predict.Arch, error) {
 	p, err := predict.Load()
 	if err != nil {
@@ -129,7 +135,8 @@ func predictorFor(arch string) (*predict.Predictor, predict.Arch, error) {
 	}
 	src, ok := configs.Sweep(p.Card.Sweep)
 	if !ok {
-		return nil, predict.Arch{}, fmt.Errorf("the predictor was trained on the sweep %q, which is not embedded", p.Card.Sweep)
+		return nil, predict.Arch{}, fmt.Errorf("the predictor was trained on the sweep %q, which is not embedded",
+			p.Card.Sweep)
 	}
 	trained, err := sweep.LoadBytes(p.Card.Sweep+".yaml", src)
 	if err != nil {
@@ -146,7 +153,7 @@ func predictorFor(arch string) (*predict.Predictor, predict.Arch, error) {
 	return p, a, err
 }
 
-// measuredOf reads what the results database has of an architecture; a database that is not there has nothing.
+// measuredOf reads the measurements of an architecture from the database; there are none without a database.
 func (s *preferences) measuredOf(a predict.Arch) (measured []predict.Measured, err error) {
 	err = s.reading(func(db *store.DB) error {
 		measured, err = predict.MeasuredOf(db, a)
@@ -162,16 +169,19 @@ func estimated(e predict.Estimate) estimateRow {
 	return estimateRow{results.Number(e.Value), results.Number(e.Low), results.Number(e.High)}
 }
 
-func predictRows(arch string, p *predict.Predictor, foretold predict.Prediction, measured []predict.Measured) predictDocument {
-	d := predictDocument{Arch: arch, Extrapolated: len(foretold.Outside) > 0, Outside: append([]predict.Outside{}, foretold.Outside...),
-		Remarks: append([]string{}, foretold.Remarks...), LeftOut: foretold.LeftOut,
-		Undetermined: append([]string{}, foretold.Undetermined...), LeftOutR2: map[string]results.Number{}}
+func predictRows(arch string, p *predict.Predictor, predicted predict.Prediction,
+	measured []predict.Measured) predictDocument {
+	d := predictDocument{Arch: arch, Extrapolated: len(predicted.Outside) > 0,
+		Outside: append([]predict.Outside{}, predicted.Outside...),
+		Remarks: append([]string{}, predicted.Remarks...), LeftOut: predicted.LeftOut,
+		Undetermined: append([]string{}, predicted.Undetermined...), LeftOutR2: map[string]results.Number{}}
 	for _, t := range p.Card.Targets {
 		d.LeftOutR2[t.Name] = results.Number(t.LeftOutR2)
 	}
-	for _, l := range foretold.Layers {
+	for _, l := range predicted.Layers {
 		row := layerRow{Layer: l.Layer, Params: map[string]estimateRow{}, Measured: []measuredRow{},
-			Through: throughRow{results.Numbers(l.Through.Params), append([]string{}, l.Through.Undetermined...), results.Number(l.Through.R2)}}
+			Through: throughRow{results.Numbers(l.Through.Params), append([]string{}, l.Through.Undetermined...),
+				results.Number(l.Through.R2)}}
 		for name, e := range l.Params {
 			row.Params[name] = estimated(e)
 		}
@@ -196,15 +206,15 @@ func listed(values []float64) []results.Number {
 	return out
 }
 
-// source says what a prediction is made from.
+// source says whether the predictor was trained on the architecture.
 func (d predictDocument) source() string {
 	if d.LeftOut != "" {
-		return fmt.Sprintf("This architecture is one of those that the predictor learned from (%s): its own series were left out.", d.LeftOut)
+		return fmt.Sprintf("The predictor was trained on this architecture (%s); its own series were left out.", d.LeftOut)
 	}
 	return "The predictor has not seen this architecture."
 }
 
-// warning says what speaks against a prediction.
+// warning says why a forecast may be wrong.
 func (d predictDocument) warning() string {
 	var parts []string
 	if d.Extrapolated {
@@ -212,7 +222,8 @@ func (d predictDocument) warning() string {
 		for _, o := range d.Outside {
 			keys = append(keys, fmt.Sprintf("%s: %s (trained: %s)", o.Key, o.Value, o.Trained))
 		}
-		parts = append(parts, "EXTRAPOLATED beyond what was trained: "+strings.Join(keys, "; ")+". The interval does not hold here.")
+		parts = append(parts, "EXTRAPOLATED beyond the training range: "+strings.Join(keys, "; ")+
+			". The interval does not hold here.")
 	}
 	for _, r := range d.Remarks {
 		parts = append(parts, strings.ToUpper(r[:1])+r[1:]+".")
@@ -220,10 +231,10 @@ func (d predictDocument) warning() string {
 	return strings.Join(parts, " ")
 }
 
-// forecast is the figure's data: the curves at 200 steps, evenly spaced on its axis.
-func forecast(d predictDocument, foretold predict.Prediction, measured []predict.Measured) plots.Forecast {
+// forecast returns the data of the figure: the curves at 200 steps, evenly spaced on the figure's axis.
+func forecast(d predictDocument, predicted predict.Prediction, measured []predict.Measured) plots.Forecast {
 	f := plots.Forecast{Name: d.Arch, Source: d.source(), Warning: d.warning()}
-	for _, l := range foretold.Layers {
+	for _, l := range predicted.Layers {
 		row := plots.Foretold{Layer: l.Layer}
 		last := l.Steps[len(l.Steps)-1]
 		for i := range 200 {
@@ -234,7 +245,8 @@ func forecast(d predictDocument, foretold predict.Prediction, measured []predict
 		}
 		for _, m := range measured {
 			if m.Layer == l.Layer {
-				row.Measured = append(row.Measured, plots.Measured{Run: m.Run, Seed: m.Seed, Steps: m.Steps, Values: m.Values})
+				row.Measured = append(row.Measured,
+					plots.Measured{Run: m.Run, Seed: m.Seed, Steps: m.Steps, Values: m.Values})
 			}
 		}
 		f.Layers = append(f.Layers, row)
@@ -242,15 +254,25 @@ func forecast(d predictDocument, foretold predict.Prediction, measured []predict
 	return f
 }
 
-// print writes the parameters and the curve, each with its interval, and how far they are to be trusted.
+// print writes the parameters and the curve, each with its interval, and how far to trust them.
 func (d predictDocument) print(out io.Writer, p *predict.Predictor) error {
-	_, _ = fmt.Fprintf(out, "%s: top-1/median of |h| after each block, foretold from %d architectures of the sweep %s, with 90 %% intervals\n",
+	_, _ = fmt.Fprintf(out, "%s: top-1/median of |h| after each block, forecast from %d architectures of the sweep %s, ",
 		d.Arch, p.Card.Architectures, p.Card.Sweep)
+	_, _ = fmt.Fprintln(out, "with 90 % intervals")
 	_, _ = fmt.Fprintln(out, d.source())
 	if warning := d.warning(); warning != "" {
 		_, _ = fmt.Fprintln(out, warning)
 	}
 	_, _ = fmt.Fprintln(out)
+	if err := d.printTables(out); err != nil {
+		return err
+	}
+	d.printNotes(out)
+	return nil
+}
+
+// printTables writes the parameters and the curve of each layer, and below each column its R^2.
+func (d predictDocument) printTables(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "layer\t%s\tdecay\n", strings.Join(fit.Params("emergence"), "\t"))
 	for _, l := range d.Layers {
@@ -282,12 +304,16 @@ func (d predictDocument) print(out io.Writer, p *predict.Predictor) error {
 		_, _ = fmt.Fprintf(w, "\t%.2f", float64(d.LeftOutR2[fmt.Sprintf("f(%g)", float64(point.Step))]))
 	}
 	_, _ = fmt.Fprintln(w)
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintf(out, "\nR^2: of the transformed value, one architecture after the other left out. decay = 1/(lambda gamma) in steps.\n")
+	return w.Flush()
+}
+
+// printNotes writes how far to trust the tables, which runs were measured, and where the figure is.
+func (d predictDocument) printNotes(out io.Writer) {
+	_, _ = fmt.Fprintln(out, "\nR^2: of the transformed value, with each architecture left out in turn. "+
+		"decay = 1/(lambda gamma) in steps.")
 	if len(d.Undetermined) > 0 {
-		_, _ = fmt.Fprintf(out, "%s: too few training series determine %s.\n", undetermined, strings.Join(d.Undetermined, ", "))
+		_, _ = fmt.Fprintf(out, "%s: too few training series determine %s.\n", undetermined, strings.Join(d.Undetermined,
+			", "))
 	}
 	var blind []string
 	for _, name := range append(fit.Params("emergence"), "beta") {
@@ -312,10 +338,9 @@ func (d predictDocument) print(out io.Writer, p *predict.Predictor) error {
 	if d.Figure != "" {
 		_, _ = fmt.Fprintf(out, "figure    %s\n%s\n", d.Figure, d.Caption)
 	}
-	return nil
 }
 
-// cell is a parameter with its interval, or a dash.
+// cell formats a parameter with its interval, or as a dash if it is undetermined.
 func (d predictDocument) cell(name string, e estimateRow) string {
 	if slices.Contains(d.Undetermined, name) {
 		return undetermined

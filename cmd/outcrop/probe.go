@@ -13,9 +13,10 @@ func probeCommand(s *preferences) *cobra.Command {
 	o, asJSON := studies.ProbeOptions{}, false
 	cmd := &cobra.Command{
 		Use:   "probe RUN",
-		Short: "Measure a run again from its kept checkpoints, with other sites or statistics",
-		Long: `Measure a run again from its kept checkpoints, training nothing, and add the rows to the database. RUN is a run's id,
-or the beginning of it. Without flags the run's own sites and statistics are measured; rows that are there stay.`,
+		Short: "Measure a run again from its checkpoints, or measure more of it",
+		Long: `Measure a run again from its kept checkpoints and add the rows to the database.
+Nothing is trained, and stored rows stay. RUN is a run's id or the beginning of
+one. Without flags, the run's own sites and statistics are measured.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Results, o.Run, o.Threads = s.Results, args[0], s.Threads
@@ -27,13 +28,16 @@ or the beginning of it. Without flags the run's own sites and statistics are mea
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(done)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%.12s: %d new rows from the checkpoints of steps %v; %d rows came out otherwise than before\n",
+			_, err = fmt.Fprintf(cmd.OutOrStdout(),
+				"%.12s: %d new rows from the checkpoints of steps %v; %d rows differ from those stored before\n",
 				done.Run, done.Rows, done.Steps, done.Conflicts+done.Differences)
 			return err
 		},
 	}
-	cmd.Flags().StringSliceVar(&o.Sites, "sites", nil, "sites of the statistics that take any, as resid_post,mlp.act; the run's unless said")
-	cmd.Flags().StringSliceVar(&o.Statistics, "statistics", nil, "statistics, as top1,matrix_entropy; the run's unless said")
+	cmd.Flags().StringSliceVar(&o.Sites, "sites", nil,
+		"sites for the statistics that can be taken at any site, as resid_post,mlp.act (default: the run's)")
+	cmd.Flags().StringSliceVar(&o.Statistics, "statistics", nil,
+		"statistics to measure, as top1,matrix_entropy (default: the run's)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }

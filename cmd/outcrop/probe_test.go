@@ -8,8 +8,8 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/todo"
 )
 
-// A run is measured again from its two checkpoints with a statistic that it lacked, by the beginning of its id; a second
-// time brings nothing; the sweep that wants it everywhere is trained again, and plan says so.
+// A run, named by the beginning of its id, is measured again from its two checkpoints with a statistic that it lacked;
+// a second time adds nothing. A sweep that wants the statistic at every step trains the run again, and plan says so.
 func TestProbe(t *testing.T) {
 	text := strings.ReplaceAll(tiny, "STEPS", "40")
 	text = strings.Replace(text, "arms: {a: {}, b: {arch: {norm: ssnorm}}}", "  checkpoint: {every: 16}\n", 1)
@@ -41,12 +41,13 @@ func TestProbe(t *testing.T) {
 		if err := json.Unmarshal([]byte(out), &done); code != exitDone || err != nil {
 			t.Fatalf("exit %d: %s %v", code, stderr, err)
 		}
-		if done.Run != run || len(done.Steps) != 2 || done.Steps[0] != 32 || done.Steps[1] != 40 || done.Conflicts+done.Differences != 0 {
+		if done.Run != run || len(done.Steps) != 2 || done.Steps[0] != 32 || done.Steps[1] != 40 ||
+			done.Conflicts+done.Differences != 0 {
 			t.Errorf("%+v, want run %s, steps 32 and 40", done, run)
 		}
 		return done.Rows
 	}
-	// Two steps by two layers.
+	// Two steps, two layers.
 	if got := probe(run[:8], "--statistics", "matrix_entropy"); got != 4 {
 		t.Errorf("%d new rows, want 4", got)
 	}
@@ -60,8 +61,9 @@ func TestProbe(t *testing.T) {
 	if got := planned(wanting); !strings.HasPrefix(got, "train again to measure ") || plan[0].Run != run {
 		t.Errorf("state %q of run %s, want the same run trained again", got, plan[0].Run)
 	}
-	few := sweepFile(t, strings.Replace(text, "probe: {", "probe: {every: {name: steps, n: 32}, statistics: [anisotropy, matrix_entropy], ", 1))
-	if got := planned(few); got != "measure 3 steps from checkpoints" { // 32 and 40, and 0, which follows from the seed
+	few := sweepFile(t, strings.Replace(text, "probe: {",
+		"probe: {every: {name: steps, n: 32}, statistics: [anisotropy, matrix_entropy], ", 1))
+	if got := planned(few); got != "measure 3 steps from checkpoints" { // 32 and 40 from checkpoints, and 0 from the seed
 		t.Errorf("state %q, want 0, 32 and 40 measured", got)
 	}
 	for _, c := range []struct {
@@ -72,22 +74,25 @@ func TestProbe(t *testing.T) {
 		{`--sites: unknown site "resid_pots"`, []string{run, "--sites", "resid_pots"}},
 		{"none of the 1 runs", []string{"zzz"}},
 	} {
-		if code, _, stderr := outcrop(t.Context(), append([]string{"probe", "--results", results}, c.args...)...); code != exitInput || !strings.Contains(stderr, c.want) {
+		if code, _, stderr := outcrop(t.Context(), append([]string{"probe", "--results", results},
+			c.args...)...); code != exitInput || !strings.Contains(stderr, c.want) {
 			t.Errorf("%v: exit %d, %s, want 2 and %s", c.args, code, stderr, c.want)
 		}
 	}
 }
 
-// A sweep that does not measure what a figure shows is done all the same: the figure is left out, and said to be.
+// A sweep that does not measure what a figure shows is still done: the figure is left out, with a message.
 func TestRunWithoutTheFiguresStatistics(t *testing.T) {
 	text := strings.ReplaceAll(tiny, "STEPS", "10")
 	file := sweepFile(t, strings.Replace(text, "probe: {", "probe: {statistics: [matrix_entropy], ", 1))
 	results := t.TempDir()
 	code, out, stderr := outcrop(t.Context(), "run", file, "--results", results)
-	if code != exitDone || !strings.Contains(out, "report.html") || !strings.Contains(stderr, "has a value of ratio_mean") {
+	if code != exitDone || !strings.Contains(out, "report.html") ||
+		!strings.Contains(stderr, "has a value of ratio_mean") {
 		t.Errorf("exit %d: %s %s", code, out, stderr)
 	}
-	if code, _, stderr := outcrop(t.Context(), "plot", "emergence", "--results", results); code != exitFailed || !strings.Contains(stderr, "nothing to draw yet") {
-		t.Errorf("the figure asked for: exit %d, %s", code, stderr)
+	if code, _, stderr := outcrop(t.Context(), "plot", "emergence", "--results", results); code != exitFailed ||
+		!strings.Contains(stderr, "nothing to draw yet") {
+		t.Errorf("a figure asked for by name: exit %d, %s", code, stderr)
 	}
 }

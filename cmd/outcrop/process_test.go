@@ -15,7 +15,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets the test binary be the program: called with a verb, or by its name, it is outcrop, worker processes included.
+// TestMain makes the test binary the program, worker processes included: called by its name or with a verb, it is
+// outcrop.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
 		main()
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(tests{m}, map[string]func(){"outcrop": main})
 }
 
-// tests keep what is measured of the machine in a folder of their own, once for all the processes they start.
+// tests keeps the measurement of the machine in one folder, for all the processes that the tests start.
 type tests struct{ *testing.M }
 
 func (m tests) Run() int {
@@ -38,13 +39,13 @@ func (m tests) Run() int {
 	return m.M.Run()
 }
 
-// process is outcrop running in a process of its own.
+// process is outcrop, running in its own process.
 type process struct {
 	*exec.Cmd
 	out, err text
 }
 
-// text is what a process has written so far.
+// text holds what a process has written so far.
 type text struct {
 	mutex   sync.Mutex
 	written bytes.Buffer
@@ -62,12 +63,12 @@ func (w *text) String() string {
 	return w.written.String()
 }
 
-// says waits until the process has written that on standard error.
+// says waits until the process has written words to standard error.
 func (p *process) says(t *testing.T, words string) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !strings.Contains(p.err.String(), words); {
 		if time.Now().After(deadline) {
-			t.Fatalf("%q is not said after a minute: %s", words, p.err.String())
+			t.Fatalf("%q was not written within a minute: %s", words, p.err.String())
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -84,7 +85,7 @@ func start(t *testing.T, args ...string) *process {
 	return p
 }
 
-// exit waits for the end and returns the exit code.
+// exit waits until the process ends, and returns its exit code.
 func (p *process) exit(t *testing.T) int {
 	t.Helper()
 	err := p.Wait()
@@ -95,7 +96,7 @@ func (p *process) exit(t *testing.T) int {
 	return p.ProcessState.ExitCode()
 }
 
-// training waits until a worker has its shard, and so trains.
+// training waits until a worker has created its shard, which means that it trains.
 func training(t *testing.T, results string) {
 	t.Helper()
 	for range 1000 {
@@ -114,8 +115,8 @@ func (p *process) interrupt(t *testing.T) {
 	}
 }
 
-// A sweep that Ctrl-C stops and the same command goes on with ends with the figure, byte for byte, of one left alone; a
-// third call trains nothing.
+// A sweep is stopped by Ctrl-C and continued by the same command. It ends with the figure, byte for byte, of a sweep
+// that was not stopped, and a third call trains nothing.
 func TestInterruptAndGoOn(t *testing.T) {
 	file := sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "4000"))
 	whole, parts := t.TempDir(), t.TempDir()
@@ -129,17 +130,19 @@ func TestInterruptAndGoOn(t *testing.T) {
 	if code := p.exit(t); code != exitInterrupted {
 		t.Fatalf("exit %d, want %d: %s", code, exitInterrupted, p.err.String())
 	}
-	// One second is asked of a step of some ms; this machine may have other work.
+	// A step takes some ms, so a second should do; the limit allows for other work on the machine.
 	if took := time.Since(clock); took > 5*time.Second {
 		t.Errorf("stopped after %v", took)
 	}
-	if !strings.Contains(p.err.String(), "go on with: outcrop run "+file+" --results="+parts) {
-		t.Errorf("the way to go on is not said: %s", p.err.String())
+	if !strings.Contains(p.err.String(), "to continue, run: outcrop run "+file+" --results="+parts) {
+		t.Errorf("the message does not say how to continue: %s", p.err.String())
 	}
-	if found, _ := filepath.Glob(filepath.Join(parts, "runs", "*", "checkpoints", "step-*", "state.json")); len(found) == 0 {
+	if found, _ := filepath.Glob(filepath.Join(parts, "runs", "*", "checkpoints", "step-*",
+		"state.json")); len(found) == 0 {
 		t.Error("no checkpoint is left to go on from")
 	}
-	if code, out, stderr := outcrop(t.Context(), "run", file, "--results", parts); code != exitDone || !strings.Contains(out, "report.html") {
+	if code, out, stderr := outcrop(t.Context(), "run", file, "--results", parts); code != exitDone ||
+		!strings.Contains(out, "report.html") {
 		t.Fatalf("exit %d: %s %s", code, out, stderr)
 	}
 	figure := filepath.Join("sweeps", "tiny", "figures", "emergence.svg")
@@ -147,7 +150,8 @@ func TestInterruptAndGoOn(t *testing.T) {
 	if !bytes.Equal(want, read(t, filepath.Join(parts, figure))) {
 		t.Error("the resumed sweep's figure differs")
 	}
-	if _, _, stderr := outcrop(t.Context(), "run", file, "--results", parts); !strings.Contains(stderr, "2 of them before") {
+	if _, _, stderr := outcrop(t.Context(), "run", file, "--results", parts); !strings.Contains(stderr,
+		"2 of them before") {
 		t.Errorf("done runs were trained again: %s", stderr)
 	}
 	if code, _, stderr := outcrop(t.Context(), "plot", "emergence", "--results", parts); code != exitDone {
@@ -158,7 +162,7 @@ func TestInterruptAndGoOn(t *testing.T) {
 	}
 }
 
-// A second Ctrl-C does not wait for the step at hand, which takes seconds here.
+// A second Ctrl-C does not wait for the current step, which takes seconds here.
 func TestSecondInterrupt(t *testing.T) {
 	results := t.TempDir()
 	p := start(t, "run", sweepFile(t, `name: slow
@@ -177,13 +181,13 @@ base:
 	if took := time.Since(clock); took > time.Second {
 		t.Errorf("ended after %v", took)
 	}
-	if strings.Contains(p.err.String(), "go on with") {
-		t.Error("it waited for the worker")
+	if strings.Contains(p.err.String(), "to continue") {
+		t.Error("the second Ctrl-C waited for the worker")
 	}
 	gone(t, results)
 }
 
-// gone waits until the workers have let go of their folders: each ends after the step at hand.
+// gone waits until the workers have unlocked their folders: each ends after its current step.
 func gone(t *testing.T, results string) {
 	t.Helper()
 	locks, err := filepath.Glob(filepath.Join(results, "runs", "*", "lock"))
@@ -202,15 +206,15 @@ func gone(t *testing.T, results string) {
 	}
 }
 
-// disk mounts a file system of that size on a folder.
+// disk mounts a file system of the given size on a folder.
 func disk(t *testing.T, size string) string {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("needs the superuser, who may mount a small file system")
+		t.Skip("needs root, to mount a small file system")
 	}
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Skipf("needs a system that lets the superuser mount: %v", err)
+		t.Skipf("needs a system on which root may mount: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, 0); err != nil {
@@ -220,8 +224,8 @@ func disk(t *testing.T, size string) string {
 	return dir
 }
 
-// A disk that fills has the run pause and say so, Ctrl-C or not; with room again it goes on by itself, to the figure of a
-// sweep that was left alone.
+// If the disk fills, the sweep pauses and says so, and Ctrl-C still works. With space again it goes on by itself, and
+// ends with the figure of a sweep that was not interrupted.
 func TestFullDisk(t *testing.T) {
 	file := sweepFile(t, `name: tiny
 base:
@@ -250,14 +254,14 @@ base:
 	}
 	figure := filepath.Join("sweeps", "tiny", "figures", "emergence.svg")
 	if !bytes.Equal(read(t, filepath.Join(whole, figure)), read(t, filepath.Join(results, figure))) {
-		t.Error("the figure differs from that of a sweep left alone")
+		t.Error("the figure differs from that of a sweep that was not interrupted")
 	}
 	if left, _ := filepath.Glob(filepath.Join(results, "runs", "*", "*", "*.partial")); len(left) > 0 {
 		t.Errorf("half-written: %v", left)
 	}
 }
 
-// On a disk that became read-only nothing can be trained, but everything can be read.
+// On a disk that has become read-only, nothing can be trained but everything can be read.
 func TestReadOnlyDisk(t *testing.T) {
 	file := sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "20"))
 	results := disk(t, "50m")

@@ -18,11 +18,11 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// progress shows how the runs of a sweep go, each and all together: bars on a terminal, messages elsewhere.
+// progress shows the progress of each run and of the whole sweep: as bars on a terminal, as messages elsewhere.
 type progress struct {
 	log     *slog.Logger
 	sweep   string
-	every   time.Duration // between two messages of a run that goes on
+	every   time.Duration // between two messages about a training run
 	runs    []results.RunStatus
 	at      map[string]int // index in runs, by id
 	begun   map[string]mark
@@ -30,23 +30,23 @@ type progress struct {
 	pool    *pb.Pool
 	bars    map[string]*pb.ProgressBar
 	all     *pb.ProgressBar
-	clean   bool            // bars go when their runs end: they are too many for the terminal
-	notice  *pb.ProgressBar // the newest notice, as far as the line holds it
-	notices []string        // in full, for when the bars are no longer drawn
+	clean   bool            // remove a bar when its run ends, because the terminal is too small for all
+	notice  *pb.ProgressBar // the newest notice, cut to the line
+	notices []string        // in full, to be logged when the bars end
 }
 
-// mark is where a run stood at a time.
+// mark is the step of a run at a time.
 type mark struct {
 	step int
 	time time.Time
 }
 
-// barName is how much of a run's name a bar shows.
+// barName formats the name on a bar, cut or padded to 28 characters.
 const barName = "%-28.28s"
 
 func newProgress(out io.Writer, s *preferences, sweep string, planned []plan.Planned) *progress {
-	p := &progress{log: s.log, sweep: sweep, every: 10 * time.Second, at: map[string]int{}, begun: map[string]mark{}, told: map[string]time.Time{},
-		bars: map[string]*pb.ProgressBar{}}
+	p := &progress{log: s.log, sweep: sweep, every: 10 * time.Second, at: map[string]int{},
+		begun: map[string]mark{}, told: map[string]time.Time{}, bars: map[string]*pb.ProgressBar{}}
 	if s.LogFormat == "json" {
 		p.every = time.Second
 	}
@@ -56,12 +56,12 @@ func newProgress(out io.Writer, s *preferences, sweep string, planned []plan.Pla
 			continue
 		}
 		p.at[r.ID] = len(p.runs)
-		state := store.Planned
+		status := store.Planned
 		if settled, done := before[r.ID]; done {
-			state = settled
+			status = settled
 		}
-		p.runs = append(p.runs, results.RunStatus{Run: r.ID, Sweep: sweep, Arm: r.Arm, Seed: r.Seed, Status: state, Steps: r.Config.Train.Steps, Params: r.Params,
-			Loss: math.NaN(), Rate: math.NaN(), Left: math.NaN()})
+		p.runs = append(p.runs, results.RunStatus{Run: r.ID, Sweep: sweep, Arm: r.Arm, Seed: r.Seed, Status: status,
+			Steps: r.Config.Train.Steps, Params: r.Params, Loss: math.NaN(), Rate: math.NaN(), Left: math.NaN()})
 	}
 	if s.LogFormat == "text" && !s.Quiet && isTerminal(out) {
 		p.draw(out.(*os.File))
@@ -69,7 +69,8 @@ func newProgress(out io.Writer, s *preferences, sweep string, planned []plan.Pla
 	return p
 }
 
-// settledBefore are the runs that ended before, whose work is not to be counted; none where the database does not say.
+// settledBefore returns the status of the runs that had ended before: their work is not counted. If the database cannot
+// be read, there are none.
 func settledBefore(s *preferences) map[string]string {
 	settled := map[string]string{}
 	_ = s.reading(func(db *store.DB) error {
@@ -84,7 +85,8 @@ func settledBefore(s *preferences) map[string]string {
 	return settled
 }
 
-// draw begins with the sweep's own bar; a run's appears when the run starts. Where a terminal cannot be had there are messages.
+// draw starts the bars with the sweep's own; a run's bar appears when the run starts. If the terminal cannot be used,
+// messages are written instead.
 func (p *progress) draw(out *os.File) {
 	pool := pb.NewPool()
 	pool.Output = out
@@ -94,7 +96,8 @@ func (p *progress) draw(out *os.File) {
 	_, rows, err := term.GetSize(int(out.Fd()))
 	p.clean = err != nil || len(p.runs)+2 > rows
 	p.pool = pool
-	p.all = p.newBar("sweep "+p.sweep, 10000, `{{string . "name"}} {{string . "runs"}} {{bar . }} {{percent . }} {{string . "left"}}`)
+	p.all = p.newBar("sweep "+p.sweep, 10000,
+		`{{string . "name"}} {{string . "runs"}} {{bar . }} {{percent . }} {{string . "left"}}`)
 	p.showAll()
 }
 
@@ -105,10 +108,10 @@ func (p *progress) newBar(name string, total int, template string) *pb.ProgressB
 	return bar
 }
 
-// goesOn reports whether a status comes again and again while a worker works.
+// goesOn reports whether a worker repeats this status while it works.
 func goesOn(status string) bool { return status == store.Running || status == folder.Measuring }
 
-// ended tells whether a status is one at which a worker ends.
+// ended reports whether a worker ends with this status.
 func ended(status string) bool {
 	return store.Settled(status) || status == store.Stopped
 }
@@ -130,7 +133,7 @@ func (p *progress) event(e folder.Event) {
 			r.Left = float64(r.Steps-r.Step) / r.Rate
 		}
 	case ended(e.Status):
-		r.Status, r.Step, r.Left, r.Error = e.Status, e.Step, math.NaN(), e.Status // a stopped one is not gone on with
+		r.Status, r.Step, r.Left, r.Error = e.Status, e.Step, math.NaN(), e.Status // a stopped run stays stopped
 		delete(p.begun, e.Run)
 	}
 	if p.pool != nil {
@@ -143,7 +146,7 @@ func (p *progress) event(e folder.Event) {
 	}
 }
 
-// say tells of the sweep as a whole, of a run without a worker, or of what befell one.
+// say shows an event of the sweep, of a run without a worker, or one that is not a run's status, as a retry.
 func (p *progress) say(e folder.Event) {
 	text := e.Status
 	if e.Message != "" {
@@ -164,11 +167,12 @@ func (p *progress) say(e folder.Event) {
 	p.log.Warn(text, "event", "notice", "sweep", p.sweep, "run", e.Run, "status", e.Status)
 }
 
-// show draws what an event changes.
+// show updates the bars after an event.
 func (p *progress) show(r *results.RunStatus, e folder.Event) {
 	bar := p.bars[e.Run]
 	if bar == nil {
-		bar = p.newBar(fmt.Sprintf("%s, seed %d", r.Arm, r.Seed), r.Steps, `{{string . "name"}} {{counters . }} {{bar . }} {{percent . }} {{string . "left"}}`)
+		bar = p.newBar(fmt.Sprintf("%s, seed %d", r.Arm, r.Seed), r.Steps,
+			`{{string . "name"}} {{counters . }} {{bar . }} {{percent . }} {{string . "left"}}`)
 		p.bars[e.Run] = bar
 	}
 	bar.SetCurrent(int64(e.Step))
@@ -181,7 +185,7 @@ func (p *progress) show(r *results.RunStatus, e folder.Event) {
 		}
 	case e.Status == store.Running:
 		bar.Set("left", lasting(r.Left)+" left")
-		if bar.IsFinished() { // it is tried again
+		if bar.IsFinished() { // the run is tried again
 			bar.Start()
 		}
 	default:
@@ -197,7 +201,7 @@ func (p *progress) showAll() {
 	p.all.Set("left", lasting(left)+" left")
 }
 
-// over counts the runs that ended.
+// over returns how many runs have ended.
 func (p *progress) over() (n int) {
 	for _, r := range p.runs {
 		if store.Settled(r.Status) {
@@ -207,7 +211,7 @@ func (p *progress) over() (n int) {
 	return n
 }
 
-// tell says how a run goes, and the sweep as a whole.
+// tell logs the progress of a run, and of the sweep if there is news of it.
 func (p *progress) tell(r *results.RunStatus, e folder.Event) {
 	status := e.Status
 	text := fmt.Sprintf("%s, seed %d: %s, step %d of %d", r.Arm, r.Seed, status, r.Step, r.Steps)
@@ -217,17 +221,20 @@ func (p *progress) tell(r *results.RunStatus, e folder.Event) {
 	if r.Left > 0 {
 		text += fmt.Sprintf(", %s left", lasting(r.Left))
 	}
-	p.log.Info(text, "event", "run", "sweep", p.sweep, "run", r.Run, "arm", r.Arm, "seed", r.Seed, "status", status, "step", r.Step, "steps", r.Steps,
+	p.log.Info(text, "event", "run", "sweep", p.sweep, "run", r.Run, "arm", r.Arm, "seed", r.Seed,
+		"status", status, "step", r.Step, "steps", r.Steps,
 		"loss", results.Number(r.Loss), "steps_per_second", results.Number(r.Rate), "seconds_left", results.Number(r.Left))
-	if !ended(status) && p.every > time.Second { // for a program each step of the sweep, for a person each run that ended
+	if !ended(status) && p.every > time.Second { // a person is told of the sweep only when a run ends
 		return
 	}
 	left, done := results.Left(p.runs)
-	text = fmt.Sprintf("sweep %s: %d of %s ended, %.0f %% of the work done", p.sweep, p.over(), counted(len(p.runs), "run"), 100*done)
+	text = fmt.Sprintf("sweep %s: %d of %s ended, %.0f %% of the work done",
+		p.sweep, p.over(), counted(len(p.runs), "run"), 100*done)
 	if left > 0 {
 		text += fmt.Sprintf(", %s left", lasting(left))
 	}
-	p.log.Info(text, "event", "sweep", "sweep", p.sweep, "ended", p.over(), "runs", len(p.runs), "progress", results.Number(done), "seconds_left", results.Number(left))
+	p.log.Info(text, "event", "sweep", "sweep", p.sweep, "ended", p.over(), "runs", len(p.runs),
+		"progress", results.Number(done), "seconds_left", results.Number(left))
 }
 
 func (p *progress) close() {

@@ -8,15 +8,14 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"github.com/outcrop-lab/outcrop/experiments/results"
-
 	"github.com/spf13/cobra"
 
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/export"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// printer prints a query's answer, row by row.
+// printer prints the rows of a query, one by one.
 type printer struct {
 	header func(columns []string) error
 	row    func(values []any) error
@@ -25,11 +24,12 @@ type printer struct {
 
 func queryCommand(s *preferences) *cobra.Command {
 	asJSON, asCSV := false, false
-	cmd := &cobra.Command{Use: "query SQL", Short: "Answer a SELECT from the database; nothing is written", Args: arguments(cobra.ExactArgs(1)),
-		Example: `  outcrop query "SELECT run, step, value FROM statistics WHERE statistic = 'loss'"`,
+	cmd := &cobra.Command{Use: "query SQL", Short: "Print what a SELECT reads from the database; it is not changed",
+		Args:    arguments(cobra.ExactArgs(1)),
+		Example: `  outcrop query "SELECT run, value FROM statistics WHERE statistic = 'loss'"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if asJSON && asCSV {
-				return usageError{errors.New("--json and --csv exclude each other: name one")}
+				return usageError{errors.New("--json and --csv exclude each other: choose one")}
 			}
 			p := tablePrinter(cmd.OutOrStdout())
 			if asJSON {
@@ -90,8 +90,8 @@ func csvPrinter(out io.Writer) printer {
 	}
 }
 
-// jsonPrinter prints objects whose keys stand in the order of the columns. JSON has no infinities: they are the
-// strings "Infinity" and "-Infinity", as in an export.
+// jsonPrinter prints one object per row, with its keys in the order of the columns. JSON has no infinities: they are
+// printed as the strings "Infinity" and "-Infinity", as in an export.
 func jsonPrinter(out io.Writer) printer {
 	var keys [][]byte
 	opening := "["

@@ -18,9 +18,11 @@ func resumeCommand(s *preferences) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
 		Use:   "resume SWEEP",
-		Short: "Go on with a sweep of the database, without its file",
-		Long: `Go on with a sweep that was begun, from the text that the database keeps of it: what is done stays, what was stopped or
-lost goes on from its checkpoint, the rest is trained. Files that the sweep extends, and its data, are read again.`,
+		Short: "Continue a sweep of the database, without its file",
+		Long: `Continue a sweep from the copy of its file that the database keeps. Runs that are
+done stay as they are, stopped and lost ones go on from their last checkpoint,
+and the rest are trained. The sweep's data and the files that it extends are
+read again.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			loaded, _, err := storedSweep(s, args[0])
@@ -39,9 +41,11 @@ func retryCommand(s *preferences) *cobra.Command {
 	wanted := map[string]*bool{}
 	cmd := &cobra.Command{
 		Use:   "retry SWEEP",
-		Short: "Begin a sweep's failed, lost and stopped runs again, and no others",
-		Long: `Begin those runs of a sweep again that failed, whose coordinator is gone, or that were stopped; with flags only those.
-Each goes on from its last checkpoint. Runs that were never begun are left to outcrop resume.`,
+		Short: "Restart the failed, lost and stopped runs of a sweep",
+		Long: `Restart the failed, lost and stopped runs of a sweep; with --failed, --lost or
+--stopped, only those. A run is lost if the process that trained it is gone. Each
+run goes on from its last checkpoint. Runs that never began are left to outcrop
+resume.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			loaded, statuses, err := storedSweep(s, args[0])
@@ -63,20 +67,21 @@ Each goes on from its last checkpoint. Runs that were never begun are left to ou
 				}
 			}
 			if len(only) == 0 {
-				s.log.Info(fmt.Sprintf("nothing to do: none of the sweep's %d runs is among %v", len(statuses), slices.Sorted(slices.Values(asked))))
+				s.log.Info(fmt.Sprintf("nothing to do: of the sweep's %s none is %s",
+					counted(len(statuses), "run"), strings.Join(slices.Sorted(slices.Values(asked)), " or ")))
 				return nil
 			}
 			return execute(cmd, s, loaded, args[0], only, asJSON)
 		},
 	}
 	for _, status := range []string{store.Failed, store.Lost, store.Stopped} {
-		wanted[status] = cmd.Flags().Bool(status, false, "the "+status+" runs")
+		wanted[status] = cmd.Flags().Bool(status, false, "restart the "+status+" runs")
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }
 
-// storedSweep reads a sweep from the text that the database keeps, and how its runs stand.
+// storedSweep loads a sweep from the copy of its file in the database, and returns the status of each of its runs.
 func storedSweep(s *preferences, name string) (loaded *sweep.Sweep, statuses map[string]string, err error) {
 	statuses = map[string]string{}
 	err = s.reading(func(db *store.DB) error {
@@ -101,11 +106,11 @@ func storedSweep(s *preferences, name string) (loaded *sweep.Sweep, statuses map
 		}
 		loaded, err = sweep.LoadStored(name, stored.Source)
 		if err != nil {
-			return fmt.Errorf("sweep %s as the database keeps it: %w", name, err)
+			return fmt.Errorf("sweep %s, from its copy in the database: %w", name, err)
 		}
 		planned, err := plan.Of(loaded, s.Device)
 		if err != nil {
-			return fmt.Errorf("sweep %s as the database keeps it: %w", name, err)
+			return fmt.Errorf("sweep %s, from its copy in the database: %w", name, err)
 		}
 		for _, p := range planned {
 			if _, known := statuses[p.ID]; !known {
@@ -117,6 +122,6 @@ func storedSweep(s *preferences, name string) (loaded *sweep.Sweep, statuses map
 	return loaded, statuses, err
 }
 
-// errChanged is returned where the runs of a stored sweep are not those that it had.
-var errChanged = errors.New("its runs come out otherwise than when it was begun, for its data, a file that it extends or the trainer's version changed: " +
-	"say outcrop run FILE to begin anew")
+// errChanged means that a stored sweep no longer resolves to the runs that it had.
+var errChanged = errors.New("its runs are no longer those that it began with, because its data, a file that it " +
+	"extends or the trainer's version has changed: train its file again with outcrop run")

@@ -10,8 +10,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// What another process trains is stopped from here, at a checkpoint, and goes on without its file to the rows of a sweep
-// that was left alone.
+// outcrop stop stops what another process trains, at a checkpoint. Resumed without its file, the sweep ends with the
+// rows of one that was not stopped.
 func TestStopAndResume(t *testing.T) {
 	file := sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "4000"))
 	whole, results := t.TempDir(), t.TempDir()
@@ -26,42 +26,50 @@ func TestStopAndResume(t *testing.T) {
 		t.Fatalf("exit %d, %v: %s %s", code, err, out, stderr)
 	}
 	// One of two had begun.
-	if len(stopped) != 1 || stopped[0].Status != store.Stopped || stopped[0].Step >= 4000 || stopped[0].PID != p.Process.Pid {
+	if len(stopped) != 1 || stopped[0].Status != store.Stopped || stopped[0].Step >= 4000 ||
+		stopped[0].PID != p.Process.Pid {
 		t.Errorf("stopped %+v", stopped)
 	}
 	if code := p.exit(t); code != exitInterrupted || !strings.Contains(p.err.String(), "outcrop resume tiny") {
 		t.Errorf("exit %d: %s", code, p.err.String())
 	}
-	if code, _, stderr := outcrop(t.Context(), "stop", "tiny", "--results", results); code != exitDone || !strings.Contains(stderr, "nobody trains tiny") {
-		t.Errorf("with nobody at work: exit %d: %s", code, stderr)
+	if code, _, stderr := outcrop(t.Context(), "stop", "tiny", "--results", results); code != exitDone ||
+		!strings.Contains(stderr, "no process trains tiny") {
+		t.Errorf("with no process at work: exit %d: %s", code, stderr)
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	// retry takes what was stopped and leaves what never began.
-	if code, _, stderr := outcrop(t.Context(), "retry", "--failed", "tiny", "--results", results); code != exitDone || !strings.Contains(stderr, "nothing to do") {
+	// retry restarts the run that was stopped, and leaves the one that never began.
+	if code, _, stderr := outcrop(t.Context(), "retry", "--failed", "tiny", "--results", results); code != exitDone ||
+		!strings.Contains(stderr, "nothing to do") {
 		t.Errorf("retry --failed: exit %d: %s", code, stderr)
 	}
-	if code, _, stderr := outcrop(t.Context(), "retry", "tiny", "--results", results); code != exitDone || !strings.Contains(stderr, "1 done (0 of them before)") {
+	if code, _, stderr := outcrop(t.Context(), "retry", "tiny", "--results", results); code != exitDone ||
+		!strings.Contains(stderr, "1 done (0 of them before)") {
 		t.Errorf("retry: exit %d: %s", code, stderr)
 	}
-	if code, _, stderr := outcrop(t.Context(), "resume", "tiny", "--results", results); code != exitDone || !strings.Contains(stderr, "2 done (1 of them before)") {
+	if code, _, stderr := outcrop(t.Context(), "resume", "tiny", "--results", results); code != exitDone ||
+		!strings.Contains(stderr, "2 done (1 of them before)") {
 		t.Errorf("resume: exit %d: %s", code, stderr)
 	}
 	sameStatistics(t, whole, results)
-	if code, _, stderr := outcrop(t.Context(), "resume", "tny", "--results", results); code != exitInput || !strings.Contains(stderr, `did you mean "tiny"`) {
+	if code, _, stderr := outcrop(t.Context(), "resume", "tny", "--results", results); code != exitInput ||
+		!strings.Contains(stderr, `did you mean "tiny"`) {
 		t.Errorf("an unknown sweep: exit %d: %s", code, stderr)
 	}
-	if code, _, stderr := outcrop(t.Context(), "stop", "zz", "--results", results); code != exitInput || !strings.Contains(stderr, `none of the 2 runs`) {
+	if code, _, stderr := outcrop(t.Context(), "stop", "zz", "--results", results); code != exitInput ||
+		!strings.Contains(stderr, `none of the 2 runs`) {
 		t.Errorf("an unknown run: exit %d: %s", code, stderr)
 	}
 }
 
-// statistics are all rows as CSV, in the order of their key.
+// statistics returns all rows as CSV, in the order of their key.
 func statistics(t *testing.T, results string) []byte {
 	t.Helper()
 	dir := t.TempDir()
-	if code, _, stderr := outcrop(t.Context(), "export", "--format", "csv", "--out", dir, "--results", results); code != exitDone {
+	if code, _, stderr := outcrop(t.Context(), "export", "--format", "csv", "--out", dir, "--results",
+		results); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	return read(t, filepath.Join(dir, "statistics.csv"))
@@ -74,7 +82,7 @@ func sameStatistics(t *testing.T, a, b string) {
 	}
 }
 
-// Of a sweep whose extended file changed the runs are others: it is not gone on with under its name.
+// If a file that a sweep extends has changed, its runs are others, so it is not continued under its name.
 func TestResumeRefusesAChangedSweep(t *testing.T) {
 	file := sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "20"))
 	results := t.TempDir()
@@ -96,7 +104,8 @@ func TestResumeRefusesAChangedSweep(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := outcrop(t.Context(), "resume", "tiny", "--results", results); code != exitInput || !strings.Contains(stderr, "come out otherwise") {
+	if code, _, stderr := outcrop(t.Context(), "resume", "tiny", "--results", results); code != exitInput ||
+		!strings.Contains(stderr, "no longer those that it began with") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }

@@ -21,11 +21,15 @@ type removalDocument struct {
 
 func rmCommand(s *preferences) *cobra.Command {
 	asJSON, yes, dry := false, false, false
-	cmd := &cobra.Command{Use: "rm RUN|SWEEP…", Short: "Remove runs or sweeps: their folders and every row of the database",
-		Long: `Remove runs, arms or sweeps: their folders, and every row that the database has of them. A name is a run's id, the beginning
-of it, SWEEP/ARM/SEED, SWEEP/ARM or SWEEP. A sweep goes with its runs, but for those that another sweep has too; a run that is
-named goes, and the sweeps that want it plan it again. A run that a process works on is refused. What goes is printed, and
-asked about unless --yes is said. Killed at any moment, it has happened or it has not.`,
+	cmd := &cobra.Command{Use: "rm RUN|SWEEP…",
+		Short: "Remove runs or sweeps: their folders and their rows in the database",
+		Long: `Remove runs, arms or sweeps: their folders and all their rows in the database. A
+name is a run's id, the beginning of one, SWEEP/ARM/SEED, SWEEP/ARM or SWEEP.
+Removing a sweep removes its runs, except those that another sweep also has.
+Removing a run by its name removes it from every sweep, and each of these plans
+it again. A run that a process works on is not removed. The verb prints what it
+will remove and asks first, unless --yes is given. If it is killed, either all
+of it has been removed or nothing.`,
 		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := results.PlanRemoval(s.Results, args)
@@ -37,7 +41,7 @@ asked about unless --yes is said. Killed at any moment, it has happened or it ha
 			}
 			removed := false
 			if len(r.Runs)+len(r.Sweeps) == 0 {
-				s.log.Info("nothing to remove: of these runs nothing is stored yet")
+				s.log.Info("nothing to remove: nothing is stored of these runs yet")
 			} else if !dry {
 				if !yes {
 					if err := confirm(cmd.InOrStdin(), cmd.ErrOrStderr()); err != nil {
@@ -48,7 +52,7 @@ asked about unless --yes is said. Killed at any moment, it has happened or it ha
 					return err
 				}
 				removed = true
-				s.log.Info("removed; `outcrop db vacuum` gives the room in the database back")
+				s.log.Info("removed; to shrink the database file, run: outcrop db vacuum")
 			}
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(removalDocument{r, removed})
@@ -56,8 +60,8 @@ asked about unless --yes is said. Killed at any moment, it has happened or it ha
 			return nil
 		}}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
-	cmd.Flags().BoolVarP(&dry, "dry-run", "n", false, "print what would go, and remove nothing")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask first")
+	cmd.Flags().BoolVarP(&dry, "dry-run", "n", false, "print what would be removed, and remove nothing")
 	return cmd
 }
 
@@ -69,12 +73,13 @@ func printRemoval(out io.Writer, r results.Removal) {
 		_, _ = fmt.Fprintf(out, "run   %.12s (%s, seed %d), %s\n", run.Run, run.Arm, run.Seed, sized(run.Bytes))
 	}
 	for _, kept := range r.Kept {
-		_, _ = fmt.Fprintf(out, "stays %.12s, which sweep %s has too\n", kept.Run, kept.Sweep)
+		_, _ = fmt.Fprintf(out, "kept  %.12s, which sweep %s also has\n", kept.Run, kept.Sweep)
 	}
-	_, _ = fmt.Fprintf(out, "in all %s and %s, %s and %s of the database\n", counted(len(r.Sweeps), "sweep"), counted(len(r.Runs), "run"), sized(r.Bytes), counted(r.Rows, "row"))
+	_, _ = fmt.Fprintf(out, "total %s and %s, %s and %s of the database\n",
+		counted(len(r.Sweeps), "sweep"), counted(len(r.Runs), "run"), sized(r.Bytes), counted(r.Rows, "row"))
 }
 
-// confirm asks; anything but yes is refused.
+// confirm asks, and returns an error unless the answer is yes.
 func confirm(in io.Reader, ask io.Writer) error {
 	_, _ = fmt.Fprint(ask, "Remove them? [y/N] ")
 	answer, err := bufio.NewReader(in).ReadString('\n')
@@ -85,7 +90,7 @@ func confirm(in io.Reader, ask io.Writer) error {
 	case "y", "yes":
 		return nil
 	case "":
-		return usageError{errors.New("nothing removed: answer y, or say --yes")}
+		return usageError{errors.New("nothing removed: answer y, or give --yes")}
 	}
 	return errors.New("nothing removed")
 }

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/outcrop-lab/outcrop/experiments/results"
-
 	"al.essio.dev/pkg/shellescape"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -20,6 +18,7 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/report"
 	"github.com/outcrop-lab/outcrop/store"
@@ -29,7 +28,7 @@ func runCommand(s *preferences) *cobra.Command {
 	asJSON, sets := false, []string(nil)
 	cmd := &cobra.Command{
 		Use:   "run FILE|NAME",
-		Short: "Train a sweep, fit its curves, draw its figures and write its report",
+		Short: "Train a sweep, fit its curves, draw figures and write a report",
 		Args:  arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			loaded, err := loadSweep(args[0], sets...)
@@ -44,15 +43,16 @@ func runCommand(s *preferences) *cobra.Command {
 	return cmd
 }
 
-// execute trains a sweep, or of its runs those with the ids of only, writes what follows from it, and tells whom --notify
-// names. name is what the verb was called with.
+// execute trains a sweep, writes its fits, figures and report, and runs the command of --notify. If only is not nil,
+// only the runs with these ids are trained. name is the argument that the verb was called with.
 func execute(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string, only []string, asJSON bool) error {
 	summary, err := train(cmd, s, loaded, name, only, asJSON)
 	s.notify(loaded.Name, summary, err, cmd.ErrOrStderr())
 	return err
 }
 
-func train(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string, only []string, asJSON bool) (summary experiments.Summary, err error) {
+func train(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string, only []string, asJSON bool) (
+	summary experiments.Summary, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return summary, err
@@ -75,60 +75,86 @@ func train(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string,
 	})
 	show.close()
 	if errors.Is(err, context.Canceled) {
-		s.log.Warn("interrupted: what was measured is kept; go on with: " + commandLine(cmd, name))
+		s.log.Warn("interrupted: what was measured is kept; to continue, run: " + commandLine(cmd, name))
 		return summary, errInterrupted
 	}
 	if err != nil {
 		return summary, err
 	}
 	s.took(&clock, "trained and fitted")
-	db, err := store.OpenReadOnly(s.database())
-	if err != nil {
+	if err := present(cmd, s, loaded.Name, summary.Done+summary.Diverged > 0, asJSON, &clock); err != nil {
 		return summary, err
 	}
-	defer func() { _ = db.Close() }()
-	document, err := results.RunDocumentOf(db, loaded.Name)
-	if err != nil {
-		return summary, err
-	}
-	if summary.Done+summary.Diverged > 0 {
-		if document.Figures, err = draw(db, s, loaded.Name, nil); err != nil {
-			return summary, err
-		}
-		document.Report = s.reportPath(loaded.Name)
-		if err := report.Write(db, loaded.Name, document.Report); err != nil {
-			return summary, err
-		}
-	}
-	s.took(&clock, "drew "+counted(len(document.Figures), "figure")+" and wrote the report")
-	out := cmd.OutOrStdout()
-	if asJSON {
-		err = json.NewEncoder(out).Encode(document)
-	} else if document.Report != "" {
-		err = printFits(out, document.Fits)
-		_, _ = fmt.Fprintf(out, "\nreport    %s\nfigures   %s\ndatabase  %s\n", document.Report, s.figuresDir(loaded.Name)+string(filepath.Separator), document.Database)
-	}
-	if err != nil {
-		return summary, err
-	}
-	s.log.Info(fmt.Sprintf("%d done (%d of them before), %d diverged, %d failed", summary.Done, summary.Kept, summary.Diverged, summary.Failed))
-	if summary.Early > 0 {
-		s.log.Info(fmt.Sprintf("%d ended early, as the sweep's rule says", summary.Early))
-	}
-	if summary.Conflicts > 0 {
-		s.log.Warn(fmt.Sprintf("%d values came out otherwise than before under the same provenance: the runs are not deterministic; outcrop query \"SELECT * FROM conflicts\" lists them", summary.Conflicts))
-	}
-	if summary.Failed > 0 {
-		return summary, fmt.Errorf("%d of the sweep's runs failed:\n%s", summary.Failed, strings.Join(summary.Errors, "\n"))
-	}
-	if summary.Stopped > 0 {
-		s.log.Warn(fmt.Sprintf("%d runs were stopped as somebody asked: go on with outcrop resume %s", summary.Stopped, loaded.Name))
-		return summary, errInterrupted
-	}
-	return summary, nil
+	return summary, s.outcome(loaded.Name, summary)
 }
 
-// commandLine is this call again, as a shell takes it.
+// present prints a sweep's results. If some of its runs have ended, it first draws the figures and writes the report.
+func present(cmd *cobra.Command, s *preferences, sweep string, ended, asJSON bool, clock *time.Time) error {
+	return s.reading(func(db *store.DB) error {
+		document, err := results.RunDocumentOf(db, sweep)
+		if err != nil {
+			return err
+		}
+		if ended {
+			if document.Figures, err = draw(db, s, sweep, nil); err != nil {
+				return err
+			}
+			document.Report = s.reportPath(sweep)
+			if err := report.Write(db, sweep, document.Report); err != nil {
+				return err
+			}
+		}
+		s.took(clock, "drew "+counted(len(document.Figures), "figure")+" and wrote the report")
+		out := cmd.OutOrStdout()
+		if asJSON {
+			return json.NewEncoder(out).Encode(document)
+		}
+		if document.Report == "" {
+			return nil
+		}
+		err = printFits(out, document.Fits)
+		_, _ = fmt.Fprintf(out, "\nreport    %s\nfigures   %s\ndatabase  %s\n",
+			document.Report, s.figuresDir(sweep)+string(filepath.Separator), document.Database)
+		return err
+	})
+}
+
+// outcome logs how a sweep's runs ended, and returns an error if some failed or were stopped.
+func (s *preferences) outcome(sweep string, sum experiments.Summary) error {
+	s.log.Info(fmt.Sprintf("%d done (%d of them before), %d diverged, %d failed",
+		sum.Done, sum.Kept, sum.Diverged, sum.Failed))
+	if sum.Early > 0 {
+		s.log.Info(counted(sum.Early, "run") + " ended early by the sweep's stopping rule")
+	}
+	if sum.Conflicts > 0 {
+		s.log.Warn(conflicting(sum.Conflicts))
+	}
+	if sum.Failed > 0 {
+		return fmt.Errorf("%s failed:\n%s", counted(sum.Failed, "run"), strings.Join(sum.Errors, "\n"))
+	}
+	if sum.Stopped > 0 {
+		were := "were"
+		if sum.Stopped == 1 {
+			were = "was"
+		}
+		s.log.Warn(fmt.Sprintf("%s %s stopped on request; to continue, run: outcrop resume %s",
+			counted(sum.Stopped, "run"), were, sweep))
+		return errInterrupted
+	}
+	return nil
+}
+
+// conflicting says that n values differ from those stored under the same provenance.
+func conflicting(n int) string {
+	differ := fmt.Sprintf("%d values differ from those stored before", n)
+	if n == 1 {
+		differ = "1 value differs from the one stored before"
+	}
+	return differ + " under the same provenance, so the runs are not deterministic; " +
+		"to list the conflicts, run: outcrop query \"SELECT * FROM conflicts\""
+}
+
+// commandLine returns the command that repeats this call, quoted for a shell.
 func commandLine(cmd *cobra.Command, name string) string {
 	words := []string{cmd.CommandPath(), shellescape.Quote(name)}
 	cmd.Flags().Visit(func(f *pflag.Flag) {

@@ -16,7 +16,7 @@ import (
 
 const scripts = "testdata/script"
 
-// prepared is a sweep of two arms by two seeds that is done, for scripts to take a copy of.
+// prepared is a done sweep of two arms and two seeds, which scripts copy.
 const prepared = `name: tiny
 base:
   arch: {width: 16, heads: 2, context: 16, embed_proj: true}
@@ -26,30 +26,32 @@ arms: {a: {}, b: {arch: {norm: ssnorm}}}
 seeds: 2
 `
 
-// Each script is a folder of its own with real processes. Beside the commands of testscript there are
+// Each script runs real processes in its own folder. It can use the commands of testscript and
 //
-//	exits CODE COMMAND…    runs a command that must end with just this exit code
+//	exits CODE COMMAND…    runs a command that must end with this exit code
 //	prepared               puts tiny.yaml and its results, all done, into the folder
 func TestScripts(t *testing.T) {
 	from := t.TempDir()
 	if err := os.WriteFile(filepath.Join(from, "tiny.yaml"), []byte(prepared), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := outcrop(t.Context(), "run", filepath.Join(from, "tiny.yaml"), "--results", filepath.Join(from, "results")); code != exitDone {
+	if code, _, stderr := outcrop(t.Context(), "run", filepath.Join(from, "tiny.yaml"), "--results", filepath.Join(from,
+		"results")); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	testscript.Run(t, testscript.Params{Dir: scripts, RequireExplicitExec: true, RequireUniqueNames: true, Setup: func(e *testscript.Env) error {
-		e.Setenv("XDG_CACHE_HOME", os.Getenv("XDG_CACHE_HOME"))
-		return nil
-	}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
-		"exits": exits,
-		"prepared": func(ts *testscript.TestScript, _ bool, args []string) {
-			if len(args) > 0 {
-				ts.Fatalf("usage: prepared")
-			}
-			ts.Check(os.CopyFS(ts.MkAbs("."), os.DirFS(from)))
-		},
-	}})
+	testscript.Run(t, testscript.Params{Dir: scripts, RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("XDG_CACHE_HOME", os.Getenv("XDG_CACHE_HOME"))
+			return nil
+		}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			"prepared": func(ts *testscript.TestScript, _ bool, args []string) {
+				if len(args) > 0 {
+					ts.Fatalf("usage: prepared")
+				}
+				ts.Check(os.CopyFS(ts.MkAbs("."), os.DirFS(from)))
+			},
+		}})
 }
 
 func exits(ts *testscript.TestScript, not bool, args []string) {
@@ -71,7 +73,7 @@ func exits(ts *testscript.TestScript, not bool, args []string) {
 	}
 }
 
-// Every verb has a script that says how it is called well, and how it refuses what is wrong.
+// Every verb has a script with a call that succeeds and a call that is refused as bad input.
 func TestEveryVerbHasAScript(t *testing.T) {
 	verbs := []string{"completion"} // cobra's own
 	for _, command := range commands {
@@ -89,7 +91,8 @@ func TestEveryVerbHasAScript(t *testing.T) {
 		path := filepath.Join(scripts, name+".txtar")
 		text, err := os.ReadFile(path)
 		if err != nil {
-			t.Errorf("the verb %s has no script: write %s, with a call that ends well (exits 0 outcrop %s …, then stdout or stderr) and one of bad input (exits 2 outcrop %s …); status.txtar is one to go by",
+			t.Errorf("the verb %s has no script: write %s, with a call that succeeds (exits 0 outcrop %s …, then "+
+				"stdout or stderr) and one with bad input (exits 2 outcrop %s …), as in status.txtar",
 				verb, path, verb, verb)
 			continue
 		}
@@ -101,7 +104,7 @@ func TestEveryVerbHasAScript(t *testing.T) {
 	}
 }
 
-// The help of every verb and of the program says the exit codes.
+// The help of the program and of every verb states the exit codes.
 func TestHelpSaysExitCodes(t *testing.T) {
 	code, out, _ := outcrop(t.Context(), "--help")
 	if code != exitDone || !strings.Contains(out, exitCodes) {

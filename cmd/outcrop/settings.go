@@ -18,12 +18,12 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// settings say where and how to work, never what to train. They come from flags, OUTCROP_* in the environment,
-// outcrop.yaml in the current folder, and defaults, in this order.
+// preferences are the settings that say where and how to work, never what to train. Flags come first, then OUTCROP_* in
+// the environment, then outcrop.yaml in the current folder, then the defaults.
 type preferences struct {
 	Results   string
-	Jobs      int // 0: as many as the machine holds
-	Threads   int // 0: one where runs are enough for the cores, else a share of them
+	Jobs      int // 0: as many as cores and memory allow
+	Threads   int // 0: one if there are runs enough for the cores, else a share of the cores
 	Retries   int
 	Device    string
 	LogFormat string
@@ -40,21 +40,23 @@ var (
 )
 
 func (s *preferences) flags(f *pflag.FlagSet) {
-	f.String("results", "results", "folder of the database, the runs and the figures")
-	f.String("jobs", "auto", "runs at once; auto for as many as cores and memory hold")
-	f.String("threads", "auto", "threads a run, at most its train.slices; auto for one, and for the cores that would be idle")
-	f.Int("retries", 2, "how often a run is begun again whose worker was killed, ran out of memory or could not read or write")
+	f.String("results", "results", "folder for the database, the runs and the figures")
+	f.String("jobs", "auto", "number of runs at once; auto: as many as cores and memory allow")
+	f.String("threads", "auto", "threads per run, at most its train.slices; auto: one, or more if cores would be idle")
+	f.Int("retries", 2,
+		"how often to restart a run whose worker was killed, ran out of memory or could not read or write")
 	f.String("device", "auto", "device: auto or cpu")
-	f.String("log-format", "text", "messages and events on standard error: text, or json, an object a line")
-	f.String("notify", "", "shell command to run when a sweep has ended; OUTCROP_SWEEP, OUTCROP_STATUS … tell it how")
-	f.BoolP("quiet", "q", false, "warnings and errors alone on standard error")
-	f.BoolP("verbose", "v", false, "also say where settings come from, what is written, and how long each part takes")
+	f.String("log-format", "text", "format of messages and events on standard error: text, or json, one object per line")
+	f.String("notify", "",
+		"shell command to run when a sweep has ended; OUTCROP_SWEEP, OUTCROP_STATUS … hold the outcome")
+	f.BoolP("quiet", "q", false, "print only warnings and errors on standard error")
+	f.BoolP("verbose", "v", false, "also print where settings come from, what is written and how long each part takes")
 }
 
-// load reads the settings. A wrong one is a fault of the command line that names its place.
+// load reads the settings. A wrong one is a usage error that says where it was set.
 func (s *preferences) load(f *pflag.FlagSet, stderr io.Writer) error {
 	v := viper.New()
-	v.SetConfigFile("outcrop.yaml") // by its full name: the program is called outcrop too
+	v.SetConfigFile("outcrop.yaml") // the full name, because the program itself is called outcrop
 	v.SetEnvPrefix("outcrop")
 	v.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
 	v.AutomaticEnv()
@@ -93,11 +95,11 @@ func (s *preferences) load(f *pflag.FlagSet, stderr io.Writer) error {
 	if s.Verbose, err = read.truth("verbose"); err != nil {
 		return err
 	}
-	if said := f.Changed("quiet"); said != f.Changed("verbose") { // a flag comes before the other layers
+	if said := f.Changed("quiet"); said != f.Changed("verbose") { // a flag overrides the other layers
 		s.Quiet, s.Verbose = s.Quiet && said, s.Verbose && !said
 	}
 	if s.Quiet && s.Verbose {
-		return usageError{fmt.Errorf("%s and %s exclude each other: name one", read.place("quiet"), read.place("verbose"))}
+		return usageError{fmt.Errorf("%s and %s exclude each other: choose one", read.place("quiet"), read.place("verbose"))}
 	}
 	s.Notify = v.GetString("notify")
 	s.log = newLog(s.LogFormat, s.level(), stderr)
@@ -105,18 +107,18 @@ func (s *preferences) load(f *pflag.FlagSet, stderr io.Writer) error {
 		s.log.Debug(fmt.Sprintf("setting %s: %v (%s)", name, v.Get(name), read.origin(name)))
 	}
 	if strings.TrimSpace(s.Results) == "" {
-		return usageError{fmt.Errorf("%s: the folder has no name", read.place("results"))}
+		return usageError{fmt.Errorf("%s: wants a folder, got an empty name", read.place("results"))}
 	}
 	return nil
 }
 
-// setting reads one setting out of the layers, and knows which of them it came from.
+// setting reads single settings and the layers they come from.
 type setting struct {
 	layers *viper.Viper
 	flags  *pflag.FlagSet
 }
 
-// count is a whole number; "auto" is 0.
+// count returns a whole number; "auto" is 0.
 func (r setting) count(name string) (int, error) {
 	text := fmt.Sprint(r.layers.Get(name))
 	automatic := r.flags.Lookup(name).DefValue == "auto"
@@ -134,7 +136,7 @@ func (r setting) count(name string) (int, error) {
 	return 0, usageError{fmt.Errorf("%s: wants %s, got %q", r.place(name), wants, text)}
 }
 
-// truth is true or false.
+// truth returns a boolean.
 func (r setting) truth(name string) (bool, error) {
 	text := fmt.Sprint(r.layers.Get(name))
 	b, err := strconv.ParseBool(text)
@@ -144,7 +146,7 @@ func (r setting) truth(name string) (bool, error) {
 	return b, nil
 }
 
-// place names the layer that a setting came from, which is not the default.
+// place says where a setting was given: its flag, its variable, or else its key in outcrop.yaml.
 func (r setting) place(name string) string {
 	if r.flags.Changed(name) {
 		return "--" + name
@@ -156,7 +158,7 @@ func (r setting) place(name string) string {
 	return "outcrop.yaml: " + name
 }
 
-// origin is place, or "default".
+// origin is place, or "default" if the setting was not given.
 func (r setting) origin(name string) string {
 	if place := r.place(name); !strings.HasPrefix(place, "outcrop.yaml") || r.layers.InConfig(name) {
 		return place

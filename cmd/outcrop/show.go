@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-
-	"github.com/outcrop-lab/outcrop/experiments/results"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/experiments/run"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/settings"
@@ -20,9 +20,10 @@ import (
 
 func showCommand(s *preferences) *cobra.Command {
 	asJSON := false
-	cmd := &cobra.Command{Use: "show RUN", Short: "Say all of one run: configuration, provenance, files, metrics, fits",
-		Long: `Say all of one run. RUN is a run's id, the beginning of it, or SWEEP/ARM/SEED. In the configuration a * marks what differs
-from the defaults.`,
+	cmd := &cobra.Command{Use: "show RUN", Short: "Show one run: configuration, provenance, files, metrics and fits",
+		Long: `Show everything that is stored of one run. RUN is a run's id, the beginning of
+one, or SWEEP/ARM/SEED. In the configuration, * marks a key that differs from its
+default.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.reading(func(db *store.DB) error {
@@ -35,8 +36,8 @@ from the defaults.`,
 				}
 				list, err := override(&shown)
 				if err != nil {
-					s.log.Warn(fmt.Sprintf("what differs from the defaults is not marked, "+
-						"because this outcrop cannot read the configuration: %v", err))
+					s.log.Warn(fmt.Sprintf("this outcrop cannot read the run's configuration, "+
+						"so it does not mark what differs from the defaults: %v", err))
 				}
 				if asJSON {
 					return json.NewEncoder(cmd.OutOrStdout()).Encode(shown)
@@ -48,7 +49,7 @@ from the defaults.`,
 	return cmd
 }
 
-// override lists the settings of a run in the order of the configuration, and notes in the document which of them differ
+// override returns the settings of a run in the order of the configuration, and lists in the document those that differ
 // from their default.
 func override(shown *results.Shown) ([]settings.Setting, error) {
 	if string(shown.Config) == "null" {
@@ -75,10 +76,10 @@ func printRun(out io.Writer, r results.Shown, list []settings.Setting) error {
 		line("name", "%s/%s/%d", m.Sweep, m.Arm, m.Seed)
 	}
 	if string(r.Config) == "null" {
-		line("state", "%s, not trained yet", paint.state(r.Status))
+		line("state", "%s, not trained yet", paint.status(r.Status))
 		return w.Flush()
 	}
-	line("state", "%s, step %d of %d", paint.state(r.Status), r.Step, r.Steps)
+	line("state", "%s, step %d of %d", paint.status(r.Status), r.Step, r.Steps)
 	if r.Error != "" {
 		line("error", "%s", strings.ReplaceAll(r.Error, "\n", "\n\t"))
 	}
@@ -86,28 +87,7 @@ func printRun(out io.Writer, r results.Shown, list []settings.Setting) error {
 	line("device", "%s", r.Device)
 	line("data", "%s", r.DataDigest)
 	line("trainer", "version %d", r.TrainerVersion)
-	line("provenance", "commit %s, %s, %s kernels, %s", r.Commit, r.GoVersion, r.KernelPath, r.CPU)
-	for _, d := range r.Differences {
-		line("", "then commit %s, %s, %s kernels, %s: %s came out otherwise", d.Commit, d.GoVersion, d.KernelPath, d.CPU, counted(d.Differing, "row"))
-	}
-	for i, session := range r.Sessions {
-		name := ""
-		if i == 0 {
-			name = "worked on"
-		}
-		line(name, "%s on %s (%s, %d cores, %s) by `%s`", session.Started.Local().Format("2006-01-02 15:04:05"), session.Host, session.OS, session.Cores,
-			counted(session.Threads, "thread"), session.Command)
-	}
-	for i, h := range r.History {
-		name, message := "", ""
-		if i == 0 {
-			name = "history"
-		}
-		if h.Message != "" {
-			message = ": " + strings.ReplaceAll(h.Message, "\n", "\n\t")
-		}
-		line(name, "%s %s at step %d%s", h.Time.Local().Format("2006-01-02 15:04:05"), h.Status, h.Step, message)
-	}
+	printHistory(line, r)
 	line("conflicts", "%d", r.Conflicts)
 	line("folder", "%s, %s", r.Folder, sized(r.Bytes))
 	for _, f := range r.Files {
@@ -134,13 +114,39 @@ func printRun(out io.Writer, r results.Shown, list []settings.Setting) error {
 	return printFits(out, r.Fits)
 }
 
-// printConfig prints each key of the configuration, and a star at those that differ from the default.
+// printHistory prints who worked on a run, and when it changed its status.
+func printHistory(line func(name, format string, args ...any), r results.Shown) {
+	line("provenance", "commit %s, %s, %s kernels, %s", r.Commit, r.GoVersion, r.KernelPath, r.CPU)
+	for _, d := range r.Differences {
+		line("", "then commit %s, %s, %s kernels, %s: other values in %s",
+			d.Commit, d.GoVersion, d.KernelPath, d.CPU, counted(d.Differing, "row"))
+	}
+	first := func(i int, name string) string {
+		if i > 0 {
+			return ""
+		}
+		return name
+	}
+	for i, s := range r.Sessions {
+		line(first(i, "worked on"), "%s on %s (%s, %d cores, %s) by `%s`", s.Started.Local().Format(time.DateTime),
+			s.Host, s.OS, s.Cores, counted(s.Threads, "thread"), s.Command)
+	}
+	for i, h := range r.History {
+		message := ""
+		if h.Message != "" {
+			message = ": " + strings.ReplaceAll(h.Message, "\n", "\n\t")
+		}
+		line(first(i, "history"), "%s %s at step %d%s", h.Time.Local().Format(time.DateTime), h.Status, h.Step, message)
+	}
+}
+
+// printConfig prints each key of the configuration, with a star if it differs from its default.
 func printConfig(out io.Writer, r results.Shown, list []settings.Setting) {
 	if list == nil {
 		_, _ = fmt.Fprintf(out, "\nconfig  %s\n", r.Config)
 		return
 	}
-	_, _ = fmt.Fprintln(out, "\nconfig, * where it differs from the default")
+	_, _ = fmt.Fprintln(out, "\nconfig, * if it differs from the default")
 	for _, s := range list {
 		mark := " "
 		if slices.Contains(r.Overrides, s.Key) {

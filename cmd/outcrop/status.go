@@ -18,17 +18,20 @@ import (
 
 func statusCommand(s *preferences) *cobra.Command {
 	asJSON, watch, every := false, false, 2*time.Second
-	cmd := &cobra.Command{Use: "status [SWEEP]", Short: "Say how the runs of each sweep stand, also while they train",
-		Long: `Say how the runs of each sweep stand: state, step, loss, steps a second, and what is left. The database is read, and of
-runs that train the end of their own log, which is fresher. States: planned, leased, running, done, stopped (can go on),
-failed, diverged, and lost (it was running and no process works on it any more).
+	cmd := &cobra.Command{Use: "status [SWEEP]", Short: "Show the status of each sweep's runs, also while they train",
+		Long: `Show the status of each sweep's runs, their step, loss, steps per second and time
+left. All of it comes from the database and, for runs that train, from the end
+of their own log, which is newer. The column state says: planned, leased,
+running, done, stopped (can go on), failed, diverged, or lost (it was running,
+but no process works on it any more).
 
-With --watch a terminal shows it anew until q or Ctrl-C; elsewhere the table is printed again and again until nothing is
-left to do. Both ends are exit code 0.`,
+With --watch, a terminal shows the table until q or Ctrl-C, and redraws it.
+Elsewhere the table is printed again and again until nothing is left to do. Both
+end with exit code 0.`,
 		Args: arguments(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if watch && asJSON {
-				return usageError{fmt.Errorf("--watch and --json exclude each other: name one")}
+				return usageError{fmt.Errorf("--watch and --json exclude each other: choose one")}
 			}
 			if every < 100*time.Millisecond {
 				return usageError{fmt.Errorf("--every: wants at least 100ms, got %v", every)}
@@ -57,12 +60,12 @@ left to do. Both ends are exit code 0.`,
 			})
 		}}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show it anew until q or Ctrl-C")
-	cmd.Flags().DurationVar(&every, "every", every, "with --watch: how often")
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "refresh the table until q or Ctrl-C")
+	cmd.Flags().DurationVar(&every, "every", every, "with --watch: time between two refreshes")
 	return cmd
 }
 
-// printStatus prints a table a sweep, without the runs that hide has left out.
+// printStatus prints one table per sweep, without the runs that hide selects.
 func printStatus(out io.Writer, paint painter, all []results.SweepStatus, hide func(results.RunStatus) bool) error {
 	for i, s := range all {
 		if i > 0 {
@@ -81,7 +84,8 @@ func printStatus(out io.Writer, paint painter, all []results.SweepStatus, hide f
 			if r.Steps == 0 {
 				step = undetermined
 			}
-			_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%d\n", r.Run, r.Arm, r.Seed, paint.state(r.Status), step, show("%.4f", results.Number(r.Loss)),
+			_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%d\n",
+				r.Run, r.Arm, r.Seed, paint.status(r.Status), step, show("%.4f", results.Number(r.Loss)),
 				show("%.3g", results.Number(r.Rate)), lasting(r.Left), r.Attempts)
 		}
 		if err := w.Flush(); err != nil {
@@ -100,16 +104,16 @@ func printStatus(out io.Writer, paint painter, all []results.SweepStatus, hide f
 	return nil
 }
 
-// heading is the sweep in one line.
+// heading summarises a sweep in one line.
 func heading(paint painter, s results.SweepStatus) string {
-	runs, states := 0, []string{}
-	for state, n := range s.Counts {
+	runs, statuses := 0, []string{}
+	for status, n := range s.Counts {
 		runs += n
-		states = append(states, state)
+		statuses = append(statuses, status)
 	}
-	slices.SortFunc(states, func(a, b string) int {
-		at := func(state string) int {
-			if i := slices.Index(store.Statuses, state); i >= 0 {
+	slices.SortFunc(statuses, func(a, b string) int {
+		at := func(status string) int {
+			if i := slices.Index(store.Statuses, status); i >= 0 {
 				return i
 			}
 			return len(store.Statuses)
@@ -119,20 +123,21 @@ func heading(paint painter, s results.SweepStatus) string {
 		}
 		return strings.Compare(a, b)
 	})
-	for i, state := range states {
-		states[i] = fmt.Sprintf("%d %s", s.Counts[state], paint.state(state))
+	for i, status := range statuses {
+		statuses[i] = fmt.Sprintf("%d %s", s.Counts[status], paint.status(status))
 	}
 	name := "sweep " + s.Sweep
 	if s.Sweep == "" {
-		name = "runs of no sweep"
+		name = "runs in no sweep"
 	}
-	line := fmt.Sprintf("%s: %s, %s", name, counted(runs, "run"), strings.Join(states, ", "))
+	line := fmt.Sprintf("%s: %s, %s", name, counted(runs, "run"), strings.Join(statuses, ", "))
 	if lasting(s.Left) != undetermined {
 		line += fmt.Sprintf("; %.0f %% of the work done, %s left", 100*s.Progress, lasting(s.Left))
 	}
 	return line
 }
 
+// counted returns "1 run" or "2 runs".
 func counted(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
@@ -140,8 +145,8 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// fitting prints the status in at most that many lines: where it is too long, runs that are settled are left out, then those
-// that wait, then the rest is cut.
+// fitting formats the status in at most height lines. If it is too long, fitting leaves out the runs that ended without
+// a failure, then those that wait, and then cuts the rest.
 func fitting(paint painter, all []results.SweepStatus, height int) (string, error) {
 	ended := func(r results.RunStatus) bool {
 		return store.Settled(r.Status) && r.Status != store.Failed

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"text/tabwriter"
 	"time"
 
@@ -12,13 +14,13 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// stoppedRow is one run that was asked to stop, as printed.
+// stoppedRow is one run that was asked to stop, as the verb prints it.
 type stoppedRow struct {
 	Run    string `json:"run"`
 	Status string `json:"status"`
 	Step   int    `json:"step"`
 	Steps  int    `json:"steps"`
-	PID    int    `json:"pid"` // of the coordinator that had it
+	PID    int    `json:"pid"` // of the coordinator that trained it
 	Host   string `json:"host"`
 }
 
@@ -26,10 +28,11 @@ func stopCommand(s *preferences) *cobra.Command {
 	asJSON, wait := false, time.Duration(0)
 	cmd := &cobra.Command{
 		Use:   "stop RUN|SWEEP",
-		Short: "Ask the process that trains a run, or a sweep, to stop it at a checkpoint",
-		Long: `Ask whoever trains a run, or the runs of a sweep, to stop them: each writes a checkpoint and is "stopped". Runs of a sweep
-that have not begun are not begun. RUN is a run's id, or the beginning of it. What was stopped goes on with outcrop resume,
-run or retry.`,
+		Short: "Stop a run or a sweep at a checkpoint, whichever process trains it",
+		Long: `Ask the process that trains a run, or the runs of a sweep, to stop. Each run
+writes a checkpoint and is then "stopped"; runs of the sweep that have not begun
+do not begin. RUN is a run's id or the beginning of one. To continue stopped
+runs, use outcrop resume, run or retry.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			db, err := store.OpenExisting(s.database())
@@ -49,43 +52,56 @@ run or retry.`,
 				return err
 			}
 			if len(held) == 0 {
-				s.log.Info("nobody trains " + args[0])
+				s.log.Info("no process trains " + args[0])
 			}
 			waiting := awaitEnd(cmd.Context(), db, held, wait)
-			rows := []stoppedRow{}
-			for _, id := range ids {
-				l := held[id]
-				if l == nil {
-					continue
-				}
-				run, _, err := db.RunByID(id)
-				if err != nil {
-					return err
-				}
-				rows = append(rows, stoppedRow{id, run.Status, run.Step, run.Steps, l.PID, l.Machine()})
+			rows, err := stoppedRows(db, ids, held)
+			if err != nil {
+				return err
 			}
 			if asJSON {
 				err = json.NewEncoder(cmd.OutOrStdout()).Encode(rows)
-			} else if len(rows) > 0 {
-				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-				_, _ = fmt.Fprintln(w, "run\tstatus\tstep\tsteps\tpid\thost")
-				for _, r := range rows {
-					_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%d\t%d\t%s\n", r.Run, r.Status, r.Step, r.Steps, r.PID, r.Host)
-				}
-				err = w.Flush()
+			} else {
+				err = printStopped(cmd.OutOrStdout(), rows)
 			}
-			if err == nil {
-				err = waiting
-			}
-			return err
+			return errors.Join(err, waiting)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	cmd.Flags().DurationVar(&wait, "wait", 5*time.Minute, "how long to wait until they have stopped")
+	cmd.Flags().DurationVar(&wait, "wait", 5*time.Minute, "how long to wait until the runs have stopped")
 	return cmd
 }
 
-// inForce are the leases in force on these runs.
+// stoppedRows lists the runs among ids that a process held when it was asked to stop, as they are now.
+func stoppedRows(db *store.DB, ids []string, held map[string]*store.Lease) ([]stoppedRow, error) {
+	rows := []stoppedRow{}
+	for _, id := range ids {
+		l := held[id]
+		if l == nil {
+			continue
+		}
+		run, _, err := db.RunByID(id)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, stoppedRow{id, run.Status, run.Step, run.Steps, l.PID, l.Machine()})
+	}
+	return rows, nil
+}
+
+func printStopped(out io.Writer, rows []stoppedRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "run\tstatus\tstep\tsteps\tpid\thost")
+	for _, r := range rows {
+		_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%d\t%d\t%s\n", r.Run, r.Status, r.Step, r.Steps, r.PID, r.Host)
+	}
+	return w.Flush()
+}
+
+// inForce returns the leases in force on these runs.
 func inForce(db *store.DB, ids []string) (map[string]*store.Lease, error) {
 	leases, err := db.Leases()
 	held := map[string]*store.Lease{}
@@ -97,7 +113,7 @@ func inForce(db *store.DB, ids []string) (map[string]*store.Lease, error) {
 	return held, err
 }
 
-// awaitEnd waits until none of these leases is held by who holds it now.
+// awaitEnd waits until every lease of held has ended or changed hands.
 func awaitEnd(ctx context.Context, db *store.DB, held map[string]*store.Lease, wait time.Duration) error {
 	deadline := time.Now().Add(wait)
 	for {
@@ -115,7 +131,7 @@ func awaitEnd(ctx context.Context, db *store.DB, held map[string]*store.Lease, w
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%d runs had not stopped after %v; they will, after the step at hand", still, wait)
+			return fmt.Errorf("%s had not stopped after %v: each stops after its current step", counted(still, "run"), wait)
 		}
 		select {
 		case <-ctx.Done():

@@ -14,7 +14,11 @@ import (
 
 func variantsCommand(*preferences) *cobra.Command {
 	asJSON := false
-	cmd := &cobra.Command{Use: "variants [SLOT [VARIANT]]", Short: "List what each slot of a configuration may hold: formula, parameters and their defaults, paper; of extends, the presets", Args: arguments(cobra.MaximumNArgs(2)), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "variants [SLOT [VARIANT]]", Short: "List the variants of each slot of a configuration",
+		Long: `List the variants of each slot of a configuration, with their formula, parameters,
+defaults and paper. The variants of the slot "extends" are the presets.`}
+	cmd.Args = arguments(cobra.MaximumNArgs(2))
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		rows, err := listVariants(args)
 		if err != nil {
 			return err
@@ -38,12 +42,12 @@ func variantsCommand(*preferences) *cobra.Command {
 			}
 		}
 		return nil
-	}}
+	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }
 
-// listVariants are all variants, those of a slot, or one of them; of the key extends they are the presets.
+// listVariants returns all variants, those of one slot, or a single one. The variants of "extends" are the presets.
 func listVariants(args []string) (rows []variant.Listed, err error) {
 	config := trainer.Default()
 	all := variant.List(&config)
@@ -71,17 +75,18 @@ func listVariants(args []string) (rows []variant.Listed, err error) {
 	return rows, nil
 }
 
-// presets lists the embedded presets as variants, each with what its first line says.
+// presets lists the embedded presets as variants. A preset's first line takes the place of a formula.
 func presets() (all []variant.Listed) {
 	for _, name := range configs.Presets() {
 		src, _ := configs.Preset(name)
 		first, _, _ := strings.Cut(string(src), "\n")
-		all = append(all, variant.Listed{Slot: presetSlot, Name: name, Formula: strings.TrimPrefix(first, "# "), Params: []variant.Param{}})
+		all = append(all, variant.Listed{Slot: presetSlot, Name: name, Formula: strings.TrimPrefix(first, "# "),
+			Params: []variant.Param{}})
 	}
 	return all
 }
 
-// about is a variant's parameters with their defaults, as a map of the sweep file, and its source.
+// about returns a variant's parameters with their defaults, written as in a sweep file, and its source.
 func about(v variant.Listed) string {
 	var parts []string
 	for _, p := range v.Params {

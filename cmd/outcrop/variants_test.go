@@ -9,7 +9,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// The list as JSON has every variant under the names of the contract; as text it shows a formula, a default and a source.
+// The JSON list has every variant, with the field names of the contract. The text shows formula, default and source.
 func TestVariants(t *testing.T) {
 	code, stdout, stderr := outcrop(t.Context(), "variants", "--json")
 	var rows []map[string]any
@@ -26,7 +26,7 @@ func TestVariants(t *testing.T) {
 		}
 		for _, p := range v.Params {
 			if p.Doc == "" {
-				t.Errorf("%s %s: %s says nothing of itself", v.Slot, v.Name, p.Name)
+				t.Errorf("%s %s: the parameter %s has no doc", v.Slot, v.Name, p.Name)
 			}
 		}
 	}
@@ -44,7 +44,8 @@ func TestVariants(t *testing.T) {
 		}
 	}
 	code, stdout, stderr = outcrop(t.Context(), "variants", "schedul")
-	if code != exitInput || stdout != "" || !strings.Contains(stderr, `did you mean \"schedule\"?`) && !strings.Contains(stderr, `did you mean "schedule"?`) {
+	if code != exitInput || stdout != "" || !strings.Contains(stderr, `did you mean \"schedule\"?`) &&
+		!strings.Contains(stderr, `did you mean "schedule"?`) {
 		t.Errorf("exit %d, %q, %q", code, stdout, stderr)
 	}
 }
@@ -52,7 +53,8 @@ func TestVariants(t *testing.T) {
 func TestSchema(t *testing.T) {
 	code, stdout, stderr := outcrop(t.Context(), "schema")
 	var doc map[string]any
-	if err := json.Unmarshal([]byte(stdout), &doc); err != nil || code != exitDone || doc["$schema"] != "https://json-schema.org/draft/2020-12/schema" {
+	if err := json.Unmarshal([]byte(stdout), &doc); err != nil || code != exitDone ||
+		doc["$schema"] != "https://json-schema.org/draft/2020-12/schema" {
 		t.Errorf("exit %d, %v, draft %v: %s", code, err, doc["$schema"], stderr)
 	}
 }

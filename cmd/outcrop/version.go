@@ -10,12 +10,14 @@ import (
 )
 
 func versionCommand(*preferences) *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Print the version", Args: arguments(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "version", Short: "Print the version", Args: arguments(cobra.NoArgs)}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		version, golang := "unknown", "unknown"
 		if info, ok := debug.ReadBuildInfo(); ok {
 			version, golang = info.Main.Version, info.GoVersion
 		}
 		_, err := fmt.Fprintf(cmd.OutOrStdout(), "outcrop %s, trainer version %d, %s\n", version, trainer.Version, golang)
 		return err
-	}}
+	}
+	return cmd
 }

@@ -16,16 +16,17 @@ import (
 
 // Control sequences (ECMA-48, and the private modes of xterm).
 const (
-	screenOn  = "\x1b[?1049h\x1b[?25l\x1b[?7l" // the other screen, no cursor, long lines cut
+	screenOn  = "\x1b[?1049h\x1b[?25l\x1b[?7l" // alternate screen, cursor hidden, long lines cut
 	screenOff = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 	home      = "\x1b[H"
 	clearLine = "\x1b[K"
 	clearRest = "\x1b[J"
 )
 
-// watchStatus shows how runs stand, anew after each interval: on a terminal in place, elsewhere table after table until
-// nothing is left to do.
-func watchStatus(ctx context.Context, out io.Writer, read func() ([]results.SweepStatus, error), every time.Duration) error {
+// watchStatus shows the runs' status and repeats it at an interval. A terminal is redrawn in place; elsewhere one table
+// follows another until nothing is left to do.
+func watchStatus(ctx context.Context, out io.Writer, read func() ([]results.SweepStatus, error),
+	every time.Duration) error {
 	if isTerminal(out) {
 		return watchScreen(ctx, out.(*os.File), read, every)
 	}
@@ -49,8 +50,8 @@ func watchStatus(ctx context.Context, out io.Writer, read func() ([]results.Swee
 
 func settled(all []results.SweepStatus) bool {
 	for _, s := range all {
-		for state := range s.Counts {
-			if !store.Settled(state) {
+		for status := range s.Counts {
+			if !store.Settled(status) {
 				return false
 			}
 		}
@@ -58,7 +59,8 @@ func settled(all []results.SweepStatus) bool {
 	return true
 }
 
-func watchScreen(ctx context.Context, out *os.File, read func() ([]results.SweepStatus, error), every time.Duration) (err error) {
+func watchScreen(ctx context.Context, out *os.File, read func() ([]results.SweepStatus, error),
+	every time.Duration) (err error) {
 	keys := make(chan byte)
 	if in := int(os.Stdin.Fd()); term.IsTerminal(in) {
 		before, err := term.MakeRaw(in)
@@ -93,7 +95,7 @@ func watchScreen(ctx context.Context, out *os.File, read func() ([]results.Sweep
 			case <-ctx.Done():
 				return nil
 			case key := <-keys:
-				if key == 'q' || key == 'Q' || key == 3 { // Ctrl-C, which a raw terminal gives as a key
+				if key == 'q' || key == 'Q' || key == 3 { // 3 is Ctrl-C, which a raw terminal delivers as a key
 					return nil
 				}
 			case <-again:
@@ -103,7 +105,7 @@ func watchScreen(ctx context.Context, out *os.File, read func() ([]results.Sweep
 	}
 }
 
-// drawScreen puts one picture over the one before.
+// drawScreen draws the status over the one drawn before.
 func drawScreen(out *os.File, all []results.SweepStatus) error {
 	_, height, err := term.GetSize(int(out.Fd()))
 	if err != nil || height < 3 {

@@ -9,10 +9,12 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/worker"
 )
 
-// workerCommand trains the run of one folder.
+// workerCommand carries out the assignment in one run's folder: it trains the run, or measures it from checkpoints.
 func workerCommand(*preferences) *cobra.Command {
-	return &cobra.Command{Use: "worker RUNDIR", Hidden: true, Args: arguments(cobra.ExactArgs(1)), RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "worker RUNDIR", Hidden: true, Args: arguments(cobra.ExactArgs(1))}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		compute.Quiet()
 		return worker.Work(cmd.Context(), args[0], os.Stdin, cmd.OutOrStdout())
-	}}
+	}
+	return cmd
 }
