@@ -22,8 +22,8 @@ import (
 type Rule string
 
 // The rules. For layers, heads and idx, First and Last are the smallest and the largest index that the run has
-// anywhere; for steps, they are the first and the last step of each curve. Max and Min skip NaN, and Median skips values
-// that are not finite; they return NaN if nothing is left. Mean returns NaN if any value is NaN.
+// anywhere; for steps, they are the first and the last step of each curve. Max and Min skip NaN, and Median skips
+// values that are not finite; they return NaN if nothing is left. Mean returns NaN if any value is NaN.
 const (
 	Alone  Rule = ""       // only rows without this dimension (index -1); for steps the same as Each
 	Each   Rule = "each"   // all values, kept apart
