@@ -12,27 +12,28 @@ import (
 	"github.com/outcrop-lab/outcrop/settings"
 )
 
-// Arch is a resolved configuration as the predictor sees it: which numbers it has, and what it chooses. Seed, probe and
-// checkpoint are left out: they are no part of what is foretold.
+// Arch is a resolved configuration as the predictor sees it: its numbers and its choices. It leaves out seed, probe and
+// checkpoint, on which a prediction does not depend.
 type Arch struct {
 	// Numbers has one value for each of numberKeys.
 	Numbers map[string]float64
-	// Choices has every other setting. A slot's name stands under the slot's key, "arch.norm", its parameters under
-	// "arch.norm(rmsnorm).eps", so that equal words of two variants are two settings.
+	// Choices has every other setting. The name of a slot's variant has the slot's key, "arch.norm". The variant's
+	// parameters have keys such as "arch.norm(rmsnorm).eps", so that equal names in two variants are two settings.
 	Choices map[string]string
 }
 
-// numberKeys are the settings that enter as numbers; the others are names among known ones.
-var numberKeys = []string{"arch.layers", "arch.width", "arch.heads", "arch.context", "arch.mlp.multiple", "optim.lr", "optim.weight_decay"}
+// numberKeys are the settings that the predictor uses as numbers. It uses the others as choices among known values.
+var numberKeys = []string{"arch.layers", "arch.width", "arch.heads", "arch.context", "arch.mlp.multiple", "optim.lr",
+	"optim.weight_decay"}
 
-// ParseArch reads a run's resolved configuration, as the store keeps it (JSON).
+// ParseArch parses a run's resolved configuration, the JSON that the store keeps.
 func ParseArch(config string) (Arch, error) {
 	list, err := settings.Parse(config)
 	if err != nil {
 		return Arch{}, fmt.Errorf("predict: %w", err)
 	}
 	a := Arch{Numbers: map[string]float64{}, Choices: map[string]string{}}
-	names := map[string]string{} // of variants, by the keys of their slots
+	names := map[string]string{} // names of variants by the keys of their slots
 	for _, s := range list {
 		if first, _, _ := strings.Cut(s.Key, "."); first == "seed" || first == "probe" || first == "checkpoint" {
 			continue
@@ -43,7 +44,7 @@ func ParseArch(config string) (Arch, error) {
 		if slices.Contains(numberKeys, s.Key) {
 			x, ok := settings.Number(list, s.Key)
 			if !ok {
-				return Arch{}, fmt.Errorf("predict: reading a configuration: %s is no number: %v", s.Key, s.Value)
+				return Arch{}, fmt.Errorf("predict: reading a configuration: %s is not a number: %v", s.Key, s.Value)
 			}
 			a.Numbers[s.Key] = x
 			continue
@@ -62,7 +63,7 @@ func ParseArch(config string) (Arch, error) {
 	return a, nil
 }
 
-// chosen is a dotted key with the names of the variants behind the slots on the way to it.
+// chosen returns a dotted key with the name of the variant added after each slot on the way to it.
 func chosen(key string, names map[string]string) string {
 	out, at := "", ""
 	for part := range strings.SplitSeq(key, ".") {
@@ -74,22 +75,22 @@ func chosen(key string, names map[string]string) string {
 	return out
 }
 
-// same tells whether two architectures agree in every setting.
+// same reports whether two architectures agree in every setting.
 func (a Arch) same(b Arch) bool {
 	return maps.Equal(a.Numbers, b.Numbers) && maps.Equal(a.Choices, b.Choices)
 }
 
-// Layers is how many blocks it has.
+// Layers returns the number of blocks.
 func (a Arch) Layers() int { return int(a.Numbers["arch.layers"]) }
 
-// Outside is a setting that no training architecture has, or a number beyond all of theirs.
+// Outside is a setting that no training architecture has, or a number outside the range of theirs.
 type Outside struct {
 	Key     string `json:"key"`
 	Value   string `json:"value"`
-	Trained string `json:"trained"` // what was trained: "2 to 8", "none, g1, g2"
+	Trained string `json:"trained"` // the values that were trained: "2 to 8", "none, g1, g2"
 }
 
-// OutsideError says that an architecture lies outside what the predictor was trained on.
+// OutsideError is the error for an architecture outside what the predictor was trained on.
 type OutsideError struct{ All []Outside }
 
 func (e *OutsideError) Error() string {
@@ -100,10 +101,10 @@ func (e *OutsideError) Error() string {
 	return "predict: outside what the predictor was trained on: " + strings.Join(parts, "; ")
 }
 
-// domain is what a set of architectures spans.
+// domain is the range of settings that a set of architectures spans.
 type domain struct {
-	low, high map[string]float64  // of each of numberKeys
-	seen      map[string][]string // of every choice's key, the values, the most frequent first
+	low, high map[string]float64  // by numberKeys
+	seen      map[string][]string // by the key of a choice, its values, the most frequent first
 }
 
 func domainOf(all []Arch) domain {
@@ -131,8 +132,8 @@ func domainOf(all []Arch) domain {
 	return d
 }
 
-// outside lists what of a lies beyond, by key. A parameter of a variant that was never trained is not listed beside the
-// variant itself.
+// outside returns the settings of a that lie outside the domain, by key. If a variant was never trained, it lists the
+// variant but not its parameters.
 func (d domain) outside(a Arch) []Outside {
 	var all []Outside
 	for _, key := range numberKeys {
@@ -158,18 +159,19 @@ func (d domain) outside(a Arch) []Outside {
 
 func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
-// Feature is one number that foretells. Features of one group say the same thing in several ways.
+// Feature is one number that the learners predict from. The features of a group express the same property in several
+// ways.
 type Feature struct{ Name, Group string }
 
-// A column is a feature and how it is computed, for layer l of L counted from 1.
+// column is a feature and the function that computes it, for layer l of L, counted from 1.
 type column struct {
 	Feature
 	of func(a Arch, l float64) float64
 }
 
-// columns lists the features over a domain: those of arXiv 2508.03616 (the layer counted from 1, so that the last
-// one's relative depth is 1), then context, learning rate and weight decay, then each choice in which the architectures
-// differ, one-hot without its most frequent value.
+// columns returns the features over a domain: those of arXiv 2508.03616 (with the layer counted from 1, so that the
+// last one has a relative depth of 1), then context, learning rate and weight decay, then each choice in which the
+// architectures differ, one-hot without its most frequent value.
 func (d domain) columns() []column {
 	n := func(a Arch, key string) float64 { return a.Numbers[key] }
 	depth := func(power float64) func(a Arch, l float64) float64 {

@@ -2,11 +2,11 @@ package predict
 
 import "github.com/outcrop-lab/outcrop/rng"
 
-// Forest is a random forest (Breiman 2001): trees of full depth, each on a bootstrap sample of the rows, a share of the
-// features tried at each node; their mean.
+// Forest is a random forest (Breiman 2001): the mean of trees of full depth, each grown on a bootstrap sample of the
+// rows and with a random share of the features tried at each node.
 type Forest struct {
 	Trees int
-	Share float64 // of the features, at least one
+	Share float64 // of the features; at least one is tried
 }
 
 type mean []tree
@@ -36,8 +36,9 @@ func (l Forest) Fit(x [][]float64, y []float64, random rng.Stream) Model {
 	return forest
 }
 
-// Boosting is gradient boosting of squares (Friedman 2001): shallow trees one after another, each fitted to what is left
-// and added in part. Between features that split alike chance decides, as in a forest.
+// Boosting is gradient boosting with squared loss (Friedman 2001): shallow trees, each fitted to the residuals of the
+// trees before it and added with the factor Rate. Between features that split equally well, chance decides, as in a
+// forest.
 type Boosting struct {
 	Rounds, Depth int
 	Rate          float64

@@ -12,12 +12,12 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Model is what was learned.
+// Model is a trained model.
 type Model interface {
 	Predict(x []float64) float64
 }
 
-// Learner learns y from the rows of x. The result depends on its arguments alone.
+// Learner learns to predict y from the rows of x. The result depends only on the arguments.
 type Learner interface {
 	Fit(x [][]float64, y []float64, random rng.Stream) Model
 }
@@ -28,8 +28,8 @@ type Candidate struct {
 	Learner
 }
 
-// Candidates are the learners that cross-validation chooses among: those of arXiv 2508.03616, each with a few settings.
-// Targets have mean 0 and variance 1 when a learner sees them.
+// Candidates are the learners among which cross-validation chooses: those of arXiv 2508.03616, each with a few
+// settings. The targets that a learner gets have mean 0 and variance 1.
 var Candidates = []Candidate{
 	{"ridge, alpha 10", Ridge{10}},
 	{"ridge, alpha 30", Ridge{30}},
@@ -45,7 +45,7 @@ var Candidates = []Candidate{
 	{"boosting, 200 of depth 4", Boosting{Rounds: 200, Depth: 4, Rate: .05}},
 }
 
-// learnerNamed returns a candidate.
+// learnerNamed returns the candidate of that name, and whether there is one.
 func learnerNamed(name string) (Learner, bool) {
 	for _, c := range Candidates {
 		if c.Name == name {
@@ -55,11 +55,11 @@ func learnerNamed(name string) (Learner, bool) {
 	return nil, false
 }
 
-// sample is the rows that one target is learned from.
+// sample holds the rows from which a target is learned.
 type sample struct {
 	x      [][]float64
 	y      []float64 // transformed
-	groups []int     // of each row its architecture
+	groups []int     // each row's architecture
 }
 
 func (s sample) only(keep func(row int) bool) sample {
@@ -81,7 +81,7 @@ type scaled struct {
 // Predict implements Model.
 func (m scaled) Predict(x []float64) float64 { return m.mean + m.scale*m.Model.Predict(x) }
 
-// learn fits a learner to a sample with its target brought to mean 0 and variance 1.
+// learn fits a learner to a sample whose target is scaled to mean 0 and variance 1.
 func learn(l Learner, s sample, random rng.Stream) Model {
 	n := float64(len(s.y))
 	m := scaled{scale: 1}
@@ -103,7 +103,8 @@ func learn(l Learner, s sample, random rng.Stream) Model {
 	return m
 }
 
-// held predicts every row from a model that has not seen the rows of its fold. A row whose fold holds all of them is NaN.
+// held predicts every row by a model that has not seen the rows of its fold. The prediction is NaN if the fold holds
+// all rows.
 func (s sample) held(l Learner, fold []int, random rng.Stream) []float64 {
 	out := make([]float64, len(s.y))
 	parallel(slices.Max(fold)+1, func(f int) {
@@ -120,8 +121,9 @@ func (s sample) held(l Learner, fold []int, random rng.Stream) []float64 {
 	return out
 }
 
-// Problem is one target of a predictor as its learners see it, to compare learners on: transformed values, and of each row
-// which of five folds of whole architectures it is in. ok is false for an unknown target.
+// Problem returns one target of a predictor as its learners see it, for comparing learners: the features, the
+// transformed values, and for each row its fold among five folds of whole architectures. ok is false for an unknown
+// target.
 func (p *Predictor) Problem(name string) (x [][]float64, y []float64, fold []int, ok bool) {
 	for i, t := range targets(p.Card.Last) {
 		if t.name == name {
@@ -132,13 +134,13 @@ func (p *Predictor) Problem(name string) (x [][]float64, y []float64, fold []int
 	return nil, nil, nil, false
 }
 
-// CrossValidate predicts every row from a model that has not seen the rows of its fold, of a target brought to mean 0 and
-// variance 1. A row whose fold holds all of them is NaN.
+// CrossValidate predicts every row by a model that has not seen the rows of its fold. The model learns from a target
+// that is scaled to mean 0 and variance 1. The prediction is NaN if the fold holds all rows.
 func CrossValidate(l Learner, x [][]float64, y []float64, fold []int, random rng.Stream) []float64 {
 	return sample{x: x, y: y, groups: fold}.held(l, fold, random)
 }
 
-// folds deals groups to n folds at random, whole groups only; with n at least the number of groups each has its own.
+// folds deals whole groups to n folds at random. If n is at least the number of groups, each group has its own fold.
 func (s sample) folds(n int, random rng.Stream) []int {
 	distinct := slices.Compact(slices.Sorted(slices.Values(s.groups)))
 	order := random.Named("folds").Rand().Perm(len(distinct))
@@ -150,7 +152,7 @@ func (s sample) folds(n int, random rng.Stream) []int {
 	return fold
 }
 
-// r2 is 1 less the squared error over that of the mean of y; 0 where y is constant.
+// r2 returns 1 minus the squared error over the squared error of the mean of y, or 0 if y is constant.
 func r2(y, predicted []float64) float64 {
 	if slices.Min(y) == slices.Max(y) {
 		return 0
@@ -158,7 +160,7 @@ func r2(y, predicted []float64) float64 {
 	return stat.RSquaredFrom(predicted, y, nil)
 }
 
-// candidateScores are the candidates' R² in cross-validation over five folds of whole architectures.
+// candidateScores returns the candidates' R² in cross-validation over five folds of whole architectures.
 func (s sample) candidateScores(random rng.Stream) []float64 {
 	fold := s.folds(5, random)
 	scores := make([]float64, len(Candidates))
@@ -168,7 +170,7 @@ func (s sample) candidateScores(random rng.Stream) []float64 {
 	return scores
 }
 
-// parallel calls work for each index on all processors.
+// parallel calls work for each index below n, on all processors.
 func parallel(n int, work func(i int)) {
 	var next atomic.Int64
 	var workers sync.WaitGroup

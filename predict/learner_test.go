@@ -15,7 +15,7 @@ func onProcessors(n int, f func()) {
 	f()
 }
 
-// friedman is the first problem of Friedman (1991) without noise: five of ten features count.
+// friedman returns the first problem of Friedman (1991) without noise: five of ten features matter.
 func friedman(n int, seed uint64) (x [][]float64, y []float64) {
 	r := rng.New(seed, "test.friedman").Rand()
 	for range n {
@@ -29,13 +29,13 @@ func friedman(n int, seed uint64) (x [][]float64, y []float64) {
 	return x, y
 }
 
-// Every candidate recovers a known function on rows that it has not seen, each as well as its kind can, and gives the same
+// Every candidate recovers a known function on rows that it has not seen, as well as its kind can, and gives the same
 // bits again.
 func TestCandidatesRecover(t *testing.T) {
 	x, y := friedman(400, 1)
 	test, want := friedman(400, 2)
 	for _, c := range Candidates {
-		least := .65 // of a linear model: the rest is curved
+		least := .65 // for a linear model: the rest is curved
 		switch c.Learner.(type) {
 		case Boosting, Forest:
 			least = .75
@@ -63,14 +63,14 @@ func TestCandidatesRecover(t *testing.T) {
 	}
 }
 
-// A tree of full depth holds its rows; its first split is the best one, at the middle between neighbours.
+// A tree of full depth reproduces its rows. Its first split is the best one, at the middle between neighbours.
 func TestTreeByHand(t *testing.T) {
 	x := [][]float64{{1, 5}, {2, 4}, {3, 9}, {10, 1}}
 	y := []float64{1, 1, 2, 8}
 	g := grower{data: group(x), y: y}
 	grown := g.grow([]int32{0, 1, 2, 3})
-	// Splits of the first feature leave sums of squares 28.67, 18.5 + 0 and .667; of the second 28.67 (at 2.5 it is .667 too:
-	// the first of equal ones is taken).
+	// Splits of the first feature leave sums of squares of 28.67, 18.5 + 0 and .667. The second feature leaves .667 too,
+	// at 2.5: of equal splits the first one counts.
 	if root := grown[0]; root.feature != 0 || root.threshold != 6.5 {
 		t.Errorf("the root splits feature %d at %g, want 0 at 6.5", root.feature, root.threshold)
 	}
@@ -89,8 +89,8 @@ func TestTreeByHand(t *testing.T) {
 	}
 }
 
-// Ridge and lasso on two uncorrelated standardised columns, where the weights are known: ridge n b/(n + alpha), lasso
-// sign(b) max(|b| - alpha, 0).
+// On two uncorrelated standardised columns, the weights of ridge and lasso are known: n b/(n + alpha) for ridge, and
+// sign(b) max(|b| - alpha, 0) for lasso.
 func TestLinearByHand(t *testing.T) {
 	x := [][]float64{{1, 1, 7}, {1, -1, 7}, {-1, 1, 7}, {-1, -1, 7}} // the third is constant
 	y := []float64{3 + 2 + .5, 3 + 2 - .5, 3 - 2 + .5, 3 - 2 - .5}
@@ -108,9 +108,10 @@ func TestLinearByHand(t *testing.T) {
 	}
 }
 
-// The transform comes back, and its likelihood finds the power that was planted.
+// From inverts To, and the likelihood finds the planted power.
 func TestTransforms(t *testing.T) {
-	for _, tr := range []Transform{{Name: "log"}, {Name: "log1p"}, {Name: "yeo-johnson", Lambda: .3}, {Name: "yeo-johnson"}, {Name: "yeo-johnson", Lambda: 2}, {Name: "yeo-johnson", Lambda: -1}} {
+	for _, tr := range []Transform{{Name: "log"}, {Name: "log1p"}, {Name: "yeo-johnson", Lambda: .3},
+		{Name: "yeo-johnson"}, {Name: "yeo-johnson", Lambda: 2}, {Name: "yeo-johnson", Lambda: -1}} {
 		for _, x := range []float64{-30, -1, -1e-3, 0, 1e-6, .5, 40} {
 			if x <= 0 && tr.Name == "log" || x < 0 && tr.Name == "log1p" {
 				continue
@@ -139,7 +140,7 @@ func TestTransforms(t *testing.T) {
 	}
 }
 
-// The ranks of the residuals between which nine of ten new ones are expected: of 99, the 5th and the 95th.
+// Nine of ten new residuals are expected between the 5th and the 95th of 99.
 func TestWithin(t *testing.T) {
 	residuals := make([]float64, 99)
 	for i := range residuals {
@@ -153,7 +154,7 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-// Folds hold whole groups, and all of them.
+// Folds hold whole groups, and every group is in a fold.
 func TestFolds(t *testing.T) {
 	s := sample{y: make([]float64, 60), groups: make([]int, 60)}
 	for r := range s.groups {

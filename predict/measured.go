@@ -16,8 +16,7 @@ type Measured struct {
 	Values []float64
 }
 
-// MeasuredOf lists the series of the runs of an architecture that are done, by run and layer. Values that are no numbers are
-// left out.
+// MeasuredOf returns the series of an architecture's finished runs, by run and layer. It leaves out NaNs.
 func MeasuredOf(db *store.DB, a Arch) ([]Measured, error) {
 	runs, err := db.Runs()
 	if err != nil {

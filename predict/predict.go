@@ -1,22 +1,24 @@
-// Package predict foretells the emergence curve of each layer of an architecture before it is trained, from the curves
-// fitted to others (after arXiv 2508.03616).
+// Package predict predicts the emergence curve of each layer of an architecture before it is trained, from the curves
+// fitted to other architectures (after arXiv 2508.03616).
 //
-// # What is foretold
+// # What is predicted
 //
-// The curve itself, at nine steps of the training (f(0) to f(last), logarithms), and the parameters of the curve, each by a
-// model of its own. The paper predicts the five parameters alone and draws the curve from them. Ours do not allow that: over
-// the length of these runs most series rise to a plateau, which whole families of the five draw alike (package fit says
-// which), so that a parameter predicted by itself means nothing and five of them together draw no curve. So a parameter is
-// learned from the series that determine it. Where fewer than 40 series or 10 architectures do, it is learned from all that
-// are not flat, as in the paper, and is called undetermined. The curve is learned from all series, flat ones too: what a fit
-// says of the curve stays where its parameters trade off.
+// The predictor predicts the curve itself, as the logarithm of f at nine steps of the training, f(0) to f(last), and
+// the parameters of the curve, each by its own model. The paper predicts only the five parameters and draws the curve
+// from them. Our runs do not allow that. Over their length most series rise to a plateau, which many combinations of
+// the five parameters draw equally well (see package fit). A parameter predicted by itself then means nothing, and five
+// of them together do not draw the curve. So a parameter is learned from the series that determine it. If fewer than 40
+// series or 10 architectures do, it is learned from all series that are not flat, as in the paper, and is called
+// undetermined. The curve is learned from all series, including flat ones, because a fit's curve remains valid even if
+// its parameters trade off.
 //
 // # How good it is
 //
-// Two scores, both R² of the transformed target: a random fifth of the series held out, the paper's way, in which the other
-// layers and the other seed of an architecture are seen; and one architecture after the other left out with all its series,
-// which is what a user asks for. The interval is that of the second: 90 % of the residuals of architectures left out. Its
-// width is the same for every architecture. The model card holds all of it.
+// There are two scores, both the R² of the transformed target. The first, as in the paper, holds out a random fifth of
+// the series; the predictor has then seen the other layers and the other seed of an architecture. The second leaves out
+// each architecture in turn with all its series, which is the case that a user asks about. The interval comes from the
+// second: it contains 90 % of the residuals of architectures left out, and has the same width for every architecture.
+// The model card holds all scores.
 package predict
 
 import (
@@ -37,7 +39,7 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// The shipped predictor: what `make predictor` wrote.
+// The files of the shipped predictor, which `make predictor` writes.
 var (
 	//go:embed testdata/architectures.csv
 	archsCSV []byte
@@ -49,10 +51,10 @@ var (
 	cardText string
 )
 
-// CardText is the shipped predictor's model card, Markdown.
+// CardText returns the shipped predictor's model card as Markdown.
 func CardText() string { return cardText }
 
-// Predictor is a table and what its card chose to learn from it.
+// Predictor is a table of fitted curves, and a card that says which learner predicts each target from it.
 type Predictor struct {
 	Card    Card
 	table   Table
@@ -85,7 +87,7 @@ func Load() (*Predictor, error) {
 		fits = known && card.Targets[i].Name == t.name
 	}
 	if !fits {
-		return nil, errors.New("predict: the model card does not belong to the table beside it; run make predictor")
+		return nil, errors.New("predict: the model card does not match the table beside it; run make predictor")
 	}
 	return p, nil
 }
@@ -99,7 +101,7 @@ func newPredictor(t Table) *Predictor {
 	return &Predictor{table: t, domain: d, columns: d.columns()}
 }
 
-// digest is the SHA-256 of the table's two files.
+// digest returns the SHA-256 of the table's two files.
 func (t Table) digest() (string, error) {
 	var archs, fits bytes.Buffer
 	if err := t.Write(&archs, &fits); err != nil {
@@ -109,17 +111,17 @@ func (t Table) digest() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// target is one number that is foretold of a layer.
+// target is one number that is predicted for a layer.
 type target struct {
 	name      string
 	transform string
-	step      int // of a point of the curve
-	param     bool
+	step      int  // of a point of the curve
+	param     bool // a parameter; otherwise a point of the curve
 }
 
-// targets lists the parameters and the points of the curve, nine over the training: 0, 1/16, 1/8, 1/4 and on by eighths.
-// A and K are transformed by Yeo and Johnson (the paper takes log1p for A, which is negative for most of ours), beta by its
-// logarithm, the others by log1p as there.
+// targets returns the parameters, and then nine points of the curve over the training: 0, 1/16, 1/8, 2/8, 3/8 to 6/8,
+// and the last step. A and K have the transform of Yeo and Johnson (the paper uses log1p for A, which is negative for
+// most of our series), beta and the points have the logarithm, and the others log1p, as in the paper.
 func targets(last int) []target {
 	all := []target{{name: "A", transform: "yeo-johnson", param: true}, {name: "lambda", transform: "log1p", param: true},
 		{name: "gamma", transform: "log1p", param: true}, {name: "t0", transform: "log1p", param: true},
@@ -138,13 +140,13 @@ func (t target) of(r Row) float64 {
 	return r.evaluate(float64(t.step))
 }
 
-// The least number of series, and of their architectures, from which a parameter is learned as a determined one.
+// The least numbers of series and of architectures from which a parameter is learned as a determined one.
 const (
 	enoughSeries = 40
 	enoughArchs  = 10
 )
 
-// sample is what a target is learned from, and whether these are the series that determine it.
+// sample returns the rows from which a target is learned, and whether they are only series that determine it.
 func (p *Predictor) sample(t target, transform Transform) (s sample, determined bool) {
 	rows := slices.Clone(p.table.Rows)
 	if t.param {
@@ -173,7 +175,7 @@ func (p *Predictor) sampleOf(rows []Row, t target, transform Transform) sample {
 	return s
 }
 
-// seeded is the randomness of all that concerns a target. The points of the curve share one.
+// seeded returns the random stream for everything about a target. All points of the curve share one stream.
 func seeded(t target) rng.Stream {
 	if !t.param {
 		return rng.New(0, "predict").Named("curve")
@@ -181,21 +183,21 @@ func seeded(t target) rng.Stream {
 	return rng.New(0, "predict").Named(t.name)
 }
 
-// Estimate is a foretold number with its 90 % interval.
+// Estimate is a predicted number with its 90 % interval.
 type Estimate struct{ Value, Low, High float64 }
 
-// Layer is what is foretold of one block.
+// Layer is the prediction for one block.
 type Layer struct {
 	Layer  int
 	Params map[string]Estimate // the five of the curve, and beta
 	Steps  []float64
 	Curve  []Estimate // f at Steps
-	// Through is the emergence curve fitted to the points of Curve: five parameters that draw it together, and which of them
-	// trade off.
+	// Through is the emergence curve fitted to the points of Curve: five parameters that together draw it, and the names
+	// of those that trade off.
 	Through fit.Result
 }
 
-// values are the estimates of every target, in the order of Card.Targets.
+// values returns the estimated value of every target, in the order of Card.Targets.
 func (l Layer) values() []float64 {
 	var all []float64
 	for _, name := range paramNames {
@@ -207,20 +209,21 @@ func (l Layer) values() []float64 {
 	return all
 }
 
-// Prediction is what is foretold of an architecture.
+// Prediction is the prediction for an architecture.
 type Prediction struct {
 	Layers []Layer
-	// Undetermined are the parameters that the training series leave open: numbers without a meaning of their own.
+	// Undetermined names the parameters that the training series leave open. Their numbers mean nothing by themselves.
 	Undetermined []string
-	// LeftOut is the training architecture that this one is; its series were left out. "" if it is a new one.
+	// LeftOut names the training architecture with the same settings, whose series were left out. It is "" for a new
+	// architecture.
 	LeftOut string
-	Outside []Outside // where the prediction is an extrapolation; empty unless asked for
+	Outside []Outside // settings for which the prediction is an extrapolation; only if extrapolate was set
 	Remarks []string
 }
 
-// Predict foretells an architecture. One that lies outside what the predictor was trained on is refused with an
-// *OutsideError, unless extrapolate is said; a choice that was never trained then counts as none of the known ones. Where the
-// architecture is one of the trained, its own series are left out.
+// Predict predicts the curves of an architecture. It refuses an architecture outside what the predictor was trained on
+// with an *OutsideError, unless extrapolate is set; a choice that was never trained then counts as none of the known
+// ones. If the architecture is one of those trained, Predict leaves out its own series.
 func (p *Predictor) Predict(a Arch, extrapolate bool) (Prediction, error) {
 	var out Prediction
 	if out.Outside = p.domain.outside(a); len(out.Outside) > 0 && !extrapolate {
@@ -237,11 +240,11 @@ func (p *Predictor) Predict(a Arch, extrapolate bool) (Prediction, error) {
 		}
 	}
 	var err error
-	out.Layers, err = p.foretell(a, p.learn(own))
+	out.Layers, err = p.predictLayers(a, p.learn(own))
 	return out, err
 }
 
-// learn learns every target from the series of all architectures but one; -1 for none.
+// learn learns every target from the series of all architectures except that of index but; -1 leaves out none.
 func (p *Predictor) learn(but int) []Model {
 	all := targets(p.Card.Last)
 	models := make([]Model, len(all))
@@ -253,8 +256,8 @@ func (p *Predictor) learn(but int) []Model {
 	return models
 }
 
-// foretell asks the models of every target for every layer.
-func (p *Predictor) foretell(a Arch, models []Model) ([]Layer, error) {
+// predictLayers predicts every target for every layer.
+func (p *Predictor) predictLayers(a Arch, models []Model) ([]Layer, error) {
 	var layers []Layer
 	for l := range a.Layers() {
 		layer := Layer{Layer: l, Params: map[string]Estimate{}}
@@ -281,7 +284,7 @@ func (p *Predictor) foretell(a Arch, models []Model) ([]Layer, error) {
 	return layers, nil
 }
 
-// combinations remarks on pairs of choices that no training architecture has together.
+// combinations returns remarks on pairs of choices that no training architecture has together.
 func (p *Predictor) combinations(a Arch) []string {
 	var own [][2]string
 	for _, c := range p.columns {
@@ -292,16 +295,18 @@ func (p *Predictor) combinations(a Arch) []string {
 	var remarks []string
 	for i, x := range own {
 		for _, y := range own[:i] {
-			if !slices.ContainsFunc(p.table.Archs, func(t Trained) bool { return t.Choices[x[0]] == x[1] && t.Choices[y[0]] == y[1] }) {
-				remarks = append(remarks, fmt.Sprintf("no training architecture has %s: %s together with %s: %s", y[0], y[1], x[0], x[1]))
+			both := func(t Trained) bool { return t.Choices[x[0]] == x[1] && t.Choices[y[0]] == y[1] }
+			if !slices.ContainsFunc(p.table.Archs, both) {
+				remarks = append(remarks, fmt.Sprintf("no training architecture has %s: %s together with %s: %s", y[0], y[1],
+					x[0], x[1]))
 			}
 		}
 	}
 	return remarks
 }
 
-// At is the foretold curve at a step of the training, between its points by a monotone cubic in the logarithm (Fritsch and
-// Butland 1984).
+// At returns the predicted curve at steps of the training. Between its points it interpolates the logarithm by a
+// monotone cubic (Fritsch and Butland 1984).
 func (l Layer) At(steps []float64) []Estimate {
 	pick := func(of func(Estimate) float64) func(float64) float64 {
 		y := make([]float64, len(l.Curve))
@@ -310,11 +315,12 @@ func (l Layer) At(steps []float64) []Estimate {
 		}
 		var spline interp.FritschButland
 		if err := spline.Fit(l.Steps, y); err != nil {
-			panic(err) // of fewer than two steps
+			panic(err) // cannot happen: a curve has more than two steps
 		}
 		return func(step float64) float64 { return math.Exp(spline.Predict(step)) }
 	}
-	value, low, high := pick(func(e Estimate) float64 { return e.Value }), pick(func(e Estimate) float64 { return e.Low }), pick(func(e Estimate) float64 { return e.High })
+	value := pick(func(e Estimate) float64 { return e.Value })
+	low, high := pick(func(e Estimate) float64 { return e.Low }), pick(func(e Estimate) float64 { return e.High })
 	out := make([]Estimate, len(steps))
 	for i, step := range steps {
 		out[i] = Estimate{value(step), low(step), high(step)}

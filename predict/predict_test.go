@@ -15,14 +15,16 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// config is a resolved configuration of made-up runs.
+// config returns a resolved configuration of made-up runs.
 func config(layers, width int, lr float64, norm, gate string) string {
-	return fmt.Sprintf(`{"arch":{"layers":%d,"width":%d,"heads":2,"context":32,"norm":{"name":%q,"eps":1e-6},"gate":{"name":%q},"mlp":{"name":"gelu","multiple":4}},
-		"optim":{"name":"adamw","lr":%g,"weight_decay":0},"train":{"steps":800},"seed":3,"probe":{"heldout":8},"checkpoint":{"keep":1}}`, layers, width, norm, gate, lr)
+	return fmt.Sprintf(`{"arch":{"layers":%d,"width":%d,"heads":2,"context":32,"norm":{"name":%q,"eps":1e-6},`+
+		`"gate":{"name":%q},"mlp":{"name":"gelu","multiple":4}},`+
+		`"optim":{"name":"adamw","lr":%g,"weight_decay":0},"train":{"steps":800},"seed":3,"probe":{"heldout":8},`+
+		`"checkpoint":{"keep":1}}`, layers, width, norm, gate, lr)
 }
 
-// planted is a table whose curves follow a known rule: ln K rises with ln width and depth and falls with a gate, the rest
-// of the curve is the same for all; noise is the standard deviation of ln K.
+// planted returns a table whose curves follow a known rule: ln K rises with ln width and depth and falls with a gate,
+// and the rest of the curve is the same for all. noise is the standard deviation of ln K.
 func planted(t *testing.T, archs int, noise float64, seed uint64) Table {
 	t.Helper()
 	table, err := plant(archs, noise, seed)
@@ -66,7 +68,7 @@ func rule(a Arch, layer int) float64 {
 	return y
 }
 
-// plantedRow saturates at k from 1: f = k + A exp(-lambda x) ln x falls short of it by A exp(-lambda x) ln x.
+// plantedRow returns a curve that rises from 1 and saturates at k: f = k + A exp(-lambda x) ln x with a negative A.
 func plantedRow(arm int, seed uint64, layer int, k float64) Row {
 	params := map[string]float64{"lambda": .5, "gamma": .01, "t0": 2, "K": k, "beta": .005}
 	params["A"] = (1 - k) / (math.Exp(-.5*2) * math.Log(2))
@@ -76,7 +78,7 @@ func plantedRow(arm int, seed uint64, layer int, k float64) Row {
 
 func quiet(string) {}
 
-// taught is a predictor of twenty planted architectures.
+// taught returns a predictor trained on twenty planted architectures.
 var taught = sync.OnceValues(func() (*Predictor, error) {
 	table, err := plant(20, .05, 1)
 	if err != nil {
@@ -85,7 +87,7 @@ var taught = sync.OnceValues(func() (*Predictor, error) {
 	return Train(table, quiet)
 })
 
-// What follows a rule is learned, architectures left out too; what is constant or undetermined is called so.
+// Targets that follow a rule are learned, also for architectures left out. Constant and undetermined ones are marked.
 func TestTrainOnPlantedRule(t *testing.T) {
 	p, err := taught()
 	if err != nil {
@@ -95,7 +97,7 @@ func TestTrainOnPlantedRule(t *testing.T) {
 	for _, c := range p.Card.Targets {
 		scores[c.Name] = c
 	}
-	// The rule's variance is about .12, that of the noise .0025: R² can reach .98.
+	// The rule's variance is about .12 and the noise's .0025, so R² can reach .98.
 	for _, name := range []string{"K", "A", "f(800)"} {
 		if c := scores[name]; !(c.LeftOutR2 > .9) || !(c.RandomR2 > .9) || !c.Determined {
 			t.Errorf("%s: R² %.3f left out, %.3f random, determined %v", name, c.LeftOutR2, c.RandomR2, c.Determined)
@@ -104,21 +106,23 @@ func TestTrainOnPlantedRule(t *testing.T) {
 	if c := scores["lambda"]; c.Determined {
 		t.Error("lambda is called determined, but every series leaves it open")
 	}
-	if top := scores["f(800)"].Importance; !slices.Contains([]string{"arch.gate", "width"}, top[0].Group) || !slices.Contains([]string{"arch.gate", "width", "depth"}, top[1].Group) {
+	if top := scores["f(800)"].Importance; !slices.Contains([]string{"arch.gate", "width"}, top[0].Group) ||
+		!slices.Contains([]string{"arch.gate", "width", "depth"}, top[1].Group) {
 		t.Errorf("the most important groups are %v, want gate, width and depth", top[:3])
 	}
 	for _, i := range scores["f(800)"].Importance {
 		if i.Group == "lr" && i.Drop > .05 {
-			t.Errorf("the learning rate counts %.3f, but the rule does not have it", i.Drop)
+			t.Errorf("the learning rate has an importance of %.3f, but it is not in the rule", i.Drop)
 		}
 	}
 	var out bytes.Buffer
-	if err := p.Card.Print(&out); err != nil || !strings.Contains(out.String(), "| lambda (undetermined) |") || !strings.Contains(out.String(), "Where it must not be used") {
+	if err := p.Card.Print(&out); err != nil || !strings.Contains(out.String(), "| lambda (undetermined) |") ||
+		!strings.Contains(out.String(), "Where it must not be used") {
 		t.Errorf("the card: %v\n%s", err, out.String())
 	}
 }
 
-// A rule without any truth in it is not learned, and the score says so.
+// Pure noise is not learned, and the score shows it.
 func TestTrainOnNoise(t *testing.T) {
 	table := planted(t, 20, 0, 1)
 	r := rng.New(7, "test").Rand()
@@ -139,7 +143,7 @@ func TestTrainOnNoise(t *testing.T) {
 	}
 }
 
-// The interval holds what it promises for architectures never seen: new ones of the same rule, with the same noise.
+// The interval has its stated coverage for new architectures of the same rule with the same noise.
 func TestIntervalCovers(t *testing.T) {
 	inside, all := 0, 0
 	for seed := range uint64(6) {
@@ -151,7 +155,8 @@ func TestIntervalCovers(t *testing.T) {
 		model := learn(Ridge{10}, k, seeded(target))
 		r := rng.New(seed, "test.new").Rand()
 		for i := range 20 {
-			a, err := ParseArch(config(2+i%4, 32+8*i%96, .002, []string{"rmsnorm", "ssnorm"}[i%2], []string{"none", "g1"}[i/2%2]))
+			norm, gate := []string{"rmsnorm", "ssnorm"}[i%2], []string{"none", "g1"}[i/2%2]
+			a, err := ParseArch(config(2+i%4, 32+8*i%96, .002, norm, gate))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -164,20 +169,21 @@ func TestIntervalCovers(t *testing.T) {
 			}
 		}
 	}
-	// 420 layers: a binomial's standard deviation is 1.5 %; the six intervals are known from 160 residuals each, to 1 % in all.
+	// With 420 layers a binomial has a standard deviation of 1.5 %. The six intervals come from 160 residuals each, which
+	// adds 1 % in all.
 	if share := float64(inside) / float64(all); share < .84 || share > .96 {
 		t.Errorf("%d of %d inside, want 90 %%", inside, all)
 	}
 }
 
-// What lies outside is refused and named; asked for, it is foretold and marked. Combinations that were not trained are
-// remarked on.
+// Predict refuses an architecture outside the domain and names what lies outside. With extrapolate it predicts and
+// marks it. It remarks on combinations that were not trained.
 func TestOutside(t *testing.T) {
 	shared, err := taught()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newPredictor(planted(t, 20, .05, 1)) // a table of its own, which is changed below
+	p := newPredictor(planted(t, 20, .05, 1)) // its own table, which is changed below
 	p.Card = shared.Card
 	parse := func(text string) Arch {
 		a, err := ParseArch(text)
@@ -190,10 +196,13 @@ func TestOutside(t *testing.T) {
 		config(12, 64, .01, "rmsnorm", "none"): {{"arch.layers", "12", "2 to 6"}},
 		config(4, 16, .1, "rmsnorm", "none"):   {{"arch.width", "16", "32 to 128"}, {"optim.lr", "0.1", "0.001 to 0.01"}},
 		config(4, 64, .01, "dyt", "none"):      {{"arch.norm", "dyt", "rmsnorm, ssnorm"}},
-		strings.Replace(config(4, 64, .01, "rmsnorm", "g1"), `{"name":"g1"}`, `{"name":"g1","granularity":"headwise"}`, 1): {{"arch.gate(g1).granularity", "headwise", "without it"}},
-		strings.Replace(config(4, 64, .01, "rmsnorm", "none"), `"weight_decay":0`, `"weight_decay":0,"after_step":{"name":"tvr","every":{"name":"log","n":9}}`, 1): {
-			{"optim(adamw).after_step", "tvr", "without it"}}, // not its parameters too
-		strings.Replace(config(4, 64, .01, "rmsnorm", "none"), `"steps":800`, `"steps":2000`, 1): {{"train.steps", "2000", "800"}},
+		strings.Replace(config(4, 64, .01, "rmsnorm", "g1"), `{"name":"g1"}`,
+			`{"name":"g1","granularity":"headwise"}`, 1): {{"arch.gate(g1).granularity", "headwise", "without it"}},
+		strings.Replace(config(4, 64, .01, "rmsnorm", "none"), `"weight_decay":0`,
+			`"weight_decay":0,"after_step":{"name":"tvr","every":{"name":"log","n":9}}`, 1): {
+			{"optim(adamw).after_step", "tvr", "without it"}}, // without its parameters
+		strings.Replace(config(4, 64, .01, "rmsnorm", "none"), `"steps":800`, `"steps":2000`, 1): {
+			{"train.steps", "2000", "800"}},
 	} {
 		a := parse(text)
 		_, err := p.Predict(a, false)
@@ -201,29 +210,33 @@ func TestOutside(t *testing.T) {
 		if !errors.As(err, &outside) || !reflect.DeepEqual(outside.All, want) {
 			t.Errorf("error %v, want %v outside", err, want)
 		}
-		if foretold, err := p.Predict(a, true); err != nil || !reflect.DeepEqual(foretold.Outside, want) || len(foretold.Layers) != a.Layers() {
-			t.Errorf("extrapolated: %v, %v", foretold.Outside, err)
+		if predicted, err := p.Predict(a, true); err != nil || !reflect.DeepEqual(predicted.Outside, want) ||
+			len(predicted.Layers) != a.Layers() {
+			t.Errorf("extrapolated: %v, %v", predicted.Outside, err)
 		}
 	}
 	known, err := p.Predict(p.table.Archs[3].Arch, false)
 	if err != nil || known.LeftOut != "arm-3" {
 		t.Errorf("a training architecture: left out %q, %v", known.LeftOut, err)
 	}
-	for i := range p.table.Rows { // what it was is forgotten: other values of its own change nothing
+	for i := range p.table.Rows { // other values of its own series change nothing
 		if p.table.Rows[i].Arm == 3 {
 			p.table.Rows[i] = plantedRow(3, p.table.Rows[i].Seed, p.table.Rows[i].Layer, 1000)
 		}
 	}
 	if again, err := p.Predict(p.table.Archs[3].Arch, false); err != nil || !reflect.DeepEqual(told(again), told(known)) {
-		t.Errorf("its own series count (%v)", err)
+		t.Errorf("its own series change the prediction (%v)", err)
 	}
-	p.table.Archs = slices.DeleteFunc(p.table.Archs, func(a Trained) bool { return a.Choices["arch.gate"] == "g1" && a.Choices["arch.norm"] == "ssnorm" })
-	if got := p.combinations(parse(config(4, 64, .01, "ssnorm", "g1"))); len(got) != 1 || !strings.Contains(got[0], "arch.gate: g1 together with arch.norm: ssnorm") {
+	p.table.Archs = slices.DeleteFunc(p.table.Archs, func(a Trained) bool {
+		return a.Choices["arch.gate"] == "g1" && a.Choices["arch.norm"] == "ssnorm"
+	})
+	got := p.combinations(parse(config(4, 64, .01, "ssnorm", "g1")))
+	if len(got) != 1 || !strings.Contains(got[0], "arch.gate: g1 together with arch.norm: ssnorm") {
 		t.Errorf("remarks %q", got)
 	}
 }
 
-// told are a prediction's numbers, without those of the fit through them, some of which are NaN.
+// told returns the numbers of a prediction without those of the fit through its points, some of which are NaN.
 func told(p Prediction) []Layer {
 	layers := slices.Clone(p.Layers)
 	for i := range layers {
@@ -248,7 +261,7 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
-// A table comes back from its files as it was.
+// Read returns the table that Write wrote.
 func TestTableFiles(t *testing.T) {
 	table := planted(t, 12, .1, 1)
 	table.Rows[0].Undetermined = nil
@@ -266,14 +279,16 @@ func TestTableFiles(t *testing.T) {
 		t.Error("the table differs")
 	}
 	_ = table.Write(&archs, &bytes.Buffer{})
-	if _, err := Read(&archs, strings.NewReader(strings.Replace(text, "\narm-1,", "\narm-x,", 1))); err == nil || !strings.Contains(err.Error(), "line 6: a fit of the architecture arm-x") {
-		t.Errorf("error %v", err) // arm-0 has two layers and two seeds
+	_, err = Read(&archs, strings.NewReader(strings.Replace(text, "\narm-1,", "\narm-x,", 1)))
+	if err == nil || !strings.Contains(err.Error(), "line 6: a fit of the architecture arm-x") {
+		t.Errorf("error %v", err) // line 6, because arm-0 has two layers and two seeds
 	}
 }
 
-// Few architectures, and runs of two lengths, are refused.
+// Train refuses too few architectures, and runs of different lengths.
 func TestTrainRefuses(t *testing.T) {
-	if _, err := Train(planted(t, 9, .1, 1), quiet); err == nil || !strings.Contains(err.Error(), "at least 10 are wanted") {
+	_, err := Train(planted(t, 9, .1, 1), quiet)
+	if err == nil || !strings.Contains(err.Error(), "at least 10 are needed") {
 		t.Errorf("nine architectures: %v", err)
 	}
 	table := planted(t, 12, .1, 1)

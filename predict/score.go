@@ -10,7 +10,7 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Card says what a predictor was trained on, how good it is, and where it must not be used.
+// Card is a model card: what a predictor was trained on, how good it is, and where it must not be used.
 type Card struct {
 	Created string `json:"created"` // day
 	Machine string `json:"machine"`
@@ -23,31 +23,31 @@ type Card struct {
 	LeftOut       int            `json:"left_out"` // runs that were not done
 	Series        int            `json:"series"`
 	Regimes       map[string]int `json:"regimes"`
-	Open          map[string]int `json:"open"`   // of each parameter, the series that leave it open
+	Open          map[string]int `json:"open"`   // number of series that leave a parameter open, by parameter
 	FitR2         [3]float64     `json:"fit_r2"` // a tenth, half and nine tenths of the series have less
 	Last          int            `json:"last"`   // step at which training ends
 
 	Targets []TargetCard `json:"targets"`
-	// Plain are the five parameters learned from every series as it was fitted, determined or not: the paper's way.
+	// Plain holds the five parameters learned from every fitted series, determined or not, as in the paper.
 	Plain []TargetCard `json:"plain"`
-	// CurveRMS is the root mean square of the error in ln f over all points of the curve, architectures left out; MeanRMS
-	// that of the other architectures' mean curve, whatever the architecture.
+	// CurveRMS is the root mean square error in ln f over all points of the curves of architectures left out. MeanRMS is
+	// the same for the mean curve of the other architectures, which ignores the architecture.
 	CurveRMS float64 `json:"curve_rms"`
 	MeanRMS  float64 `json:"mean_rms"`
-	// Worst are the architectures whose curves, left out, are foretold worst, the worst first.
+	// Worst lists the architectures left out with the largest errors in their curves, the largest first.
 	Worst []ArchError `json:"worst"`
-	// Example is what is foretold of the first architecture without its own series: of each layer every target's value. It
-	// shows whether another machine foretells the same.
+	// Example holds the prediction for the first architecture without its own series: the value of every target, by
+	// layer. It shows whether another machine predicts the same.
 	Example [][]float64 `json:"example"`
 }
 
-// ArchError is the root mean square error in ln f over all points of the curves of one architecture, left out.
+// ArchError is an architecture's root mean square error in ln f over all points of its curves, when it is left out.
 type ArchError struct {
 	Name string  `json:"name"`
 	RMS  float64 `json:"rms"`
 }
 
-// TargetCard is how one target is learned and how well.
+// TargetCard describes how one target is learned, and how well.
 type TargetCard struct {
 	Name          string    `json:"name"`
 	Transform     Transform `json:"transform"`
@@ -57,35 +57,35 @@ type TargetCard struct {
 	Learner       string    `json:"learner"`
 	Candidates    []Score   `json:"candidates"`
 	RandomR2      float64   `json:"random_r2"`   // mean over ten random splits of 80 to 20
-	LeftOutR2     float64   `json:"left_out_r2"` // one architecture left out after the other
-	// Low and High are the residuals, transformed, between which 90 % of those of architectures left out lie; Coverage is
-	// the share inside when the two are taken from the other architectures.
+	LeftOutR2     float64   `json:"left_out_r2"` // each architecture left out in turn
+	// Low and High are the ends of the interval that contains 90 % of the transformed residuals of architectures left out.
+	// Coverage is the share inside if each architecture's interval comes from the other architectures.
 	Low        float64      `json:"low"`
 	High       float64      `json:"high"`
 	Coverage   float64      `json:"coverage"`
 	Importance []Importance `json:"importance"` // the largest first
 }
 
-// Score is a learner and its R² over five folds of whole architectures.
+// Score is the R² of a learner over five folds of whole architectures.
 type Score struct {
 	Learner string  `json:"learner"`
 	R2      float64 `json:"r2"`
 }
 
-// Importance is how much R² falls, over five folds of whole architectures, when a group of features is dealt anew among
-// the held out series (permutation importance, Breiman 2001).
+// Importance is the drop in R², over five folds of whole architectures, if a group of features is shuffled among the
+// held-out series (permutation importance, Breiman 2001).
 type Importance struct {
 	Group string  `json:"group"`
 	Drop  float64 `json:"drop"`
 }
 
-// estimate turns a prediction into the target's own units, with its interval.
+// estimate converts a transformed prediction to the target's own units and adds its interval.
 func (c TargetCard) estimate(y float64) Estimate {
 	return Estimate{c.Transform.From(y), c.Transform.From(y + c.Low), c.Transform.From(y + c.High)}
 }
 
-// Train chooses a learner for every target of a table and scores it. Created, Machine, Commit, Sweep and LeftOut of the
-// card are the caller's to fill in. progress hears what is at hand.
+// Train chooses a learner for every target of a table and scores it. The caller sets Created, Machine, Commit, Sweep
+// and LeftOut of the card. Train calls progress with a description of each stage.
 func Train(t Table, progress func(string)) (*Predictor, error) {
 	rising := map[int]bool{}
 	for _, r := range t.Rows {
@@ -94,7 +94,8 @@ func Train(t Table, progress func(string)) (*Predictor, error) {
 		}
 	}
 	if len(rising) < enoughArchs {
-		return nil, fmt.Errorf("predict: %d architectures with a curve that is not flat; at least %d are wanted", len(rising), enoughArchs)
+		return nil, fmt.Errorf("predict: only %d architectures have a curve that is not flat; at least %d are needed",
+			len(rising), enoughArchs)
 	}
 	p := newPredictor(t)
 	digest, err := t.digest()
@@ -105,9 +106,22 @@ func Train(t Table, progress func(string)) (*Predictor, error) {
 	p.Card.Digest = digest
 	for _, r := range t.Rows {
 		if r.Last != p.Card.Last {
-			return nil, fmt.Errorf("predict: runs of %d and of %d steps: a curve is foretold over one length of training", p.Card.Last, r.Last)
+			return nil, fmt.Errorf("predict: runs of %d and of %d steps: all runs of a table must have the same length",
+				p.Card.Last, r.Last)
 		}
 	}
+	p.score(p.chooseLearners(progress), progress)
+	p.scorePlain(progress)
+	first, err := p.predictLayers(t.Archs[0].Arch, p.learn(0))
+	for _, layer := range first {
+		p.Card.Example = append(p.Card.Example, layer.values())
+	}
+	return p, err
+}
+
+// chooseLearners adds a TargetCard with a learner for every target, and returns the targets' samples. All points of the
+// curve get the same learner, so that they form a curve.
+func (p *Predictor) chooseLearners(progress func(string)) []sample {
 	all := targets(p.Card.Last)
 	samples, curve := make([]sample, len(all)), make([]float64, len(Candidates))
 	for i, target := range all {
@@ -123,19 +137,29 @@ func Train(t Table, progress func(string)) (*Predictor, error) {
 		}
 		p.Card.Targets = append(p.Card.Targets, c)
 	}
+	for i, target := range all {
+		if target.param {
+			continue
+		}
+		c := &p.Card.Targets[i]
+		scores := make([]float64, len(Candidates))
+		for k := range scores {
+			scores[k] = c.Candidates[k].R2
+		}
+		c.choose(scores, curve)
+	}
+	return samples
+}
+
+// score scores the chosen learner of every target, and the whole curve.
+func (p *Predictor) score(samples []sample, progress func(string)) {
 	var squares, plain float64
 	points := 0
-	own, ownPoints := make([]float64, len(t.Archs)), make([]float64, len(t.Archs))
-	for i, target := range all {
+	archs := p.table.Archs
+	own, ownPoints := make([]float64, len(archs)), make([]float64, len(archs))
+	for i, target := range targets(p.Card.Last) {
 		progress("scoring " + target.name)
 		c, s := &p.Card.Targets[i], samples[i]
-		if !target.param { // one learner for all points, so that they make a curve
-			scores := make([]float64, len(Candidates))
-			for k := range scores {
-				scores[k] = c.Candidates[k].R2
-			}
-			c.choose(scores, curve)
-		}
 		left := c.score(s, seeded(target))
 		c.Importance = p.importance(s, target, c.Learner)
 		if target.param {
@@ -150,29 +174,29 @@ func Train(t Table, progress func(string)) (*Predictor, error) {
 			ownPoints[s.groups[r]]++
 		}
 	}
-	for i, a := range t.Archs {
+	for i, a := range archs {
 		p.Card.Worst = append(p.Card.Worst, ArchError{a.Name, math.Sqrt(own[i] / max(ownPoints[i], 1))})
 	}
 	slices.SortStableFunc(p.Card.Worst, func(a, b ArchError) int { return cmp.Compare(b.RMS, a.RMS) })
 	p.Card.Worst = p.Card.Worst[:min(8, len(p.Card.Worst))]
 	p.Card.CurveRMS, p.Card.MeanRMS = math.Sqrt(squares/float64(points)), math.Sqrt(plain/float64(points))
-	for _, target := range all[:len(fit.Params("emergence"))] {
+}
+
+// scorePlain sets Card.Plain.
+func (p *Predictor) scorePlain(progress func(string)) {
+	for _, target := range targets(p.Card.Last)[:len(fit.Params("emergence"))] {
 		progress("scoring " + target.name + ", from every series")
 		c := TargetCard{Name: target.name, Transform: p.transform(target, true)}
-		s := p.sampleOf(t.Rows, target, c.Transform)
+		s := p.sampleOf(p.table.Rows, target, c.Transform)
 		scores := s.candidateScores(seeded(target))
 		c.choose(scores, scores)
 		c.score(s, seeded(target))
 		p.Card.Plain = append(p.Card.Plain, c)
 	}
-	first, err := p.foretell(t.Archs[0].Arch, p.learn(0))
-	for _, layer := range first {
-		p.Card.Example = append(p.Card.Example, layer.values())
-	}
-	return p, err
 }
 
-// transform is a target's, Yeo and Johnson's lambda taken from the series that it is learned from.
+// transform returns a target's transform. The lambda of Yeo and Johnson comes from the series from which the target is
+// learned, or from all series if plain is set.
 func (p *Predictor) transform(t target, plain bool) Transform {
 	transform := Transform{Name: t.transform}
 	if t.transform == "yeo-johnson" {
@@ -186,9 +210,10 @@ func (p *Predictor) transform(t target, plain bool) Transform {
 	return transform
 }
 
-// describe fills what of the card only the table says.
+// describe returns a card with the fields that depend only on the table.
 func (t Table) describe() Card {
-	c := Card{Architectures: len(t.Archs), Series: len(t.Rows), Regimes: map[string]int{}, Open: map[string]int{}, Last: t.Rows[0].Last}
+	c := Card{Architectures: len(t.Archs), Series: len(t.Rows), Regimes: map[string]int{}, Open: map[string]int{},
+		Last: t.Rows[0].Last}
 	runs := map[string]bool{}
 	var fits []float64
 	for _, r := range t.Rows {
@@ -207,13 +232,13 @@ func (t Table) describe() Card {
 	return c
 }
 
-// average is a learner that knows no features.
+// average is a learner that ignores the features and predicts the mean.
 type average struct{}
 
-// Fit implements Learner. The target has mean 0.
+// Fit implements Learner. A line without weights predicts 0, the mean of the scaled target.
 func (average) Fit([][]float64, []float64, rng.Stream) Model { return line{} }
 
-// choose takes the candidate of the largest merit.
+// choose records the candidates' scores and chooses the candidate with the largest merit.
 func (c *TargetCard) choose(scores, merit []float64) {
 	c.Candidates = nil
 	best := 0
@@ -226,7 +251,7 @@ func (c *TargetCard) choose(scores, merit []float64) {
 	c.Learner = Candidates[best].Name
 }
 
-// score scores the chosen learner; left are the predictions of architectures left out.
+// score scores the chosen learner. It returns the prediction of each row with its architecture left out.
 func (c *TargetCard) score(s sample, random rng.Stream) (left []float64) {
 	c.Series = len(s.y)
 	l, _ := learnerNamed(c.Learner)
@@ -259,11 +284,11 @@ func (c *TargetCard) score(s sample, random rng.Stream) (left []float64) {
 	return left
 }
 
-// confidence of the interval.
+// confidence is the coverage of the interval.
 const confidence = 0.9
 
-// within returns the residuals between which the share confidence of new ones is expected: the order statistics of rank
-// (n+1) (1 -+ confidence)/2, outwards.
+// within returns the residuals between which the share confidence of new residuals is expected: the order statistics of
+// rank (n+1) (1 -+ confidence)/2, rounded outwards.
 func within(residuals []float64) (low, high float64) {
 	sorted := slices.Sorted(slices.Values(residuals))
 	n := len(sorted)
@@ -272,7 +297,7 @@ func within(residuals []float64) (low, high float64) {
 	return sorted[rank-1], sorted[n-rank]
 }
 
-// random is the mean R² over ten random splits of the series, 80 to learn from and 20 to score.
+// random returns the mean R² over ten random splits of the series: 80 % to learn from, 20 % to score.
 func (s sample) random(l Learner, random rng.Stream) float64 {
 	const splits = 10
 	scores := make([]float64, splits)
@@ -293,7 +318,7 @@ func (s sample) random(l Learner, random rng.Stream) float64 {
 	return sum
 }
 
-// importance is that of every group of features.
+// importance returns the importance of every group of features, the largest first.
 func (p *Predictor) importance(s sample, t target, learner string) []Importance {
 	const folds, repeats = 5, 5
 	l, _ := learnerNamed(learner)
@@ -338,7 +363,7 @@ func (p *Predictor) importance(s sample, t target, learner string) []Importance 
 	return all
 }
 
-// shuffledWithin deals the rows of each fold among themselves.
+// shuffledWithin returns a permutation of the rows that shuffles each fold within itself.
 func shuffledWithin(fold []int, random rng.Stream) []int {
 	from := make([]int, len(fold))
 	r := random.Rand()

@@ -2,13 +2,13 @@ package predict
 
 import "math"
 
-// Transform brings a target to a scale on which a model learns it.
+// Transform maps a target to the scale on which a model learns it.
 type Transform struct {
 	Name   string  `json:"name"`             // log1p, yeo-johnson or log
 	Lambda float64 `json:"lambda,omitempty"` // of Yeo and Johnson
 }
 
-// To is the transformed value. log takes values above 0, log1p above -1.
+// To returns the transformed value. log accepts values above 0, log1p values above -1.
 func (t Transform) To(x float64) float64 {
 	switch t.Name {
 	case "log":
@@ -19,7 +19,8 @@ func (t Transform) To(x float64) float64 {
 	return yeoJohnson(x, t.Lambda)
 }
 
-// From is its inverse. A value that no x has gives the nearest one that is; log1p is of numbers that are not negative.
+// From is the inverse of To. For log1p, whose targets are not negative, it returns at least 0. For the transform of Yeo
+// and Johnson, a value at or beyond the transform's limit gives an infinite number.
 func (t Transform) From(y float64) float64 {
 	switch t.Name {
 	case "log":
@@ -35,8 +36,8 @@ func (t Transform) From(y float64) float64 {
 	return yeoJohnsonInverse(y, lambda)
 }
 
-// yeoJohnson is the power transform of Yeo and Johnson (2000): ((1+x)^lambda - 1)/lambda for x >= 0, and for negative x the
-// same of -x with 2 - lambda, negated.
+// yeoJohnson is the power transform of Yeo and Johnson (2000): ((1+x)^lambda - 1)/lambda for x >= 0. For a negative x
+// it is the negated transform of -x with 2 - lambda.
 func yeoJohnson(x, lambda float64) float64 {
 	sign := 1.0
 	if x < 0 {
@@ -59,8 +60,8 @@ func yeoJohnsonInverse(y, lambda float64) float64 {
 	return math.Expm1(math.Log1p(inside) / lambda)
 }
 
-// bestYeoJohnson is the lambda of the largest likelihood of a Gaussian, -n/2 ln var + (lambda-1) sum sign(x) ln(1+|x|),
-// within -3 to 5, by golden section. Where all values are alike it is 1.
+// bestYeoJohnson returns the lambda between -3 and 5 that maximises a Gaussian's likelihood,
+// -n/2 ln var + (lambda-1) sum sign(x) ln(1+|x|), by golden section. It is 1 if all values are equal.
 func bestYeoJohnson(values []float64) float64 {
 	var jacobian float64
 	for _, x := range values {

@@ -6,7 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// node of a tree: x[feature] <= threshold goes left. A leaf has left 0 and the mean of its targets.
+// node is a node of a tree. Rows with x[feature] <= threshold go left. A leaf has left 0, and its value is the mean of
+// its targets.
 type node struct {
 	feature     int
 	threshold   float64
@@ -14,7 +15,7 @@ type node struct {
 	value       float64
 }
 
-// tree is a regression tree (Breiman et al. 1984), its root first.
+// tree is a regression tree (Breiman et al. 1984) with its root first.
 type tree []node
 
 // Predict implements Model.
@@ -30,8 +31,8 @@ func (t tree) Predict(x []float64) float64 {
 	return t[at].value
 }
 
-// grouped is a table whose columns are sorted once: of each feature the distinct values, and of each row which of them it
-// has. Architectures give few distinct values, so that a node's best split is a walk over them.
+// grouped is a table whose columns are sorted once. It holds each feature's distinct values, and for each row the index
+// of its value. Architectures have few distinct values, so that a node's best split is found by a walk over them.
 type grouped struct {
 	values [][]float64 // [features][distinct], increasing
 	codes  [][]int32   // [features][rows]
@@ -59,14 +60,14 @@ func group(x [][]float64) grouped {
 	return g
 }
 
-// grower grows a tree greedily: each node is split where the sum of squares falls most, at the middle between two
-// neighbouring values that its rows have.
+// grower grows a tree greedily. It splits each node where the sum of squares falls most, at the middle between two
+// neighbouring values of the node's rows.
 type grower struct {
 	data     grouped
 	y        []float64
-	depth    int       // at most; 0 for any
-	features int       // how many are tried at a node; 0 for all
-	random   *rng.Rand // draws them, and decides between equal splits; nil takes all in order
+	depth    int       // largest depth; 0 means no limit
+	features int       // number of features tried at a node; 0 means all
+	random   *rng.Rand // shuffles the features, which also decides between equal splits; nil keeps their order
 	tree     tree
 
 	order  []int
@@ -88,7 +89,7 @@ func (g *grower) grow(rows []int32) tree {
 	return g.tree
 }
 
-// split adds the node of those rows, and all below it, and returns its place. It sorts rows.
+// split adds the node of the given rows and all nodes below it, and returns the node's index. It reorders rows.
 func (g *grower) split(rows []int32, depth int) int32 {
 	at := int32(len(g.tree))
 	var sum float64
@@ -124,8 +125,8 @@ func (g *grower) split(rows []int32, depth int) int32 {
 	return at
 }
 
-// best finds the split after a code of a feature that leaves the least sum of squares. Of features without a split among
-// these rows others take the place.
+// best finds the feature, and the code after which to split it, that leave the least sum of squares. A feature that
+// cannot split these rows does not count as tried; another one takes its place.
 func (g *grower) best(rows []int32, sum float64) (feature int, code int32, found bool) {
 	if g.random != nil {
 		g.random.Shuffle(len(g.order), func(i, j int) { g.order[i], g.order[j] = g.order[j], g.order[i] })

@@ -1,10 +1,11 @@
-// Command train writes the predictor: the table of a trained sweep's fits as CSV, what is learned from it, and its model
-// card, into the package's folder. `make predictor` trains the sweep first.
+// Command train writes the files of the predictor to the package's folder: the table of a trained sweep's fits as CSV,
+// and the model card. `make predictor` trains the sweep first.
 package main
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -22,8 +23,8 @@ import (
 func main() {
 	results := flag.String("results", "results", "folder of the database in which the sweep was trained")
 	sweep := flag.String("sweep", "predictor", "the sweep")
-	commit := flag.String("commit", "", "the commit, where the runs do not know theirs")
-	dir := flag.String("dir", "predict", "folder of the package, into which the predictor is written")
+	commit := flag.String("commit", "", "the commit, if the runs do not know theirs")
+	dir := flag.String("dir", "predict", "folder of the package, to which the predictor is written")
 	flag.Parse()
 	if err := train(*results, *sweep, *dir, *commit); err != nil {
 		fmt.Fprintln(os.Stderr, "train:", err)
@@ -36,11 +37,7 @@ func train(results, sweep, dir, commit string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closing := db.Close(); err == nil {
-			err = closing
-		}
-	}()
+	defer func() { err = errors.Join(err, db.Close()) }()
 	table, left, err := predict.Collect(db, sweep)
 	if err != nil {
 		return err
@@ -70,7 +67,8 @@ func train(results, sweep, dir, commit string) (err error) {
 	for _, file := range []struct {
 		path    string
 		content []byte
-	}{{"testdata/architectures.csv", archs.Bytes()}, {"testdata/fits.csv", fits.Bytes()}, {"card.json", append(card, '\n')}, {"card.md", text.Bytes()}} {
+	}{{"testdata/architectures.csv", archs.Bytes()}, {"testdata/fits.csv", fits.Bytes()},
+		{"card.json", append(card, '\n')}, {"card.md", text.Bytes()}} {
 		path := filepath.Join(dir, file.path)
 		if err := atomicfile.Write(path, file.content); err != nil {
 			return err
@@ -79,7 +77,7 @@ func train(results, sweep, dir, commit string) (err error) {
 	return nil
 }
 
-// provenance is the commits and the processors of a sweep's runs.
+// provenance returns the commits and the processors of a sweep's runs.
 func provenance(db *store.DB, sweep string) (commit, machine string, err error) {
 	runs, err := db.RunsOf(sweep)
 	if err != nil {
