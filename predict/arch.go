@@ -93,6 +93,7 @@ type Outside struct {
 // OutsideError is the error for an architecture outside what the predictor was trained on.
 type OutsideError struct{ All []Outside }
 
+// Error lists the settings outside, and what was trained.
 func (e *OutsideError) Error() string {
 	parts := make([]string, len(e.All))
 	for i, o := range e.All {
