@@ -84,6 +84,7 @@ type Missing struct {
 	Why    string
 }
 
+// Error says which run has no value of the scalar, and why.
 func (e *Missing) Error() string { return fmt.Sprintf("run %s: %s: %s", short(e.Run), e.Scalar, e.Why) }
 
 // String returns the scalar in words: "max over layers of mean over heads of sink_rate at attn.pattern, last step".

@@ -38,15 +38,15 @@ func DrawForecast(path string, f Forecast) (string, error) {
 const bandAlpha = 0x38
 
 func (f Forecast) table() Table {
-	foretold, seen := styleOf(1), styleOf(0)
+	predicted, seen := styleOf(1), styleOf(0)
 	name, runs := printable(f.Name), f.runs()
 	t := Table{Title: "Forecast before training: " + name, Columns: columns(len(f.Layers)), Height: 150,
 		Subtitle: "Line and band: the curve predicted from the architecture alone, and its 90 % interval.",
 		Caption: fmt.Sprintf("The largest |h| over the median |h| after each block of %s, mean over probe sequences, "+
 			"against training steps (log(1 + step)), predicted from the architecture alone. The band is the 90 %% interval "+
 			"of each point by itself. %s", name, f.Source),
-		Legend: []Entry{{Text: "predicted", Line: foretold.line(1.6, 0xFF, nil)},
-			{Text: "90 % interval", Line: foretold.line(7, bandAlpha, nil)}}}
+		Legend: []Entry{{Text: "predicted", Line: predicted.line(1.6, 0xFF, nil)},
+			{Text: "90 % interval", Line: predicted.line(7, bandAlpha, nil)}}}
 	if f.Warning != "" {
 		t.Subtitle += "\n" + f.Warning
 		t.Caption += " " + f.Warning
@@ -58,7 +58,7 @@ func (f Forecast) table() Table {
 	} else {
 		t.Caption += " No run of this architecture is in the database."
 	}
-	y, fill := axisOver(ratioLabel, f.values()), foretold.color.faded(bandAlpha)
+	y, fill := axisOver(ratioLabel, f.values()), predicted.color.faded(bandAlpha)
 	for _, l := range f.Layers {
 		p := Panel{Title: fmt.Sprintf("block %d", l.Layer), X: stepAxis(stepLabel, l.Steps[len(l.Steps)-1]), Y: y}
 		p.Series = []Series{{Name: "90 % interval", X: l.Steps, Low: l.Low, High: l.High, Fill: &fill}}
@@ -66,7 +66,7 @@ func (f Forecast) table() Table {
 			p.Series = append(p.Series, points(fmt.Sprintf("measured, seed %d", m.Seed), m.Steps, m.Values,
 				seen.marker(1.8, 0xC0)))
 		}
-		p.Series = append(p.Series, Series{Name: "predicted", X: l.Steps, Y: l.Value, Line: foretold.line(1.6, 0xFF, nil)})
+		p.Series = append(p.Series, Series{Name: "predicted", X: l.Steps, Y: l.Value, Line: predicted.line(1.6, 0xFF, nil)})
 		t.Panels = append(t.Panels, p)
 	}
 	return t
