@@ -4,7 +4,7 @@ export CGO_ENABLED = 1
 
 FUZZTIME ?= 60s
 
-.PHONY: help build quickstart test test-long test-race test-readers fuzz predictor bench bench-variants lint clean
+.PHONY: help build quickstart test test-long test-race test-readers documents fuzz predictor bench bench-variants lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -40,6 +40,10 @@ test-readers: ## install DuckDB and TensorBoard into bin/readers, and read expor
 	python3 -m venv bin/readers
 	bin/readers/bin/pip install --quiet --disable-pip-version-check -r export/readers/requirements.txt
 	OUTCROP_PYTHON=$(CURDIR)/bin/readers/bin/python $(GO) test -tags readers -count 1 -v -run TestReaders ./cmd/outcrop
+
+documents: build ## what this tree says, stores and writes against the build OLD=path/to/outcrop; RESULTS=DIR keeps the results
+	@test -n "$(OLD)" || { echo "documents needs the build before: make documents OLD=path/to/outcrop"; exit 2; }
+	.ci/documents "$(OLD)" bin/outcrop $(if $(RESULTS),--results "$(RESULTS)")
 
 BENCH ?= --whole
 

@@ -14,8 +14,8 @@ import (
 
 const module = "github.com/outcrop-lab/outcrop/"
 
-// arrows lists, for each package, the packages of this module that it may import. Nothing imports upwards. Test files are
-// not checked.
+// arrows lists, for each package, the packages of this module that it may import. Nothing imports upwards. Test files
+// are not checked.
 var arrows = map[string][]string{
 	"archs":        {"ops", "compute", "rng", "variant"},
 	"atomicfile":   {},
@@ -86,8 +86,8 @@ var arrows = map[string][]string{
 	"variant": {},
 }
 
-// readers are the packages that read results and train nothing. They reach no package of heavy, directly or indirectly, so
-// that a program that only shows results can be built without kernels.
+// readers are the packages that read results and train nothing. They reach no package of heavy, directly or indirectly,
+// so that a program that only shows results can be built without kernels.
 var (
 	readers = []string{"experiments/results", "plots", "report"}
 	heavy   = []string{"compute", "trainer"}

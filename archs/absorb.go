@@ -6,10 +6,10 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Absorb folds the two projections of EmbedProj into embedding and head (arXiv 2506.19697): embedding <- embedding P_in^T,
-// head <- head P_out for weights held as [out, in]. It returns the architecture without projections, whose embedding and
-// head are two matrices even where they were tied, and its weights on dev; the given ones stay. The logits are the same up
-// to rounding: the products are summed in float64.
+// Absorb folds the two projections of EmbedProj into embedding and head (arXiv 2506.19697): embedding <- embedding
+// P_in^T, head <- head P_out, for weights held as [out, in]. It returns the architecture without projections, and its
+// weights on dev; embedding and head are then two matrices even if they were tied. The given weights are unchanged. The
+// logits are equal up to rounding: the products are summed in float64.
 func Absorb(c Config, dev compute.Device, w *Weights) (Config, *Weights, error) {
 	if !c.EmbedProj {
 		return c, nil, errors.New("archs: absorbing the embedding projections: the architecture has none")
@@ -38,7 +38,7 @@ func Absorb(c Config, dev compute.Device, w *Weights) (Config, *Weights, error) 
 	return c, absorbed, nil
 }
 
-// times is a [rows, d] times b [d, d].
+// times returns a [rows, d] times b [d, d].
 func times(a []float32, d int, b func(k, j int) float32) []float32 {
 	y := make([]float32, len(a))
 	for row := 0; row < len(a); row += d {

@@ -28,7 +28,8 @@ func TestAbsorb(t *testing.T) {
 			t.Fatal(err)
 		}
 		if plain.EmbedProj || plain.Tied || len(absorbed.Params()) != len(w.Params())-2+map[bool]int{true: 1}[c.Tied] {
-			t.Fatalf("absorbed: projections %v, tied %v, %d parameters of %d", plain.EmbedProj, plain.Tied, len(absorbed.Params()), len(w.Params()))
+			t.Fatalf("absorbed: projections %v, tied %v, %d parameters of %d", plain.EmbedProj, plain.Tied,
+				len(absorbed.Params()), len(w.Params()))
 		}
 		n, err := Build(plain, Shape{Batch: 2, Tokens: 17}, dev, absorbed, nil)
 		if err != nil {

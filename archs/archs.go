@@ -1,4 +1,4 @@
-// Package archs builds decoder-only transformers as gorgonia graphs, with a variant per slot.
+// Package archs builds decoder-only transformers as gorgonia graphs, with one variant per slot.
 package archs
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Config is an architecture: sizes, and a variant per slot. Keys are those of the sweep file, below `arch`.
+// Config is an architecture: sizes, and one variant per slot. Its keys are those of the sweep file below `arch`.
 type Config struct {
 	Layers        int                     `json:"layers" doc:"blocks"`
 	Width         int                     `json:"width" doc:"of the residual stream, channels"`
@@ -44,13 +44,13 @@ type MLPConfig struct {
 	Biases bool `json:"biases" doc:"one for each projection"`
 }
 
-// Init is the sweep file's `init`, the seeded initialisation. Gains begin at 1, biases at 0.
+// Init is the seeded initialisation, `init` in the sweep file. Gains start at 1, biases at 0.
 type Init struct {
 	variant.Slot[Initialiser]
 	Std float64 `json:"std" doc:"standard deviation of what is drawn from a Gaussian"`
 }
 
-// Default is the architecture that an empty `arch` means.
+// Default returns the architecture that an empty `arch` means.
 func Default() Config {
 	return Config{
 		Layers:        2,
@@ -69,7 +69,7 @@ func Default() Config {
 	}
 }
 
-// Validate returns a *variant.Error at the key at fault, below `arch`. A vocabulary of 0 is not yet known and passes.
+// Validate returns a *variant.Error at the faulty key, below `arch`. A vocabulary of 0 is not yet known, and valid.
 func (c Config) Validate() error {
 	for _, size := range []struct {
 		key   string
@@ -85,13 +85,16 @@ func (c Config) Validate() error {
 	case c.Registers < 0:
 		return variant.Errorf("arch.registers", "must not be negative, is %d", c.Registers)
 	case c.Width%c.Heads != 0:
-		return variant.Errorf("arch.heads", "must divide arch.width (%d), is %d; try %d", c.Width, c.Heads, divisor(c.Width, c.Heads))
+		return variant.Errorf("arch.heads", "must divide arch.width (%d), is %d; try %d", c.Width, c.Heads,
+			divisor(c.Width, c.Heads))
 	case c.KVHeads < 0:
 		return variant.Errorf("arch.kv_heads", "must not be negative, is %d; 0 is as many as arch.heads", c.KVHeads)
 	case c.Heads%c.kvHeads() != 0:
-		return variant.Errorf("arch.kv_heads", "must divide arch.heads (%d), is %d; try %d", c.Heads, c.KVHeads, divisor(c.Heads, c.KVHeads))
+		return variant.Errorf("arch.kv_heads", "must divide arch.heads (%d), is %d; try %d", c.Heads, c.KVHeads,
+			divisor(c.Heads, c.KVHeads))
 	case !(c.Init.Std > 0) || math.IsInf(c.Init.Std, 0):
-		return variant.Errorf("arch.init.std", "must be a positive number, is %v", strconv.FormatFloat(c.Init.Std, 'g', -1, 64))
+		return variant.Errorf("arch.init.std", "must be a positive number, is %v",
+			strconv.FormatFloat(c.Init.Std, 'g', -1, 64))
 	}
 	for _, slot := range []struct {
 		key      string
@@ -119,7 +122,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// divisor is the largest divisor of n that is at most the number asked for.
+// divisor returns the largest divisor of n that is at most asked.
 func divisor(n, asked int) int {
 	d := min(asked, n)
 	for n%d != 0 {
@@ -135,13 +138,13 @@ func (c Config) kvHeads() int {
 	return c.KVHeads
 }
 
-// headWidth is the number of channels of a head.
+// headWidth returns the number of channels of a head.
 func (c Config) headWidth() int { return c.Width / c.Heads }
 
-// positions is how many places attention sees: the registers and the sequence.
+// positions returns how many positions attention sees: the registers and the sequence.
 func (c Config) positions() int { return c.Registers + c.Context }
 
-// parameterless is embedded in variants that have no settings to check.
+// parameterless is embedded in variants without settings to check.
 type parameterless struct{}
 
 // Validate implements the slot's interface.

@@ -18,7 +18,7 @@ func TestDefaultIsValid(t *testing.T) {
 	}
 }
 
-func TestValidateNamesTheKey(t *testing.T) {
+func TestValidateNamesTheKey(t *testing.T) { //nolint:funlen // a table
 	for _, test := range []struct {
 		key    string
 		change func(*Config)
@@ -42,8 +42,14 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{"arch.registers", func(c *Config) { c.Registers = -1 }},
 		{"arch.norm.alpha", func(c *Config) { choose(t, &c.Norm, "dyt"); c.Norm.Value.(*DyT).Alpha = -1 }},
 		{"arch.norm_placement.name", func(c *Config) { choose(t, &c.Norm, "none"); choose(t, &c.NormPlacement, "sandwich") }},
-		{"arch.norm_placement.name", func(c *Config) { choose(t, &c.Block, "parallel"); choose(t, &c.NormPlacement, "post") }},
-		{"arch.attention.bias", func(c *Config) { choose(t, &c.Attention, "sigmoid"); c.Attention.Value.(*Sigmoid).Bias = "-ln n" }},
+		{"arch.norm_placement.name", func(c *Config) {
+			choose(t, &c.Block, "parallel")
+			choose(t, &c.NormPlacement, "post")
+		}},
+		{"arch.attention.bias", func(c *Config) {
+			choose(t, &c.Attention, "sigmoid")
+			c.Attention.Value.(*Sigmoid).Bias = "-ln n"
+		}},
 		{"arch.kv_bias.name", func(c *Config) { choose(t, &c.Attention, "softmax1"); choose(t, &c.KVBias, "kv") }},
 		{"arch.kv_bias.name", func(c *Config) { choose(t, &c.Attention, "sink_logit"); choose(t, &c.KVBias, "k") }},
 		{"arch.kv_bias.name", func(c *Config) { choose(t, &c.Attention, "relu"); choose(t, &c.KVBias, "k") }},
@@ -85,7 +91,7 @@ func gated(place string, set func(g *LearnedGate)) func(*Config) {
 	}
 }
 
-// TestEveryVariantIsDocumented: a listing has something to say of each, and each parameter says what it is.
+// TestEveryVariantIsDocumented: each variant has a formula and a source, and each parameter a text.
 func TestEveryVariantIsDocumented(t *testing.T) {
 	c := Default()
 	slots := map[string]int{}
@@ -109,8 +115,9 @@ func TestEveryVariantIsDocumented(t *testing.T) {
 	}
 }
 
-// TestParameterCounts counts by hand. Of D channels, V tokens and L layers, GPT-2 small has 12 D^2 + 13 D a layer, (V + T) D
-// embedded and 2 D in the last norm: 124,439,808 (its published checkpoint). LLaMA's has 4 D^2 + 3 D F + 2 D a layer, 2 V D + D.
+// TestParameterCounts counts by hand. With D channels, V tokens and L layers, GPT-2 small has 12 D^2 + 13 D per layer,
+// (V + T) D in the embeddings and 2 D in the last norm: 124,439,808 (its published checkpoint). LLaMA has 4 D^2 + 3 D F
+// + 2 D per layer and 2 V D + D.
 func TestParameterCounts(t *testing.T) {
 	count := func(c Config) (n int) {
 		params, err := Params(c)
@@ -138,8 +145,8 @@ func TestParameterCounts(t *testing.T) {
 	if n, want := count(llama), 8*(4*512*512+3*512*1376+2*512)+2*32000*512+512; n != want {
 		t.Errorf("LLaMA 60M has %d parameters, want %d", n, want)
 	}
-	// Pythia-14M without its embeddings: 6 layers of width 128, 12 D^2 + 13 D each, and the last norm: 1,189,888 (its model
-	// card).
+	// Pythia-14M without its embeddings: 6 layers of width 128, 12 D^2 + 13 D each, and the last norm: 1,189,888 (its
+	// model card).
 	pythia := Default()
 	pythia.Layers, pythia.Width, pythia.Heads, pythia.Context, pythia.Vocab = 6, 128, 4, 2048, 50304
 	choose(t, &pythia.Norm, "layernorm")
@@ -156,11 +163,15 @@ func TestInitialisers(t *testing.T) {
 	const d, std, layers = 64, 0.02, 2
 	uniform := func(fanIn float64) float64 { return 1 / math.Sqrt(3*fanIn) }
 	for name, want := range map[string]map[string]float64{
-		"normal":      {"blocks.1.attn.q": std, "blocks.1.attn.out": std, "head": std, "embedding": std},
-		"layer_index": {"blocks.0.attn.q": std, "blocks.1.attn.q": std / math.Sqrt2, "blocks.1.mlp.down": std / math.Sqrt2, "head": std, "embedding": std},
-		"gpt2":        {"blocks.1.attn.q": std, "blocks.0.attn.out": std / 2, "blocks.1.mlp.down": std / 2, "blocks.1.mlp.up": std, "embedding": std},
-		"orthogonal":  {"blocks.0.attn.q": 1. / 8, "blocks.0.mlp.up": 1. / 16, "blocks.0.mlp.down": 1. / 16, "head": std, "embedding": std},
-		"fan_in":      {"blocks.0.attn.q": uniform(d), "blocks.1.mlp.down": uniform(4 * d), "head": uniform(d), "embedding": std},
+		"normal": {"blocks.1.attn.q": std, "blocks.1.attn.out": std, "head": std, "embedding": std},
+		"layer_index": {"blocks.0.attn.q": std, "blocks.1.attn.q": std / math.Sqrt2, "blocks.1.mlp.down": std / math.Sqrt2,
+			"head": std, "embedding": std},
+		"gpt2": {"blocks.1.attn.q": std, "blocks.0.attn.out": std / 2, "blocks.1.mlp.down": std / 2,
+			"blocks.1.mlp.up": std, "embedding": std},
+		"orthogonal": {"blocks.0.attn.q": 1. / 8, "blocks.0.mlp.up": 1. / 16, "blocks.0.mlp.down": 1. / 16, "head": std,
+			"embedding": std},
+		"fan_in": {"blocks.0.attn.q": uniform(d), "blocks.1.mlp.down": uniform(4 * d), "head": uniform(d),
+			"embedding": std},
 	} {
 		c := Default()
 		c.Layers, c.Width, c.Vocab = layers, d, 100
@@ -190,7 +201,7 @@ func TestInitialisers(t *testing.T) {
 	}
 }
 
-// checkOrthogonal: the rows, or the columns where those are fewer, are orthonormal.
+// checkOrthogonal checks that the rows, or the columns if those are fewer, are orthonormal.
 func checkOrthogonal(t *testing.T, p Param, x []float32) {
 	t.Helper()
 	rows, cols := p.Shape[0], p.Shape[1]
@@ -212,7 +223,8 @@ func checkOrthogonal(t *testing.T, p Param, x []float32) {
 }
 
 func TestParamsAgreeWithWeights(t *testing.T) {
-	kinds := []string{string(optim.Matrix), string(optim.Vector), string(optim.Scalar), string(optim.Embedding), string(optim.Head)}
+	kinds := []string{string(optim.Matrix), string(optim.Vector), string(optim.Scalar), string(optim.Embedding),
+		string(optim.Head)}
 	everyArch(t, func(t *testing.T, c Config) {
 		params, err := Params(c)
 		if err != nil {
@@ -267,7 +279,8 @@ func TestParamsAgreeWithWeights(t *testing.T) {
 	})
 }
 
-// TestArmsShareTheirStart: whatever differs between two architectures, parameters of equal name and shape begin equal.
+// TestArmsShareTheirStart: parameters of equal name and shape start equal, whatever else differs between two
+// architectures.
 func TestArmsShareTheirStart(t *testing.T) {
 	base := small()
 	other := small()
@@ -364,7 +377,8 @@ func TestBuildRefuses(t *testing.T) {
 	if _, err := Build(c, Shape{}, dev, w, nil); err == nil {
 		t.Error("no sequences are no error")
 	}
-	if _, err := Build(c, shape, dev, w, []string{"resid_pots"}); err == nil || !strings.Contains(err.Error(), `did you mean "resid_post"?`) {
+	_, err = Build(c, shape, dev, w, []string{"resid_pots"})
+	if err == nil || !strings.Contains(err.Error(), `did you mean "resid_post"?`) {
 		t.Errorf("a misspelt site: %v", err)
 	}
 }

@@ -6,15 +6,16 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Attention says how scores s_ij = q_i.k_j/sqrt(E), j <= i, become the weights of the values.
+// Attention turns scores s_ij = q_i.k_j/sqrt(E), j <= i, into the weights of the values.
 type Attention interface {
 	// Validate returns a *variant.Error with a key below `arch.attention`.
 	Validate(Config) error
-	// weigh sets how the kernel weighs.
+	// weigh sets how the kernel computes the weights.
 	weigh(c Config, a *compute.Attention)
-	// logit is a score [H] that stands in the extra slot, or nothing; its parameters' names begin with name.
+	// logit returns a score [H] in the extra slot, or an absent node. Its parameters' names begin with name.
 	logit(b *builder, name string) node
-	// extra tells whether the variant takes the extra slot, normalised whether the weights sum to 1 over all slots.
+	// extra reports whether the variant occupies the extra slot. normalised reports whether the weights sum to 1 over all
+	// slots.
 	extra() bool
 	normalised() bool
 }
@@ -32,8 +33,8 @@ var attentions = variant.Registry[Attention]{
 		Formula: "w_ij = max(s_ij, 0) / i, i counted from 1", Source: "2410.13835"},
 }
 
-// attention maps the stream x [R, D] that a sub-layer reads to what it gives, [R, D]; its parameters' names begin with
-// name. Gate positions are those of arXiv 2505.06708: G2, G3 and G4 act after the projections and QK-norm, before RoPE.
+// attention maps the sub-layer's input x [R, D] to its output [R, D]; the names of its parameters begin with name. Gate
+// positions are those of arXiv 2505.06708: G2, G3 and G4 act after the projections and QK-norm, before RoPE.
 func (b *builder) attention(name string, x node) node {
 	c := b.config
 	kv := b.KV * b.E
@@ -60,7 +61,7 @@ func (b *builder) attention(name string, x node) node {
 	return y
 }
 
-// parts are q [R, H*E], k and v [R, KV*E] by products of their own.
+// parts computes q [R, H*E], k and v [R, KV*E] with one product each.
 func (b *builder) parts(name string, x node, weights, biases []node) (q, k, v node) {
 	var part [3]node
 	for i, w := range weights {
@@ -83,7 +84,7 @@ func (b *builder) parts(name string, x node, weights, biases []node) (q, k, v no
 	return q, k, v
 }
 
-// attend is attention over qkv [R, (H+2KV)*E], with its pattern where that is wanted.
+// attend is attention over qkv [R, (H+2KV)*E]. It records the pattern if that is wanted.
 func (b *builder) attend(name string, qkv node) node {
 	c := b.config
 	a := compute.Attention{B: b.B, T: b.P, H: b.H, KV: b.KV, E: b.E}
@@ -105,7 +106,7 @@ func (b *builder) attend(name string, qkv node) node {
 	return node{Node: must(b.ctx.Attend(a, qkv.Node, extra))}
 }
 
-// plain is embedded in attentions that take no extra slot.
+// plain is embedded in attentions that leave the extra slot free.
 type plain struct{}
 
 func (plain) logit(*builder, string) node { return node{} }

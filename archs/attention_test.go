@@ -8,8 +8,8 @@ import (
 	"gorgonia.org/gorgonia"
 )
 
-// attentionFormula is an attention in stock ops: weights, before they are divided, of scores s [P, n] of which row i is
-// query i's; the score of the extra slot of a head, [P, E] of equal columns, where the variant has one; and whether the
+// attentionFormula is an attention in stock ops: weights, before they are divided, from scores s [P, n], one row per
+// query; the score of the extra slot of a head, [P, E] of equal columns, if the variant has one; and whether the
 // weights are divided by their sum.
 type attentionFormula struct {
 	weights func(r *reference, s *gorgonia.Node) *gorgonia.Node
@@ -41,12 +41,14 @@ func sigmoidFormula(r *reference, s *gorgonia.Node) *gorgonia.Node {
 }
 
 func reluRowsFormula(r *reference, s *gorgonia.Node) *gorgonia.Node {
-	return r.had(r.must(gorgonia.Rectify(s)), r.matrix(r.P, s.Shape()[1], func(i, _ int) float64 { return 1 / float64(i+1) }))
+	return r.had(r.must(gorgonia.Rectify(s)),
+		r.matrix(r.P, s.Shape()[1], func(i, _ int) float64 { return 1 / float64(i+1) }))
 }
 
 func (r *reference) attention(x *gorgonia.Node, name string) *gorgonia.Node {
 	kv, biases := r.KV*r.E, r.c.Attention.Biases
-	q, k, v := r.affine(x, name+".q", r.D, r.D, biases), r.affine(x, name+".k", kv, r.D, biases), r.affine(x, name+".v", kv, r.D, biases)
+	q, k := r.affine(x, name+".q", r.D, r.D, biases), r.affine(x, name+".k", kv, r.D, biases)
+	v := r.affine(x, name+".v", kv, r.D, biases)
 	if r.c.QKNorm {
 		q, k = r.headNorm(q, name+".q_norm"), r.headNorm(k, name+".k_norm")
 	}
@@ -78,7 +80,7 @@ func (r *reference) headNorm(x *gorgonia.Node, name string) *gorgonia.Node {
 	return r.had(r.had(x, inverse), r.leaf(name+".gain", r.R, all))
 }
 
-// head is what head h gives of sequence b, [P, E].
+// head is the output of head h for sequence b, [P, E].
 func (r *reference) head(q, k, v *gorgonia.Node, name string, b, h int) *gorgonia.Node {
 	f := formula(r, "attention", attentionFormulas, r.c.Attention.Name)
 	position := formula(r, "position", positionFormulas, r.c.Position.Name)
@@ -111,7 +113,7 @@ func (r *reference) head(q, k, v *gorgonia.Node, name string, b, h int) *gorgoni
 	return over
 }
 
-// TestLongContext: contexts of more than one block of queries, for each way to weigh them.
+// TestLongContext: contexts of more than one block of queries, for each kind of weights.
 func TestLongContext(t *testing.T) {
 	attention := factors()[0]
 	for _, l := range attention.levels {
@@ -130,7 +132,7 @@ func TestLongContext(t *testing.T) {
 	}
 }
 
-// TestOneDefinition: variants that are one another at some setting give the same bits.
+// TestOneDefinition: variants that coincide at some setting give the same bits.
 func TestOneDefinition(t *testing.T) {
 	logits := func(c Config, set func(w *Weights)) []float32 {
 		m, w, _ := built(t, c, false, nil)

@@ -8,9 +8,9 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// TestBF16: in bf16 the loss is float32's but for what rounding makes, and not float32's; it is the same to 1e-6 with sites and
-// without, and the same bits on the tape and on a replay; the gradient of all parameters is float32's within a fifth of its length
-// (a norm's only gain, a sum of terms that cancel, may be far off alone).
+// TestBF16: in bf16 the loss differs from float32's by rounding only, but it does differ. It is the same to 1e-6 with
+// sites and without, and has the same bits on the tape and on a replay. The gradient of all parameters is within a
+// fifth of the length of float32's (a norm's single gain, a sum of terms that cancel, may be far off by itself).
 func TestBF16(t *testing.T) {
 	if err := compute.Can("", compute.BF16); err != nil {
 		t.Skip(err)

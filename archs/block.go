@@ -6,13 +6,15 @@ import "github.com/outcrop-lab/outcrop/variant"
 type Block interface {
 	// Validate returns a *variant.Error with a key below `arch.block`.
 	Validate(Config) error
-	// apply is one layer of the stream x [R, D]; its parameters' names begin with name.
+	// apply is one layer on the stream x [R, D]; the names of its parameters begin with name.
 	apply(b *builder, name string, x node) node
 }
 
 var blocks = variant.Registry[Block]{
-	"sequential": {New: func() Block { return &Sequential{} }, Formula: "x = x + attn(norm(x)); x = x + mlp(norm(x))", Source: "1706.03762"},
-	"parallel":   {New: func() Block { return &Parallel{} }, Formula: "x = x + attn(norm1(x)) + mlp(norm2(x))", Source: "2204.06745"},
+	"sequential": {New: func() Block { return &Sequential{} }, Formula: "x = x + attn(norm(x)); x = x + mlp(norm(x))",
+		Source: "1706.03762"},
+	"parallel": {New: func() Block { return &Parallel{} }, Formula: "x = x + attn(norm1(x)) + mlp(norm2(x))",
+		Source: "2204.06745"},
 }
 
 // Sequential is attention, then MLP.
@@ -25,7 +27,7 @@ func (*Sequential) apply(b *builder, name string, x node) node {
 	return at.merged(b, mlp, b.add(x, at.after(b, mlp, b.mlp(mlp, at.before(b, mlp, x)))))
 }
 
-// Parallel lets attention and MLP read the same stream, each through a norm of its own (arXiv 2204.06745).
+// Parallel is attention and MLP on the same stream, each with its own norm (arXiv 2204.06745).
 type Parallel struct{ parameterless }
 
 func (*Parallel) apply(b *builder, name string, x node) node {

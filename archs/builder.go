@@ -11,13 +11,13 @@ import (
 	"github.com/outcrop-lab/outcrop/ops"
 )
 
-// builder writes a model down. Without a context it only declares: it collects the parameters and makes no graph.
+// builder builds a model. Without a context it only declares the parameters and builds no graph.
 type builder struct {
 	config   Config
-	B, T, P  int // batch, context, positions that attention sees: registers and context
+	B, T, P  int // batch, context, positions seen by attention (registers and context)
 	D        int // width
 	H, KV, E int // heads, heads of keys and values, width of a head
-	layer    int // of the block being written; -1 outside
+	layer    int // of the block being built; -1 outside the blocks
 
 	params []Param // declared so far
 
@@ -29,13 +29,13 @@ type builder struct {
 	sites   []Site
 }
 
-// node is a value in the graph; its zero is a value of a declaring builder, or an absent one.
+// node is a value in the graph. The zero node is any value of a declaring builder, or an absent one.
 type node struct {
 	*gorgonia.Node
 	param int // index of a parameter
 }
 
-// failure carries an error of gorgonia out of the model's text, to Build.
+// failure is the panic that carries gorgonia's errors out of the builder to Build.
 type failure struct{ err error }
 
 func must[T any](value T, err error) T {
@@ -46,11 +46,12 @@ func must[T any](value T, err error) T {
 }
 
 func newBuilder(c Config) *builder {
-	return &builder{config: c, T: c.Context, P: c.positions(), D: c.Width, H: c.Heads, KV: c.kvHeads(), E: c.headWidth(), layer: -1, wanted: make(map[string]bool)}
+	return &builder{config: c, T: c.Context, P: c.positions(), D: c.Width, H: c.Heads, KV: c.kvHeads(), E: c.headWidth(),
+		layer: -1, wanted: make(map[string]bool)}
 }
 
-// model is the whole network: tokens [B*T] to logits [B*T, V]. Between the embedding and the last block the stream has B*P
-// rows, of each sequence first the registers.
+// model is the whole network: tokens [B*T] to logits [B*T, V]. Between the embedding and the last block the stream has
+// B*P rows; the registers come first in each sequence.
 func (b *builder) model() node {
 	c := b.config
 	embedding := b.param("embedding", "embedding", weights, c.Vocab, b.D)
@@ -87,7 +88,7 @@ func (b *builder) model() node {
 	return logits
 }
 
-// norm is the configured norm; its parameters' names begin with name.
+// norm is the configured norm; the names of its parameters begin with name.
 func (b *builder) norm(name string, x node) node {
 	x = b.config.Norm.Value.apply(b, name, strings.HasSuffix(name, ".attn.norm"), x)
 	for _, at := range normSites {
@@ -98,7 +99,7 @@ func (b *builder) norm(name string, x node) node {
 	return x
 }
 
-// param declares a parameter, or finds it among the weights.
+// param declares a parameter. With a context it returns its leaf over the weights.
 func (b *builder) param(name, kind string, first draw, shape ...int) node {
 	return b.declare(Param{Name: name, Layer: b.layer, Shape: shape, Kind: kind, draw: first})
 }
@@ -109,22 +110,24 @@ func (b *builder) declare(p Param) node {
 	if b.ctx == nil {
 		return node{param: i}
 	}
-	if i >= len(b.weights.params) || b.weights.params[i].Name != p.Name || !slices.Equal(b.weights.params[i].Shape, p.Shape) {
-		panic(failure{fmt.Errorf("the weights have no parameter %s of shape %v at place %d", p.Name, p.Shape, i)})
+	if i >= len(b.weights.params) || b.weights.params[i].Name != p.Name ||
+		!slices.Equal(b.weights.params[i].Shape, p.Shape) {
+		panic(failure{fmt.Errorf("the weights have no parameter %s of shape %v at index %d", p.Name, p.Shape, i)})
 	}
 	leaf := b.ctx.Leaf(p.Name, b.weights.Value(i), p.Shape...)
 	b.leaves = append(b.leaves, leaf)
 	return node{leaf, i}
 }
 
-// weight is a matrix [out, in] of a block.
+// weight declares a matrix [out, in] of a block.
 func (b *builder) weight(name string, out, in int) node {
 	return b.param(name, "matrix", weights, out, in)
 }
 
-// residual is a weight whose product is added to the stream.
+// residual declares a weight whose product is added to the stream.
 func (b *builder) residual(name string, out, in int) node {
-	return b.declare(Param{Name: name, Layer: b.layer, Shape: []int{out, in}, Kind: "matrix", draw: weights, residual: true})
+	return b.declare(Param{Name: name, Layer: b.layer, Shape: []int{out, in}, Kind: "matrix", draw: weights,
+		residual: true})
 }
 
 func (b *builder) ones(name, kind string, n int) node { return b.param(name, kind, constant(1), n) }
@@ -141,14 +144,14 @@ func (b *builder) op(apply func(*ops.Context) (*gorgonia.Node, error)) node {
 
 func (b *builder) linear(x, w node) node { return b.linears(x, w) }
 
-// linears is the product with several weights that were declared one after the other, side by side.
+// linears computes the products with several weights, declared one after another, side by side.
 func (b *builder) linears(x node, weights ...node) node {
 	return b.op(func(c *ops.Context) (*gorgonia.Node, error) {
 		return c.Linear(x.Node, b.weights.span(weights[0].param, len(weights)), leaves(weights)...)
 	})
 }
 
-// bias adds biases that were declared one after the other, side by side; none leaves x.
+// bias adds biases, declared one after another, side by side. Without biases it returns x.
 func (b *builder) bias(x node, biases ...node) node {
 	if len(biases) == 0 {
 		return x
@@ -169,7 +172,7 @@ func (b *builder) join(q, k, v node) node {
 	return b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.Join(q.Node, k.Node, v.Node) })
 }
 
-// tail leaves the registers' rows out of x [B*P, width].
+// tail drops the registers' rows from x [B*P, width].
 func (b *builder) tail(x node, width int) node {
 	return b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.Tail(x.Node, b.P-b.T, b.P, width) })
 }

@@ -37,14 +37,15 @@ func newCPUOf(t *testing.T, p compute.Precision) compute.Device {
 	return dev
 }
 
-// built is a model on a device of its own, with gains drawn too, so that none is the 1 that hides a missing factor.
+// built is a model on its own device. Gains are drawn too, because a gain of 1 would hide a missing factor.
 func built(t *testing.T, c Config, train bool, sites []string) (*Model, *Weights, compute.Device) {
 	t.Helper()
 	return builtIn(t, compute.Float32, c, train, sites)
 }
 
 // builtIn is built on a device of that precision.
-func builtIn(t *testing.T, p compute.Precision, c Config, train bool, sites []string) (*Model, *Weights, compute.Device) {
+func builtIn(t *testing.T, p compute.Precision, c Config, train bool, sites []string) (
+	*Model, *Weights, compute.Device) {
 	t.Helper()
 	dev := newCPUOf(t, p)
 	w, err := NewWeights(c, dev, rng.New(3, "init"))
@@ -104,8 +105,8 @@ func distance(a []float32, b []float64) float64 {
 	return diff
 }
 
-// TestGradients compares loss and gradients of the fused float32 graph, tape and replay, with the float64 reference, and the
-// reference with central differences.
+// TestGradients compares loss and gradients of the fused float32 graph, tape and replay, with the float64 reference,
+// and the reference with central differences.
 func TestGradients(t *testing.T) { everyArch(t, checkGradients) }
 
 func checkGradients(t *testing.T, c Config) {
@@ -141,8 +142,9 @@ func checkGradients(t *testing.T, c Config) {
 	centralDifferences(t, c, w.Params(), values, grads)
 }
 
-// tolerance of a gradient. Sandwich norm divides by the size of what each sub-layer gives, four norms a block, and so
-// enlarges float32's rounding: over seeds and kernel paths the worst error wanders between 1e-6 and 1.3e-5.
+// tolerance returns the tolerance of a gradient. Sandwich norm divides by the size of each sub-layer's output, with
+// four norms per block, and so amplifies float32's rounding: over seeds and kernel paths the worst error lies between
+// 1e-6 and 1.3e-5.
 func tolerance(c Config) float64 {
 	if c.NormPlacement.Name == "sandwich" {
 		return 2e-5
@@ -150,9 +152,10 @@ func tolerance(c Config) float64 {
 	return 1e-5
 }
 
-// centralDifferences checks an entry of each of two parameters, which differ from architecture to architecture. Step 1e-5: the truncation
-// is of order 1e-10 and the rounding of order 1e-11, against gradients of order 1e-2.
-func centralDifferences(t *testing.T, c Config, params []Param, values map[string][]float64, grads map[string]gradient) {
+// centralDifferences checks one entry in each of two parameters, which vary with the architecture. With step 1e-5 the
+// truncation error is of order 1e-10 and the rounding error of order 1e-11, against gradients of order 1e-2.
+func centralDifferences(t *testing.T, c Config, params []Param, values map[string][]float64,
+	grads map[string]gradient) {
 	t.Helper()
 	const h = 1e-5
 	tokens, targets := batch(c)
@@ -202,7 +205,7 @@ func TestReplayGivesTheTapesBits(t *testing.T) {
 	})
 }
 
-// TestCausality: a token changes no logits before its place, in its own sequence or in another.
+// TestCausality: a token changes no logits before its position, in its own sequence or in another.
 func TestCausality(t *testing.T) {
 	everyArch(t, func(t *testing.T, c Config) {
 		m, _, dev := built(t, c, false, nil)
@@ -223,7 +226,7 @@ func TestCausality(t *testing.T) {
 	})
 }
 
-// TestSitesAndShapes: the sites are there, of the shapes that they say, and asking for them does not change the loss.
+// TestSitesAndShapes: the sites exist with the documented shapes, and asking for them does not change the loss.
 func TestSitesAndShapes(t *testing.T) {
 	everyArch(t, func(t *testing.T, c Config) {
 		plain, w, _ := built(t, c, true, nil)
@@ -256,7 +259,8 @@ func TestSitesAndShapes(t *testing.T) {
 				last++
 			}
 			if !slices.Equal(s.Shape, shapes[s.Name]) || s.Value.Len() != size {
-				t.Errorf("%s of layer %d has shape %v and %d values, want %v", s.Name, s.Layer, s.Shape, s.Value.Len(), shapes[s.Name])
+				t.Errorf("%s of layer %d has shape %v and %d values, want %v", s.Name, s.Layer, s.Shape, s.Value.Len(),
+					shapes[s.Name])
 			}
 			if s.Name == "attn.pattern" {
 				checkPattern(t, s.Value.Host(), c, s.Shape[3])
@@ -268,7 +272,7 @@ func TestSitesAndShapes(t *testing.T) {
 	})
 }
 
-// siteShapes are those that Sites tells of.
+// siteShapes are those that Sites documents.
 func siteShapes(c Config) map[string][]int {
 	B, T, D, H, KV, E := 2, c.Context, c.Width, c.Heads, c.kvHeads(), c.headWidth()
 	stream := []int{B, T, D}
@@ -277,9 +281,9 @@ func siteShapes(c Config) map[string][]int {
 	if c.KVBias.Name != "none" || c.Attention.Name == "softmax1" || c.Attention.Name == "sink_logit" {
 		keys++
 	}
-	shapes := map[string][]int{"resid_pre": stream, "q": {B, T, H, E}, "k": {B, T, KV, E}, "v": {B, T, KV, E}, "attn.pattern": {B, H, T, keys},
-		"attn.out": stream, "mlp.up": hidden, "mlp.act": hidden, "mlp.down_in": hidden, "mlp.out": stream, "resid_post": stream,
-		"norm1.out": stream, "norm2.out": stream, "logits": {B, T, c.Vocab}}
+	shapes := map[string][]int{"resid_pre": stream, "q": {B, T, H, E}, "k": {B, T, KV, E}, "v": {B, T, KV, E},
+		"attn.pattern": {B, H, T, keys}, "attn.out": stream, "mlp.up": hidden, "mlp.act": hidden, "mlp.down_in": hidden,
+		"mlp.out": stream, "resid_post": stream, "norm1.out": stream, "norm2.out": stream, "logits": {B, T, c.Vocab}}
 	if c.NormPlacement.Name != "post" {
 		shapes["final_norm.out"] = stream
 	}
@@ -305,7 +309,7 @@ func siteShapes(c Config) map[string][]int {
 	return shapes
 }
 
-// checkPattern: normalised rows sum to 1, and nothing looks ahead.
+// checkPattern checks that normalised rows sum to 1 and that no query looks ahead.
 func checkPattern(t *testing.T, p []float32, c Config, keys int) {
 	t.Helper()
 	for row := range len(p) / keys {

@@ -7,7 +7,7 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// level is one value of a factor; factors are what an architecture can be told.
+// level is one value of a factor; factors are the choices in an architecture.
 type level struct {
 	name string
 	set  func(*Config)
@@ -18,7 +18,8 @@ type factor struct {
 	levels []level
 }
 
-// slotFactor is a slot with all variants of its registry, the default first, and what further settings are worth a level.
+// slotFactor is a slot with all variants of its registry, the default first, and further levels for settings of
+// interest.
 func slotFactor(name string, slot func(*Config) chooser, more ...level) factor {
 	c := Default()
 	f := factor{name: name}
@@ -67,11 +68,14 @@ type chooser = interface {
 func factors() []factor {
 	return []factor{
 		slotFactor("attention", func(c *Config) chooser { return &c.Attention },
-			level{"sigmoid/log_n", func(c *Config) { _ = c.Attention.Choose("sigmoid"); c.Attention.Value.(*Sigmoid).Bias = "minus_log_n" }},
-			level{"sigmoid/normalised", func(c *Config) { _ = c.Attention.Choose("sigmoid"); c.Attention.Value.(*Sigmoid).Normalised = true }}),
+			level{"sigmoid/log_n",
+				func(c *Config) { _ = c.Attention.Choose("sigmoid"); c.Attention.Value.(*Sigmoid).Bias = "minus_log_n" }},
+			level{"sigmoid/normalised",
+				func(c *Config) { _ = c.Attention.Choose("sigmoid"); c.Attention.Value.(*Sigmoid).Normalised = true }}),
 		slotFactor("gate", func(c *Config) chooser { return &c.Gate }),
 		slotFactor("norm", func(c *Config) chooser { return &c.Norm },
-			level{"layernorm/no_bias", func(c *Config) { _ = c.Norm.Choose("layernorm"); c.Norm.Value.(*LayerNorm).Bias = false }},
+			level{"layernorm/no_bias",
+				func(c *Config) { _ = c.Norm.Choose("layernorm"); c.Norm.Value.(*LayerNorm).Bias = false }},
 			level{"dyt/llama", func(c *Config) {
 				_ = c.Norm.Choose("dyt")
 				c.Norm.Value.(*DyT).Beta, c.Norm.Value.(*DyT).EmbedScale = false, true
@@ -83,11 +87,13 @@ func factors() []factor {
 		slotFactor("placement", func(c *Config) chooser { return &c.NormPlacement }),
 		slotFactor("kv_bias", func(c *Config) chooser { return &c.KVBias }),
 		slotFactor("block", func(c *Config) chooser { return &c.Block }),
-		gateFactor("activation", func(g *LearnedGate, v string) { g.Activation = v }, "sigmoid", "ns_sigmoid", "silu", "identity"),
+		gateFactor("activation", func(g *LearnedGate, v string) { g.Activation = v }, "sigmoid", "ns_sigmoid", "silu",
+			"identity"),
 		gateFactor("granularity", func(g *LearnedGate, v string) { g.Granularity = v }, "elementwise", "headwise"),
 		gateFactor("combine", func(g *LearnedGate, v string) { g.Combine = v }, "multiply", "add"),
 		gateFactor("shared", func(g *LearnedGate, v string) { g.Shared = v == "shared" }, "", "shared"),
-		gateFactor("reads", func(g *LearnedGate, v string) { g.Sparse, g.InputIndependent = v == "sparse", v == "nothing" }, "", "sparse", "nothing"),
+		gateFactor("reads", func(g *LearnedGate, v string) { g.Sparse, g.InputIndependent = v == "sparse", v == "nothing" },
+			"", "sparse", "nothing"),
 		gateFactor("match", func(g *LearnedGate, v string) { g.MatchParams = v == "match" }, "", "match"),
 		flagFactor("qk_norm", func(c *Config, on bool) { c.QKNorm = on }),
 		flagFactor("grouped", func(c *Config, on bool) { c.KVHeads = map[bool]int{true: 2}[on] }),
@@ -107,9 +113,9 @@ func configOf(fs []factor, row []int) Config {
 	return c
 }
 
-// cover lists rows of levels in which every pair of levels that any valid architecture has comes at least once: greedily,
-// a row at a time from an uncovered pair, each further factor at the valid level that covers most.
-func cover(fs []factor) [][]int {
+// cover lists rows of levels that contain every pair of levels of any valid architecture. It is greedy: each row starts
+// from an uncovered pair, and each further factor takes the valid level that covers most.
+func cover(fs []factor) [][]int { //nolint:funlen // one greedy search
 	type pair struct{ f, i, g, j int }
 	left := make(map[pair]bool)
 	var order []pair
@@ -139,13 +145,13 @@ func cover(fs []factor) [][]int {
 		}
 		row, fixed := make([]int, len(fs)), make([]bool, len(fs))
 		row[p.f], row[p.g], fixed[p.f], fixed[p.g] = p.i, p.j, true, true
-		// A gate's settings want a gate, which the pair itself may not bring.
+		// A gate's settings need a gate, which the pair itself may lack.
 		const gate = 1
 		for place := 0; place < len(fs[gate].levels) && !fixed[gate] && configOf(fs, row).Validate() != nil; place++ {
 			row[gate] = place
 		}
 		if configOf(fs, row).Validate() != nil {
-			delete(left, p) // no architecture has it; or none at otherwise default levels
+			delete(left, p) // no architecture has it, or none with all other levels at their defaults
 			continue
 		}
 		for _, f := range random.Perm(len(fs)) {
@@ -173,7 +179,7 @@ func cover(fs []factor) [][]int {
 	return rows
 }
 
-// everyArch calls f on architectures that cover all pairs of levels, at a small size.
+// everyArch calls f with small architectures that cover all pairs of levels.
 func everyArch(t *testing.T, f func(t *testing.T, c Config)) {
 	t.Helper()
 	fs := factors()
@@ -188,7 +194,7 @@ func everyArch(t *testing.T, f func(t *testing.T, c Config)) {
 	}
 }
 
-// TestCoverHoldsEveryVariant: whatever a registry lists is in some row, with and without each flag.
+// TestCoverHoldsEveryVariant: every variant of a registry is in some row, with and without each flag.
 func TestCoverHoldsEveryVariant(t *testing.T) {
 	fs := factors()
 	rows := cover(fs)

@@ -2,15 +2,15 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/variant"
 
-// Gate scales what one place of attention gives.
+// Gate scales the values at one place of attention.
 type Gate interface {
 	// Validate returns a *variant.Error with a key below `arch.gate`.
 	Validate(Config) error
-	// place is where the gate stands, "g1" to "g5", or "".
+	// place returns the position of the gate, "g1" to "g5", or "".
 	place() string
-	// apply gates y [R, heads*E] by the stream x [R, D] that attention reads; its parameters' names begin with name.
+	// apply gates y [R, heads*E] by attention's input x [R, D]; the names of its parameters begin with name.
 	apply(b *builder, name string, x, y node, heads int) node
-	// narrows is how many hidden channels the MLP gives up for the gate's parameters.
+	// narrows returns how many hidden channels the MLP gives up to make room for the gate's parameters.
 	narrows(Config) int
 }
 
@@ -29,7 +29,7 @@ func gateAt(place string) func() Gate {
 	}
 }
 
-// gated applies the gate if it stands at that place.
+// gated applies the gate to y if the gate is at that place.
 func (b *builder) gated(place, name string, x, y node, heads int) node {
 	if gate := b.config.Gate.Value; gate.place() == place {
 		return gate.apply(b, name, x, y, heads)

@@ -10,8 +10,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// LearnedGate is y s, or y + s, with scores s = f(W x), x the stream that attention reads (arXiv 2505.06708). W has no
-// bias and is drawn like any weight.
+// LearnedGate is y s, or y + s, with scores s = f(W x), where x is attention's input (arXiv 2505.06708). W has no bias
+// and is initialised like any weight.
 type LearnedGate struct {
 	Granularity      string `json:"granularity" enum:"elementwise,headwise" doc:"a score per channel, or per head"`
 	Shared           bool   `json:"shared" doc:"average the scores over the heads"`
@@ -34,11 +34,13 @@ var gateActivations = map[string]compute.Activation{
 func (g *LearnedGate) Validate(c Config) error {
 	switch {
 	case g.at == "g5" && g.Granularity == "headwise":
-		return variant.Errorf("granularity", "g5 stands after the output projection, where there are no heads; take elementwise")
+		return variant.Errorf("granularity",
+			"g5 is after the output projection, where there are no heads; use elementwise")
 	case g.at == "g5" && g.Shared:
-		return variant.Errorf("shared", "g5 stands after the output projection, where there are no heads")
+		return variant.Errorf("shared", "g5 is after the output projection, where there are no heads")
 	case g.vanishes(c):
-		return variant.Errorf("granularity", "one score scales all that attention gives, which arch.norm_placement sandwich divides by its size again; take elementwise")
+		return variant.Errorf("granularity",
+			"one score scales all of attention's output, which arch.norm_placement sandwich then normalises; use elementwise")
 	case g.Sparse && g.InputIndependent:
 		return variant.Errorf("sparse", "an input_independent gate reads no channels")
 	case g.Sparse && c.Width < sparseChannels:
@@ -49,7 +51,7 @@ func (g *LearnedGate) Validate(c Config) error {
 	return nil
 }
 
-// vanishes tells a gate that scales a row as a whole before a norm that undoes it.
+// vanishes reports whether the gate scales whole rows just before a norm that undoes the scaling.
 func (g *LearnedGate) vanishes(c Config) bool {
 	one := g.at == "g1" && g.Granularity == "headwise" && (g.Shared || c.Heads == 1) && g.Combine == "multiply"
 	return one && c.NormPlacement.Name == "sandwich" && c.Norm.Name != "dyt" && !c.Attention.Biases
@@ -57,17 +59,19 @@ func (g *LearnedGate) vanishes(c Config) bool {
 
 func (g *LearnedGate) matches(c Config) error {
 	if c.hidden() < 1 {
-		return variant.Errorf("match_params", "the gate has %d parameters a layer, more than the MLP can give up", g.params(c))
+		return variant.Errorf("match_params", "the gate has %d parameters per layer, more than the MLP can give up",
+			g.params(c))
 	}
 	off := math.Abs(float64(g.params(c) - g.narrows(c)*c.perHidden()))
 	block := 2*c.Width*(c.Width+c.kvHeads()*c.headWidth()) + c.MLP.Value.hidden(c.Width)*c.perHidden()
 	if off > 0.01*float64(block) {
-		return variant.Errorf("match_params", "the nearest hidden width of the MLP, %d, is %.0f parameters a layer off, more than 1 %%", c.hidden(), off)
+		return variant.Errorf("match_params",
+			"the nearest hidden width of the MLP, %d, is off by %.0f parameters per layer, more than 1 %%", c.hidden(), off)
 	}
 	return nil
 }
 
-// scores is their number for a place with that many heads.
+// scores returns the number of scores of a place with that many heads.
 func (g *LearnedGate) scores(c Config, heads int) int {
 	switch {
 	case g.at == "g5":
@@ -78,7 +82,7 @@ func (g *LearnedGate) scores(c Config, heads int) int {
 	return heads * c.headWidth()
 }
 
-// params is the number of parameters a layer.
+// params returns the number of parameters per layer.
 func (g *LearnedGate) params(c Config) int {
 	heads := c.Heads
 	if g.at == "g2" || g.at == "g3" {
@@ -87,7 +91,7 @@ func (g *LearnedGate) params(c Config) int {
 	return g.scores(c, heads) * g.reads(c)
 }
 
-// reads is the number of inputs of a score, 1 for theta.
+// reads returns the number of inputs of a score, 1 for theta.
 func (g *LearnedGate) reads(c Config) int {
 	switch {
 	case g.InputIndependent:
@@ -141,7 +145,7 @@ func (g *LearnedGate) apply(b *builder, name string, x, y node, heads int) node 
 	return b.combine(y, s, over, g.Combine == "add")
 }
 
-// gate is y sigmoid(scores) in one op, scores [R, n].
+// gate computes y sigmoid(scores) in one op, for scores [R, n].
 func (b *builder) gate(y, scores node, n int) node {
 	gated := b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.Gate(y.Node, scores.Node) })
 	if b.wanted["attn.gate"] {

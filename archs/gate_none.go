@@ -1,6 +1,6 @@
 package archs
 
-// NoGate passes attention on.
+// NoGate leaves attention ungated.
 type NoGate struct{ parameterless }
 
 func (*NoGate) place() string                                     { return "" }

@@ -7,7 +7,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Initialiser draws the weights: matrices, embeddings and KV biases.
+// Initialiser draws the initial weights: matrices, embeddings and KV biases.
 type Initialiser interface {
 	// Validate returns a *variant.Error with a key below `arch.init`.
 	Validate(Config) error
@@ -44,8 +44,8 @@ func (*LayerIndex) draw(values []float32, p Param, c Config, r rng.Stream) {
 	gaussian(values, std, r)
 }
 
-// GPT2 divides the standard deviation of the two matrices of a block that end in the stream by sqrt(2 layers), the number
-// of such matrices (Radford et al. 2019, section 2.3).
+// GPT2 divides the standard deviation of the two matrices of a block whose product is added to the stream by sqrt(2
+// layers), where 2 layers is the number of such matrices (Radford et al. 2019, section 2.3).
 type GPT2 struct{ parameterless }
 
 func (*GPT2) draw(values []float32, p Param, c Config, r rng.Stream) {
@@ -56,7 +56,7 @@ func (*GPT2) draw(values []float32, p Param, c Config, r rng.Stream) {
 	gaussian(values, std, r)
 }
 
-// Orthogonal makes each matrix of the blocks one with orthonormal rows, or columns where those are fewer (arXiv 1312.6120).
+// Orthogonal draws each matrix of the blocks with orthonormal rows, or columns if those are fewer (arXiv 1312.6120).
 type Orthogonal struct{ parameterless }
 
 func (*Orthogonal) draw(values []float32, p Param, c Config, r rng.Stream) {
@@ -67,8 +67,8 @@ func (*Orthogonal) draw(values []float32, p Param, c Config, r rng.Stream) {
 	orthogonal(values, p, c, r)
 }
 
-// FanIn draws each matrix and the head from the uniform distribution on +-1/sqrt(fan_in), as arXiv 2410.13835 does with
-// embeddings and positions of std 1.
+// FanIn draws each matrix and the head uniformly from +-1/sqrt(fan_in), as arXiv 2410.13835 does with embeddings and
+// positions of std 1.
 type FanIn struct{ parameterless }
 
 func (*FanIn) draw(values []float32, p Param, c Config, r rng.Stream) {
@@ -82,10 +82,10 @@ func (*FanIn) draw(values []float32, p Param, c Config, r rng.Stream) {
 	}
 }
 
-// draw fills a parameter with its first values.
+// draw fills a parameter with its initial values.
 type draw func(values []float32, p Param, c Config, r rng.Stream)
 
-// weights draws as the configuration says.
+// weights draws with the configured initialiser.
 func weights(values []float32, p Param, c Config, r rng.Stream) { c.Init.Value.draw(values, p, c, r) }
 
 func constant(x float64) draw {
@@ -103,8 +103,8 @@ func gaussian(values []float32, std float64, r rng.Stream) {
 	}
 }
 
-// orthogonal draws a matrix whose rows, or columns where those are fewer, are orthonormal: Gram-Schmidt, twice over, on a
-// Gaussian matrix, which is uniform over the orthogonal matrices.
+// orthogonal draws a matrix with orthonormal rows, or columns if those are fewer: Gram-Schmidt, applied twice, on a
+// Gaussian matrix. The result is uniform over the orthogonal matrices.
 func orthogonal(values []float32, p Param, _ Config, r rng.Stream) {
 	count, n := p.Shape[0], p.Shape[1]
 	at := func(i, j int) int { return i*n + j }

@@ -2,12 +2,12 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/variant"
 
-// KVBias is a learned key and value that every query sees, in an extra slot before the sequence, after RoPE and out of
-// ALiBi's reach.
+// KVBias is a learned key and value visible to every query, in an extra slot before the sequence. Neither RoPE nor
+// ALiBi applies to it.
 type KVBias interface {
 	// Validate returns a *variant.Error with a key below `arch.kv_bias`.
 	Validate(Config) error
-	// params is k' and v', each [KV*E], or nothing; the names begin with name.
+	// params returns k' and v', each [KV*E], or absent nodes. Their names begin with name.
 	params(b *builder, name string) (k, v node)
 }
 
@@ -19,10 +19,11 @@ var kvBiases = variant.Registry[KVBias]{
 		Formula: "softmax(q [K k']^T / sqrt(E)) [V; 0], k' learned per head", Source: "2410.10781"},
 }
 
-// free refuses an attention that has an extra slot already.
+// free returns an error if the attention already occupies the extra slot.
 func free(c Config) error {
 	if c.Attention.Value.extra() {
-		return variant.Errorf("name", "arch.attention %s takes the extra slot itself; take kv_bias none, or attention softmax", c.Attention.Name)
+		return variant.Errorf("name",
+			"arch.attention %s takes the extra slot itself; use kv_bias none or attention softmax", c.Attention.Name)
 	}
 	return nil
 }

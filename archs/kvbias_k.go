@@ -2,13 +2,15 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/variant"
 
-// LearnedKBias is one extra position with a learned key and a value of zeros in each head (arXiv 2410.10781).
+// LearnedKBias is an extra position with a learned key and a zero value in each head (arXiv 2410.10781).
 type LearnedKBias struct{}
 
 // Validate implements KVBias.
 func (*LearnedKBias) Validate(c Config) error {
 	if !c.Attention.Value.normalised() {
-		return variant.Errorf("name", "arch.attention %s does not divide by the sum of its weights, so that a slot with value 0 changes nothing; take kv", c.Attention.Name)
+		return variant.Errorf("name",
+			"arch.attention %s does not divide by the sum of its weights, so a slot with value 0 changes nothing; use kv",
+			c.Attention.Name)
 	}
 	return free(c)
 }

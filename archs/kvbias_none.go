@@ -1,6 +1,6 @@
 package archs
 
-// NoKVBias adds no position.
+// NoKVBias adds no extra position.
 type NoKVBias struct{ parameterless }
 
 func (*NoKVBias) params(*builder, string) (k, v node) { return node{}, node{} }

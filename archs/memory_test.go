@@ -11,7 +11,7 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// TestOver: two models in one memory compute what each does alone, and what outlasts a run of the other is whole.
+// TestOver: two models in one memory each compute the same as alone, and what must survive a run of the other does.
 func TestOver(t *testing.T) {
 	everyArch(t, func(t *testing.T, c Config) {
 		train, w, dev := built(t, c, true, nil)
@@ -34,7 +34,8 @@ func TestOver(t *testing.T) {
 		}
 		for range 3 {
 			run(t, over)
-			if !slices.Equal(over.Logits.Host(), alone.Logits.Host()) || !slices.Equal(over.LogSumExp.Host(), alone.LogSumExp.Host()) ||
+			if !slices.Equal(over.Logits.Host(), alone.Logits.Host()) ||
+				!slices.Equal(over.LogSumExp.Host(), alone.LogSumExp.Host()) ||
 				!slices.Equal(over.Sites[0].Value.Host(), alone.Sites[0].Value.Host()) {
 				t.Fatal("the model over another differs from the one alone")
 			}
@@ -56,10 +57,10 @@ func TestOver(t *testing.T) {
 	})
 }
 
-// TestOnto: the gradients of two models of which the second adds to the first's are those of either alone, summed, with
-// the same bits whether they run at the same time or one after the other, on the tape and in replays. No more than what
-// no product gives alone is kept twice.
-func TestOnto(t *testing.T) {
+// TestAccumulateInto: if the second of two models adds to the first's gradients, the result is the sum of both models'
+// own gradients, with the same bits whether they run at the same time or in turn, on the tape and in replays. Only
+// gradients that are not products alone are stored twice.
+func TestAccumulateInto(t *testing.T) { //nolint:funlen // two pairs of models, each run in turn and at the same time
 	everyArch(t, func(t *testing.T, c Config) {
 		tokens, targets := batch(c)
 		other, others := slices.Clone(tokens), slices.Clone(targets)
@@ -71,7 +72,7 @@ func TestOnto(t *testing.T) {
 			beside := newCPU(t)
 			s := Shape{Batch: 2, Train: true, Tokens: 17}
 			if onto {
-				s.Onto = first
+				s.AccumulateInto = first
 			}
 			second, err := Build(c, s, beside, w, nil)
 			if err != nil {
@@ -139,12 +140,12 @@ func TestOnto(t *testing.T) {
 	})
 }
 
-// A model that fails lets go the one that waits for it.
+// A model that fails releases the one that waits for it.
 func TestOntoGivesUp(t *testing.T) {
 	c := small()
 	first, w, dev := built(t, c, true, nil)
 	beside := newCPU(t)
-	second, err := Build(c, Shape{Batch: 2, Train: true, Tokens: 17, Onto: first}, beside, w, nil)
+	second, err := Build(c, Shape{Batch: 2, Train: true, Tokens: 17, AccumulateInto: first}, beside, w, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,8 +175,7 @@ func sizeOf(w *Weights) (n int) {
 	return n
 }
 
-// TestRecompute: what the backward pass computes again has the bits of what it would have kept, on the tape and in a
-// replay, and takes no more memory.
+// TestRecompute: recomputed values have the bits of kept ones, on the tape and in a replay, and take no more memory.
 func TestRecompute(t *testing.T) {
 	everyArch(t, func(t *testing.T, c Config) {
 		kept, w, dev := built(t, c, true, nil)
@@ -206,8 +206,8 @@ func TestRecompute(t *testing.T) {
 	})
 }
 
-// TestMemoryRefused: wherever the memory of a device ends while a model is built and first run, that is an error. With
-// all of what the model takes, it runs.
+// TestMemoryRefused: if the device's memory runs out at any point while a model is built and first run, that is an
+// error. With exactly the memory that the model needs, it runs.
 func TestMemoryRefused(t *testing.T) {
 	turn := 0
 	everyArch(t, func(t *testing.T, c Config) {

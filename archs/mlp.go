@@ -7,13 +7,13 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// MLP acts on each position alone.
+// MLP acts on each position separately.
 type MLP interface {
 	// Validate returns a *variant.Error with a key below `arch.mlp`.
 	Validate(Config) error
-	// form is the activation, and whether a second projection is multiplied by what leaves it.
+	// form returns the activation, and whether its output is multiplied by a second projection.
 	form() (f compute.Activation, gated bool)
-	// hidden is the number of hidden channels at that width of the stream.
+	// hidden returns the number of hidden channels for a stream of that width.
 	hidden(width int) int
 }
 
@@ -32,7 +32,7 @@ var mlps = variant.Registry[MLP]{
 		Formula: "W_down (GELU(W_gate x) * W_up x)", Source: "2002.05202"},
 }
 
-// Expansion is what MLPs with one hidden layer share.
+// Expansion holds the settings of MLPs with one hidden layer.
 type Expansion struct {
 	Multiple float64 `json:"multiple" doc:"hidden width over the width of the stream; the hidden width is rounded to a whole number"`
 }
@@ -42,7 +42,7 @@ func (e *Expansion) Validate(c Config) error { return expands(e.Multiple, e.hidd
 
 func (e *Expansion) hidden(width int) int { return int(math.Round(e.Multiple * float64(width))) }
 
-// GatedExpansion is what gated MLPs share.
+// GatedExpansion holds the settings of gated MLPs.
 type GatedExpansion struct {
 	Multiple float64 `json:"multiple" doc:"hidden width over the width of the stream; the hidden width is rounded to a multiple of 8. 8/3 has the parameters of an ungated MLP of 4"`
 }
@@ -61,10 +61,10 @@ func expands(multiple float64, hidden int) error {
 	return nil
 }
 
-// hidden is the number of hidden channels of the MLP, as the gate's match_params leaves them.
+// hidden returns the number of hidden channels of the MLP, after the gate's match_params.
 func (c Config) hidden() int { return c.MLP.Value.hidden(c.Width) - c.Gate.Value.narrows(c) }
 
-// perHidden is the number of parameters that each hidden channel costs.
+// perHidden returns the number of parameters per hidden channel.
 func (c Config) perHidden() int {
 	each := c.Width
 	if c.MLP.Biases {
@@ -76,7 +76,7 @@ func (c Config) perHidden() int {
 	return each + c.Width
 }
 
-// mlp maps what the sub-layer reads, x [R, D], to what it gives, [R, D]; its parameters' names begin with name.
+// mlp maps the sub-layer's input x [R, D] to its output [R, D]; the names of its parameters begin with name.
 func (b *builder) mlp(name string, x node) node {
 	hidden := b.config.hidden()
 	f, gated := b.config.MLP.Value.form()

@@ -12,20 +12,20 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Shape is what a graph is built for.
+// Shape says what a graph is built for.
 type Shape struct {
 	Batch int // sequences
 	// Train adds the gradients.
 	Train bool
-	// Tokens divides the loss: the whole batch's, of which the graph may see a slice.
+	// Tokens divides the loss. It counts the whole batch, of which the graph may see a slice.
 	Tokens int
-	// Over is a model of the same device, or nil, in whose memory this one computes: of either only tokens, loss,
-	// gradients and, without Train, logits and sites outlast a run of the other.
+	// Over, if not nil, is a model on the same device whose memory this one reuses. When one of them runs, only tokens,
+	// loss, gradients and, without Train, logits and sites of the other survive.
 	Over *Model
-	// Onto is nil, or a model over the same weights to whose gradients of matrices this one adds its own, after that
-	// one has computed them. The two run as often, at the same time or that one first; Grads holds the sum.
-	Onto *Model
-	// Recompute computes norms again in the backward pass rather than keep them.
+	// AccumulateInto, if not nil, is a model over the same weights into whose matrix gradients this one adds its own, once
+	// that model has computed them. Both run equally often, at the same time or that one first; its Grads hold the sum.
+	AccumulateInto *Model
+	// Recompute makes the backward pass recompute norms instead of keeping them.
 	Recompute bool
 }
 
@@ -35,7 +35,7 @@ type Model struct {
 	// Tokens and Targets are the inputs, [B*T]. A negative target is left out of the loss.
 	Tokens, Targets compute.Ints
 	Loss            compute.Buffer   // one number, nats per token
-	Logits          compute.Buffer   // [B*T, V]; none with Train, where their gradient lies in their place
+	Logits          compute.Buffer   // [B*T, V]; absent with Train: their gradient overwrites them
 	LogSumExp       compute.Buffer   // [B*T], of the logits
 	Grads           []compute.Buffer // of each parameter, in the order of Params; nil without Train
 	Sites           []Site
@@ -44,14 +44,14 @@ type Model struct {
 	program *ops.Program
 }
 
-// Build makes the graph over the given weights, which may be another device's of the same kind and must be those of c.
-// Of the sites asked for, the model has those that its variants have.
+// Build builds the graph over the given weights, which must be those of c and may belong to another device of the same
+// kind. The model has those of the wanted sites that its variants have.
 func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (m *Model, err error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
 	if s.Batch < 1 || s.Tokens < 1 {
-		return nil, fmt.Errorf("archs: a graph for %d sequences whose loss is divided by %d tokens", s.Batch, s.Tokens)
+		return nil, fmt.Errorf("archs: a graph needs at least 1 sequence and 1 token, got %d and %d", s.Batch, s.Tokens)
 	}
 	b := newBuilder(c)
 	for _, name := range wanted {
@@ -73,13 +73,14 @@ func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (
 	if s.Over != nil {
 		b.ctx.Reuse(s.Over.ctx)
 	}
-	if s.Onto != nil {
-		b.ctx.Onto(s.Onto.ctx)
+	if s.AccumulateInto != nil {
+		b.ctx.AccumulateInto(s.AccumulateInto.ctx)
 	}
 	if s.Recompute {
 		b.ctx.Recompute()
 	}
-	m = &Model{ctx: b.ctx, Graph: b.ctx.Graph(), Tokens: must(dev.AllocInts(b.B * b.T)), Targets: must(dev.AllocInts(b.B * b.T))}
+	m = &Model{ctx: b.ctx, Graph: b.ctx.Graph(), Tokens: must(dev.AllocInts(b.B * b.T)),
+		Targets: must(dev.AllocInts(b.B * b.T))}
 	b.tokens = m.Tokens
 	logits := b.model().Node
 	loss := must(b.ctx.CrossEntropy(logits, m.Targets, 1/float32(s.Tokens)))
@@ -100,8 +101,8 @@ func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (
 }
 
 // Run computes loss, logits, sites and gradients from Tokens and Targets. The first call goes through gorgonia's tape
-// machine; later ones replay what it did, to the same bits, without allocating.
+// machine; later calls replay its kernel calls, to the same bits, without allocating.
 func (m *Model) Run() error { return m.program.Run() }
 
-// Close releases the tape machine. The memory is released with the device.
+// Close releases the tape machine. Freeing the device releases the memory.
 func (m *Model) Close() error { return m.program.Close() }

@@ -2,11 +2,11 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/variant"
 
-// Norm is what stands before each sub-layer and before the head, or where `norm_placement` puts it.
+// Norm normalises the stream before each sub-layer and the head, or wherever `norm_placement` puts it.
 type Norm interface {
 	// Validate returns a *variant.Error with a key below `arch.norm`.
 	Validate(Config) error
-	// apply normalises x [R, D]; its parameters' names begin with name. attention tells the attention's norm from others.
+	// apply normalises x [R, D]; the names of its parameters begin with name. attention is true for attention's norm.
 	apply(b *builder, name string, attention bool, x node) node
 	// embed acts on the embedded tokens x [R, D].
 	embed(b *builder, x node) node
@@ -29,7 +29,7 @@ type unscaled struct{}
 
 func (unscaled) embed(_ *builder, x node) node { return x }
 
-// positive reports a number that is not above zero.
+// positive returns an error unless x is above zero.
 func positive(key string, x float64) error {
 	if !(x > 0) {
 		return variant.Errorf(key, "must be above 0, is %g", x)

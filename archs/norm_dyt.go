@@ -10,8 +10,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// DyT is g tanh(a x) + b in place of a norm, a one learned number, g and b per channel (arXiv 2503.10622). Its version for
-// LLaMA is `beta: false, embed_scale: true`.
+// DyT is g tanh(a x) + b in place of a norm, with one learned number a, and g and b per channel (arXiv 2503.10622). Its
+// version for LLaMA is `beta: false, embed_scale: true`.
 type DyT struct {
 	AlphaAttention float64 `json:"alpha_attention" doc:"a at first, before attention; 0 takes the paper's for the width: 1, from 4096 on .8"`
 	Alpha          float64 `json:"alpha" doc:"a at first, elsewhere; 0 takes the paper's for the width: 1, from 2048 on .5, from 4096 on .2"`
@@ -32,7 +32,7 @@ func (n *DyT) Validate(Config) error {
 	return nil
 }
 
-// start is alpha's first value. The paper gives none for widths below 1024; 1024's are taken.
+// start returns alpha's initial value. The paper gives none for widths below 1024; they use that of 1024.
 func (n *DyT) start(width int, attention bool) float64 {
 	asked, paper := n.Alpha, [...]float64{1, .5, .2}
 	if attention {

@@ -23,7 +23,7 @@ func (b *builder) rmsnorm(x, gain node, eps float64) node {
 	return b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.RMSNorm(x.Node, gain.Node, float32(eps)) })
 }
 
-// headNorm is the RMSNorm of QK-norm: of each head alone, with eps 1e-6.
+// headNorm is the RMSNorm of QK-norm, over each head separately, with eps 1e-6.
 func (b *builder) headNorm(name string, x node) node {
 	gain := b.ones(name+".gain", "vector", b.E)
 	return b.op(func(c *ops.Context) (*gorgonia.Node, error) { return c.RMSNormHeads(x.Node, gain.Node, 1e-6) })

@@ -41,8 +41,8 @@ func dytFormula(r *reference, x *gorgonia.Node, name string, _ bool) *gorgonia.N
 	return y
 }
 
-// TestDyTStart: alpha's first value by width, attention's and the others' (arXiv 2503.10622's for LLaMA: 1024 1/1, 2048 1/.5,
-// 4096 .8/.2; below 1024 those of 1024).
+// TestDyTStart: alpha's initial value by width, for attention and elsewhere (arXiv 2503.10622's for LLaMA: 1024 1/1,
+// 2048 1/.5, 4096 .8/.2; below 1024 as at 1024).
 func TestDyTStart(t *testing.T) {
 	for width, want := range map[int][2]float64{64: {1, 1}, 1024: {1, 1}, 2048: {1, .5}, 4096: {.8, .2}, 8192: {.8, .2}} {
 		n := &DyT{}

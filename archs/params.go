@@ -7,18 +7,18 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Param says what a parameter is.
+// Param describes a parameter.
 type Param struct {
 	Name  string
 	Layer int   // counted from 0; -1 outside the blocks
 	Shape []int // weights are [out, in]
 	Kind  string
 	draw  draw
-	// residual tells a matrix whose product is added to the stream.
+	// residual marks a matrix whose product is added to the stream.
 	residual bool
 }
 
-// Size is the number of entries.
+// Size returns the number of elements.
 func (p Param) Size() int {
 	size := 1
 	for _, n := range p.Shape {
@@ -27,8 +27,7 @@ func (p Param) Size() int {
 	return size
 }
 
-// Params lists the parameters in the order in which they lie in memory. It builds no graph. The vocabulary must be
-// known.
+// Params returns the parameters in their order in memory. It builds no graph. The vocabulary must be known.
 func Params(c Config) ([]Param, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
@@ -38,16 +37,16 @@ func Params(c Config) ([]Param, error) {
 	return b.params, nil
 }
 
-// Weights are all parameters of a run, in one allocation of a device.
+// Weights holds all parameters of a run, in one allocation on a device.
 type Weights struct {
 	params []Param
 	arena  compute.Buffer
-	start  []int // of each parameter in the arena, and the arena's end
+	start  []int // offset of each parameter in the arena, and the arena's length
 	index  map[string]int
 }
 
-// NewWeights allocates the parameters and draws each from the stream of its name, so that two architectures share every
-// parameter of equal name and shape.
+// NewWeights allocates the parameters and draws each from the random stream of its name, so that two architectures
+// share every parameter of equal name and shape.
 func NewWeights(c Config, dev compute.Device, r rng.Stream) (*Weights, error) {
 	w, err := newWeights(c, dev)
 	if err != nil {
@@ -78,22 +77,22 @@ func newWeights(c Config, dev compute.Device) (*Weights, error) {
 	return w, nil
 }
 
-// Params lists the parameters, as Params of the configuration does.
+// Params returns the parameters, in the order of the function Params.
 func (w *Weights) Params() []Param { return w.params }
 
-// Value is the memory of the i-th parameter.
+// Value returns the memory of the i-th parameter.
 func (w *Weights) Value(i int) compute.Buffer { return w.span(i, 1) }
 
-// span is the memory of n parameters from the i-th.
+// span returns the memory of n parameters from the i-th on.
 func (w *Weights) span(i, n int) compute.Buffer { return w.arena.Slice(w.start[i], w.start[i+n]) }
 
-// complete checks the configuration, and that the vocabulary is known.
+// complete validates the configuration, and requires a known vocabulary.
 func (c Config) complete() error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
 	if c.Vocab == 0 {
-		return fmt.Errorf("archs: the vocabulary's size is not known")
+		return fmt.Errorf("archs: the size of the vocabulary is not known")
 	}
 	return nil
 }

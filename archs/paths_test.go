@@ -8,8 +8,8 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// TestPathsAgree: each variant gives the same gradients on every kernel path, to 1e-5 of the largest. The context is more
-// than one block of queries, and a head is narrower than AVX2's vectors.
+// TestPathsAgree: each variant has the same gradients on every kernel path, to 1e-5 of the largest. The context exceeds
+// one block of queries, and a head is narrower than AVX2's vectors.
 func TestPathsAgree(t *testing.T) {
 	for _, f := range factors() {
 		for _, l := range f.levels {
@@ -34,7 +34,7 @@ func TestPathsAgree(t *testing.T) {
 	}
 }
 
-// gradientsOn are all gradients, one after the other.
+// gradientsOn returns all gradients, concatenated.
 func gradientsOn(t *testing.T, path string, c Config) (all []float32) {
 	t.Helper()
 	dev, err := compute.NewCPU(path, compute.Float32)

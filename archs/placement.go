@@ -2,12 +2,12 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/variant"
 
-// Placement says where the norms stand around a sub-layer f.
+// Placement arranges the norms around a sub-layer f.
 type Placement interface {
 	// Validate returns a *variant.Error with a key below `arch.norm_placement`.
 	Validate(Config) error
-	// before acts on what f reads, after on what it gives, merged on the stream that it was added to; their parameters'
-	// names begin with name, which ends in "attn" or "mlp".
+	// before acts on the input of f, after on its output, and merged on the stream after that output was added; the names
+	// of their parameters begin with name, which ends in "attn" or "mlp".
 	before(b *builder, name string, x node) node
 	after(b *builder, name string, x node) node
 	merged(b *builder, name string, x node) node
@@ -16,9 +16,12 @@ type Placement interface {
 }
 
 var placements = variant.Registry[Placement]{
-	"pre":      {New: func() Placement { return &PreNorm{} }, Formula: "x + f(norm(x)), norm(x) before the head", Source: "2002.04745"},
-	"post":     {New: func() Placement { return &PostNorm{} }, Formula: "norm(x + f(x)), none before the head", Source: "1706.03762"},
-	"sandwich": {New: func() Placement { return &SandwichNorm{} }, Formula: "x + norm(f(norm(x))), norm(x) before the head", Source: "2105.13290"},
+	"pre": {New: func() Placement { return &PreNorm{} }, Formula: "x + f(norm(x)), norm(x) before the head",
+		Source: "2002.04745"},
+	"post": {New: func() Placement { return &PostNorm{} }, Formula: "norm(x + f(x)), none before the head",
+		Source: "1706.03762"},
+	"sandwich": {New: func() Placement { return &SandwichNorm{} },
+		Formula: "x + norm(f(norm(x))), norm(x) before the head", Source: "2105.13290"},
 }
 
 // PreNorm is x + f(norm(x)), with a norm before the head (arXiv 2002.04745).
@@ -29,13 +32,14 @@ func (*PreNorm) after(_ *builder, _ string, x node) node     { return x }
 func (*PreNorm) merged(_ *builder, _ string, x node) node    { return x }
 func (*PreNorm) final(b *builder, x node) node               { return b.norm("final_norm", x) }
 
-// PostNorm is norm(x + f(x)); the stream that reaches the head is normalised already (arXiv 1706.03762).
+// PostNorm is norm(x + f(x)); the stream is already normalised when it reaches the head (arXiv 1706.03762).
 type PostNorm struct{}
 
 // Validate implements Placement.
 func (*PostNorm) Validate(c Config) error {
 	if c.Block.Name == "parallel" {
-		return variant.Errorf("name", "post needs a sum after each sub-layer, which arch.block parallel does not have; take pre or sandwich")
+		return variant.Errorf("name",
+			"post needs a sum after each sub-layer, which arch.block parallel does not have; use pre or sandwich")
 	}
 	return placed(c)
 }
@@ -45,7 +49,7 @@ func (*PostNorm) after(_ *builder, _ string, x node) node     { return x }
 func (*PostNorm) merged(b *builder, name string, x node) node { return b.norm(name+".norm", x) }
 func (*PostNorm) final(_ *builder, x node) node               { return x }
 
-// SandwichNorm is x + norm(f(norm(x))) with two norms a sub-layer, and one before the head (arXiv 2105.13290).
+// SandwichNorm is x + norm(f(norm(x))), with two norms per sub-layer and one before the head (arXiv 2105.13290).
 type SandwichNorm struct{ PreNorm }
 
 // Validate implements Placement.
@@ -55,10 +59,10 @@ func (*SandwichNorm) after(b *builder, name string, x node) node {
 	return b.norm(name+".post_norm", x)
 }
 
-// placed refuses to place a norm that is not there.
+// placed returns an error if there is no norm to place.
 func placed(c Config) error {
 	if c.Norm.Name == "none" {
-		return variant.Errorf("name", "arch.norm none leaves nothing to place; take pre")
+		return variant.Errorf("name", "arch.norm none leaves nothing to place; use pre")
 	}
 	return nil
 }

@@ -5,13 +5,13 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Position tells attention where a token stands.
+// Position gives attention the positions of the tokens.
 type Position interface {
 	// Validate returns a *variant.Error with a key below `arch.position`.
 	Validate(Config) error
-	// embed adds to the embedded tokens x [R, D].
+	// embed adds positions to the embedded tokens x [R, D].
 	embed(b *builder, x node) node
-	// turn sets what positions do to queries, keys and scores.
+	// turn sets the effect of positions on queries, keys and scores.
 	turn(c Config, a *compute.Attention)
 }
 

@@ -9,13 +9,14 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// positionFormula is what positions do to a head's queries and keys [P, E], and what they add to the scores [P, P].
+// positionFormula is the effect of positions on a head's queries and keys [P, E], and what they add to the scores [P,
+// P].
 type positionFormula struct {
 	turn func(r *reference, x *gorgonia.Node) *gorgonia.Node
 	add  func(r *reference, s *gorgonia.Node, head int) *gorgonia.Node
 }
 
-// positionFormulas are the positions in stock ops; learned ones are added where the tokens are embedded.
+// positionFormulas are the positions in stock ops; learned positions are added to the embedded tokens.
 var positionFormulas = map[string]positionFormula{
 	"rope":    {ropeFormula, noBias},
 	"learned": {noTurn, noBias},
@@ -26,7 +27,7 @@ var positionFormulas = map[string]positionFormula{
 func noTurn(_ *reference, x *gorgonia.Node) *gorgonia.Node        { return x }
 func noBias(_ *reference, s *gorgonia.Node, _ int) *gorgonia.Node { return s }
 
-// ropeFormula turns x [P, E] by position: of the first n channels pairs (i, i+n/2), angle t theta^(-2i/n).
+// ropeFormula rotates x [P, E] by position: the pairs (i, i+n/2) of the first n channels, by t theta^(-2i/n).
 func ropeFormula(r *reference, x *gorgonia.Node) *gorgonia.Node {
 	p := r.c.Position.Value.(*RoPE)
 	n := int(p.Fraction * float64(r.E))
@@ -58,11 +59,12 @@ func alibiFormula(r *reference, s *gorgonia.Node, head int) *gorgonia.Node {
 	return r.add(s, r.matrix(r.P, r.P, func(i, j int) float64 { return slope * float64(j-i) }))
 }
 
-// TestALiBiSlopes: for 8 heads 1/2 … 1/256 (arXiv 2108.12409, section 3); for 12 the eight and, of 16 heads' slopes, the
-// first, third, fifth and seventh (the authors' rule for other numbers of heads).
+// TestALiBiSlopes: 8 heads have 1/2 … 1/256 (arXiv 2108.12409, section 3); 12 heads have these eight and the first,
+// third, fifth and seventh slopes of 16 heads (the authors' rule).
 func TestALiBiSlopes(t *testing.T) {
 	eight := []float64{1. / 2, 1. / 4, 1. / 8, 1. / 16, 1. / 32, 1. / 64, 1. / 128, 1. / 256}
-	twelve := append(append([]float64{}, eight...), math.Pow(2, -.5), math.Pow(2, -1.5), math.Pow(2, -2.5), math.Pow(2, -3.5))
+	twelve := append(append([]float64{}, eight...), math.Pow(2, -.5), math.Pow(2, -1.5), math.Pow(2, -2.5),
+		math.Pow(2, -3.5))
 	for _, want := range [][]float64{eight, twelve} {
 		for h, got := range compute.ALiBiSlopes(len(want)) {
 			if math.Abs(got-want[h]) > 1e-15 {

@@ -12,10 +12,10 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// reference is the transformer again, in float64, of stock gorgonia ops alone: products, elementwise arithmetic, exp,
-// log, square root, transposition. Whatever broadcasts is a product with a constant matrix; whatever a row of leaves
-// covers is a leaf repeated by rows, whose gradient is summed by rows afterwards. The variants' formulas stand in the
-// slots' own tests, by the names of their registries.
+// reference is a second implementation of the transformer, in float64 and in stock gorgonia ops alone: products,
+// elementwise arithmetic, exp, log, square root, transposition. A broadcast is a product with a constant matrix; a leaf
+// that covers rows is repeated by rows, and its gradient is summed over rows afterwards. The variants' formulas are in
+// the tests of their slots, under the names of their registries.
 type reference struct {
 	t         *testing.T
 	c         Config
@@ -30,18 +30,20 @@ type reference struct {
 	constants int
 }
 
-// gradient is that of one parameter, and the size to which an error in it is compared: its largest entry. A parameter that
-// serves many rows sums a term of each, of either sign, which may cancel to anything (the gradient of a bias of the keys
-// is 0); its size is that of its largest term, if that is larger.
+// gradient is the gradient of one parameter, and the size that an error in it is compared with: its largest entry. A
+// parameter that serves many rows sums one term per row, of either sign, and these may cancel (the gradient of a bias
+// of the keys is 0); its size is that of its largest term, if that is larger.
 type gradient struct {
 	entries []float64
 	size    float64
 }
 
-// referenceLoss computes the loss, and the gradients by parameter name if asked, of float64 parameters.
-func referenceLoss(t *testing.T, c Config, batch int, values map[string][]float64, tokens, targets []int32, divisor int, grads bool) (float64, map[string]gradient) {
+// referenceLoss computes the loss and, if asked for, the gradients by parameter name, from float64 parameters.
+func referenceLoss(t *testing.T, c Config, batch int, values map[string][]float64, tokens, targets []int32, divisor int,
+	grads bool) (float64, map[string]gradient) {
 	t.Helper()
-	r := &reference{t: t, c: c, g: gorgonia.NewGraph(), B: batch, T: c.Context, P: c.positions(), R: batch * c.positions(), D: c.Width, E: c.headWidth(),
+	r := &reference{t: t, c: c, g: gorgonia.NewGraph(), B: batch, T: c.Context, P: c.positions(), R: batch * c.positions(),
+		D: c.Width, E: c.headWidth(),
 		H: c.Heads, KV: c.kvHeads(), values: values, leaves: make(map[string]*gorgonia.Node)}
 	loss := r.loss(tokens, targets, divisor)
 	var gradients gorgonia.Nodes
@@ -55,7 +57,7 @@ func referenceLoss(t *testing.T, c Config, batch int, values map[string][]float6
 			t.Fatal(err)
 		}
 	}
-	// Registers are reused as soon as nobody reads them; Read keeps copies.
+	// gorgonia reuses its registers after their last reader; Read keeps copies.
 	var lossValue gorgonia.Value
 	gorgonia.Read(loss, &lossValue)
 	read := make([]gorgonia.Value, len(gradients))
@@ -93,7 +95,7 @@ func (r *reference) must(n *gorgonia.Node, err error) *gorgonia.Node {
 	return n
 }
 
-// formula finds a variant's, or fails.
+// formula returns a variant's formula, or fails the test.
 func formula[T any](r *reference, slot string, known map[string]T, name string) T {
 	r.t.Helper()
 	f, ok := known[name]
@@ -111,11 +113,12 @@ func (r *reference) matrix(rows, cols int, at func(i, j int) float64) *gorgonia.
 		}
 	}
 	r.constants++
-	return gorgonia.NewMatrix(r.g, tensor.Float64, gorgonia.WithShape(rows, cols), gorgonia.WithName("c"+strconv.Itoa(r.constants)),
+	return gorgonia.NewMatrix(r.g, tensor.Float64, gorgonia.WithShape(rows, cols),
+		gorgonia.WithName("c"+strconv.Itoa(r.constants)),
 		gorgonia.WithValue(tensor.New(tensor.WithShape(rows, cols), tensor.WithBacking(data))))
 }
 
-// where is a matrix of ones where a condition holds.
+// where is a matrix of ones where a condition holds, and zeros elsewhere.
 func (r *reference) where(rows, cols int, holds func(i, j int) bool) *gorgonia.Node {
 	return r.matrix(rows, cols, func(i, j int) float64 { return map[bool]float64{true: 1}[holds(i, j)] })
 }
@@ -156,7 +159,7 @@ func (r *reference) linear(x *gorgonia.Node, name string, out, in int) *gorgonia
 	return r.mul(x, r.must(gorgonia.Transpose(r.leaf(name, out, in))))
 }
 
-// affine is linear, with a bias where that is told.
+// affine is linear, with a bias if asked for.
 func (r *reference) affine(x *gorgonia.Node, name string, out, in int, bias bool) *gorgonia.Node {
 	y := r.linear(x, name, out, in)
 	if bias {
@@ -165,7 +168,7 @@ func (r *reference) affine(x *gorgonia.Node, name string, out, in int, bias bool
 	return y
 }
 
-// power is x^p, by way of the logarithm: x is positive.
+// power is x^p by the logarithm; x must be positive.
 func (r *reference) power(x *gorgonia.Node, p float64) *gorgonia.Node {
 	return r.must(gorgonia.Exp(r.scale(r.must(gorgonia.Log(x)), p)))
 }
@@ -264,7 +267,7 @@ func (r *reference) loss(tokens, targets []int32, divisor int) *gorgonia.Node {
 		head = "embedding"
 	}
 	logits := r.linear(x, head, r.c.Vocab, r.D)
-	// Each row's log-sum-exp appears V times, so it is weighed by 1/V; a row without a target weighs nothing.
+	// Each row's log-sum-exp appears V times, so its weight is 1/V; a row without a target has weight 0.
 	v := r.c.Vocab
 	lse := r.must(gorgonia.Log(r.mul(r.must(gorgonia.Exp(logits)), r.ones(v, v, 1))))
 	weigh := r.matrix(rows, v, func(i, _ int) float64 {
@@ -276,8 +279,8 @@ func (r *reference) loss(tokens, targets []int32, divisor int) *gorgonia.Node {
 	return r.must(gorgonia.Sum(r.add(r.had(lse, weigh), r.had(logits, minus))))
 }
 
-// elementwise is the normal distribution function Phi (order 0), which stock gorgonia lacks, or its density (order 1). Both are checked by
-// the central differences over the whole reference.
+// elementwise is the normal distribution function Phi (order 0), which stock gorgonia lacks, or its density (order 1).
+// The central differences over the whole reference check both.
 type elementwise struct{ order int }
 
 func (e elementwise) Arity() int { return 1 }

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestSitesAreWhatTheySay recomputes each site from others and the weights, in float64; both sides are sums of at most 64
-// products of order 1, so they agree to 1e-5.
-func TestSitesAreWhatTheySay(t *testing.T) {
+// TestSitesAreWhatTheySay recomputes each site from others and the weights, in float64; both sides are sums of at most
+// 64 products of order 1, so they agree to 1e-5.
+func TestSitesAreWhatTheySay(t *testing.T) { //nolint:funlen // one formula per site
 	for name, change := range map[string]func(c *Config){
 		"plain":     func(*Config) {},
 		"registers": func(c *Config) { c.Registers = 2; c.QKNorm = true; choose(t, &c.MLP, "swiglu") },
@@ -89,7 +89,8 @@ func TestSitesAreWhatTheySay(t *testing.T) {
 	}
 }
 
-// mixed are the heads' outputs [B*T, D]: sums over the last T columns of the pattern [B,H,T,Keys] of v [B,T,KV,E].
+// mixed returns the heads' outputs [B*T, D]: sums over the last T columns of the pattern [B,H,T,Keys] times v
+// [B,T,KV,E].
 func mixed(c Config, pattern, v []float64) []float64 {
 	T, H, KV, E := c.Context, c.Heads, c.kvHeads(), c.headWidth()
 	keys := len(pattern) / (2 * H * T)

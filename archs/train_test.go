@@ -8,8 +8,8 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// TestEveryArchLearns: from its own start, some steps down the gradient on one batch lower the loss. A step has length 0.1
-// over all parameters, whatever the gradient's size.
+// TestEveryArchLearns: from its initial weights, a few steps of gradient descent on one batch lower the loss. A step
+// has length 0.1 over all parameters, whatever the size of the gradient.
 func TestEveryArchLearns(t *testing.T) {
 	everyArch(t, func(t *testing.T, c Config) {
 		dev := newCPU(t)
@@ -45,7 +45,8 @@ func TestEveryArchLearns(t *testing.T) {
 	})
 }
 
-// BenchmarkStep is a training step's forward and backward on one thread, one variant changed at a time.
+// BenchmarkStep runs the forward and backward passes of a training step on one thread, with one variant changed at a
+// time.
 func BenchmarkStep(b *testing.B) {
 	for _, f := range factors() {
 		for i, l := range f.levels {

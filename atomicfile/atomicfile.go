@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 )
 
-// Suffix is how the name of a file ends while it is being written. What a killed process leaves under such a name belongs
-// to nobody and may be removed.
+// Suffix ends the name of a file that is still being written. A killed process may leave such a file behind; it may be
+// removed.
 const Suffix = ".partial"
 
 // Write replaces the file at path by content, with the usual permissions. The content is on the disk before the file
-// appears under its name, so that neither a kill nor a power cut leaves half of it there. Processes that write one path at
-// the same time do not mix: the last one wins. On an error the file is as it was.
+// appears under its name, so that neither a kill nor a power cut leaves half of it there. If several processes write
+// one path at the same time, their contents do not mix: the last one wins. On an error the file stays as it was.
 func Write(path string, content []byte) (err error) {
 	f, err := create(path)
 	if err != nil {
@@ -35,7 +35,7 @@ func Write(path string, content []byte) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
-// create opens a new file beside path. Unlike os.CreateTemp it leaves the permissions to the umask.
+// create creates a new file beside path. Unlike os.CreateTemp it leaves the permissions to the umask.
 func create(path string) (*os.File, error) {
 	for n := 0; ; n++ {
 		name := fmt.Sprintf("%s-%d-%d%s", filepath.Base(path), os.Getpid(), n, Suffix)

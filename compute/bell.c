@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <time.h>
 
-#define OC_LOOK 100000 // nanoseconds that a thread looks before it sleeps
+#define OC_LOOK 100000 // nanoseconds that a thread spins before it sleeps
 
 void oc_bell_begin(oc_bell *bell) {
 	pthread_mutex_init(&bell->mutex, 0);
@@ -18,7 +18,7 @@ void oc_bell_end(oc_bell *bell) {
 static unsigned long rings(oc_bell *bell) { return __atomic_load_n(&bell->rings, __ATOMIC_SEQ_CST); }
 
 void oc_ring(oc_bell *bell) {
-	pthread_mutex_lock(&bell->mutex); // so that none goes to sleep between looking and waiting
+	pthread_mutex_lock(&bell->mutex); // so that no thread misses the ring between its check and its wait
 	__atomic_fetch_add(&bell->rings, 1, __ATOMIC_SEQ_CST);
 	pthread_cond_broadcast(&bell->rung);
 	pthread_mutex_unlock(&bell->mutex);

@@ -1,4 +1,4 @@
-// What threads wait for without the scheduler of Go, whose woken goroutines may come milliseconds late.
+// A bell on which threads wait without Go's scheduler, because that may wake a goroutine milliseconds late.
 #ifndef OC_BELL_H
 #define OC_BELL_H
 
@@ -10,15 +10,15 @@ typedef struct {
 	unsigned long rings;
 } oc_bell;
 
-// Makes zeroed memory a bell that has rung 0 times. The memory is the caller's and must not move.
+// Makes a bell that has rung 0 times out of zeroed memory. The caller owns the memory, which must not move.
 void oc_bell_begin(oc_bell *bell);
 
 void oc_bell_end(oc_bell *bell);
 
-// Rings: what was written before is seen by all whom it wakes.
+// Rings the bell. The threads that it wakes see everything written before.
 void oc_ring(oc_bell *bell);
 
-// Waits until the bell has rung other than `heard` times, and returns how often it has. It looks for a while before it sleeps.
+// Waits until the number of rings differs from `heard`, and returns that number. It spins for a while before it sleeps.
 unsigned long oc_await(oc_bell *bell, unsigned long heard);
 
 #endif

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// eachBF16 tests a device whose products are bf16's, on each path that has them; without any it skips the test.
+// eachBF16 tests a device with bf16 products on each path that has them. It skips the test if there is none.
 func eachBF16(t *testing.T, test func(t *testing.T, k *kernels)) {
 	t.Helper()
 	if err := Can("", BF16); err != nil {
@@ -29,7 +29,7 @@ func eachBF16(t *testing.T, test func(t *testing.T, k *kernels)) {
 	}
 }
 
-// rounded is x to 8 bits of significand, ties to even.
+// rounded returns x rounded to 8 bits of significand, ties to even.
 func rounded(x float64) float64 {
 	if x == 0 {
 		return 0
@@ -39,11 +39,13 @@ func rounded(x float64) float64 {
 	return math.RoundToEven(x/unit) * unit
 }
 
-// Rounding an operand moves it by at most u = 2^-8 of it, so a product by 2u + u^2 of it; the rest is float32's.
+// TestMatMulBF16: rounding moves an operand by at most a fraction u = 2^-8, so a product by 2u + u^2. The rest of the
+// error is that of float32 sums.
 func TestMatMulBF16(t *testing.T) { eachBF16(t, matMulBF16) }
 
 func matMulBF16(t *testing.T, k *kernels) {
-	sizes := [][3]int{{1, 1, 1}, {5, 3, 7}, {12, 32, 16}, {13, 33, 17}, {64, 192, 64}, {70, 40, 300}, {19, 300, 35}, {3, 100, 1101}, {1369, 17, 34}, {100, 70, 0}, {0, 3, 4}, {4, 0, 3}}
+	sizes := [][3]int{{1, 1, 1}, {5, 3, 7}, {12, 32, 16}, {13, 33, 17}, {64, 192, 64}, {70, 40, 300}, {19, 300, 35},
+		{3, 100, 1101}, {1369, 17, 34}, {100, 70, 0}, {0, 3, 4}, {4, 0, 3}}
 	for _, size := range sizes {
 		m, n, depth := size[0], size[1], size[2]
 		for mode := range 8 {
@@ -76,7 +78,7 @@ func matMulBF16(t *testing.T, k *kernels) {
 				}
 				const u = 1. / 256
 				if d := math.Abs(float64(y.Host()[at]) - exact); !(d <= (2*u+u*u+1e-6)*sizes) {
-					t.Fatalf("%v, mode %d: element %d is %g off, of terms that come to %g", size, mode, at, d, sizes)
+					t.Fatalf("%v, mode %d: element %d is off by %g; its terms' sizes sum to %g", size, mode, at, d, sizes)
 				}
 			}
 			if depth > 0 || add {
@@ -88,7 +90,8 @@ func matMulBF16(t *testing.T, k *kernels) {
 	}
 }
 
-// An element's bits are the same wherever it stands in a product: slices of a batch, and threads, change nothing.
+// TestMatMulBF16Bits: an element has the same bits wherever it stands in a product, so that slices of a batch and the
+// number of threads change nothing.
 func TestMatMulBF16Bits(t *testing.T) { eachBF16(t, matMulBF16Bits) }
 
 func matMulBF16Bits(t *testing.T, k *kernels) {
@@ -98,10 +101,11 @@ func matMulBF16Bits(t *testing.T, k *kernels) {
 	for _, rows := range []int{1, 5, 100} {
 		const from, at, some = 7, 203, 41
 		part := k.poison(rows * some)
-		k.MatMul(part, a.Slice(from*depth, (from+rows)*depth), b.Slice(at*depth, (at+some)*depth), rows, some, depth, false, true, false)
+		k.MatMul(part, a.Slice(from*depth, (from+rows)*depth), b.Slice(at*depth, (at+some)*depth), rows, some, depth, false,
+			true, false)
 		for r := range rows {
 			if start := (from+r)*n + at; !slices.Equal(part.Host()[r*some:(r+1)*some], y.Host()[start:start+some]) {
-				t.Fatalf("row %d of %d has other bits alone", r, rows)
+				t.Fatalf("row %d of %d has other bits on its own", r, rows)
 			}
 		}
 	}
@@ -121,7 +125,7 @@ func TestMatMulBF16Diverged(t *testing.T) {
 	})
 }
 
-// Of a BF16 device only MatMul is bf16's.
+// TestGramBF16: a BF16 device computes Gram in float32.
 func TestGramBF16(t *testing.T) { eachBF16(t, gramBF16) }
 
 func gramBF16(t *testing.T, k *kernels) {
@@ -134,7 +138,7 @@ func gramBF16(t *testing.T, k *kernels) {
 	k.Gram(got, a, 20, 70, false)
 	single.MatMul(want, a, a, 20, 20, 70, false, true, false)
 	if !symmetric(got, want, 20) {
-		t.Error("the Gram matrix is not float32's")
+		t.Error("the Gram matrix differs from float32's")
 	}
 }
 
@@ -144,9 +148,10 @@ func TestRefused(t *testing.T) {
 		precision Precision
 		want      string
 	}{
-		{"portable", BF16, "bf16 needs the instruction vdpbf16ps (avx512_bf16), which the portable kernels have not: take float32, or "},
-		{"avx2", BF16, "bf16 needs the instruction vdpbf16ps (avx512_bf16), which the avx2 kernels have not: take float32, or "},
-		{"avx512", BF16, "bf16 needs the instruction vdpbf16ps (avx512_bf16), which this processor has not: take float32, or "},
+		{"portable", BF16,
+			"bf16 needs the instruction vdpbf16ps (avx512_bf16), which the portable kernels lack: use float32, or "},
+		{"avx2", BF16, "bf16 needs the instruction vdpbf16ps (avx512_bf16), which the avx2 kernels lack: use float32, or "},
+		{"avx512", BF16, "bf16 needs the instruction vdpbf16ps (avx512_bf16), which this processor lacks: use float32 or "},
 		{"", "float16", `no precision "float16" (float32, bf16)`},
 		{"abacus", Float32, `no kernel path "abacus" on this machine (`},
 	} {

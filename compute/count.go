@@ -7,11 +7,11 @@ import "C"
 
 import "sync/atomic"
 
-// Count is how often one thread has done something that another waits for. Neither allocates.
+// Count counts how often one thread has done something, so that another can wait for it. Add and Await do not allocate.
 type Count struct {
 	n     atomic.Int64
 	bell  *C.oc_bell // rings at each change
-	heard C.ulong    // how often who waits has heard it
+	heard C.ulong    // the rings that the waiter has seen
 }
 
 // NewCount returns a count of 0.
@@ -19,13 +19,13 @@ func NewCount() *Count {
 	return &Count{bell: newBell()}
 }
 
-// Add counts one more: what was written before is seen by the one who waits.
+// Add adds one. Writes made before it are visible to a thread that Await returns to.
 func (c *Count) Add() { c.add(1) }
 
-// GiveUp lets go whoever waits, now or later: what it waits for will not be done.
+// GiveUp releases every waiter, now and later, because the work will not be done.
 func (c *Count) GiveUp() { c.add(1 << 48) }
 
-// Await returns once the count is n. One thread at a time waits.
+// Await returns once the count is at least n. Only one thread may wait at a time.
 func (c *Count) Await(n int) {
 	for c.n.Load() < int64(n) {
 		c.heard = C.oc_await(c.bell, c.heard)

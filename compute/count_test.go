@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Who waits sees what was written before the count, whether it looks or sleeps by then, and is let go by GiveUp.
+// TestCount: a waiter sees writes made before the count, whether it is spinning or asleep, and GiveUp releases it.
 func TestCount(t *testing.T) {
 	const n = 1000
 	c, there := NewCount(), make(chan bool)
@@ -15,14 +15,14 @@ func TestCount(t *testing.T) {
 		for i := range n {
 			c.Await(i + 1)
 			if written[i] != i+1 {
-				t.Errorf("%d was written where %d was counted", written[i], i+1)
+				t.Errorf("the count is %[2]d, the value written %[1]d", written[i], i+1)
 			}
 		}
 		c.Await(n + 2)
 	}()
 	for i := range n {
 		if i%200 == 0 {
-			time.Sleep(time.Millisecond) // the other sleeps by now
+			time.Sleep(time.Millisecond) // the waiter is asleep by now
 		}
 		written[i] = i + 1
 		c.Add()
@@ -30,7 +30,7 @@ func TestCount(t *testing.T) {
 	c.Add()
 	select {
 	case <-there:
-		t.Errorf("a count of %d is waited for and %d is taken for it", n+2, n+1)
+		t.Errorf("Await(%d) returned at a count of %d", n+2, n+1)
 	case <-time.After(10 * time.Millisecond):
 	}
 	c.GiveUp()

@@ -22,33 +22,33 @@ import (
 
 var paths = []string{C.OC_PORTABLE: "portable", C.OC_AVX2: "avx2", C.OC_AVX512: "avx512", C.OC_AMX: "amx"}
 
-// Paths lists the kernel paths that this machine has, the best first.
+// Paths lists the kernel paths that this machine supports, the best first.
 func Paths() []string {
 	names := slices.Clone(paths[:C.oc_best_path()+1])
 	slices.Reverse(names)
 	return names
 }
 
-// CPU is the host as a Device: an arena outside the Go heap, and kernels in C. Each call runs on the calling thread.
+// CPU is a Device on the host: an arena outside the Go heap, and kernels in C. Each kernel runs on the calling thread.
 type CPU struct {
-	// Limit is the most that Bytes may be; 0 leaves it to the system.
+	// Limit is the maximum of Bytes; 0 leaves the limit to the system.
 	Limit   int
 	path    C.int
-	bf16    bool // MatMul rounds its operands
+	bf16    bool // MatMul rounds its operands to bf16
 	regions [][]byte
-	free    [][]byte // what is left of the regions
+	free    [][]byte // the unused tail of each region
 	bytes   int
-	own     int // of bytes
+	own     int // bytes taken by the kernels themselves
 	pack    []float32
 	scratch []float32
 	ropes   map[rope]Buffer // cos then sin, each [T, pairs]
-	slopes  map[int]Buffer  // ALiBi's, by the number of heads
+	slopes  map[int]Buffer  // of ALiBi, by the number of heads
 }
 
 var _ Device = (*CPU)(nil)
 
-// NewCPU returns a CPU whose kernels take the named path and whose products the precision; path "" is the machine's
-// best.
+// NewCPU returns a CPU with the kernels of the named path and products of the given precision. The path "" means the
+// machine's best.
 func NewCPU(path string, p Precision) (*CPU, error) {
 	if err := Can(path, p); err != nil {
 		return nil, fmt.Errorf("compute: %w", err)
@@ -58,8 +58,8 @@ func NewCPU(path string, p Precision) (*CPU, error) {
 	}
 	c := &CPU{path: C.int(slices.Index(paths, path)), bf16: p == BF16}
 	c.ropes, c.slopes = map[rope]Buffer{}, map[int]Buffer{}
-	// Gram is float32's whatever the precision.
-	pack, err := c.keep(int(max(C.oc_matmul_scratch(c.path, 0), C.oc_matmul_scratch(c.path, flag(c.bf16)))))
+	// Gram computes in float32 at any precision.
+	pack, err := c.allocOwn(int(max(C.oc_matmul_scratch(c.path, 0), C.oc_matmul_scratch(c.path, flag(c.bf16)))))
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +67,8 @@ func NewCPU(path string, p Precision) (*CPU, error) {
 	return c, nil
 }
 
-// Can says why this machine has no CPU of that path and precision; nil if it has. BF16 needs the avx512 path and
-// the instruction vdpbf16ps.
+// Can returns an error that says why this machine has no CPU of that path and precision, or nil if it has one. BF16
+// needs the avx512 or amx path and the instruction vdpbf16ps.
 func Can(path string, p Precision) error {
 	known := Paths()
 	if path == "" {
@@ -81,16 +81,16 @@ func Can(path string, p Precision) error {
 		return nil
 	case p == BF16 && path == "avx512":
 		return errors.New("bf16 needs the instruction vdpbf16ps (avx512_bf16), " +
-			"which this processor has not: take float32, or another machine")
+			"which this processor lacks: use float32 or another machine")
 	case p == BF16:
 		return fmt.Errorf("bf16 needs the instruction vdpbf16ps (avx512_bf16), "+
-			"which the %s kernels have not: take float32, or a machine and kernels that have it", path)
+			"which the %s kernels lack: use float32, or a machine and kernels that have it", path)
 	}
 	return fmt.Errorf("no precision %q (%s, %s)", p, Float32, BF16)
 }
 
-// Instruction is the one by which a CPU of that path multiplies numbers that it rounds to bf16: the amx path's
-// tdpbf16ps, else vdpbf16ps; "" where it cannot.
+// Instruction returns the instruction with which a CPU of that path multiplies bf16 operands: tdpbf16ps on the amx
+// path, otherwise vdpbf16ps. It returns "" if the path has no such instruction.
 func Instruction(path string) string {
 	if path == "" {
 		path = Paths()[0]
@@ -113,11 +113,11 @@ func (c *CPU) Path() string { return paths[c.path] }
 // Bytes implements Device.
 func (c *CPU) Bytes() int { return c.bytes }
 
-// Scratch is how much of Bytes the kernels keep for themselves: what products pack, attention's scratch and tables.
+// Scratch returns how many of Bytes the kernels use themselves: for packed operands, attention's scratch and tables.
 func (c *CPU) Scratch() int { return c.own }
 
-// keep takes memory for the kernels themselves.
-func (c *CPU) keep(n int) (Buffer, error) {
+// allocOwn allocates memory for the kernels themselves.
+func (c *CPU) allocOwn(n int) (Buffer, error) {
 	before := c.bytes
 	b, err := c.Alloc(n)
 	c.own += c.bytes - before
@@ -126,8 +126,8 @@ func (c *CPU) keep(n int) (Buffer, error) {
 
 const region = 4 << 20
 
-// take cuts n bytes, rounded up to a multiple of 64, from the arena: anonymous memory in huge pages where the system
-// gives them.
+// take cuts n bytes, rounded up to a multiple of 64, from the arena. The arena is anonymous memory, in huge pages if
+// the system provides them.
 func (c *CPU) take(n int) (unsafe.Pointer, error) {
 	n = max(64, (n+63)&^63)
 	if c.Limit > 0 && c.bytes+n > c.Limit {
@@ -197,16 +197,16 @@ func (c *CPU) UploadInts(dst Ints, src []int32) {
 	copy(dst.Host(), src)
 }
 
-// same panics unless all lengths agree: a wrong shape here is a fault of the program.
+// same panics unless all lengths agree: a wrong shape here is a bug in the program.
 func same(n int, others ...int) {
 	for _, o := range others {
 		if o != n {
-			panic(fmt.Sprintf("compute: %d elements where %d are wanted", o, n))
+			panic(fmt.Sprintf("compute: got %d elements, want %d", o, n))
 		}
 	}
 }
 
-// within panics unless every token lies in [least, n): another would reach memory that is not its own.
+// within panics unless every token lies in [least, n): any other would index memory outside the table.
 func within(tokens Ints, least, n int) {
 	for _, token := range tokens.Host() {
 		if int(token) < least || int(token) >= n {
@@ -215,9 +215,11 @@ func within(tokens Ints, least, n int) {
 	}
 }
 
-func f(b Buffer) *C.float { return (*C.float)(b.ptr) }
+// floats returns the buffer as a kernel's argument; null for the zero Buffer.
+func floats(b Buffer) *C.float { return (*C.float)(b.ptr) }
 
-func i(b Ints) *C.int { return (*C.int)(b.ptr) }
+// ints returns the integers as a kernel's argument.
+func ints(b Ints) *C.int { return (*C.int)(b.ptr) }
 
 func flag(b bool) C.int {
 	if b {
@@ -228,116 +230,118 @@ func flag(b bool) C.int {
 
 // MatMul implements Device.
 func (c *CPU) MatMul(y, a, b Buffer, m, n, k int, transA, transB, add bool) {
-	c.product(y, a, b, m, n, k, transA, transB, add, C.oc_then{})
+	c.product(y, a, b, m, n, k, transA, transB, add, C.oc_epilogue{})
 }
 
-// MatMulThen implements Device.
-func (c *CPU) MatMulThen(y, a, b Buffer, m, n, k int, transA, transB bool, then Then) {
-	for _, beside := range []Buffer{then.Y, then.Kept} {
+// MatMulEpilogue implements Device.
+func (c *CPU) MatMulEpilogue(y, a, b Buffer, m, n, k int, transA, transB bool, epilogue Epilogue) {
+	for _, beside := range []Buffer{epilogue.Y, epilogue.Kept} {
 		if beside != (Buffer{}) {
 			same(y.n, beside.n)
 		}
 	}
 	c.product(y, a, b, m, n, k, transA, transB, false,
-		C.oc_then{f: C.int(then.F), grad: flag(then.Grad), y: f(then.Y), kept: f(then.Kept)})
+		C.oc_epilogue{f: C.int(epilogue.F), grad: flag(epilogue.Grad), y: floats(epilogue.Y), kept: floats(epilogue.Kept)})
 }
 
-// Joins implements Device: rows longer than a block of c leave the cache before they are whole.
-func (c *CPU) Joins(n int) bool { return n <= int(C.oc_block_columns(c.path, flag(c.bf16))) }
+// Fuses implements Device: if a row is longer than a block of c, its start has left the cache before the row is
+// complete.
+func (c *CPU) Fuses(n int) bool { return n <= int(C.oc_block_columns(c.path, flag(c.bf16))) }
 
-func (c *CPU) product(y, a, b Buffer, m, n, k int, transA, transB, add bool, then C.oc_then) {
+func (c *CPU) product(y, a, b Buffer, m, n, k int, transA, transB, add bool, epilogue C.oc_epilogue) {
 	same(y.n, m*n)
 	same(a.n, m*k)
 	same(b.n, k*n)
 	if c.bf16 {
-		C.oc_matmul_bf16(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add),
-			then, (*C.float)(&c.pack[0]))
+		C.oc_matmul_bf16(c.path, floats(y), floats(a), floats(b), C.long(m), C.long(n), C.long(k), flag(transA),
+			flag(transB), flag(add), epilogue, (*C.float)(&c.pack[0]))
 		return
 	}
-	C.oc_matmul(c.path, f(y), f(a), f(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB), flag(add), then,
-		(*C.float)(&c.pack[0]))
+	C.oc_matmul(c.path, floats(y), floats(a), floats(b), C.long(m), C.long(n), C.long(k), flag(transA), flag(transB),
+		flag(add), epilogue, (*C.float)(&c.pack[0]))
 }
 
 // Gram implements Device.
 func (c *CPU) Gram(y, a Buffer, m, k int, trans bool) {
 	same(y.n, m*m)
 	same(a.n, m*k)
-	C.oc_gram(c.path, f(y), f(a), C.long(m), C.long(k), flag(trans), (*C.float)(&c.pack[0]))
+	C.oc_gram(c.path, floats(y), floats(a), C.long(m), C.long(k), flag(trans), (*C.float)(&c.pack[0]))
 }
 
 // Add implements Device.
 func (c *CPU) Add(y, a, b Buffer) {
 	same(y.n, a.n, b.n)
-	C.oc_add(c.path, f(y), f(a), f(b), C.long(y.n))
+	C.oc_add(c.path, floats(y), floats(a), floats(b), C.long(y.n))
 }
 
 // Scale implements Device.
-func (c *CPU) Scale(x Buffer, s float32) { C.oc_scale(c.path, f(x), C.float(s), C.long(x.n)) }
+func (c *CPU) Scale(x Buffer, s float32) { C.oc_scale(c.path, floats(x), C.float(s), C.long(x.n)) }
 
 // Axpby implements Device.
 func (c *CPU) Axpby(y, x Buffer, a, b float32) {
 	same(y.n, x.n)
-	C.oc_axpby(c.path, f(y), f(x), C.float(a), C.float(b), C.long(y.n))
+	C.oc_axpby(c.path, floats(y), floats(x), C.float(a), C.float(b), C.long(y.n))
 }
 
 // SumSquares implements Device.
 func (c *CPU) SumSquares(x Buffer) float64 {
 	var sum C.double
-	C.oc_sum_squares(c.path, &sum, f(x), C.long(x.n))
+	C.oc_sum_squares(c.path, &sum, floats(x), C.long(x.n))
 	return float64(sum)
 }
 
-// exp is y = e^x as every kernel takes it, alone so that its error can be tested.
+// exp computes y = e^x as every kernel does. It is separate so that its error can be tested.
 func (c *CPU) exp(y, x Buffer) {
 	same(y.n, x.n)
-	C.oc_expf(c.path, f(y), f(x), C.long(x.n))
+	C.oc_expf(c.path, floats(y), floats(x), C.long(x.n))
 }
 
 // Embedding implements Device.
 func (c *CPU) Embedding(y, w Buffer, tokens Ints, d int) {
 	same(y.n, tokens.n*d)
 	within(tokens, 0, w.n/d)
-	C.oc_embedding(c.path, f(y), f(w), i(tokens), C.long(tokens.n), C.long(d))
+	C.oc_embedding(c.path, floats(y), floats(w), ints(tokens), C.long(tokens.n), C.long(d))
 }
 
 // EmbeddingGrad implements Device.
 func (c *CPU) EmbeddingGrad(dw, dy Buffer, tokens Ints, d int) {
 	same(dy.n, tokens.n*d)
 	within(tokens, 0, dw.n/d)
-	C.oc_embedding_grad(c.path, f(dw), f(dy), i(tokens), C.long(tokens.n), C.long(dw.n), C.long(d))
+	C.oc_embedding_grad(c.path, floats(dw), floats(dy), ints(tokens), C.long(tokens.n), C.long(dw.n), C.long(d))
 }
 
 // AddPositions implements Device.
 func (c *CPU) AddPositions(y, x, p Buffer, t, d int) {
 	same(y.n, x.n)
 	same(p.n, t*d)
-	C.oc_positions(c.path, f(y), f(x), f(p), C.long(x.n/d), C.long(t), C.long(d))
+	C.oc_positions(c.path, floats(y), floats(x), floats(p), C.long(x.n/d), C.long(t), C.long(d))
 }
 
 // AddPositionsGrad implements Device.
 func (c *CPU) AddPositionsGrad(dp, dy Buffer, t, d int) {
 	same(dp.n, t*d)
-	C.oc_positions_grad(c.path, f(dp), f(dy), C.long(dy.n/d), C.long(t), C.long(d))
+	C.oc_positions_grad(c.path, floats(dp), floats(dy), C.long(dy.n/d), C.long(t), C.long(d))
 }
 
 // CrossEntropy implements Device.
 func (c *CPU) CrossEntropy(loss, lse, logits Buffer, targets Ints, v int, scale float32) {
 	same(logits.n, targets.n*v, lse.n*v)
 	within(targets, math.MinInt32, v)
-	C.oc_cross_entropy(c.path, f(loss), f(lse), f(logits), i(targets), C.long(targets.n), C.long(v), C.float(scale))
+	C.oc_cross_entropy(c.path, floats(loss), floats(lse), floats(logits), ints(targets), C.long(targets.n), C.long(v),
+		C.float(scale))
 }
 
 // CrossEntropyGrad implements Device.
 func (c *CPU) CrossEntropyGrad(dlogits, dloss, logits, lse Buffer, targets Ints, v int, scale float32) {
 	same(dlogits.n, logits.n, targets.n*v)
 	within(targets, math.MinInt32, v)
-	C.oc_cross_entropy_grad(c.path, f(dlogits), f(dloss), f(logits), f(lse), i(targets), C.long(targets.n), C.long(v),
-		C.float(scale))
+	C.oc_cross_entropy_grad(c.path, floats(dlogits), floats(dloss), floats(logits), floats(lse), ints(targets),
+		C.long(targets.n), C.long(v), C.float(scale))
 }
 
 // AdamW implements Device.
 func (c *CPU) AdamW(w, g, m, v Buffer, lr, b1, b2, eps, wd, c1, c2 float32) {
 	same(w.n, g.n, m.n, v.n)
-	C.oc_adamw(c.path, f(w), f(g), f(m), f(v), C.long(w.n), C.float(lr), C.float(b1), C.float(b2), C.float(eps),
-		C.float(wd), C.float(c1), C.float(c2))
+	C.oc_adamw(c.path, floats(w), floats(g), floats(m), floats(v), C.long(w.n), C.float(lr), C.float(b1), C.float(b2),
+		C.float(eps), C.float(wd), C.float(c1), C.float(c2))
 }

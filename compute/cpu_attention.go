@@ -5,7 +5,7 @@ import "C"
 
 import "math"
 
-// rope is what RoPE's tables depend on.
+// rope is the key of a RoPE table.
 type rope struct {
 	t, turn int
 	theta   float32
@@ -27,7 +27,7 @@ func (c *CPU) Prepare(a Attention) error {
 	if need <= len(c.scratch) {
 		return nil
 	}
-	scratch, err := c.keep(need)
+	scratch, err := c.allocOwn(need)
 	if err != nil {
 		return err
 	}
@@ -35,37 +35,38 @@ func (c *CPU) Prepare(a Attention) error {
 	return nil
 }
 
-// attention is the argument of a kernel.
+// attention returns a as an argument of the kernels.
 func (c *CPU) attention(a Attention) C.oc_attention {
 	o := C.oc_attention{B: C.long(a.B), T: C.long(a.T), H: C.long(a.H), KV: C.long(a.KV), E: C.long(a.E),
 		extra: C.long(a.Keys() - a.T), mode: C.int(a.Weights), bias: C.float(a.Bias)}
 	if a.Rope {
 		table := c.ropes[rope{a.T, a.Turn, a.Theta}]
-		o.pairs, o.cosines, o.sines = C.long(a.Turn/2), f(table.Slice(0, table.n/2)), f(table.Slice(table.n/2, table.n))
+		o.pairs = C.long(a.Turn / 2)
+		o.cosines, o.sines = floats(table.Slice(0, table.n/2)), floats(table.Slice(table.n/2, table.n))
 	}
 	if a.ALiBi {
-		o.slopes = f(c.slopes[a.H])
+		o.slopes = floats(c.slopes[a.H])
 	}
 	return o
 }
 
-// prepared is the argument of a kernel, and its scratch. It panics if Prepare was not called.
+// prepared returns a as an argument of the kernels, and their scratch. It panics if Prepare was not called.
 func (c *CPU) prepared(a Attention) (C.oc_attention, *C.float) {
 	o := c.attention(a)
 	if a.Rope && o.cosines == nil || a.ALiBi && o.slopes == nil || int(C.oc_attend_scratch(o)) > len(c.scratch) {
-		panic("compute: an attention that was not prepared")
+		panic("compute: attention used before Prepare")
 	}
 	return o, (*C.float)(&c.scratch[0])
 }
 
-// tabulateRope tabulates cos and sin of t theta^(-2i/Turn), i < Turn/2 (arXiv 2104.09864), once.
+// tabulateRope tabulates cos and sin of t theta^(-2i/Turn), i < Turn/2 (arXiv 2104.09864), unless the table exists.
 func (c *CPU) tabulateRope(a Attention) error {
 	key := rope{a.T, a.Turn, a.Theta}
 	if _, ok := c.ropes[key]; ok {
 		return nil
 	}
 	half := a.Turn / 2
-	table, err := c.keep(2 * a.T * half)
+	table, err := c.allocOwn(2 * a.T * half)
 	if err != nil {
 		return err
 	}
@@ -80,12 +81,12 @@ func (c *CPU) tabulateRope(a Attention) error {
 	return nil
 }
 
-// tabulateALiBi keeps the slopes of that many heads, once.
+// tabulateALiBi tabulates the slopes of that many heads, unless the table exists.
 func (c *CPU) tabulateALiBi(heads int) error {
 	if _, ok := c.slopes[heads]; ok {
 		return nil
 	}
-	table, err := c.keep(heads)
+	table, err := c.allocOwn(heads)
 	if err != nil {
 		return err
 	}
@@ -96,8 +97,8 @@ func (c *CPU) tabulateALiBi(heads int) error {
 	return nil
 }
 
-// ALiBiSlopes are those of each head, 2^(-8h/H) for h from 1 where H is a power of two; else those of the power of two
-// below H, and after them every second of those of the power above (arXiv 2108.12409).
+// ALiBiSlopes returns the slope of each head, h from 1: 2^(-8h/H) if H is a power of two. Otherwise the first are those
+// of the power of two below H, and the rest are every second slope of the power above (arXiv 2108.12409).
 func ALiBiSlopes(heads int) []float64 {
 	below := 1
 	for 2*below <= heads {
@@ -120,7 +121,7 @@ func (c *CPU) Attend(a Attention, y, lse, qkv Buffer, x Extra) {
 	same(y.n, a.B*a.T*a.H*a.E)
 	same(lse.n, a.B*a.H*a.T)
 	o, scratch := c.prepared(a)
-	C.oc_attend(c.path, o, f(y), f(lse), f(qkv), f(x.K), f(x.V), f(x.Logit), scratch)
+	C.oc_attend(c.path, o, floats(y), floats(lse), floats(qkv), floats(x.K), floats(x.V), floats(x.Logit), scratch)
 }
 
 // AttendGrad implements Device.
@@ -131,13 +132,13 @@ func (c *CPU) AttendGrad(a Attention, dqkv Buffer, dx Extra, dy, y, lse, qkv Buf
 	same(dx.V.n, x.V.n)
 	same(dx.Logit.n, x.Logit.n)
 	o, scratch := c.prepared(a)
-	C.oc_attend_grad(c.path, o, f(dqkv), f(dx.K), f(dx.V), f(dx.Logit), f(dy), f(y), f(lse), f(qkv),
-		f(x.K), f(x.V), f(x.Logit), scratch)
+	C.oc_attend_grad(c.path, o, floats(dqkv), floats(dx.K), floats(dx.V), floats(dx.Logit), floats(dy), floats(y),
+		floats(lse), floats(qkv), floats(x.K), floats(x.V), floats(x.Logit), scratch)
 }
 
 // AttendPattern implements Device.
 func (c *CPU) AttendPattern(a Attention, p, qkv Buffer, x Extra) {
 	same(p.n, a.B*a.H*a.T*a.Keys())
 	o, scratch := c.prepared(a)
-	C.oc_attend_pattern(c.path, o, f(p), f(qkv), f(x.K), f(x.Logit), scratch)
+	C.oc_attend_pattern(c.path, o, floats(p), floats(qkv), floats(x.K), floats(x.Logit), scratch)
 }

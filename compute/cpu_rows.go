@@ -6,40 +6,45 @@ import "C"
 // RMSNorm implements Device.
 func (c *CPU) RMSNorm(y, rinv, x, g Buffer, d int, eps float32) {
 	same(y.n, x.n, rinv.n*d)
-	C.oc_rmsnorm(c.path, f(y), f(rinv), f(x), f(g), C.long(rinv.n), C.long(d), C.long(g.n), C.float(eps))
+	C.oc_rmsnorm(c.path, floats(y), floats(rinv), floats(x), floats(g), C.long(rinv.n), C.long(d), C.long(g.n),
+		C.float(eps))
 }
 
 // RMSNormGrad implements Device.
 func (c *CPU) RMSNormGrad(dx, dg, dy, x, g, rinv Buffer, d int) {
 	same(dx.n, dy.n, x.n, rinv.n*d)
 	same(dg.n, g.n)
-	C.oc_rmsnorm_grad(c.path, f(dx), f(dg), f(dy), f(x), f(g), f(rinv), C.long(rinv.n), C.long(d), C.long(g.n))
+	C.oc_rmsnorm_grad(c.path, floats(dx), floats(dg), floats(dy), floats(x), floats(g), floats(rinv), C.long(rinv.n),
+		C.long(d), C.long(g.n))
 }
 
 // LayerNorm implements Device.
 func (c *CPU) LayerNorm(y, n, rinv, x, g, b Buffer, d int, eps float32) {
 	same(y.n, x.n, n.n, rinv.n*d)
-	C.oc_layernorm(c.path, f(y), f(n), f(rinv), f(x), f(g), f(b), C.long(rinv.n), C.long(d), C.float(eps))
+	C.oc_layernorm(c.path, floats(y), floats(n), floats(rinv), floats(x), floats(g), floats(b), C.long(rinv.n), C.long(d),
+		C.float(eps))
 }
 
 // LayerNormGrad implements Device.
 func (c *CPU) LayerNormGrad(dx, dg, db, dy, g, n, rinv Buffer, d int) {
 	same(dx.n, dy.n, n.n, rinv.n*d)
 	same(dg.n, g.n, d)
-	C.oc_layernorm_grad(c.path, f(dx), f(dg), f(db), f(dy), f(g), f(n), f(rinv), C.long(rinv.n), C.long(d))
+	C.oc_layernorm_grad(c.path, floats(dx), floats(dg), floats(db), floats(dy), floats(g), floats(n), floats(rinv),
+		C.long(rinv.n), C.long(d))
 }
 
 // DyT implements Device.
 func (c *CPU) DyT(y, s, x, a, g, b Buffer) {
 	same(y.n, x.n, s.n)
-	C.oc_dyt(c.path, f(y), f(s), f(x), f(a), f(g), f(b), C.long(x.n/g.n), C.long(g.n))
+	C.oc_dyt(c.path, floats(y), floats(s), floats(x), floats(a), floats(g), floats(b), C.long(x.n/g.n), C.long(g.n))
 }
 
 // DyTGrad implements Device.
 func (c *CPU) DyTGrad(dx, da, dg, db, dy, x, a, g, s Buffer) {
 	same(dx.n, dy.n, x.n, s.n)
 	same(dg.n, g.n)
-	C.oc_dyt_grad(c.path, f(dx), f(da), f(dg), f(db), f(dy), f(x), f(a), f(g), f(s), C.long(x.n/g.n), C.long(g.n))
+	C.oc_dyt_grad(c.path, floats(dx), floats(da), floats(dg), floats(db), floats(dy), floats(x), floats(a), floats(g),
+		floats(s), C.long(x.n/g.n), C.long(g.n))
 }
 
 // Activate implements Device.
@@ -48,34 +53,34 @@ func (c *CPU) Activate(a Activation, y, kept, x Buffer) {
 	if kept.n > 0 {
 		same(kept.n, x.n)
 	}
-	C.oc_activate(c.path, C.int(a), f(y), f(kept), f(x), C.long(x.n))
+	C.oc_activate(c.path, C.int(a), floats(y), floats(kept), floats(x), C.long(x.n))
 }
 
 // ActivateGrad implements Device.
 func (c *CPU) ActivateGrad(a Activation, dx, dy, kept Buffer) {
 	same(dx.n, dy.n, kept.n)
-	C.oc_activate_grad(c.path, C.int(a), f(dx), f(dy), f(kept), C.long(dx.n))
+	C.oc_activate_grad(c.path, C.int(a), floats(dx), floats(dy), floats(kept), C.long(dx.n))
 }
 
 // Gate implements Device.
 func (c *CPU) Gate(y, s, x, z Buffer) {
 	same(y.n, x.n)
 	same(s.n, z.n)
-	C.oc_gate(c.path, f(y), f(s), f(x), f(z), C.long(x.n), C.long(x.n/z.n))
+	C.oc_gate(c.path, floats(y), floats(s), floats(x), floats(z), C.long(x.n), C.long(x.n/z.n))
 }
 
 // GateGrad implements Device.
 func (c *CPU) GateGrad(dx, dz, dy, x, s Buffer) {
 	same(dx.n, dy.n, x.n)
 	same(dz.n, s.n)
-	C.oc_gate_grad(c.path, f(dx), f(dz), f(dy), f(x), f(s), C.long(x.n), C.long(x.n/s.n))
+	C.oc_gate_grad(c.path, floats(dx), floats(dz), floats(dy), floats(x), floats(s), C.long(x.n), C.long(x.n/s.n))
 }
 
 // Combine implements Device.
 func (c *CPU) Combine(y, x, s Buffer, b Broadcast, add bool) {
 	same(y.n, x.n)
 	b.check(x.n, s.n)
-	C.oc_combine(c.path, f(y), f(x), f(s), C.long(x.n), C.long(b.Span), C.long(b.Heads), flag(add))
+	C.oc_combine(c.path, floats(y), floats(x), floats(s), C.long(x.n), C.long(b.Span), C.long(b.Heads), flag(add))
 }
 
 // CombineGrad implements Device.
@@ -83,10 +88,11 @@ func (c *CPU) CombineGrad(dx, ds, dy, x, s Buffer, b Broadcast, add bool) {
 	same(dx.n, dy.n, x.n)
 	b.check(x.n, s.n)
 	same(ds.n, s.n)
-	C.oc_combine_grad(c.path, f(dx), f(ds), f(dy), f(x), f(s), C.long(x.n), C.long(b.Span), C.long(b.Heads), flag(add))
+	C.oc_combine_grad(c.path, floats(dx), floats(ds), floats(dy), floats(x), floats(s), C.long(x.n), C.long(b.Span),
+		C.long(b.Heads), flag(add))
 }
 
-// check panics unless n numbers take s numbers in this way.
+// check panics unless n elements of x match s elements of s.
 func (b Broadcast) check(n, s int) {
 	if b.Heads == 0 {
 		same(n, s*b.Span)
@@ -99,13 +105,13 @@ func (b Broadcast) check(n, s int) {
 // HeadMean implements Device.
 func (c *CPU) HeadMean(y, x Buffer, heads, e int) {
 	same(x.n, y.n*heads)
-	C.oc_head_mean(c.path, f(y), f(x), C.long(y.n/e), C.long(heads), C.long(e))
+	C.oc_head_mean(c.path, floats(y), floats(x), C.long(y.n/e), C.long(heads), C.long(e))
 }
 
 // HeadMeanGrad implements Device.
 func (c *CPU) HeadMeanGrad(dx, dy Buffer, heads, e int) {
 	same(dx.n, dy.n*heads)
-	C.oc_head_mean_grad(c.path, f(dx), f(dy), C.long(dy.n/e), C.long(heads), C.long(e))
+	C.oc_head_mean_grad(c.path, floats(dx), floats(dy), C.long(dy.n/e), C.long(heads), C.long(e))
 }
 
 // CopyRows implements Device.
@@ -113,5 +119,5 @@ func (c *CPU) CopyRows(y, x Buffer, rows, width, to, from int) {
 	if (rows-1)*to+width > y.n || (rows-1)*from+width > x.n {
 		panic("compute: rows out of range")
 	}
-	C.oc_copy_rows(c.path, f(y), f(x), C.long(rows), C.long(width), C.long(to), C.long(from))
+	C.oc_copy_rows(c.path, floats(y), floats(x), C.long(rows), C.long(width), C.long(to), C.long(from))
 }

@@ -10,40 +10,40 @@
 #endif
 #endif
 
-// A product's blocks: the depth of a panel and the columns that are packed at once, either of which may be twice that (512 KB), and
-// the rows that they pass, a multiple of every TILE_ROWS (96 KB).
+// The blocks of a product: the depth of a panel and the columns packed at once, either of which may be doubled (512
+// KB), and the rows that pass over them, a multiple of every TILE_ROWS (96 KB).
 #define OC_BLOCK_K 256
 #define OC_BLOCK_N 256
 #define OC_BLOCK_M 96
 #define OC_BLOCK (2 * OC_BLOCK_K * OC_BLOCK_N) // floats of the largest block of columns
 #define OC_BLOCK_T 32 // query rows of an attention block
 
-#define OC_STEPS 16 // after which a tile asks memory for what comes next
-#define OC_NEAR 512 // floats from one row to the next that needs no packing
+#define OC_STEPS 16 // steps between two prefetches of a tile
+#define OC_NEAR 512 // greatest distance between rows, in floats, that needs no packing
 #define OC_LINE 16  // floats of a cache line
-#define OC_ROWS 8   // rows of a head, and steps of a tile, that memory is asked for ahead: they lie too far apart to be foreseen
-#define OC_RUN 512  // floats after which a product's activation asks for more
+#define OC_ROWS 8   // rows of a head, and steps of a tile, to prefetch ahead: they are too far apart for the hardware prefetcher
+#define OC_RUN 512  // floats between two prefetches of an epilogue
 
 static inline long least(long a, long b) { return a < b ? a : b; }
 
-// How often a tile of that depth asks.
+// How often a tile of that depth prefetches.
 static inline long looks(long depth) { return (depth + OC_STEPS - 1) / OC_STEPS; }
 
-// Rows of a matrix that are read next, and of others `then`, to be asked for `each` lines at a time.
+// Rows of a matrix that are read next, and other rows after them (`then`), to be prefetched `each` lines at a time.
 typedef struct ahead {
 	const float *x;
 	long ldx, rows, width, column, each;
 	const struct ahead *then;
 } ahead;
 
-// What a tile asks memory for: its `own` lines of c unless they lie in cache, and what comes after it, of two matrices.
+// What a tile prefetches: its `own` lines of c unless they are in cache, and what comes after it in two matrices.
 typedef struct {
 	int own;
 	ahead a, b;
 } wanted;
 
-// Rows [i0, i0+most) and columns [k0, k0+deep) of x[i, k], or what there is of them, to be asked for in `times` parts;
-// nothing beyond k. Where x lies `across`, it is stored [k, i].
+// Rows [i0, i0+most) and columns [k0, k0+deep) of x[i, k], as far as they exist, to be prefetched in `times` parts;
+// nothing beyond k. If x lies `across`, it is stored [k, i].
 static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, long most, long k0, long k, long deep, long times) {
 	long some = least(i - i0, most), depth = k > k0 ? least(k - k0, deep) : 0;
 	ahead next = {x + (across ? k0 * ldx + i0 : i0 * ldx + k0), ldx, across ? depth : some, across ? some : depth};
@@ -51,8 +51,8 @@ static ahead block_ahead(const float *x, long ldx, int across, long i0, long i, 
 	return next;
 }
 
-// Head h of sequence b: its rows of q, k and v [T, E] in [B, T, H + 2 KV, E], or of their gradients. Query head h reads key and value
-// head h KV/H (arXiv 2305.13245).
+// Head h of sequence b: its rows of q, k and v [T, E] in [B, T, H + 2 KV, E], or of their gradients. Query head h reads
+// key and value head h KV/H (arXiv 2305.13245).
 static void head_rows(ahead part[3], const float *qkv, oc_attention o, long b, long h) {
 	long stride = (o.H + 2 * o.KV) * o.E, at = h * o.KV / o.H * o.E;
 	const float *x = qkv + b * o.T * stride;
@@ -75,7 +75,7 @@ static void head_rows(ahead part[3], const float *qkv, oc_attention o, long b, l
 #define STORE_FIRST(p, v, n) memcpy(p, &(v), 4 * (n))
 #ifdef __x86_64__
 #define ROOT(x) (vec) _mm_sqrt_ps((__m128)(x))
-#define MOST(a, b) (vec) _mm_max_ps((__m128)(a), (__m128)(b)) // b where either is NaN, as LEAST
+#define MOST(a, b) (vec) _mm_max_ps((__m128)(a), (__m128)(b)) // b if either is NaN, as in LEAST
 #define LEAST(a, b) (vec) _mm_min_ps((__m128)(a), (__m128)(b))
 #else
 #define ROOT(x) (vec){sqrtf((x)[0]), sqrtf((x)[1]), sqrtf((x)[2]), sqrtf((x)[3])}
@@ -140,11 +140,13 @@ static void head_rows(ahead part[3], const float *qkv, oc_attention o, long b, l
 #include "kernels_bf16.h"
 #include "kernels_amx.h"
 
-// Linux lets a process use the tiles' registers once it has asked (arch/x86: arch_prctl, the 18th state component).
+// Linux lets a process use the tile registers once it has asked for permission (arch/x86: arch_prctl, the 18th state
+// component).
 #define OC_ARCH_REQ_XCOMP_PERM 0x1023
 #define OC_XFEATURE_TILEDATA 18
 
-// Subnormal numbers count as 0 within a kernel: a saturated softmax is full of them, and each costs a hundred cycles.
+// Subnormal numbers count as 0 within a kernel, because a saturated softmax is full of them and each costs a hundred
+// cycles.
 #define OC_FLUSH 0x8040 // MXCSR: flush to zero, denormals are zero
 
 #define OC_CALL(name, params, args, amx) \
@@ -181,10 +183,10 @@ int oc_has_bf16(int path) {
 	return path == OC_AMX || (path == OC_AVX512 && __builtin_cpu_supports("avx512bf16"));
 }
 
-void oc_matmul_bf16(int path, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
+void oc_matmul_bf16(int path, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_epilogue epilogue, float *pack) {
 	unsigned mode = __builtin_ia32_stmxcsr();
 	__builtin_ia32_ldmxcsr(mode | OC_FLUSH);
-	(path == OC_AMX ? matmul_bf16_amx : matmul_bf16_avx512)(c, a, b, m, n, k, ta, tb, add, then, pack);
+	(path == OC_AMX ? matmul_bf16_amx : matmul_bf16_avx512)(c, a, b, m, n, k, ta, tb, add, epilogue, pack);
 	__builtin_ia32_ldmxcsr(mode);
 }
 
@@ -206,7 +208,7 @@ int oc_best_path(void) { return OC_PORTABLE; }
 
 int oc_has_bf16(int path) { return 0; }
 
-void oc_matmul_bf16(int path, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {}
+void oc_matmul_bf16(int path, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_epilogue epilogue, float *pack) {}
 
 long oc_matmul_scratch(int path, int bf16) { return OC_BLOCK + OC_BLOCK_K * OC_BLOCK_M; }
 
@@ -217,7 +219,8 @@ OC_PRODUCTS(OC_DISPATCH_PRODUCT)
 OC_KERNELS(OC_DISPATCH)
 OC_UPDATES(OC_DISPATCH)
 
-// q, k, v, dq, dk, dv; two blocks of scores; k, q and dy by panels of channels, q and dy by panels of queries, 32 at most.
+// q, k, v, dq, dk, dv; two blocks of scores; k, q and dy in panels of channels, q and dy in panels of queries, at most
+// 32 wide.
 long oc_attend_scratch(oc_attention o) {
 	long keys = o.T + o.extra, wide = (o.E + 31) / 32 * 32;
 	return 6 * keys * o.E + 2 * OC_BLOCK_T * keys + 3 * keys * wide + 2 * ((keys + 31) / 32 * 32) * o.E;

@@ -1,19 +1,19 @@
-// The kernels' names and arguments, once. kernels_path.h defines them for one vector width; kernels.c includes it once a
-// path and dispatches. Matrices are row-major float; long counts elements.
+// The names and arguments of all kernels, declared once. kernels_path.h defines the kernels for one vector width;
+// kernels.c includes it once per path and dispatches. Matrices are row-major float; a long counts elements.
 #ifndef OC_KERNELS_H
 #define OC_KERNELS_H
 
 #include "updates.h"
 
-// OC_AMX is OC_AVX512 but for products.
+// OC_AMX is OC_AVX512 except for products.
 enum { OC_PORTABLE, OC_AVX2, OC_AVX512, OC_AMX };
 
 // As Activation and Weights in device.go.
 enum { OC_GELU, OC_RELU, OC_GELU_TANH, OC_RELU2, OC_SILU, OC_SIGMOID, OC_NS_SIGMOID, OC_IDENTITY };
 enum { OC_SOFTMAX, OC_SIGMOIDS, OC_SIGMOID_NORMALISED, OC_RELU_ROWS };
 
-// One attention: batch, context, heads, key and value heads, head width, 1 for an extra slot; how scores become weights,
-// and what is added to a sigmoid's; RoPE's tables [T, pairs] or null; ALiBi's slopes [H] or null.
+// One attention: batch, context, heads, key and value heads, head width, 1 for an extra slot (otherwise 0); how scores
+// become weights, and the bias of a sigmoid; RoPE's tables [T, pairs] or null; ALiBi's slopes [H] or null.
 typedef struct {
 	long B, T, H, KV, E, extra;
 	int mode;
@@ -22,17 +22,17 @@ typedef struct {
 	const float *cosines, *sines, *slopes;
 } oc_attention;
 
-// What becomes of a product's result c [m,n] while it is in the cache: y = f(c), keeping what the gradient needs unless `kept` is
-// null; or, for a `grad`, y = c f'(x) by what was kept; or nothing where y is null. y or what is kept may lie where c does, and a
-// gradient where that does which was kept.
+// A product's epilogue, applied to its result c [m,n] while c is in the cache: y = f(c), with what the gradient needs
+// in `kept` unless that is null; with `grad`, y = c f'(x), from `kept`; nothing if y is null. y or `kept` may be c, and
+// with `grad` y may be `kept`.
 typedef struct {
 	int f, grad;
 	float *y, *kept;
-} oc_then;
+} oc_epilogue;
 
-// KERNEL(name, (parameters), (arguments)); first those of which OC_AMX has its own
+// KERNEL(name, (parameters), (arguments)); first the kernels that OC_AMX has its own version of.
 #define OC_PRODUCTS(KERNEL) \
-	KERNEL(matmul, (float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack), (c, a, b, m, n, k, ta, tb, add, then, pack)) \
+	KERNEL(matmul, (float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_epilogue epilogue, float *pack), (c, a, b, m, n, k, ta, tb, add, epilogue, pack)) \
 	KERNEL(gram, (float *c, const float *a, long m, long k, int ta, float *pack), (c, a, m, k, ta, pack))
 
 #define OC_KERNELS(KERNEL) \
@@ -76,14 +76,14 @@ OC_UPDATES(OC_PROTOTYPE)
 // Floats of scratch that an attention needs, on any path.
 long oc_attend_scratch(oc_attention o);
 
-// The best path of this processor. Asks the system for AMX's tiles.
+// The best path of this processor. It asks the system for permission to use AMX's tiles.
 int oc_best_path(void);
 
-// As matmul, of operands rounded to bf16, by vdpbf16ps or AMX's tiles; only on a path that has it.
-void oc_matmul_bf16(int path, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack);
+// matmul with operands rounded to bf16, by vdpbf16ps or AMX's tiles, on a path that has these only.
+void oc_matmul_bf16(int path, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_epilogue epilogue, float *pack);
 int oc_has_bf16(int path);
 
-// Floats of scratch that a product's packing needs, and columns of c that it makes at a time at most.
+// The floats of scratch that a product's packing needs, and the most columns of c that it computes at a time.
 long oc_matmul_scratch(int path, int bf16);
 long oc_block_columns(int path, int bf16);
 

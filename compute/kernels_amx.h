@@ -1,20 +1,22 @@
-// Products by AMX: tdpbf16ps adds to 16 x 16 float32 sums what 16 rows of 16 pairs of bf16 make with 16 pairs of 16 columns, at
-// 15 times the rate of vectors of float32 (bench/step). Operands are either rounded to bf16, or split in three parts of it that
-// together have all of float32's 24 bits: of the nine products of parts, the six that float32 would notice are taken, and the
-// error is less than that of float32's own sums (TestMatMulError). Included once. Sums run in a fixed order, so that equal input gives
-// equal bits; subnormal numbers count as 0, those that a part would be too; where float32 has an infinity, this may have NaN.
+// Products by AMX. tdpbf16ps multiplies 16 rows of 16 pairs of bf16 by 16 pairs of 16 columns and adds the products to
+// 16 x 16 float32 sums, at 15 times the rate of float32 vectors (bench/step). The operands are either rounded to bf16,
+// or split into three bf16 parts that together hold all of float32's 24 bits. Of the nine products of parts, the six
+// large enough to matter in float32 are computed; the error is smaller than that of float32's own sums
+// (TestMatMulError). Included once. Sums run in a fixed order, so that equal input gives equal bits. Subnormal numbers
+// count as 0, as do those with a subnormal part; NaN may stand where float32 has an infinity.
 
 #define OC_WITH_AMX __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,amx-tile,amx-bf16,prefer-vector-width=512")))
 #define KERNEL OC_WITH_AMX static void
 #define INLINE OC_WITH_AMX static inline __attribute__((always_inline))
 
-// The depth of a block, the columns of b that are packed at once, and the rows of a that they pass; two blocks of each.
+// The depth of a block, the columns of b packed at once, and the rows of a that pass over them; there are two blocks of
+// each.
 #define OC_TILE_DEEP(parts) ((parts) > 1 ? 256 : 512)
 #define OC_TILE_WIDE(parts) ((parts) > 1 ? 512 : 1024)
 #define OC_TILE_BLOCK 64
 #define OC_TILE_SCRATCH(parts) ((parts) * OC_TILE_DEEP(parts) * (OC_TILE_WIDE(parts) + OC_TILE_BLOCK))
 
-#define OC_TILE_AHEAD 4 // tiles from the one that is packed to that which memory is asked for
+#define OC_TILE_AHEAD 4 // tiles from the one being packed to the one being prefetched
 
 // Eight tiles of 16 rows of 64 bytes.
 static const struct {
@@ -23,8 +25,8 @@ static const struct {
 	unsigned char rows[16];
 } amx_shape = {.palette = 1, .bytes = {64, 64, 64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
 
-// 16 pairs of bf16, of each part: x = part[0] + part[1] + part[2], each what is left of x rounded to the nearest; one alone ties
-// to even.
+// 16 pairs of bf16 for each part: x = part[0] + part[1] + part[2], each the remainder of x rounded to nearest. A single
+// part rounds ties to even.
 INLINE void amx_pairs(const int parts, __m512i part[], __m512 x, __m512 y) {
 	const __m512i upper = _mm512_set1_epi32((int)0xffff0000), half = _mm512_set1_epi32(0x8000);
 	if (parts == 1) {
@@ -34,7 +36,7 @@ INLINE void amx_pairs(const int parts, __m512i part[], __m512 x, __m512 y) {
 #pragma GCC unroll 3
 	for (int q = 0; q < parts; q++) {
 		__m512i u = (__m512i)x, v = (__m512i)y;
-		if (q + 1 < parts) { // of the last, all is within the upper half
+		if (q + 1 < parts) { // the last part fits in the upper half
 			u = _mm512_and_si512(_mm512_add_epi32(u, half), upper);
 			v = _mm512_and_si512(_mm512_add_epi32(v, half), upper);
 		}
@@ -43,19 +45,20 @@ INLINE void amx_pairs(const int parts, __m512i part[], __m512 x, __m512 y) {
 	}
 }
 
-// One of a block's operands on its way to be packed for tiles, n rows or columns of it, `depth` of each: to [n/32, pairs/16, parts,
-// 2, 16, 16] pairs, zeros beyond `depth`; beyond n stands anything. The pairs of 32 neighbours are the first and the 17th, the second
-// and the 18th. The operand lies [n, depth], or [depth, n] where it lies `across`; it is `turned` where a tile's rows are not its own.
+// The packing of one operand of a block for tiles: n rows or columns of `depth` numbers each become [n/32, pairs/16,
+// parts, 2, 16, 16] pairs, with zeros beyond `depth` and arbitrary values beyond n. The 32 neighbours along the depth
+// form pairs of the first and the 17th, the second and the 18th, and so on. The operand is stored [n, depth], or
+// [depth, n] if it lies `across`; it is `turned` if a tile's rows are not its own.
 typedef struct {
-	pair *to, *other; // the block before lies in the other
+	pair *to, *other; // `other` holds the block before
 	const float *x;
 	long ldx, n, depth, pairs;
 	int across, turned;
 	struct {
 		long i, p;
-	} at, ahead; // a tile's first row or column and pair: of the one that is packed, and of that which memory is asked for
-	// Of the tile: which of its 16 rows comes next, -2 and -1 where its halves are to be staged first; its rows and how far
-	// from each its second half lies; what memory is asked for; and where it goes.
+	} at, ahead; // first row or column and first pair of the tile being packed, and of the one being prefetched
+	// The current tile: the next of its 16 rows, or -2 and -1 while its halves are still to be staged; the distance
+	// between its rows and from each to its second half; the memory to prefetch; and the destination.
 	long row, ld, gap;
 	const float *low, *asked;
 	pair *out;
@@ -71,7 +74,8 @@ INLINE int amx_left(const packing *o) { return o->at.i < o->n && o->at.p < o->pa
 		cursor.p = 0, cursor.i += 16;
 #define FROM(cursor) (o->across ? o->x + 2 * cursor.p * o->ldx + cursor.i : o->x + cursor.i * o->ldx + 2 * cursor.p)
 
-// Finds where the tile at hand comes from and goes to. What is not whole is staged, so that its rows are split without masks.
+// Sets the source and destination of the current tile. A tile that is not whole is staged, so that its rows are split
+// without masks.
 INLINE void amx_tile_begins(const int parts, packing *o) {
 	unsigned long i = o->at.i, p = o->at.p;
 	o->row = o->turned || (long)i + 16 > o->n || 2 * (long)p + 32 > o->depth ? -2 : 0;
@@ -80,7 +84,7 @@ INLINE void amx_tile_begins(const int parts, packing *o) {
 	o->out = o->to + (i / 32 * o->pairs + p) * parts * 32 + i % 32 * 16;
 }
 
-// Begins with a block of x, in the other buffer: from i on `most` of its n rows or columns, from k on `deep` of its depth.
+// Starts a block of x in the other buffer: `most` of its n rows or columns from i on, `deep` of its depth from k on.
 INLINE void amx_begin(const int parts, packing *o, const float *x, long ldx, int across, int columns, long i, long n, long most, long k, long depth, long deep) {
 	pair *other = o->to;
 	o->to = o->other, o->other = other;
@@ -92,7 +96,7 @@ INLINE void amx_begin(const int parts, packing *o, const float *x, long ldx, int
 	amx_tile_begins(parts, o);
 }
 
-// Copies one half of a tile aside, turned or not, zeros where there is nothing of it.
+// Copies one half of a tile into the stage, turned if need be, with zeros beyond its end.
 INLINE void amx_stage(packing *o, int half) {
 	const float *from = o->low + half * o->gap;
 	float *to = o->stage[half];
@@ -111,7 +115,7 @@ INLINE void amx_stage(packing *o, int half) {
 	for (long r = 0; r < 16; r++) store_avx512(to + 16 * r, x[r]);
 }
 
-// Takes the next step: stages a half of a tile, or splits at most `rows` rows of it and asks memory for as many.
+// Takes the next step: stages half of a tile, or splits at most `rows` of its rows and prefetches as many.
 INLINE void amx_step(const int parts, packing *o, long rows) {
 	if (o->row < 0) {
 		amx_stage(o, o->row + 2);
@@ -138,29 +142,29 @@ INLINE void amx_step(const int parts, packing *o, long rows) {
 #undef NEXT
 #undef FROM
 
-// What is packed while tiles are multiplied: of a first, then of b; a step of so many rows every so many products.
+// What is packed while tiles are multiplied, first a, then b: one step of `rows` rows after every `every` products.
 typedef struct {
 	packing a, b;
 	long rows, every, wait;
 } meanwhile;
 
-// Takes the next step of what is left.
+// Takes the next step of the remaining packing.
 OC_WITH_AMX static __attribute__((noinline)) void amx_meanwhile(const int parts, meanwhile *next) {
 	packing *o = amx_left(&next->a) ? &next->a : &next->b;
 	next->wait = next->every;
 	if (amx_left(o)) amx_step(parts, o, next->rows);
 }
 
-// Packs all that is left of a block.
+// Packs the rest of a block.
 OC_WITH_AMX static __attribute__((noinline)) void amx_pack(const int parts, packing *o) {
 	while (amx_left(o)) amx_step(parts, o, 16);
 }
 
-// Of an operand, the steps of so many rows that it takes.
+// The number of steps, of so many rows each, that an operand takes.
 INLINE long amx_steps(const packing *o, long rows) { return (o->n + 15) / 16 * (o->pairs / 16) * (16 / rows + 2 * o->turned); }
 
-// Sets the pace at which all of a's block and one of `blocks` parts of b's are packed within so many products, by steps that are as
-// small as they can be.
+// Sets the pace at which a's whole block and one of `blocks` parts of b's are packed within `products` products, in the
+// smallest possible steps.
 INLINE void amx_pace(meanwhile *next, long products, long blocks) {
 	long steps;
 	for (next->rows = 1;; next->rows *= 2) {
@@ -170,9 +174,9 @@ INLINE void amx_pace(meanwhile *next, long products, long blocks) {
 	next->every = next->wait = steps < products ? products / (steps + 1) : 1;
 }
 
-// Part q of 16 pairs of 32 rows of a, and of 32 columns of b; their product, added to four tiles of sums. With each product memory is
-// asked for some lines of c, and every so often a step of packing what comes `next` is taken: few lines can be on their way at once, and
-// tiles leave the vectors idle.
+// Part q of 16 pairs of 32 rows of a, and of 32 columns of b; their product is added to four tiles of sums. Each
+// product prefetches some lines of c, and every so often one step of packing the `next` blocks is taken: few lines can
+// be in flight at once, and tiles leave the vector units idle.
 #define A(q) \
 	_tile_loadd(4, a + (q) * 512, 64); \
 	_tile_loadd(5, a + (q) * 512 + 256, 64);
@@ -190,15 +194,15 @@ INLINE void amx_pace(meanwhile *next, long products, long blocks) {
 	_tile_dpbf16ps(2, 5, 6); \
 	_tile_dpbf16ps(3, 5, 7);
 
-// c[rows, columns] (+)= a[32, 2 pairs] panel[2 pairs, 32], at most 32 rows and columns of it. Of three parts the small products
-// come first. A tile is stored every fourth step, for nothing: where more than some 130 products lie between two stores, the later one
-// takes a thousand cycles longer.
+// c[rows, columns] (+)= a[32, 2 pairs] panel[2 pairs, 32], of which at most 32 rows and columns are stored. With three
+// parts the small products come first. A tile is stored every fourth step, at no cost; if more than about 130 products
+// separate two stores, the later one takes a thousand cycles longer.
 INLINE void amx_tile(const int parts, float *c, long ldc, const pair *a, const pair *panel, long pairs, long rows, long columns, int add, meanwhile *next) {
 	float sums[32 * 32];
 	int whole = rows == 32 && columns == 32 && !add;
 	float *out = whole ? c : sums;
 	long step = whole ? 4 * ldc : 4 * 32, asked = 0, times = pairs / 16 * (parts == 3 ? 6 : 1), share = (rows + times - 1) / times;
-	__asm__ volatile("" ::: "memory"); // gcc does not know that a tile's load reads memory
+	__asm__ volatile("" ::: "memory"); // gcc does not know that loading a tile reads memory
 	_tile_zero(0);
 	_tile_zero(1);
 	_tile_zero(2);
@@ -236,12 +240,12 @@ INLINE void amx_tile(const int parts, float *c, long ldc, const pair *a, const p
 #undef B
 #undef AB
 
-// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b are packed, and for each of them blocks of a's rows, which stay in cache while the
-// panels pass; the next of either are packed meanwhile. Whatever the blocks, an element sums OC_TILE_DEEP products at a time, in order.
-// With `lower` the tiles wholly above the diagonal are left out. What comes `then` takes a block of c that is whole rows while it is
-// in cache.
-INLINE void amx_product(const int parts, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, int lower, oc_then then, float *pack) {
-	const long deep = OC_TILE_DEEP(parts), wide = OC_TILE_WIDE(parts), row = parts * deep / 2; // of a block, in pairs
+// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b are packed, and for each of them blocks of rows of a, which stay in
+// cache while the panels pass over them; the next block of either is packed meanwhile. Whatever the blocks, an element
+// sums OC_TILE_DEEP products at a time, in order. `lower` skips the tiles wholly above the diagonal. The epilogue runs
+// on each block of c that consists of whole rows, while it is in cache.
+INLINE void amx_product(const int parts, float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, int lower, oc_epilogue epilogue, float *pack) {
+	const long deep = OC_TILE_DEEP(parts), wide = OC_TILE_WIDE(parts), row = parts * deep / 2; // a block's size per row, in pairs
 	long lda = ta ? m : k, ldb = tb ? k : n;
 	if (k == 0 && !add) memset(c, 0, 4 * m * n);
 	int at_once = k > 0 && n <= wide;
@@ -255,7 +259,7 @@ INLINE void amx_product(const int parts, float *c, const float *a, const float *
 		for (long j0 = 0; j0 < n; j0 += wide) {
 			long columns = least(n - j0, wide), pairs = next.b.pairs;
 			long j1 = j0 + wide < n ? j0 + wide : 0, k1 = j1 ? k0 : k0 + deep;           // the next block of b
-			long products = (columns + 31) / 32 * (pairs / 16) * (parts > 1 ? 6 : 1); // of tiles, for 32 rows
+			long products = (columns + 31) / 32 * (pairs / 16) * (parts > 1 ? 6 : 1); // products of tiles for 32 rows
 			const pair *panels = next.b.to;
 			amx_pack(parts, &next.b);
 			amx_begin(parts, &next.b, b, ldb, !tb, 1, j1, n, wide, k1, k, deep);
@@ -269,23 +273,23 @@ INLINE void amx_product(const int parts, float *c, const float *a, const float *
 					for (long i = lower && j0 + j > i0 ? (j0 + j - i0) / 32 * 32 : 0; i < some; i += 32)
 						amx_tile(parts, c + (i0 + i) * n + j0 + j, n, block + parts * i * pairs, panels + parts * j * pairs, pairs, least(some - i, 32),
 							least(columns - j, 32), add || k0 > 0, &next);
-				if (at_once && k0 + deep >= k) finish_avx512(then, c, i0 * n, some * n);
+				if (at_once && k0 + deep >= k) finish_avx512(epilogue, c, i0 * n, some * n);
 			}
 		}
-	if (!at_once) finish_avx512(then, c, 0, m * n);
+	if (!at_once) finish_avx512(epilogue, c, 0, m * n);
 	_tile_release();
 }
 
-KERNEL matmul_amx(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
-	amx_product(3, c, a, b, m, n, k, ta, tb, add, 0, then, pack);
+KERNEL matmul_amx(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_epilogue epilogue, float *pack) {
+	amx_product(3, c, a, b, m, n, k, ta, tb, add, 0, epilogue, pack);
 }
 
-KERNEL matmul_bf16_amx(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
-	amx_product(1, c, a, b, m, n, k, ta, tb, add, 0, then, pack);
+KERNEL matmul_bf16_amx(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_epilogue epilogue, float *pack) {
+	amx_product(1, c, a, b, m, n, k, ta, tb, add, 0, epilogue, pack);
 }
 
 KERNEL gram_amx(float *c, const float *a, long m, long k, int ta, float *pack) {
-	amx_product(3, c, a, a, m, m, k, ta, !ta, 0, 1, (oc_then){0}, pack);
+	amx_product(3, c, a, a, m, m, k, ta, !ta, 0, 1, (oc_epilogue){0}, pack);
 	mirror_avx512(c, m);
 }
 

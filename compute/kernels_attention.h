@@ -1,7 +1,7 @@
-// The part of kernels_path.h that is attention. Included there.
+// Attention: a part of kernels_path.h.
 
-// Copies the part of one head, [T, E] out of rows of (H+2KV)E, its first 2 `pairs` channels rotated by position where
-// RoPE's tables are given (arXiv 2104.09864): channels (i, i+pairs).
+// Copies one head, [T, E], out of rows of (H+2KV)E. If RoPE's tables are given, its first 2 `pairs` channels are
+// rotated by position (arXiv 2104.09864): channels (i, i+pairs).
 INLINE void F(take)(float *out, const float *from, oc_attention o, int rotate) {
 	long stride = (o.H + 2 * o.KV) * o.E, half = rotate && o.cosines ? o.pairs : 0;
 	const float *c = o.cosines, *s = o.sines;
@@ -28,8 +28,8 @@ INLINE void F(give)(float *to, const float *x, oc_attention o, int rotate) {
 	}
 }
 
-// One head's q [T,E], k and v [keys,E] in scratch; the extra slot is key 0, zero where no vector is given. Returns what is left of
-// scratch.
+// One head's q [T,E], k and v [keys,E] in scratch. The extra slot is key 0, zero if no vector is given. It returns the
+// rest of scratch.
 INLINE float *F(head)(float **q, float **k, float **v, oc_attention o, const float *qkv, const float *kb, const float *vb, long b, long h, float *scratch) {
 	long keys = o.T + o.extra, at = h * o.KV / o.H * o.E;
 	ahead part[3];
@@ -49,23 +49,23 @@ INLINE float *F(head)(float **q, float **k, float **v, oc_attention o, const flo
 	return *v + keys * o.E;
 }
 
-// What follows takes OC_BLOCK_T queries at a time, those from t0 on, and lets them stand across the lanes: a block of scores
-// or weights is s[keys, OC_BLOCK_T]. `common` keys are seen by every query of the block, n by the last; the lanes after the
-// sequence's end hold queries of zeros.
+// The functions below take OC_BLOCK_T queries at a time, from t0 on, one per lane: a block of scores or weights is
+// s[keys, OC_BLOCK_T]. Every query of the block sees `common` keys, the last sees n; lanes beyond the end of the
+// sequence hold queries of zeros.
 
-// Queries of a block, and its lanes: whole panels.
+// The queries of a block, and its lanes: whole panels.
 INLINE long F(queries)(oc_attention o, long t0) { return o.T - t0 < OC_BLOCK_T ? o.T - t0 : OC_BLOCK_T; }
 INLINE long F(lanes)(oc_attention o, long t0) { return F(panels)(F(queries)(o, t0)); }
 
-// Which lanes from c on see the i-th key after the common ones.
+// The lanes from c on that see the i-th key after the common ones.
 INLINE ivec F(see)(long c, long i) { return (ivec){LANE_NUMBERS} > (ivec){0} + (int)(i - c); }
 
-// s = x y^T for x [keys, E] and the block's y, packed.
+// s = x y^T for x [keys, E] and the packed y of the block.
 INLINE void F(meet)(float *s, const float *x, const float *across, oc_attention o, long t0, long n, wanted *next) {
 	F(packed_product)(s, OC_BLOCK_T, x, o.E, 1, across + t0 * o.E, o.E * 2 * LANES, n, F(lanes)(o, t0), o.E, 0, next);
 }
 
-// c[queries, E] = s^T x for weights s, and x [keys, E], packed: a tile sums over the keys that its last query sees.
+// c[queries, E] = s^T x for weights s and packed x [keys, E]: a tile sums over the keys that its last query sees.
 INLINE void F(sum_keys)(float *c, long ldc, const float *s, const float *panels, oc_attention o, long t0, wanted *next) {
 	long keys = o.T + o.extra, queries = F(queries)(o, t0);
 	for (long t = 0, rows; t < queries; t += rows) {
@@ -74,7 +74,7 @@ INLINE void F(sum_keys)(float *c, long ldc, const float *s, const float *panels,
 	}
 }
 
-// c[keys, E] += s x for weights s, and x [T, E], packed: a tile sums over the queries that see its first key.
+// c[keys, E] += s x for weights s and packed x [T, E]: a tile sums over the queries that see its first key.
 INLINE void F(sum_queries)(float *c, const float *s, const float *panels, oc_attention o, long t0, wanted *next) {
 	long common = t0 + 1 + o.extra, queries = F(queries)(o, t0), n = t0 + queries + o.extra;
 	F(packed_product)(c, o.E, s, OC_BLOCK_T, 1, panels + t0 * 2 * LANES, o.T * 2 * LANES, common, o.E, queries, 1, next);
@@ -85,8 +85,8 @@ INLINE void F(sum_queries)(float *c, const float *s, const float *panels, oc_att
 	}
 }
 
-// The scores of head h before their scale. A sink logit stands in the extra slot; ALiBi adds slope (j - t) to every other
-// (arXiv 2108.12409).
+// The scores of head h before their scale. The extra slot holds the sink logit, if any; ALiBi adds slope (j - t) to
+// every other score (arXiv 2108.12409).
 INLINE void F(scores)(float *s, const float *k, const float *across, oc_attention o, const float *sinks, long h, long t0, long n, wanted *next) {
 	F(meet)(s, k, across, o, t0, n, next);
 	float scale = sqrtf((float)o.E), slope = o.slopes ? scale * o.slopes[h] : 0;
@@ -96,7 +96,7 @@ INLINE void F(scores)(float *s, const float *k, const float *across, oc_attentio
 		for (long c = 0; c < lanes; c++) s[j * OC_BLOCK_T + c] += slope * (j - o.extra - t0 - c);
 }
 
-// The largest score that each of the lanes from c on sees.
+// The largest score that each lane from c on sees.
 INLINE vec F(top)(const float *s, long c, long common, long n) {
 	vec least = F(all)(-INFINITY), top[4] = {least, least, least, least};
 	long j = 0;
@@ -111,8 +111,8 @@ INLINE vec F(top)(const float *s, long c, long common, long n) {
 // root/(t+1) for the queries t of the lanes from c on (arXiv 2410.13835).
 INLINE vec F(row_share)(float root, long t0, long c) { return root / (__builtin_convertvector((ivec){LANE_NUMBERS}, vec) + (float)(t0 + c + 1)); }
 
-// Scores become weights, 0 for the keys not seen, each query's to be multiplied by its `share`: exp(root s - shift), sigmoid(root s
-// + bias) or max(s, 0). norm is what the gradient needs: a log-sum-exp, or a sum.
+// Turns scores into weights, 0 for keys not seen; each query's weights are still to be multiplied by its `share`:
+// exp(root s - shift), sigmoid(root s + bias) or max(s, 0). norm is what the gradient needs: a log-sum-exp, or a sum.
 INLINE void F(weights_of)(const int mode, float *s, oc_attention o, long t0, long n, float *share, float *norm) {
 	long common = t0 + 1 + o.extra, lanes = F(lanes)(o, t0);
 	float root = 1.0f / sqrtf((float)o.E);
@@ -141,9 +141,9 @@ INLINE void F(weights_of)(const int mode, float *s, oc_attention o, long t0, lon
 	}
 }
 
-// With the gradient g = dY V^T of the weights P: s becomes P, and g that of the scores before their scale. For softmax dS =
-// P (g - inner) root, inner = rowsum(dY Y); for sigmoids P (1 - sigmoid) (g - inner) root, with inner 0 unless they are
-// normalised; for relu g root/(t+1) where the score is above 0.
+// Given the gradient g = dY V^T of the weights P, s becomes P, and g the gradient of the scores before their scale. For
+// softmax dS = P (g - inner) root, inner = rowsum(dY Y); for sigmoids P (1 - sigmoid) (g - inner) root, with inner 0
+// unless they are normalised; for relu g root/(t+1) if the score is above 0.
 INLINE void F(weights_grad_of)(const int mode, float *s, float *g, oc_attention o, long t0, long n, const float *norm, const float *inner) {
 	long common = t0 + 1 + o.extra, lanes = F(lanes)(o, t0);
 	float root = 1.0f / sqrtf((float)o.E);
@@ -178,7 +178,7 @@ INLINE void F(weights_grad_of)(const int mode, float *s, float *g, oc_attention 
 	}
 }
 
-// A case for each of the modes, so that none is decided upon within a loop.
+// One case per mode, so that no loop has to branch on it.
 #define MODES(f, ...) \
 	switch (o.mode) { \
 	case OC_SOFTMAX: F(f)(OC_SOFTMAX, __VA_ARGS__); break; \
@@ -187,13 +187,14 @@ INLINE void F(weights_grad_of)(const int mode, float *s, float *g, oc_attention 
 	default: F(f)(OC_RELU_ROWS, __VA_ARGS__); \
 	}
 
-// What the i-th head of B H reads and writes, in parts of T rows: q, k and v, y, and for the gradients dy and those of q, k and v.
-// It is asked for while the head before is at work on two products of T x T x E, or on five. Nothing after the last head.
+// Prefetches what the i-th of the B H heads reads and writes, in parts of T rows: q, k and v, y, and for the gradient
+// dy and those of q, k and v. This happens while the head before works on two products of T x T x E, or five. After the
+// last head there is nothing to prefetch.
 INLINE wanted F(head_ahead)(ahead part[8], oc_attention o, long i, const float *qkv, const float *y, const float *dy, const float *dqkv) {
 	if (i == o.B * o.H) return (wanted){0};
 	long b = i / o.H, h = i % o.H, at = (b * o.T * o.H + h) * o.E, parts = dy ? 8 : 4;
 	long lines = parts * o.T * ((o.E + OC_LINE - 1) / OC_LINE);
-	long times = (dy ? 5 : 2) * o.T * (o.T + OC_BLOCK_T) / (4 * LANES * TILE_ROWS) * o.E / OC_STEPS + 1; // that tiles ask
+	long times = (dy ? 5 : 2) * o.T * (o.T + OC_BLOCK_T) / (4 * LANES * TILE_ROWS) * o.E / OC_STEPS + 1; // prefetches by tiles
 	head_rows(part, qkv, o, b, h);
 	part[3] = (ahead){y + at, o.H * o.E};
 	if (dy) {
@@ -252,8 +253,8 @@ KERNEL F(attend_pattern)(oc_attention o, float *p, const float *qkv, const float
 		}
 }
 
-// With P and dS as above: dV = P^T dY, dQ = dS K / sqrt(E), dK = dS^T Q / sqrt(E), summed over the query heads that share
-// them; the gradient of a sink logit is the sum of its column of dS.
+// With P and dS as above: dV = P^T dY, dQ = dS K / sqrt(E), dK = dS^T Q / sqrt(E), summed over the query heads that
+// share k and v; the gradient of a sink logit is the sum of its column of dS.
 KERNEL F(attend_grad)(oc_attention o, float *dqkv, float *dkb, float *dvb, float *dsinks, const float *dy, const float *y, const float *lse, const float *qkv, const float *kb, const float *vb, const float *sinks, float *scratch) {
 	long keys = o.T + o.extra, width = o.H * o.E, shared = o.KV * o.E, group = o.H / o.KV;
 	float root = 1.0f / sqrtf((float)o.E), norm[OC_BLOCK_T] = {0}, inner[OC_BLOCK_T] = {0};
@@ -264,8 +265,8 @@ KERNEL F(attend_grad)(oc_attention o, float *dqkv, float *dkb, float *dvb, float
 		for (long h = 0; h < o.H; h++) {
 			float *q, *k, *v, *dq = F(head)(&q, &k, &v, o, qkv, kb, vb, b, h, scratch);
 			float *dk = dq + keys * o.E, *dv = dk + keys * o.E, *p = dv + keys * o.E, *ds = p + OC_BLOCK_T * keys;
-			float *across = ds + OC_BLOCK_T * keys, *ups_across = across + F(panels)(o.T) * o.E; // q and dy by panels of queries
-			float *ks = ups_across + F(panels)(o.T) * o.E, *qs = ks + keys * F(panels)(o.E), *ups = qs + o.T * F(panels)(o.E); // by panels of channels
+			float *across = ds + OC_BLOCK_T * keys, *ups_across = across + F(panels)(o.T) * o.E; // q and dy in panels of queries
+			float *ks = ups_across + F(panels)(o.T) * o.E, *qs = ks + keys * F(panels)(o.E), *ups = qs + o.T * F(panels)(o.E); // in panels of channels
 			const float *up = dy + b * o.T * width + h * o.E, *out = y + b * o.T * width + h * o.E;
 			F(pack_panels)(across, q, o.E, 1, 0, o.E, 0, o.T);
 			F(pack_panels)(ups_across, up, width, 1, 0, o.E, 0, o.T);

@@ -1,6 +1,6 @@
-// Operands rounded to bf16, to the nearest and even, as they are packed, and tiles of their products: vdpbf16ps multiplies two
-// pairs and adds both products to a float32 sum. Pairs lie along k; an odd k ends with a zero. Included once, for processors with
-// avx512_bf16. Sums run in a fixed order, so that equal input gives equal bits; subnormal numbers count as 0.
+// Products with operands rounded to bf16 (to nearest, ties to even) as they are packed: vdpbf16ps multiplies two pairs
+// and adds both products to a float32 sum. Pairs lie along k; an odd k ends with a zero. Included once, for processors
+// with avx512_bf16. Sums run in a fixed order, so that equal input gives equal bits; subnormal numbers count as 0.
 
 #define OC_WITH_BF16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,prefer-vector-width=512")))
 #define KERNEL OC_WITH_BF16 static void
@@ -8,15 +8,15 @@
 
 #define OC_PAIR_ROWS 12      // the height of a register tile
 #define OC_PAIRS 256         // the depth of a panel, in pairs
-#define OC_PAIR_COLUMNS 1024 // columns of b that are packed at once
-#define OC_PAIR_BLOCK 96     // rows of a that are, a multiple of OC_PAIR_ROWS and of 16
+#define OC_PAIR_COLUMNS 1024 // columns of b packed at once
+#define OC_PAIR_BLOCK 96     // rows of a packed at once, a multiple of OC_PAIR_ROWS and of 16
 
 typedef unsigned pair; // bf16 at k in the lower half, at k+1 in the upper
 
-// The first n of 16, for any n.
+// A mask of the first n of 16 lanes, for any n.
 INLINE __mmask16 bf16_first(long n) { return n >= 16 ? 0xffff : n > 0 ? (__mmask16)((1u << n) - 1) : 0; }
 
-// 16 pairs of a number of x and the one of y beside it.
+// 16 pairs, each of a number of x and its neighbour in y.
 INLINE __m512i bf16_pairs(__m512 x, __m512 y) {
 	const __m512i order = _mm512_add_epi32(_mm512_set1_epi32(16 << 16), _mm512_mullo_epi32(_mm512_set1_epi32(0x10001),
 		_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)));
@@ -30,13 +30,13 @@ INLINE __m512i bf16_along(const float *x, long n) {
 	return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
-// 16 pairs of the first n of x and, where it is there, of y, the row after it.
+// 16 pairs of the first n numbers of x and of y, the row after it, if that exists.
 INLINE __m512i bf16_across(const float *x, const float *y, long n) {
 	__mmask16 some = bf16_first(n);
 	return bf16_pairs(_mm512_maskz_loadu_ps(some, x), y ? _mm512_maskz_loadu_ps(some, y) : _mm512_setzero_ps());
 }
 
-// The p-th pair of rows of x, which has `depth`: 16 of the first n numbers; zero beyond.
+// The p-th pair of rows of x, which has `depth` rows: 16 of the first n numbers, zero beyond.
 INLINE __m512i bf16_rows(const float *x, long ldx, long p, long depth, long n) {
 	const float *row = x + 2 * p * ldx;
 	return 2 * p < depth ? bf16_across(row, 2 * p + 1 < depth ? row + ldx : 0, n) : _mm512_setzero_si512();
@@ -74,7 +74,7 @@ INLINE void bf16_tile(const int rows, float *c, long ldc, const pair *a, long ai
 	}
 }
 
-// The tiles of one panel: c[m, width]. Where little would be left for the last tile, it shares with the one before. Each
+// The tiles of one panel: c[m, width]. If little would be left for the last tile, it shares with the tile before. Each
 // number of rows is unrolled.
 KERNEL bf16_tiles(long m, float *c, long ldc, const pair *a, long ai, long ap, const pair *panel, long pairs, long width, int add) {
 	for (long rows; m > 0; m -= rows, c += rows * ldc, a += rows * ai) {
@@ -86,7 +86,7 @@ KERNEL bf16_tiles(long m, float *c, long ldc, const pair *a, long ai, long ap, c
 	}
 }
 
-// Packs m rows of op(a) and `depth` of its columns: a row after the other, or, where a lies transposed, [pairs, OC_PAIR_BLOCK].
+// Packs m rows of op(a) and `depth` of its columns: row after row, or, if a is transposed, as [pairs, OC_PAIR_BLOCK].
 KERNEL bf16_pack_a(pair *to, const float *a, long lda, int ta, long m, long depth) {
 	long pairs = (depth + 1) / 2;
 	if (ta) {
@@ -101,8 +101,8 @@ KERNEL bf16_pack_a(pair *to, const float *a, long lda, int ta, long m, long dept
 	}
 }
 
-// Packs `depth` rows and n columns of op(b) by panels of 32 columns, [pairs, 32] each, zeros beyond the last row. Beyond the last
-// column stands anything: no tile keeps what it makes of it.
+// Packs `depth` rows and n columns of op(b) into panels of 32 columns, [pairs, 32] each, with zeros beyond the last
+// row. Values beyond the last column are arbitrary, because no tile stores their products.
 KERNEL bf16_pack_b(pair *to, const float *b, long ldb, int tb, long depth, long n, long pairs) {
 	if (tb) {
 		for (long j = 0; j < n; j += 16)
@@ -123,10 +123,11 @@ KERNEL bf16_pack_b(pair *to, const float *b, long ldb, int tb, long depth, long 
 			_mm512_storeu_si512(to + (j / 32 * pairs + p) * 32 + j % 32, bf16_rows(b + j, ldb, p, depth, n - j));
 }
 
-// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b, 2 OC_PAIRS x OC_PAIR_COLUMNS, are packed by panels, and for each of them blocks
-// of a's rows, which stay in cache while the panels pass. Whatever the blocks, an element sums 2 OC_PAIRS products at a time, in
-// order. What comes `then` takes a block of c that is whole rows while it is in cache.
-KERNEL matmul_bf16_avx512(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
+// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b, 2 OC_PAIRS x OC_PAIR_COLUMNS, are packed into panels, and for each of
+// them blocks of rows of a, which stay in cache while the panels pass over them. Whatever the blocks, an element sums 2
+// OC_PAIRS products at a time, in order. The epilogue runs on each block of c that consists of whole rows, while it is
+// in cache.
+KERNEL matmul_bf16_avx512(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_epilogue epilogue, float *pack) {
 	pair *panels = (pair *)pack, *rows = panels + OC_PAIRS * OC_PAIR_COLUMNS;
 	long lda = ta ? m : k, ldb = tb ? k : n;
 	if (k == 0 && !add) memset(c, 0, 4 * m * n);
@@ -140,10 +141,10 @@ KERNEL matmul_bf16_avx512(float *c, const float *a, const float *b, long m, long
 				bf16_pack_a(rows, ta ? a + k0 * lda + i0 : a + i0 * lda + k0, lda, ta, some, depth);
 				for (long j = 0; j < columns; j += 32)
 					bf16_tiles(some, c + i0 * n + j0 + j, n, rows, ta ? 1 : pairs, ta ? OC_PAIR_BLOCK : 1, panels + j * pairs, pairs, least(columns - j, 32), add || k0 > 0);
-				if (at_once && k0 + 2 * OC_PAIRS >= k) finish_avx512(then, c, i0 * n, some * n);
+				if (at_once && k0 + 2 * OC_PAIRS >= k) finish_avx512(epilogue, c, i0 * n, some * n);
 			}
 		}
-	if (!at_once) finish_avx512(then, c, 0, m * n);
+	if (!at_once) finish_avx512(epilogue, c, 0, m * n);
 }
 
 #undef KERNEL

@@ -19,7 +19,7 @@ INLINE vec F(load_tail)(const float *p, long n) { return LOAD_FIRST(p, n); }
 
 INLINE void F(store_tail)(float *p, vec v, long n) { STORE_FIRST(p, v, n); }
 
-// Both fold the upper half of the lanes onto the lower until one is left.
+// Both fold the upper half of the lanes onto the lower half until one lane is left.
 INLINE float F(total)(vec v) {
 	float s[LANES];
 	F(store)(s, v);
@@ -38,8 +38,9 @@ INLINE float F(largest)(vec v) {
 	return s[0];
 }
 
-// exp by x = n ln 2 + r, |r| <= ln 2 / 2, and 1 + r Q(r), Q of degree 5 and least in its greatest relative error, 2.6e-9;
-// clamped to [-87, 88]. NaN stays NaN: it passes MOST and LEAST as their second argument, and whatever its n becomes, p is NaN.
+// exp by x = n ln 2 + r, |r| <= ln 2 / 2, and 1 + r Q(r), where Q has degree 5 and minimises the greatest relative
+// error, 2.6e-9; x is clamped to [-87, 88]. NaN stays NaN: it passes MOST and LEAST as their second argument, and
+// whatever its n becomes, p is NaN.
 INLINE vec F(vexp)(vec x) {
 	vec c = LEAST(F(all)(88.0f), MOST(F(all)(-87.0f), x));
 	vec n = ROUND(c * 1.44269504f);
@@ -54,8 +55,8 @@ INLINE vec F(vexp)(vec x) {
 	return POWER(p, n);
 }
 
-// ln x for normal x > 0: x = 2^n m with m from sqrt(1/2) to sqrt 2, ln m = 2 atanh(s), s = (m-1)/(m+1), by its series to s^9
-// (relative error 1e-7). NaN and infinity become NaN.
+// ln x for normal x > 0: x = 2^n m with m from sqrt(1/2) to sqrt 2; ln m = 2 atanh(s), s = (m-1)/(m+1), by its series
+// up to s^9 (relative error 1e-7). NaN and infinity become NaN.
 INLINE vec F(vlog)(vec x) {
 	ivec power = ((ivec)x - 0x3f3504f3) >> 23;
 	vec n = __builtin_convertvector(power, vec), f = (vec)((ivec)x - (power << 23)) - 1.0f;
@@ -80,7 +81,7 @@ INLINE vec F(vgelu)(vec x, vec *slope) {
 	return MOST(F(all)(0), x) - (vec)((ivec)x & 0x7fffffff) * tail;
 }
 
-// Runs `out[i..] = expr` over n floats, a vector at a time and the tail through zero-padded vectors.
+// Runs `out[i..] = expr` over n floats: a vector at a time, and the tail in zero-padded vectors.
 #define EACH(n, out, ...) \
 	do { \
 		long i_ = 0, n_ = (n); \
@@ -109,7 +110,7 @@ KERNEL F(scale)(float *x, float s, long n) { EACH(n, x, s * AT(x)); }
 
 KERNEL F(expf)(float *y, const float *x, long n) { EACH(n, y, F(vexp)(AT(x))); }
 
-// The sum of x^2 in float64, eight partial sums.
+// The sum of x^2 in float64, with eight partial sums.
 KERNEL F(sum_squares)(double *sum, const float *x, long n) {
 	double part[8] = {0};
 	long i = 0;
@@ -221,7 +222,7 @@ KERNEL F(rmsnorm_grad)(float *dx, float *dg, const float *dy, const float *x, co
 	if (gains == 1) dg[0] = (float)single;
 }
 
-// A NaN among x makes the result NaN.
+// A NaN in x makes the result NaN.
 INLINE float F(log_sum_exp)(const float *x, long n) {
 	long whole = n / LANES * LANES;
 	float top = x[0];

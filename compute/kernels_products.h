@@ -1,6 +1,6 @@
-// Products of matrices by register tiles, for one path: part of kernels_path.h.
+// Products of matrices by register tiles, for one path: a part of kernels_path.h.
 
-// Asks memory for what comes next, some lines a time, so that no more are on their way than a core can wait for.
+// Prefetches what comes next, a few lines at a time, so that no more loads are in flight than a core can track.
 INLINE void F(ask)(ahead *next) {
 	const float *x = next->x;
 	long column = next->column;
@@ -20,8 +20,8 @@ INLINE void F(ask)(ahead *next) {
 	next->column = column;
 }
 
-// One register tile: c[rows, 2 LANES] (+)= a[rows, depth] b[depth, 2 LANES]. a steps by (ai, ak), b by bk. Every OC_STEPS on
-// its way down it asks memory for some of what comes `next`, unless that is null.
+// One register tile: c[rows, 2 LANES] (+)= a[rows, depth] b[depth, 2 LANES]. a steps by (ai, ak), b by bk. Every
+// OC_STEPS steps it prefetches some of what comes `next`, unless that is null.
 INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long ai, long ak, const float *b, long bk, long depth, long width, int add, wanted *next) {
 	vec sum[12][2];
 #pragma GCC unroll 16
@@ -68,9 +68,9 @@ INLINE void F(tile_of)(const int rows, float *c, long ldc, const float *a, long 
 	}
 }
 
-// The tiles of one panel: c[m, width]. Of a's steps (ai, ak) one is 1; b's rows lie 2 LANES apart unless ai is 1. Where little
-// would be left for the last tile, it shares with the one before: few rows take as long as half a tile. Each number of rows is
-// unrolled, for either step.
+// The tiles of one panel: c[m, width]. One of a's steps (ai, ak) is 1; b's rows lie 2 LANES apart unless ai is 1. If
+// little would be left for the last tile, it shares with the tile before: a few rows take as long as half a tile. Each
+// number of rows is unrolled, for either step.
 KERNEL F(tiles)(long m, float *c, long ldc, const float *a, long ai, long ak, const float *b, long bk, long depth, long width, int add, wanted *next) {
 #define TILE(rows) \
 	if (ai == 1) \
@@ -110,7 +110,7 @@ INLINE void F(transpose)(vec r[LANES]) {
 #undef EXCHANGE
 }
 
-// A row of a panel.
+// Copies one row of a panel.
 INLINE void F(copy)(float *to, const float *from, long width) {
 	if (width == 2 * LANES) {
 		F(store)(to, F(load)(from));
@@ -119,7 +119,8 @@ INLINE void F(copy)(float *to, const float *from, long width) {
 		memcpy(to, from, 4 * width);
 }
 
-// to[i, c] = b[c, i] for `depth` i and the first LANES of `columns` c; the rows of `to` lie 2 LANES apart.
+// to[i, c] = b[c, i] for `depth` values of i and the first LANES of `columns` values of c; the rows of `to` lie 2 LANES
+// apart.
 INLINE void F(pack_columns)(float *to, const float *b, long ldb, long columns, long depth) {
 	long i = 0;
 	if (columns >= LANES)
@@ -135,7 +136,7 @@ INLINE void F(pack_columns)(float *to, const float *b, long ldb, long columns, l
 		for (long at = i; at < depth; at++) to[at * 2 * LANES + c] = b[c * ldb + at];
 }
 
-// Packs rows [k0, k0+depth) and columns [j0, j0+n) of op(b) by panels of 2 LANES columns, zero-padded.
+// Packs rows [k0, k0+depth) and columns [j0, j0+n) of op(b) into panels of 2 LANES columns, zero-padded.
 INLINE void F(pack_panels)(float *to, const float *b, long ldb, int tb, long k0, long depth, long j0, long n) {
 	long last = n % (2 * LANES);
 	if (last) memset(to + (n - last) * depth, 0, 4 * depth * 2 * LANES);
@@ -146,10 +147,10 @@ INLINE void F(pack_panels)(float *to, const float *b, long ldb, int tb, long k0,
 			for (long c = 0; c < n; c += 2 * LANES) F(copy)(to + c * depth + i * 2 * LANES, b + (k0 + i) * ldb + j0 + c, least(n - c, 2 * LANES));
 }
 
-// What rounds up to whole panels.
+// Rounds n up to whole panels.
 INLINE long F(panels)(long n) { return (n + 2 * LANES - 1) / (2 * LANES) * (2 * LANES); }
 
-// to[i, c] = a[i, c] for `depth` rows of `width` numbers; those of `to` lie OC_BLOCK_M apart.
+// to[i, c] = a[i, c] for `depth` rows of `width` numbers; the rows of `to` lie OC_BLOCK_M apart.
 INLINE void F(pack_rows)(float *to, const float *a, long lda, long depth, long width) {
 	for (long i = 0; i < depth; i++, to += OC_BLOCK_M, a += lda) {
 		long c = 0;
@@ -158,17 +159,17 @@ INLINE void F(pack_rows)(float *to, const float *a, long lda, long depth, long w
 	}
 }
 
-// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b, `deep` x `wide`, are packed by panels; OC_BLOCK_M rows of op(a), packed where a
-// lies transposed, stay in cache while all panels pass them. Of a gradient of weights, whose operands both lie by rows of k, one whose
-// rows are near each other (OC_NEAR) stays as it is. Meanwhile memory is asked for the next block of each. Whatever the blocks, an
-// element sums `deep` products at a time, in order. With `lower` the tiles wholly above the diagonal are left out. What comes `then`
-// takes a block of c that is whole rows while it is in cache.
-INLINE void F(product)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, int lower, oc_then then, float *pack) {
+// c[m,n] (+)= op(a)[m,k] op(b)[k,n]. Blocks of b, `deep` x `wide`, are packed into panels; OC_BLOCK_M rows of op(a),
+// packed if a is transposed, stay in cache while all panels pass over them. In a gradient of weights both operands are
+// stored by rows of k; one whose rows are close together (OC_NEAR) is not packed. Meanwhile the next block of each is
+// prefetched. Whatever the blocks, an element sums `deep` products at a time, in order. `lower` skips the tiles wholly
+// above the diagonal. The epilogue runs on each block of c that consists of whole rows, while it is in cache.
+INLINE void F(product)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, int lower, oc_epilogue epilogue, float *pack) {
 	long lda = ta ? m : k, ldb = tb ? k : n;
 	int a_packed = ta && m > OC_NEAR, b_packed = !ta || tb || n > OC_NEAR || n % (2 * LANES) != 0;
 	int one = k <= OC_BLOCK_K && n <= 2 * OC_BLOCK_N;
-	long deep = !ta && k <= 2 * OC_BLOCK_K ? 2 * OC_BLOCK_K : OC_BLOCK_K; // then c need not be added to
-	long wide = a_packed || one ? 2 * OC_BLOCK_N : OC_BLOCK_N;            // a is packed anew for each block of b
+	long deep = !ta && k <= 2 * OC_BLOCK_K ? 2 * OC_BLOCK_K : OC_BLOCK_K; // one block of depth: nothing is added to c
+	long wide = a_packed || one ? 2 * OC_BLOCK_N : OC_BLOCK_N;            // a is packed again for each block of b
 	int at_once = k > 0 && n <= wide;
 	float *packed = pack + OC_BLOCK;
 	if (k == 0 && !add) memset(c, 0, 4 * m * n);
@@ -177,7 +178,7 @@ INLINE void F(product)(float *c, const float *a, const float *b, long m, long n,
 			long depth = least(k - k0, deep), columns = least(n - j0, wide), panels = F(panels)(columns) / (2 * LANES);
 			if (b_packed) F(pack_panels)(pack, b, ldb, tb, k0, depth, j0, columns);
 			long j1 = j0 + wide < n ? j0 + wide : 0, k1 = j1 ? k0 : k0 + deep; // the next block of b
-			long times = panels * looks(depth); // of a tile's height
+			long times = panels * looks(depth); // prefetches for each row of tiles
 			wanted next = {.own = 1};
 			next.b = block_ahead(b, ldb, !tb, j1, n, wide, k1, k, deep, times * ((m + TILE_ROWS - 1) / TILE_ROWS));
 			for (long i0 = 0; i0 < m; i0 += OC_BLOCK_M) {
@@ -191,13 +192,14 @@ INLINE void F(product)(float *c, const float *a, const float *b, long m, long n,
 					F(tiles)(some - first, c + (i0 + first) * n + j0 + j, n, rows + first * ai, ai, ak,
 						b_packed ? pack + j * depth : b + k0 * ldb + j0 + j, b_packed ? 2 * LANES : ldb, depth, least(columns - j, 2 * LANES), add || k0 > 0, &next);
 				}
-				if (at_once && k0 + deep >= k) F(finish)(then, c, i0 * n, some * n);
+				if (at_once && k0 + deep >= k) F(finish)(epilogue, c, i0 * n, some * n);
 			}
 		}
-	if (!at_once) F(finish)(then, c, 0, m * n);
+	if (!at_once) F(finish)(epilogue, c, 0, m * n);
 }
 
-// c[m,n] (+)= a[m,k] b[k,n] with b packed by panels already, `apart` floats from one to the next: the sums of product.
+// c[m,n] (+)= a[m,k] b[k,n] with b already packed into panels, `apart` floats from one to the next. The sums are those
+// of product.
 INLINE void F(packed_product)(float *c, long ldc, const float *a, long ai, long ak, const float *panels, long apart, long m, long n, long k, int add, wanted *next) {
 	for (long k0 = 0; k0 < k; k0 += OC_BLOCK_K)
 		for (long j = 0; j < n; j += 2 * LANES)
@@ -205,11 +207,11 @@ INLINE void F(packed_product)(float *c, long ldc, const float *a, long ai, long 
 				least(n - j, 2 * LANES), add || k0 > 0, next);
 }
 
-KERNEL F(matmul)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_then then, float *pack) {
-	F(product)(c, a, b, m, n, k, ta, tb, add, 0, then, pack);
+KERNEL F(matmul)(float *c, const float *a, const float *b, long m, long n, long k, int ta, int tb, int add, oc_epilogue epilogue, float *pack) {
+	F(product)(c, a, b, m, n, k, ta, tb, add, 0, epilogue, pack);
 }
 
-// Copies what lies below the diagonal of c[m,m] above it, by squares of LANES rows and columns.
+// Copies the part of c[m,m] below the diagonal to the part above, in squares of LANES rows and columns.
 INLINE void F(mirror)(float *c, long m) {
 	for (long i0 = 0; i0 < m; i0 += LANES)
 		for (long j0 = 0; j0 <= i0; j0 += LANES) {
@@ -228,8 +230,8 @@ INLINE void F(mirror)(float *c, long m) {
 		}
 }
 
-// c[m,m] = op(a)[m,k] op(a)^T: half of the products, the other half mirrored.
+// c[m,m] = op(a)[m,k] op(a)^T: half of the products are computed, the other half mirrored.
 KERNEL F(gram)(float *c, const float *a, long m, long k, int ta, float *pack) {
-	F(product)(c, a, a, m, m, k, ta, !ta, 0, 1, (oc_then){0}, pack);
+	F(product)(c, a, a, m, m, k, ta, !ta, 0, 1, (oc_epilogue){0}, pack);
 	F(mirror)(c, m);
 }

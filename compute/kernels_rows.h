@@ -1,4 +1,4 @@
-// The part of kernels_path.h that acts on elements and rows: activations, gates, norms, copies. Included there.
+// Kernels on elements and rows (activations, gates, norms, copies): a part of kernels_path.h.
 
 // gelu_tanh(x) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3), and its slope.
 INLINE vec F(vgelu_tanh)(vec x, vec *slope) {
@@ -9,7 +9,8 @@ INLINE vec F(vgelu_tanh)(vec x, vec *slope) {
 
 INLINE vec F(above)(vec x) { return F(pick)(x <= F(all)(0), F(all)(0), x); }
 
-// y = f(x), and unless `kept` is null what the gradient needs: the slope of a GELU, x of what is cheap. Either may lie where x does.
+// y = f(x). Unless `kept` is null, it receives what the gradient needs: the slope of a GELU, x for the cheap functions.
+// y or `kept` may be x.
 KERNEL F(activate)(int f, float *y, float *kept, const float *x, long n) {
 #define GELU_OF(g) \
 	if (kept) \
@@ -25,12 +26,12 @@ KERNEL F(activate)(int f, float *y, float *kept, const float *x, long n) {
 	case OC_SILU: EACH(n, y, AT(x) * F(sigmoid)(AT(x))); break;
 	case OC_SIGMOID: EACH(n, y, F(sigmoid)(AT(x))); break;
 	case OC_NS_SIGMOID: EACH(n, y, 0.5f + 0.5f * F(sigmoid)(AT(x))); break;
-	default: memmove(y, x, 4 * n); // they may be one
+	default: memmove(y, x, 4 * n); // y may be x
 	}
 #undef GELU_OF
 }
 
-// dx = dy f'(x), x or its slope being what was kept.
+// dx = dy f'(x); `kept` holds x or the slope.
 KERNEL F(activate_grad)(int f, float *dx, const float *dy, const float *kept, long n) {
 	const float *x = kept;
 	switch (f) {
@@ -45,22 +46,22 @@ KERNEL F(activate_grad)(int f, float *dx, const float *dy, const float *kept, lo
 	}
 }
 
-// What follows a product, for n numbers of c from the one at `at` on, while memory is asked for later ones of what was kept.
-KERNEL F(finish)(oc_then then, const float *c, long at, long n) {
-	if (!then.y) return;
-	if (!then.grad) {
-		F(activate)(then.f, then.y + at, then.kept ? then.kept + at : 0, c + at, n);
+// The epilogue of a product, for n numbers of c from `at` on; meanwhile later numbers of `kept` are prefetched.
+KERNEL F(finish)(oc_epilogue epilogue, const float *c, long at, long n) {
+	if (!epilogue.y) return;
+	if (!epilogue.grad) {
+		F(activate)(epilogue.f, epilogue.y + at, epilogue.kept ? epilogue.kept + at : 0, c + at, n);
 		return;
 	}
 	for (long end = at + n; at < end; at += OC_RUN) {
-		const float *kept = then.kept + at;
+		const float *kept = epilogue.kept + at;
 		for (long i = 0; i < OC_RUN; i += OC_LINE) __builtin_prefetch(kept + 2 * OC_RUN + i);
-		F(activate_grad)(then.f, then.y + at, c + at, kept, least(end - at, OC_RUN));
+		F(activate_grad)(epilogue.f, epilogue.y + at, c + at, kept, least(end - at, OC_RUN));
 	}
 }
 
-// y = x s, or x + s. Groups of `span` neighbours of x share a number of s; with heads > 0, that many groups one after
-// the other share a vector [span] of s.
+// y = x s, or x + s. Each group of `span` neighbours in x shares a number of s; with heads > 0, that many consecutive
+// groups share a vector [span] of s.
 KERNEL F(combine)(float *y, const float *x, const float *s, long n, long span, long heads, int add) {
 	for (long g = 0; g < n / span; g++, x += span, y += span) {
 		if (heads) {
@@ -79,9 +80,9 @@ KERNEL F(combine)(float *y, const float *x, const float *s, long n, long span, l
 	}
 }
 
-#define OC_CHUNK 1024 // a sum of floats goes into a double after so many
+#define OC_CHUNK 1024 // floats summed before the sum goes into a double
 
-// dx = dy s, or dy; ds = the sum over what shares it of dy x, or of dy.
+// dx = dy s, or dy; ds = the sum of dy x, or of dy, over the elements that share it.
 KERNEL F(combine_grad)(float *dx, float *ds, const float *dy, const float *x, const float *s, long n, long span, long heads, int add) {
 	static const float one[OC_CHUNK] = {[0 ... OC_CHUNK - 1] = 1};
 	for (long g = 0; g < n / span; g++, x += span, dy += span, dx += span) {
@@ -135,7 +136,7 @@ KERNEL F(copy_rows)(float *y, const float *x, long rows, long width, long to, lo
 	}
 }
 
-// Near 0 by the continued fraction of tanh down to x^2/9 (relative error 1e-9 at .625), beyond it by the sigmoid.
+// tanh: near 0 its continued fraction down to x^2/9 (relative error 1e-9 at .625), beyond that the sigmoid.
 INLINE vec F(vtanh)(vec x) {
 	vec q = x * x, small = x * (945.0f + q * (105.0f + q)) / (945.0f + q * (420.0f + 15.0f * q));
 	return F(pick)(q < F(all)(0.390625f), small, 2.0f * F(sigmoid)(2.0f * x) - 1.0f);

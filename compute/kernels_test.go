@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// eachPath runs a test on every kernel path that this machine has.
+// eachPath runs a test on every kernel path of this machine.
 func eachPath(t *testing.T, test func(t *testing.T, k *kernels)) {
 	t.Helper()
 	for _, path := range Paths() {
@@ -21,14 +21,14 @@ func eachPath(t *testing.T, test func(t *testing.T, k *kernels)) {
 	}
 }
 
-// kernels is a device whose inputs are random and whose outputs begin as poison.
+// kernels is a device with random inputs and poisoned outputs.
 type kernels struct {
 	*CPU
 	*testing.T
 	random *rand.Rand
 }
 
-// Alloc is the device's, of which these tests never ask too much.
+// Alloc allocates and fails the test on an error.
 func (k *kernels) Alloc(n int) Buffer { return given(k.T, k.CPU, n) }
 
 func (k *kernels) AllocInts(n int) Ints {
@@ -49,7 +49,7 @@ func given(t *testing.T, dev *CPU, n int) Buffer {
 	return b
 }
 
-// normal is n numbers from N(0, scale^2).
+// normal returns n numbers from N(0, scale^2).
 func (k *kernels) normal(n int, scale float64) Buffer {
 	b := k.Alloc(n)
 	for i := range b.Host() {
@@ -58,7 +58,7 @@ func (k *kernels) normal(n int, scale float64) Buffer {
 	return b
 }
 
-// positive is n numbers from [0, 1).
+// positive returns n numbers from [0, 1).
 func (k *kernels) positive(n int) Buffer {
 	b := k.Alloc(n)
 	for i := range b.Host() {
@@ -75,7 +75,7 @@ func (k *kernels) poison(n int) Buffer {
 	return b
 }
 
-// below is n tokens below v.
+// below returns n tokens below v.
 func (k *kernels) below(n, v int) Ints {
 	b := k.AllocInts(n)
 	for i := range b.Host() {
@@ -84,7 +84,7 @@ func (k *kernels) below(n, v int) Ints {
 	return b
 }
 
-// close checks a tensor: max|got-want| / max|want| below most.
+// close checks that max|got-want| / max|want| is at most most.
 func (k *kernels) close(name string, got Buffer, want []float64, most float64) {
 	k.Helper()
 	if got.Len() != len(want) {
@@ -103,7 +103,7 @@ func (k *kernels) close(name string, got Buffer, want []float64, most float64) {
 	}
 }
 
-// double is a buffer in float64.
+// double returns a buffer in float64.
 func double(b Buffer) []float64 {
 	out := make([]float64, b.Len())
 	for i, x := range b.Host() {
@@ -112,7 +112,7 @@ func double(b Buffer) []float64 {
 	return out
 }
 
-// each is f of every index.
+// each returns f of every index below n.
 func each(n int, f func(i int) float64) []float64 {
 	out := make([]float64, n)
 	for i := range out {
@@ -245,8 +245,7 @@ func TestMatMul(t *testing.T) {
 	})
 }
 
-// symmetric tells whether got, a Gram matrix [m, m], is that of `want` on its diagonal and below, and its mirror image
-// above.
+// symmetric reports whether the Gram matrix got [m, m] equals want on and below its diagonal, and mirrors it above.
 func symmetric(got, want Buffer, m int) bool {
 	for i := range m {
 		for j := range i + 1 {
@@ -258,7 +257,7 @@ func symmetric(got, want Buffer, m int) bool {
 	return true
 }
 
-// A Gram matrix is MatMul's to the bit, that of a symmetric matrix its square.
+// A Gram matrix has the bits of MatMul; that of a symmetric matrix is its square.
 func TestGram(t *testing.T) {
 	eachPath(t, func(_ *testing.T, k *kernels) {
 		for _, size := range [][2]int{{1, 1}, {5, 7}, {17, 33}, {64, 256}, {100, 19}, {130, 300}, {205, 64}} {
@@ -318,7 +317,7 @@ func TestTokensOutside(t *testing.T) {
 		refused := func(name string, f func()) {
 			defer func() {
 				if recover() == nil {
-					k.Errorf("%s takes a token outside the vocabulary", name)
+					k.Errorf("%s accepts a token outside the vocabulary", name)
 				}
 			}()
 			f()
@@ -332,7 +331,9 @@ func TestTokensOutside(t *testing.T) {
 		target := k.AllocInts(1)
 		target.Host()[0] = 5
 		refused("cross entropy", func() { k.CrossEntropy(k.Alloc(1), k.Alloc(1), k.Alloc(5), target, 5, 1) })
-		refused("cross entropy grad", func() { k.CrossEntropyGrad(k.Alloc(5), k.Alloc(1), k.Alloc(5), k.Alloc(1), target, 5, 1) })
+		refused("cross entropy grad", func() {
+			k.CrossEntropyGrad(k.Alloc(5), k.Alloc(1), k.Alloc(5), k.Alloc(1), target, 5, 1)
+		})
 	})
 }
 
@@ -373,7 +374,7 @@ func TestCrossEntropy(t *testing.T) {
 				}
 				return factor * math.Exp(z[i]-logs[i/v])
 			})
-			if v > 1 { // of one token the gradient is 0, and no relative error is defined
+			if v > 1 { // with one token the gradient is 0 and has no relative error
 				k.close("cross entropy grad", dlogits, want, 2e-6)
 			}
 		}

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// Of products whose operands spread over 20 powers of two, an element's error is counted in 2^-24 of the sum of its terms' sizes:
-// float32's own unit. Adding 256 terms in order makes it 1 in the root of the mean square; every path is held to the
-// same, the amx path too, which splits what it multiplies.
+// TestMatMulError: the operands spread over 20 powers of two. An element's error is counted in units of 2^-24,
+// float32's own, of the sum of its terms' sizes. Adding 256 terms in order gives a root mean square error of 1. Every
+// path is held to the same bound, including amx, which splits its operands.
 func TestMatMulError(t *testing.T) {
 	eachPath(t, func(t *testing.T, k *kernels) {
 		for _, depth := range []int{1, 31, 64, 256, 2048} {
@@ -32,7 +32,8 @@ func TestMatMulError(t *testing.T) {
 			}
 			t.Logf("depth %d: %.2f at most, %.2f in the root of the mean square", depth, worst, math.Sqrt(squares))
 			if !(worst <= 12 && squares <= 1.5*1.5) {
-				t.Errorf("depth %d: an element is %g units off, in the root of the mean square %g", depth, worst, math.Sqrt(squares))
+				t.Errorf("depth %d: an element is %g units off, in the root of the mean square %g", depth, worst,
+					math.Sqrt(squares))
 			}
 		}
 	})
@@ -42,7 +43,7 @@ func TestMatMulDiverged(t *testing.T) {
 	eachPath(t, func(_ *testing.T, k *kernels) { k.diverged(math.NaN(), math.Inf(1), math.Inf(-1)) })
 }
 
-// diverged checks that a product with one of these numbers shows it in its row, and there alone.
+// diverged checks that a product with one of these numbers in one row shows it in that row only.
 func (k *kernels) diverged(numbers ...float64) {
 	for _, bad := range numbers {
 		a, b, y := k.normal(5*33, 1), k.normal(33*7, 1), k.poison(35)

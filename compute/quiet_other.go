@@ -4,5 +4,5 @@ package compute
 
 import "runtime"
 
-// Quiet readies a process for training.
+// Quiet prepares a process for training.
 func Quiet() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) }

@@ -30,7 +30,7 @@ func TestRMSNorm(t *testing.T) {
 				}
 				name := fmt.Sprintf("rmsnorm grad, width %d, %d gains", d, gains)
 				k.close(name, dg, wantGain, 1e-5)
-				if d > 1 { // of a width of 1 the gradient is that of x/|x|, nearly 0
+				if d > 1 { // at width 1 the gradient is that of x/|x|, nearly 0
 					k.close(name, dx, each(rows*d, func(i int) float64 {
 						r := inverse[i/d]
 						return r * (g(i)*dy[i] - x[i]*r*r*inner[i/d])
@@ -116,8 +116,8 @@ func attended(a Attention, qkv, kb, vb []float64) (pattern, y []float64) {
 	return pattern, y
 }
 
-// Attention against its formula; its gradient against central differences of the formula, in float64. The other weights
-// than softmax, ALiBi and sink logits are tested through archs.
+// TestAttend compares attention with its formula, and its gradient with central differences of the formula, in float64.
+// Sink logits, ALiBi and weights other than softmax are tested in archs.
 func TestAttend(t *testing.T) {
 	eachPath(t, func(_ *testing.T, k *kernels) {
 		for _, a := range []Attention{
@@ -133,7 +133,8 @@ func TestAttend(t *testing.T) {
 			if shared := a.KV * a.E; a.Extra {
 				x, dx = Extra{K: k.normal(shared, 1), V: k.normal(shared, 1)}, Extra{K: k.poison(shared), V: k.poison(shared)}
 			}
-			y, lse, p, dqkv := k.poison(rows*width), k.poison(a.B*a.H*a.T), k.poison(a.B*a.H*a.T*a.Keys()), k.poison(rows*a.Row())
+			y, lse, p, dqkv := k.poison(rows*width), k.poison(a.B*a.H*a.T), k.poison(a.B*a.H*a.T*a.Keys()),
+				k.poison(rows*a.Row())
 			inputs := [][]float64{double(qkv), double(x.K), double(x.V)}
 			pattern, out := attended(a, inputs[0], inputs[1], inputs[2])
 			if err := k.Prepare(a); err != nil {

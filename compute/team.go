@@ -10,24 +10,24 @@ import (
 	"sync/atomic"
 )
 
-// Team is a number of threads that run the parts of a step. A Run allocates nothing and starts no goroutine. A thread
-// that waits does so in C: it looks for work for a moment, which covers what lies between the runs of a step, and then
-// sleeps until the system wakes it. Go's scheduler is not asked, since the thread that would take up a woken goroutine
-// sleeps for a moment first, and its timers may be milliseconds late (Quiet).
+// Team is a set of threads that run the parts of a step. A Run allocates nothing and starts no goroutine. A thread
+// waits in C: it spins briefly, which bridges the gaps between the runs of a step, and then sleeps until the system
+// wakes it. Go's scheduler is not involved, because its thread that resumes a woken goroutine sleeps briefly first, and
+// its timers may be milliseconds late (Quiet).
 type Team struct {
 	f       func(thread, item int)
 	n       int
-	begun   atomic.Uint64 // which run, in the upper half, and how many of its items nobody has begun
-	left    atomic.Int64  // items that are not done
+	begun   atomic.Uint64 // upper half: the run's number; lower half: its items not yet begun
+	left    atomic.Int64  // items not yet done
 	closed  atomic.Bool
 	threads sync.WaitGroup
 	begin   *C.oc_bell // rings at the start of a run, and when the team is closed
-	done    *C.oc_bell // rings when another thread than the caller's does a run's last item
-	heard   C.ulong    // how often the caller has heard that
-	fault   []any      // by thread
+	done    *C.oc_bell // rings when a thread other than the caller's finishes a run's last item
+	heard   C.ulong    // the rings of done that the caller has seen
+	fault   []any      // panics, by thread
 }
 
-// NewTeam starts a team of at least one thread; the first is the caller's own.
+// NewTeam starts a team of at least one thread. The first is the caller's own.
 func NewTeam(threads int) *Team {
 	t := &Team{begin: newBell(), done: newBell(), fault: make([]any, max(1, threads))}
 	for thread := 1; thread < threads; thread++ {
@@ -40,8 +40,8 @@ func NewTeam(threads int) *Team {
 	return t
 }
 
-// Run calls f once for each item below n, with the number of the thread that does it, and returns when all are done.
-// Items begin in order, each on the first thread that is free. A panic of f comes out of Run.
+// Run calls f once for each item below n, with the number of the thread that runs it, and returns when all are done.
+// Items start in order, each on the first free thread. If f panics, so does Run.
 func (t *Team) Run(n int, f func(thread, item int)) {
 	t.f, t.n = f, n
 	t.left.Store(int64(n))
@@ -61,7 +61,7 @@ func (t *Team) Run(n int, f func(thread, item int)) {
 	}
 }
 
-// work does items of the present run until all are begun.
+// work runs items of the current run until all have begun.
 func (t *Team) work(thread int) {
 	for {
 		begun := t.begun.Load()
@@ -69,7 +69,7 @@ func (t *Team) work(thread int) {
 		if unbegun == 0 {
 			return
 		}
-		if t.begun.CompareAndSwap(begun, begun-1) { // and so the run goes on until this item is done
+		if t.begun.CompareAndSwap(begun, begun-1) { // so the run lasts until this item is done
 			t.item(thread, t.n-unbegun)
 			if t.left.Add(-1) == 0 && thread > 0 {
 				C.oc_ring(t.done)
@@ -96,7 +96,7 @@ func (t *Team) Close() {
 	C.oc_bell_end(t.done)
 }
 
-// newBell makes a bell in Go's memory, where objects do not move.
+// newBell makes a bell in Go's memory, because objects there do not move.
 func newBell() *C.oc_bell {
 	bell := new(C.oc_bell)
 	C.oc_bell_begin(bell)

@@ -15,7 +15,7 @@ func TestTeamRunsEachItemOnce(t *testing.T) {
 			for run := range 1000 {
 				slow := run%50 == 0
 				if slow {
-					time.Sleep(time.Millisecond) // the others sleep by now
+					time.Sleep(time.Millisecond) // the others are asleep by now
 				}
 				team.Run(n, func(thread, i int) {
 					calls[i]++
@@ -33,7 +33,7 @@ func TestTeamRunsEachItemOnce(t *testing.T) {
 	}
 }
 
-// A panic of any item comes out of Run, on whichever thread it was; the team works on.
+// TestTeamPanics: a panic in any item, on any thread, comes out of Run, and the team still works.
 func TestTeamPanics(t *testing.T) {
 	team := NewTeam(2)
 	defer team.Close()
@@ -54,7 +54,7 @@ func TestTeamPanics(t *testing.T) {
 	sum := make([]int, 2)
 	team.Run(2, func(_, i int) { sum[i] = i + 1 })
 	if sum[0]+sum[1] != 3 {
-		t.Errorf("after a panic the team computes %v", sum)
+		t.Errorf("after a panic the team computed %v", sum)
 	}
 }
 

@@ -1,4 +1,4 @@
-// The kernels of optimizers and after-step rules beside AdamW, listed in the form of kernels.h.
+// The kernels of optimizers and after-step rules besides AdamW, listed in the form of kernels.h.
 #ifndef OC_UPDATES_H
 #define OC_UPDATES_H
 

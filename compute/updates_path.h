@@ -13,7 +13,7 @@ KERNEL F(lion)(float *w, const float *g, float *m, long n, float lr, float b1, f
 
 KERNEL F(affine)(float *x, float a, float b, long n) { EACH(n, x, a * AT(x) + b); }
 
-// The mean and the sum of squared deviations from it, in two passes in float64, eight partial sums each.
+// The mean and the sum of squared deviations from it: two passes in float64, with eight partial sums each.
 KERNEL F(moments)(double *out, const float *x, long n) {
 	double part[8] = {0};
 	for (long i = 0; i < n; i++) part[i % 8] += x[i];

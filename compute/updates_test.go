@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Every path against the formulas in float64, over lengths with and without a tail. A momentum of 0 and a gradient of 0
-// have the sign 0; a NaN passes through.
+// TestUpdates compares every path with the formulas in float64, at lengths with and without a tail. The sign is 0 if
+// both momentum and gradient are 0; a NaN passes through.
 func TestUpdates(t *testing.T) {
 	for _, path := range Paths() {
 		dev, err := NewCPU(path, Float32)
@@ -17,7 +17,8 @@ func TestUpdates(t *testing.T) {
 		for _, n := range []int{1, 7, 16, 83} {
 			w, g, m := given(t, dev, n), given(t, dev, n), given(t, dev, n)
 			for i := range n {
-				w.Host()[i], g.Host()[i], m.Host()[i] = float32(i%5)-1.7, float32(math.Sin(float64(i))), float32(math.Cos(float64(3*i)))
+				w.Host()[i], g.Host()[i], m.Host()[i] = float32(i%5)-1.7, float32(math.Sin(float64(i))),
+					float32(math.Cos(float64(3*i)))
 			}
 			if n > 1 {
 				g.Host()[1], m.Host()[1] = 0, 0
@@ -37,7 +38,8 @@ func TestUpdates(t *testing.T) {
 			squares := 0.0
 			for i := range n {
 				if math.Abs(float64(w.Host()[i])-want[i]) > 1e-6 || math.Abs(float64(m.Host()[i])-momentum[i]) > 1e-6 {
-					t.Errorf("%s, lion of %d at %d: %v and %v, want %v and %v", path, n, i, w.Host()[i], m.Host()[i], want[i], momentum[i])
+					t.Errorf("%s, lion of %d at %d: %v and %v, want %v and %v", path, n, i, w.Host()[i], m.Host()[i], want[i],
+						momentum[i])
 				}
 				squares += (want[i] - mean) * (want[i] - mean)
 			}

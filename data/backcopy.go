@@ -255,8 +255,8 @@ func (s *backcopy) sequence(b *Batch, at int) {
 	}
 }
 
-// Truth implements Source. It returns the character's row of the chain, or nil for BOS and for triggers: the token after
-// a trigger is certain.
+// Truth implements Source. It returns the character's row of the chain, or nil for BOS and for triggers: the token
+// after a trigger is certain.
 func (s *backcopy) Truth(token int32) []float64 {
 	if int(token) >= len(s.chain) || s.trigger[token] {
 		return nil

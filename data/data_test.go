@@ -46,8 +46,8 @@ func settings(t *testing.T) map[string]Settings {
 	}
 }
 
-// For every source, a batch is a pure function of seed and step, each target is the next token, held-out sequences do not
-// depend on how many are asked for, and a batch with room allocates nothing.
+// For every source, a batch is a pure function of seed and step, each target is the next token, held-out sequences do
+// not depend on how many are asked for, and a batch with room allocates nothing.
 func TestSources(t *testing.T) {
 	all := settings(t)
 	for name := range sources {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Opening any shard gives an error or a sound source: all tokens and targets are below its vocabulary, each target is the
-// next token, and the digest succeeds too.
+// Opening any shard gives an error or a sound source: all tokens and targets are below its vocabulary, each target is
+// the next token, and the digest succeeds too.
 func FuzzBin(f *testing.F) {
 	header := func(tokens int) []byte {
 		h := make([]byte, llmcHeader)

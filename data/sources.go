@@ -46,8 +46,8 @@ const (
 // heldOutStream returns the stream of one held-out sequence; it does not depend on the run's seed.
 func heldOutStream(sequence int) rng.Stream { return rng.New(heldOutSeed, heldOutPurpose).At(sequence) }
 
-// files returns the files that a path or glob names, sorted. An existing file of exactly that name takes precedence over
-// the glob. If there is no file, the error names the path.
+// files returns the files that a path or glob names, sorted. An existing file of exactly that name takes precedence
+// over the glob. If there is no file, the error names the path.
 func files(path string) ([]string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return []string{path}, nil

@@ -99,8 +99,8 @@ type windows struct {
 	rand    *rng.Rand
 }
 
-// newWindows returns a source over tokens, all below vocab. If bos is true, the BOS is token vocab. path names the tokens
-// in errors.
+// newWindows returns a source over tokens, all below vocab. If bos is true, the BOS is token vocab. path names the
+// tokens in errors.
 func newWindows(tokens []uint16, vocab int, bos bool, context int, path string) (*windows, error) {
 	train := len(tokens) - len(tokens)/10
 	if need := context + 1; train < need || len(tokens)-train < need {

@@ -27,18 +27,18 @@ func correlationRows(all []DepthCorrelation) (table [][]any) {
 	return table
 }
 
-// DepthCorrelation is the correlation over layers of two quantities, by step.
+// DepthCorrelation is the correlation of two quantities over layers at a step.
 type DepthCorrelation struct {
 	Step int
-	// Levels is Pearson's r of the values; Changes that of their differences from layer to layer, which is what
+	// Levels is Pearson's r of the values. Changes is Pearson's r of their differences from layer to layer, which
 	// arXiv 2510.06477 reports (BOS norm against entropy -.9 +- .18, against sink rate .58 +- .25).
 	Levels, Changes float64
 	Layers          int
 }
 
-// Correlate correlates two quantities over the layers of each step that both were measured at; the layers are those
-// that both have, in order. r is NaN where a quantity does not change, and of fewer than three points, of which two
-// have an r of 1 or -1 whatever they are: levels want three layers, changes four.
+// Correlate correlates two quantities over layers, at each step at which both were measured, using the layers that both
+// have, in order. r is NaN if a quantity does not change, and if there are fewer than three points, because the r of
+// two points is always 1 or -1: Levels needs three layers, Changes four.
 func Correlate(a, b []LayerValue) []DepthCorrelation {
 	other := map[point]float64{}
 	for _, v := range b {
@@ -60,12 +60,12 @@ func Correlate(a, b []LayerValue) []DepthCorrelation {
 	return all
 }
 
-// BOSAgainstEntropy correlates bos_norm_ratio with matrix_entropy, both of resid_post.
+// BOSAgainstEntropy correlates bos_norm_ratio with matrix_entropy, both at resid_post.
 func BOSAgainstEntropy(rows []Row) []DepthCorrelation {
 	return Correlate(Layers(rows, residPost, "bos_norm_ratio"), Layers(rows, residPost, "matrix_entropy"))
 }
 
-// BOSAgainstSinks correlates bos_norm_ratio of resid_post with the sink rate of arXiv 2510.06477.
+// BOSAgainstSinks correlates bos_norm_ratio at resid_post with the sink rate of arXiv 2510.06477.
 func BOSAgainstSinks(rows []Row) []DepthCorrelation {
 	return Correlate(Layers(rows, residPost, "bos_norm_ratio"), Layers(rows, pattern, "sink_rate"))
 }

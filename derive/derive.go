@@ -1,5 +1,5 @@
-// Package derive makes quantities of a run from its stored rows: what needs several layers or steps, and so is measured
-// in no single pass. A quantity is one file, a pure function of rows, and one line of the registry.
+// Package derive computes a run's quantities from its stored rows: those that need several layers or steps, which no
+// single pass can measure. A quantity is one file with a pure function of rows, and one line of the registry.
 package derive
 
 import (
@@ -10,21 +10,21 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Need is a statistic that a quantity reads, at one site, or at every operator of a block where Site is "".
+// Need is a statistic that a quantity reads, at one site, or at every operator of a block if Site is "".
 type Need struct{ Site, Statistic string }
 
-// Quantity is derived from the rows of one run, as a table.
+// Quantity is a table that is computed from the rows of one run.
 type Quantity struct {
 	Name string
-	// Formula and Source say in a line what is computed, and the arXiv id that it is taken from or a few words.
+	// Formula says in one line what is computed. Source is the arXiv id of its paper, or a few words.
 	Formula, Source string
-	Unit            string // of the numbers that have no unit in their column's name
+	Unit            string // of the numbers without a unit in their column's name
 	Needs           []Need
-	// Grows has it want rows of step 0, to compare with.
+	// Grows means that the quantity compares with step 0 and needs its rows.
 	Grows bool
-	// Columns name what a row of Compute holds. Where the first is "step", rows stand by step, then layer.
+	// Columns names the cells of Compute's rows. If the first is "step", the rows are sorted by step, then layer.
 	Columns []string
-	// Compute gives rows of int, float64, string and bool cells, nil for what there is none of; a float64 may be NaN.
+	// Compute returns rows of int, float64, string and bool cells, and nil for a missing value. A float64 may be NaN.
 	Compute func(rows []Row) [][]any
 }
 
@@ -43,10 +43,10 @@ var quantities = []Quantity{
 	superWeights,
 }
 
-// All lists the quantities.
+// All returns the quantities in the order of the registry.
 func All() []Quantity { return slices.Clone(quantities) }
 
-// Names lists the quantities' names.
+// Names returns the names of the quantities in the order of the registry.
 func Names() []string {
 	names := make([]string, len(quantities))
 	for i, q := range quantities {
@@ -55,7 +55,7 @@ func Names() []string {
 	return names
 }
 
-// Lookup returns the quantity of that name.
+// Lookup returns the quantity of that name, and whether there is one.
 func Lookup(name string) (Quantity, bool) {
 	i := slices.Index(Names(), name)
 	if i < 0 {
@@ -64,24 +64,23 @@ func Lookup(name string) (Quantity, bool) {
 	return quantities[i], true
 }
 
-// Lacking is the error of a quantity whose rows a run lacks.
+// Lacking is the error for a run that lacks rows that a quantity needs.
 type Lacking struct {
 	Run, Quantity string
-	Needs         []Need // those without a row; none where step 0 alone lacks
+	Needs         []Need // the needs without a row; empty if only step 0 is missing
 }
 
-// Error says what gets the rows.
+// Error says which rows are missing and how to get them.
 func (e *Lacking) Error() string {
 	if len(e.Needs) == 0 {
-		return fmt.Sprintf("run %s: %s compares with step 0, of which there are no rows: name it in the sweep's "+
-			"probe.every", short(e.Run), e.Quantity)
+		return fmt.Sprintf("run %s: %s compares with step 0, which has no rows: add it to the sweep's probe.every",
+			short(e.Run), e.Quantity)
 	}
-	return fmt.Sprintf("run %s: %s needs %s: `%s` measures that at the kept checkpoints; named in the sweep's "+
-		"probe.sites and probe.statistics, it is measured at every probed step",
-		short(e.Run), e.Quantity, e.What(), e.Probe())
+	return fmt.Sprintf("run %s: %s needs %s: `%s` measures it at the kept checkpoints; to measure it at every probed "+
+		"step, add it to the sweep's probe.sites and probe.statistics", short(e.Run), e.Quantity, e.What(), e.Probe())
 }
 
-// What lists the statistics that are lacking, and where.
+// What lists the missing statistics and their sites.
 func (e *Lacking) What() string {
 	if len(e.Needs) == 0 {
 		return "step 0"
@@ -97,7 +96,8 @@ func (e *Lacking) What() string {
 	return strings.Join(what, ", ")
 }
 
-// Probe is the command that measures what is lacking, from the run's kept checkpoints; "" where that is step 0.
+// Probe returns the command that measures the missing statistics at the run's kept checkpoints, or "" if only step 0 is
+// missing.
 func (e *Lacking) Probe() string {
 	if len(e.Needs) == 0 {
 		return ""
@@ -107,7 +107,7 @@ func (e *Lacking) Probe() string {
 		switch n.Site {
 		case "":
 			sites = append(sites, Operators...)
-		case residPost: // the statistics of other sites take no choice
+		case residPost: // the statistics of other sites have a fixed site
 			sites = append(sites, n.Site)
 		}
 		statistics = append(statistics, n.Statistic)
@@ -120,8 +120,8 @@ func (e *Lacking) Probe() string {
 	return command + " --statistics " + strings.Join(statistics, ",")
 }
 
-// Read reads the rows that a quantity needs of a run. Where a statistic has none, or step 0 that is wanted has none,
-// the error is a *Lacking.
+// Read reads the rows of a run that a quantity needs. If a statistic has no rows, or step 0 is needed and has none, the
+// error is a *Lacking.
 func Read(db *store.DB, run string, q Quantity) ([]Row, error) {
 	rows, lacking, err := Rows(db, run, q.Needs...)
 	if err != nil {
@@ -133,7 +133,7 @@ func Read(db *store.DB, run string, q Quantity) ([]Row, error) {
 	return rows, nil
 }
 
-// Rows reads statistics of a run. It also returns those that have no row.
+// Rows reads the needed statistics of a run. It also returns the needs that have no row.
 func Rows(db *store.DB, run string, needs ...Need) (rows []Row, lacking []Need, err error) {
 	for _, need := range needs {
 		series, err := db.Series(store.Select{Run: run, Site: need.Site, Statistic: need.Statistic})

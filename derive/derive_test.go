@@ -12,8 +12,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// known are rows of two steps and four layers, and below what each quantity makes of them, worked by hand. Between
-// steps 0 and 8 the BOS norm of layers 1 and 2 grows, their entropy falls by as much, and a sink appears.
+// known returns rows of two steps and four layers. Between steps 0 and 8 the BOS norm of layers 1 and 2 grows, their
+// entropy falls by as much, and a sink appears. The variable want holds each quantity's values, worked by hand.
 func known() (rows []Row) {
 	for step, values := range map[int][4]float64{0: {1, 1, 1, 1}, 8: {1, 7, 6, 1}} {
 		for layer, v := range values {
@@ -56,7 +56,7 @@ var want = map[string][2][]any{
 	"super_weights": {{0, 0, 2, 3, .5, 1., 1., false, 1., 0}, {8, 3, 2, 3, .5, 1 / 3.5, 1 / 3.5, false, 1., 0}},
 }
 
-// Every quantity of the registry declares what a reader needs, reads statistics that there are, and gives known rows.
+// Every quantity of the registry declares what a reader needs, reads statistics that exist, and gives known rows.
 func TestRegistry(t *testing.T) {
 	for _, q := range All() {
 		if q.Formula == "" || q.Source == "" || q.Unit == "" || len(q.Needs) == 0 || len(q.Columns) < 2 {
@@ -64,9 +64,9 @@ func TestRegistry(t *testing.T) {
 		}
 		for _, need := range q.Needs {
 			if s, ok := probes.Lookup(need.Statistic); !ok || need.Site != "" && s.Needs[0] != need.Site {
-				t.Errorf("%s needs %v, which is no statistic at its site", q.Name, need)
+				t.Errorf("%s needs %v, which is not a statistic at its site", q.Name, need)
 			} else if chosen := need.Site == "" || need.Site == residPost; chosen != (s.Of == probes.Tokens) {
-				t.Errorf("%s needs %v: whether its site can be named is not as Probe has it", q.Name, need)
+				t.Errorf("%s needs %v: Probe is wrong about whether its site can be named", q.Name, need)
 			}
 		}
 		got := q.Compute(known())
@@ -87,7 +87,7 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
-// near compares to rounding; NaN is NaN.
+// near compares up to rounding and takes NaN as equal to NaN.
 func near(got, want []any) bool {
 	for i := range got {
 		a, float := got[i].(float64)
@@ -102,7 +102,8 @@ func near(got, want []any) bool {
 	return true
 }
 
-// What is read from a real database is what was put; what is not there is named, with the command that measures it.
+// Read returns the rows that were stored in a real database. Its error names missing rows and the command that measures
+// them.
 func TestRead(t *testing.T) {
 	db, err := store.Open(filepath.Join(t.TempDir(), "outcrop.db"))
 	if err != nil {
@@ -147,6 +148,6 @@ func TestRead(t *testing.T) {
 	}
 	sinks := Lacking{Run: "r", Needs: []Need{{pattern, "sink_rate"}}}
 	if got := sinks.Probe(); got != "outcrop probe r --statistics sink_rate" {
-		t.Errorf("%s: a pattern is no site to choose", got)
+		t.Errorf("%s: the site attn.pattern must not be named", got)
 	}
 }

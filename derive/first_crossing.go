@@ -11,11 +11,11 @@ var Operators = []string{
 	"norm2.out", "mlp.gate", "mlp.up", "mlp.act", "mlp.down_in", "mlp.out", "resid_post",
 }
 
-// Thresholds of the ratio top-1 over median, by step of growth; 1000 is that of the strict definition (arXiv
-// 2402.17762).
+// Thresholds are values of the ratio top-1 over median, ascending. 1000 is the threshold of the strict definition
+// (arXiv 2402.17762).
 var Thresholds = []int{10, 20, 50, 100, 1000}
 
-// Growths are multiples of the ratio that the same operator of the same block had at step 0.
+// Growths are multiples of the same operator's ratio in the same block at step 0.
 var Growths = []int{2, 3, 5, 10}
 
 var firstCrossing = Quantity{Name: "first_crossing", Formula: "first step, and at it first operator in the forward " +
@@ -30,7 +30,7 @@ var firstGrowth = Quantity{Name: "first_growth", Formula: "first step, and at it
 	Columns: []string{"multiple", "step", "layer", "site", "growth", "operators"},
 	Compute: func(rows []Row) [][]any { return firstRows(Growth(rows, "ratio_mean"), Growths) }}
 
-// firstRows has a row for each threshold, empty where nothing crosses it.
+// firstRows returns a row for each threshold, with nil cells if nothing crosses it.
 func firstRows(rows []Row, thresholds []int) (table [][]any) {
 	for _, threshold := range thresholds {
 		row := []any{threshold, nil, nil, nil, nil, OperatorsOf(rows, "ratio_mean")}
@@ -43,18 +43,19 @@ func firstRows(rows []Row, thresholds []int) (table [][]any) {
 	return table
 }
 
-// Crossing is where a ratio first exceeded a threshold.
+// Crossing is the first place at which a ratio exceeds a threshold at a step.
 type Crossing struct {
 	Step, Layer int
 	Site        string
 	Value       float64
 }
 
-// FirstCrossings returns, for each step at which any does, the first operator to exceed the threshold in the order of
-// the forward pass: layer by layer, in each the sites as Operators has them (after arXiv 2505.21670). The first of the
-// result is the first in training. Rows of statistic are a number a layer, as ratio_mean. Sites outside the blocks,
-// sites that Operators does not list, and ratios that are not finite are passed over: a median of 0 is a sparse
-// operator's (ReLU), and says nothing of its largest.
+// FirstCrossings returns, for each step at which any operator exceeds the threshold, the first that does in the order
+// of the forward pass: layer by layer, and within a layer in the order of Operators (after arXiv 2505.21670). The
+// results are sorted by step, so that the first is the first in training. The statistic has one number for each layer,
+// as ratio_mean has. FirstCrossings skips sites outside the blocks, sites that Operators does not list, and ratios that
+// are not finite: these come from a median of 0, as a sparse operator has (ReLU), and tell nothing about its largest
+// activation.
 func FirstCrossings(rows []Row, statistic string, threshold float64) []Crossing {
 	first := map[int]Row{}
 	for _, r := range pick(rows, "", statistic) {
@@ -73,9 +74,9 @@ func FirstCrossings(rows []Row, statistic string, threshold float64) []Crossing 
 	return all
 }
 
-// Growth divides each row of a statistic by the same operator's of the same layer at step 0. Rows that have none there,
-// or a 0, are left out. An operator whose ratio is large from the start, as a sparse activation's, is so held against
-// itself.
+// Growth divides each row of a statistic by the same operator's row of the same layer at step 0. It leaves out rows
+// that have no such row, or whose row is 0. In this way an operator with a large ratio from the start, such as a sparse
+// activation, is compared with itself.
 func Growth(rows []Row, statistic string) []Row {
 	type place struct {
 		site             string
@@ -98,8 +99,8 @@ func Growth(rows []Row, statistic string) []Row {
 	return grown
 }
 
-// OperatorsOf counts the operators that have rows of a statistic: where resid_post alone has, it is the first to cross
-// in each layer.
+// OperatorsOf returns the number of operators that have rows of a statistic. If only resid_post has rows, it is the
+// first to cross in every layer.
 func OperatorsOf(rows []Row, statistic string) int {
 	seen := map[string]bool{}
 	for _, r := range pick(rows, "", statistic) {
@@ -112,5 +113,5 @@ func OperatorsOf(rows []Row, statistic string) int {
 
 func isOperator(r Row) bool { return r.Layer >= 0 && slices.Contains(Operators, r.Site) }
 
-// depth is a row's place in the forward pass.
+// depth returns a row's position in the forward pass.
 func depth(r Row) int { return r.Layer*len(Operators) + slices.Index(Operators, r.Site) }

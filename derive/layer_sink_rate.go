@@ -1,7 +1,7 @@
 package derive
 
-// layerSinkRate is the sink rate of a layer as arXiv 2510.06477 has it, the mean of its heads' rows, beside the same of
-// arXiv 2410.10781's rule.
+// layerSinkRate is a layer's sink rate, the mean of its heads' rows, by the definition of arXiv 2510.06477 and by the
+// rule of arXiv 2410.10781.
 var layerSinkRate = Quantity{Name: "layer_sink_rate", Formula: "mean over heads of sink_rate, and of sink_rate_gu",
 	Source: "2510.06477, 2410.10781", Unit: "share",
 	Needs:   []Need{{pattern, "sink_rate"}, {pattern, "sink_rate_gu"}},

@@ -5,6 +5,6 @@ var mAct = Quantity{Name: "m_act", Formula: "mean over layers of max over the pr
 	Needs: []Need{{residPost, "top1"}}, Columns: []string{"step", "m_act"},
 	Compute: func(rows []Row) [][]any { return stepRows(MAct(rows)) }}
 
-// MAct is the mean over layers of the largest |h| (the M-Act of arXiv 2505.06708), by step, from the rows top1 of
-// resid_post: over all sequences of the probe batch.
+// MAct returns the mean over layers of the largest |h| over all sequences of the probe batch (the M-Act of
+// arXiv 2505.06708), by step. It reads the rows of top1 at resid_post.
 func MAct(rows []Row) []StepValue { return OverLayers(reduced(pick(rows, residPost, "top1"), maximum)) }

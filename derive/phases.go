@@ -25,7 +25,7 @@ const (
 	Refine   Phase = "refine"
 )
 
-// valley is the least depth of a compression valley, as a share of the largest entropy over layers.
+// valley is the smallest depth of a compression valley, as a share of the largest entropy over layers.
 const valley = 0.2
 
 // LayerPhase is a layer's phase at a step.
@@ -35,11 +35,11 @@ type LayerPhase struct {
 	Entropy     float64 // bits
 }
 
-// Phases returns the phase of each layer from its matrix_entropy at resid_post, by a rule of ours: a layer compresses if
-// its entropy lies below the middle between the largest and the smallest over the layers, or if it lies between two
-// such layers; layers before those mix, layers after them refine. Where the smallest entropy is not at least 20 % below
-// the largest there is no valley, and all layers mix; a layer without a number has no phase. (The paper states shares
-// of depth that it saw: mix 0-20 %, compress 20-85 %, refine 85-100 %.)
+// Phases returns the phase of each layer from its matrix_entropy at resid_post, by a rule of our own. A layer
+// compresses if its entropy is below the midpoint of the largest and the smallest entropy over layers, or if the layer
+// lies between two such layers. Layers before these mix, and layers after them refine. If the smallest entropy is not
+// at least 20 % below the largest, there is no valley, and all layers mix. A layer whose entropy is NaN has no phase.
+// (The paper states the shares of depth that it observed: mix 0-20 %, compress 20-85 %, refine 85-100 %.)
 func Phases(rows []Row) []LayerPhase {
 	values := slices.DeleteFunc(Layers(rows, residPost, "matrix_entropy"),
 		func(v LayerValue) bool { return math.IsNaN(v.Value) })
@@ -49,7 +49,7 @@ func Phases(rows []Row) []LayerPhase {
 		for ; j < len(values) && values[j].Step == values[i].Step; j++ {
 			low, high = min(low, values[j].Value), max(high, values[j].Value)
 		}
-		first, last := j, i-1 // of the layers that compress
+		first, last := j, i-1 // bounds of the layers that compress; empty at first
 		for k := i; k < j; k++ {
 			if high-low >= valley*high && values[k].Value < (low+high)/2 {
 				first, last = min(first, k), k

@@ -26,8 +26,8 @@ func TestMeansOverLayers(t *testing.T) {
 	}
 }
 
-// At step 4 mlp.act of layer 1 and resid_post of layer 1 cross: the operator is the earlier. At step 8 an earlier layer
-// does.
+// At step 4 both mlp.act and resid_post of layer 1 cross: the earlier operator counts. At step 8 an earlier layer
+// crosses.
 func TestFirstCrossings(t *testing.T) {
 	rows := []Row{
 		row(2, "mlp.act", "ratio_mean", 0, -1, -1, 9), row(4, residPost, "ratio_mean", 1, -1, -1, 40),
@@ -41,8 +41,8 @@ func TestFirstCrossings(t *testing.T) {
 	}
 }
 
-// Entropy falls where the BOS norm rises, by the same amount: r = -1 both ways. The sink rate is the mean of two heads;
-// it rises with the norm but for its last change.
+// Entropy falls by as much as the BOS norm rises: r = -1 for levels and changes. The sink rate is the mean of two heads
+// and rises with the norm except for its last change.
 func TestDepthCorrelation(t *testing.T) {
 	var rows []Row
 	for layer, norm := range []float64{1, 2, 5, 4} {
@@ -94,7 +94,7 @@ func TestPhases(t *testing.T) {
 	}
 }
 
-// Of two sequences one keeps its channel, then both do; the first step has nothing before it.
+// One of two sequences keeps its channel, then both do. The first step has no previous one.
 func TestStability(t *testing.T) {
 	var rows []Row
 	for i, channels := range [][2]float64{{3, 9}, {3, 4}, {3, 4}} {
@@ -108,7 +108,8 @@ func TestStability(t *testing.T) {
 	}
 }
 
-// Two of three sequences have 7 at steps 1 and 2, all 4 at step 3; of two equally common places the first counts.
+// Two of three sequences have 7 at steps 1 and 2, and all have 4 at step 3. Of two equally common places the smaller
+// counts.
 func TestPlaces(t *testing.T) {
 	var rows []Row
 	for step, places := range map[int][3]float64{1: {7, 7, 2}, 2: {7, 4, 7}, 3: {4, 4, 4}} {
@@ -123,8 +124,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// Three layers peak at 2, 2 and 40 in, 1, 1 and 50 out: the last spikes by 20 and 50. Two of its three sequences agree
-// on column 7, from step 5 to 6; at step 7 all have column 6.
+// Three layers peak at 2, 2 and 40 at the input, and at 1, 1 and 50 at the output: the last one spikes by 20 and 50.
+// Two of its three sequences agree on column 7 at steps 5 and 6; at step 7 all have column 6.
 func TestSuperWeights(t *testing.T) {
 	var rows []Row
 	for step := 5; step <= 7; step++ {
@@ -160,8 +161,8 @@ func TestSuperWeights(t *testing.T) {
 	}
 }
 
-// 6 over its own 4 grows by half; what starts at 0 or has no start is left out, and so is an infinite ratio of a
-// crossing.
+// 6 over its own 4 is a growth by half. Operators that start at 0 or have no start are left out, and so is the crossing
+// of an infinite ratio.
 func TestGrowth(t *testing.T) {
 	rows := []Row{
 		row(0, "mlp.act", "ratio_mean", 0, -1, -1, 4), row(3, "mlp.act", "ratio_mean", 0, -1, -1, 6),

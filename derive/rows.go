@@ -16,7 +16,7 @@ const (
 	mlpOut    = "mlp.out"
 )
 
-// Row is a stored value: what was measured after that many steps. Layer, Head and Idx are -1 where they do not apply.
+// Row is a stored value that was measured after Step updates. Layer, Head and Idx are -1 if they do not apply.
 type Row struct {
 	Step             int
 	Site, Statistic  string
@@ -24,19 +24,19 @@ type Row struct {
 	Value            float64
 }
 
-// LayerValue is a number of a layer at a step.
+// LayerValue is a layer's value at a step.
 type LayerValue struct {
 	Step, Layer int
 	Value       float64
 }
 
-// StepValue is a number of a whole run at a step.
+// StepValue is a run's value at a step.
 type StepValue struct {
 	Step  int
 	Value float64
 }
 
-// pick keeps the rows of a statistic, at one site, or at all where site is "".
+// pick returns the rows of a statistic at a site, or at all sites if site is "".
 func pick(rows []Row, site, statistic string) []Row {
 	var kept []Row
 	for _, r := range rows {
@@ -47,7 +47,7 @@ func pick(rows []Row, site, statistic string) []Row {
 	return kept
 }
 
-// Layers is the mean of each layer's rows of a statistic at a site, over idx and heads, by step, then layer.
+// Layers returns the mean over idx and then heads of each layer's rows of a statistic at a site, by step, then layer.
 func Layers(rows []Row, site, statistic string) []LayerValue {
 	var out []LayerValue
 	for _, c := range (Scalar{Site: site, Statistic: statistic, Idx: Mean, Heads: Mean, Layers: Each}).Of(rows) {
@@ -64,7 +64,7 @@ type point struct{ step, layer int }
 
 func pointOf(r Row) point { return point{r.Step, r.Layer} }
 
-// reduced is a number for each step and layer, made from its rows by f; by step, then layer.
+// reduced returns f of the values of each step and layer, sorted by step, then layer.
 func reduced(rows []Row, f func(values []float64) float64) []LayerValue {
 	grouped := map[point][]float64{}
 	for _, r := range rows {
@@ -78,7 +78,7 @@ func reduced(rows []Row, f func(values []float64) float64) []LayerValue {
 	return out
 }
 
-// OverLayers is the mean over layers, by step.
+// OverLayers returns the mean over layers, by step. Values are sorted by step.
 func OverLayers(values []LayerValue) []StepValue {
 	var out []StepValue
 	for i := 0; i < len(values); {
@@ -92,7 +92,7 @@ func OverLayers(values []LayerValue) []StepValue {
 	return out
 }
 
-// maximum keeps NaN.
+// maximum returns the largest value, or NaN if any value is NaN.
 func maximum(x []float64) float64 {
 	most := math.Inf(-1)
 	for _, v := range x {
@@ -101,7 +101,7 @@ func maximum(x []float64) float64 {
 	return most
 }
 
-// stepRows is a table of a number a step.
+// stepRows returns a table with one number for each step.
 func stepRows(values []StepValue) (table [][]any) {
 	for _, v := range values {
 		table = append(table, []any{v.Step, v.Value})

@@ -17,25 +17,25 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Rule says what becomes of the several values that a statistic has along one of its dimensions: layers, heads, idx or
-// steps. A decimal number is a rule too: it keeps what stands at that index (see One).
+// Rule says how to reduce the values that a statistic has along one of its dimensions: layers, heads, idx or steps. A
+// decimal number is also a rule: it keeps the value at that index (see One).
 type Rule string
 
-// The rules. Of layers, heads and idx, First and Last are the smallest and the largest index that the run has at all;
-// of steps, they are each curve's own. Max and Min pass over NaN, Median over what is not finite; they are NaN where
-// nothing is left. Mean is NaN where any value is.
+// The rules. For layers, heads and idx, First and Last are the smallest and the largest index that the run has
+// anywhere; for steps, they are the first and the last step of each curve. Max and Min skip NaN, and Median skips
+// values that are not finite; they return NaN if nothing is left. Mean returns NaN if any value is NaN.
 const (
-	Alone  Rule = ""       // what has no such dimension: index -1. Other rows are left out. Of steps it is Each.
-	Each   Rule = "each"   // stays apart
+	Alone  Rule = ""       // only rows without this dimension (index -1); for steps the same as Each
+	Each   Rule = "each"   // all values, kept apart
 	Mean   Rule = "mean"   // sum over count
-	Median Rule = "median" // middle value; of an even number the mean of the two in the middle
+	Median Rule = "median" // middle value, or the mean of the two in the middle
 	Max    Rule = "max"    // largest
 	Min    Rule = "min"    // smallest
 	First  Rule = "first"
 	Last   Rule = "last"
 )
 
-// One is the rule that keeps index i alone: a layer, a head, an idx or a step.
+// One returns the rule that keeps only index i: a layer, a head, an idx or a step.
 func One(i int) Rule { return Rule(strconv.Itoa(i)) }
 
 // MarshalJSON writes One(3) as 3, and other rules as strings.
@@ -46,7 +46,7 @@ func (r Rule) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(r))
 }
 
-// UnmarshalJSON takes a number or a string.
+// UnmarshalJSON accepts a number or a string.
 func (r *Rule) UnmarshalJSON(text []byte) error {
 	var i int
 	if json.Unmarshal(text, &i) == nil {
@@ -56,8 +56,8 @@ func (r *Rule) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*string)(r))
 }
 
-// Scalar is a stated number of a run: a statistic at a site, reduced over idx, then heads, then layers, each at every
-// step, and then over steps. The zero rules take a run metric, such as the loss, at each step. In JSON it is
+// Scalar defines a number of a run: a statistic at a site, reduced at every step over idx, then heads, then layers, and
+// finally over steps. With zero rules it is a metric of the run, such as the loss, at each step. An example in JSON is
 // {"site": "attn.pattern", "statistic": "sink_rate", "heads": "mean", "layers": "max", "step": "last"}.
 type Scalar struct {
 	Site      string `json:"site"`
@@ -65,19 +65,19 @@ type Scalar struct {
 	Idx       Rule   `json:"idx,omitempty"`
 	Heads     Rule   `json:"heads,omitempty"`
 	Layers    Rule   `json:"layers,omitempty"`
-	// Step is Each, First, Last, Max or Min (the extremum over steps, at the first step that has it), or One(step).
+	// Step is Each, First, Last, One(step), or Max or Min: the extremum over steps, at the first step that has it.
 	Step Rule `json:"step,omitempty"`
 }
 
-// Curve is what a scalar leaves of a run's rows. Layer, Head and Idx are -1 where the scalar reduced them, and where
-// the statistic has none. Steps increase; Values[i] was measured after Steps[i] updates and may be NaN.
+// Curve is a series that a scalar makes from a run's rows. Layer, Head and Idx are -1 if the scalar reduces them or the
+// statistic has none. Steps increase; Values[i] was measured after Steps[i] updates and may be NaN.
 type Curve struct {
 	Layer, Head, Idx int
 	Steps            []int
 	Values           []float64
 }
 
-// Missing is the error of a scalar of which a run has no value.
+// Missing is the error for a run that has no value of a scalar.
 type Missing struct {
 	Run    string
 	Scalar Scalar
@@ -86,7 +86,7 @@ type Missing struct {
 
 func (e *Missing) Error() string { return fmt.Sprintf("run %s: %s: %s", short(e.Run), e.Scalar, e.Why) }
 
-// String says the scalar in words: "max over layers of mean over heads of sink_rate at attn.pattern, last step".
+// String returns the scalar in words: "max over layers of mean over heads of sink_rate at attn.pattern, last step".
 func (s Scalar) String() string {
 	of, kept := "", ""
 	for _, d := range s.dimensions() {
@@ -112,10 +112,11 @@ func (s Scalar) String() string {
 	return of + s.Statistic + " at " + s.Site + kept
 }
 
-// Check reports a rule that is unknown, or that its dimension does not take.
+// Check returns an error if the site or the statistic is missing, or if a rule is unknown or not allowed for its
+// dimension.
 func (s Scalar) Check() error {
 	if s.Site == "" || s.Statistic == "" {
-		return errors.New("derive: a scalar names a site and a statistic")
+		return errors.New("derive: a scalar needs a site and a statistic")
 	}
 	known := []string{string(Each), string(First), string(Last), string(Max), string(Mean), string(Median), string(Min)}
 	all := append(s.dimensions(), dimension{name: "step", rule: s.Step})
@@ -133,7 +134,7 @@ func (s Scalar) Check() error {
 	return nil
 }
 
-// Read reads a run's curves of the scalar. Where the run has none, the error is a *Missing that says what is lacking.
+// Read reads a run's curves of the scalar. If the run has none, the error is a *Missing that says why.
 func (s Scalar) Read(db *store.DB, run string) ([]Curve, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
@@ -149,8 +150,8 @@ func (s Scalar) Read(db *store.DB, run string) ([]Curve, error) {
 	return curves, nil
 }
 
-// Value reads the one number of a run that the scalar states, and the step at which it stands. A scalar that leaves
-// more than one is an error; one that a run lacks is a *Missing.
+// Value reads the single number of a run that the scalar defines, and its step. It returns an error if the scalar
+// leaves several numbers, and a *Missing if the run has none.
 func (s Scalar) Value(db *store.DB, run string) (value float64, step int, err error) {
 	curves, err := s.Read(db, run)
 	if err != nil {
@@ -163,7 +164,7 @@ func (s Scalar) Value(db *store.DB, run string) (value float64, step int, err er
 	return curves[0].Values[0], curves[0].Steps[0], nil
 }
 
-// Of reduces rows of one run to the scalar's curves, by layer, head and idx. Rows of other statistics are passed over.
+// Of reduces the rows of one run to the scalar's curves, by layer, head and idx. It skips rows of other statistics.
 func (s Scalar) Of(rows []Row) []Curve {
 	rows = pick(rows, s.Site, s.Statistic)
 	for _, d := range s.dimensions() {
@@ -192,7 +193,8 @@ func (s Scalar) Of(rows []Row) []Curve {
 	return kept
 }
 
-// at is the index of the step that a rule keeps; negative where it keeps all or has none.
+// at returns the index of the step that a rule keeps. It is negative if the rule keeps all steps or the curve lacks the
+// step.
 func (c Curve) at(rule Rule) int {
 	switch rule {
 	case Each, Alone:
@@ -214,14 +216,14 @@ func (c Curve) at(rule Rule) int {
 	return slices.Index(c.Steps, step)
 }
 
-// dimension is one of the three along which a statistic may have several values at one step.
+// dimension is one of the three dimensions along which a statistic may have several values at one step.
 type dimension struct {
 	name string
 	rule Rule
 	of   func(r *Row) *int
 }
 
-// dimensions are in the order in which they are reduced.
+// dimensions returns the dimensions in the order in which they are reduced.
 func (s Scalar) dimensions() []dimension {
 	return []dimension{
 		{"idx", s.Idx, func(r *Row) *int { return &r.Idx }},
@@ -230,7 +232,7 @@ func (s Scalar) dimensions() []dimension {
 	}
 }
 
-// reduce applies the rule to the rows that differ in this dimension alone.
+// reduce applies the rule to rows that differ only in this dimension.
 func (d dimension) reduce(rows []Row) []Row {
 	if d.rule == Each || len(rows) == 0 {
 		return rows
@@ -256,7 +258,7 @@ func (d dimension) reduce(rows []Row) []Row {
 	return slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return *d.of(&r) != want })
 }
 
-// reductions make one value of several.
+// reductions are the rules that reduce several values to one.
 var reductions = map[Rule]func(values []float64) float64{
 	Mean:   func(values []float64) float64 { return stat.Mean(values, nil) },
 	Median: fit.Median,
@@ -268,7 +270,7 @@ var reductions = map[Rule]func(values []float64) float64{
 	},
 }
 
-// extremum passes over NaN.
+// extremum returns the best value. It skips NaN.
 func extremum(values []float64, better func(v, old float64) bool) float64 {
 	best := math.NaN()
 	for _, v := range values {
@@ -279,7 +281,7 @@ func extremum(values []float64, better func(v, old float64) bool) float64 {
 	return best
 }
 
-// fold makes one row of those that differ in this dimension alone, its index -1.
+// fold combines rows that differ only in this dimension into one row whose index is -1.
 func (d dimension) fold(rows []Row, f func(values []float64) float64) []Row {
 	type place struct{ step, layer, head, idx int }
 	at := map[place]int{}
@@ -303,7 +305,8 @@ func (d dimension) fold(rows []Row, f func(values []float64) float64) []Row {
 	return folded
 }
 
-// lacking says why rows give no curve: none at all, none at the index or step that a rule keeps, or of another shape.
+// lacking returns the reason why rows give no curve: there are none, none has the index or step that a rule keeps, or
+// they have another shape.
 func (s Scalar) lacking(rows []Row) string {
 	if len(rows) == 0 {
 		return "not measured"

@@ -13,8 +13,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// table is rows of three layers and two heads at steps 0 and 8; the loss has one value a step. At step 8, head 1 of
-// layer 1 is NaN, and layer 2 was not measured.
+// table returns rows of three layers and two heads at steps 0 and 8, and one value of the loss for each step. At step
+// 8, head 1 of layer 1 is NaN, and layer 2 was not measured.
 func table() []Row {
 	rows := []Row{row(0, "run", "loss", -1, -1, -1, 5), row(8, "run", "loss", -1, -1, -1, 3),
 		row(9, "run", "loss", -1, -1, -1, 4)}
@@ -90,12 +90,12 @@ func TestScalarRules(t *testing.T) {
 	}
 }
 
-// equal takes a NaN as equal to a NaN.
+// equal takes NaN as equal to NaN.
 func equal(a, b []float64) bool {
 	return slices.EqualFunc(a, b, func(x, y float64) bool { return x == y || math.IsNaN(x) && math.IsNaN(y) })
 }
 
-// What a run lacks is said, and a value that is one is read, from a real database; a NULL is a NaN.
+// From a real database, Value reads a single number, a NULL is a NaN, and the error says what a run lacks.
 func TestScalarRead(t *testing.T) {
 	db, err := store.Open(filepath.Join(t.TempDir(), "outcrop.db"))
 	if err != nil {
@@ -140,7 +140,7 @@ func TestScalarRead(t *testing.T) {
 		{sinkRate(Max, One(-1), Each), `derive: layers: unknown rule "-1" ` + layerRules},
 		{sinkRate(Max, Max, Mean),
 			`derive: step: unknown rule "mean", did you mean "max"? (each, first, last, max, min)`},
-		{Scalar{Statistic: "loss"}, "derive: a scalar names a site and a statistic"},
+		{Scalar{Statistic: "loss"}, "derive: a scalar needs a site and a statistic"},
 	} {
 		_, err := c.scalar.Read(db, run)
 		if err == nil || err.Error() != c.want {

@@ -13,11 +13,12 @@ var positionStability = stabilityOf("position_stability", "position", "position 
 
 var sinkStability = stabilityOf("sink_stability", "position", "position of each head's sink", pattern, "sink_position")
 
-// stabilityOf says of each layer which place most sequences (or heads) have, which share has it, which share has its
-// own place of the measured step before, nil at the first, and since when the commonest place has been this one.
+// stabilityOf returns a quantity with four values for each layer: the place that most sequences (or heads) have, the
+// share that has it, the share that has kept its own place since the previous measured step (nil at the first), and the
+// step since which the place has been the most common.
 func stabilityOf(name, place, what, site, statistic string) Quantity {
-	return Quantity{Name: name, Formula: what + ": the commonest, the share that has it, the share that has kept its " +
-		"own since the measured step before, and since when it is the commonest", Source: "own",
+	return Quantity{Name: name, Formula: what + ": the most common, the share that has it, the share that has kept its " +
+		"own since the previous measured step, and the step since which it has been the most common", Source: "own",
 		Unit: "share", Needs: []Need{{site, statistic}},
 		Columns: []string{"step", "layer", place, "agreeing", "kept", "since"},
 		Compute: func(rows []Row) (table [][]any) {
@@ -36,15 +37,16 @@ func stabilityOf(name, place, what, site, statistic string) Quantity {
 		}}
 }
 
-// LayerPlace is where most sequences, or heads, of a layer have something at a step.
+// LayerPlace is the place that most sequences, or heads, of a layer have at a step.
 type LayerPlace struct {
 	Step, Layer, Place int
-	Agreeing           float64 // share of them
-	// Since is the first of the measured steps without a gap at which the layer's commonest place was this one.
+	Agreeing           float64 // share of the sequences, or heads, that have the place
+	// Since is the measured step from which on this has been the layer's most common place without interruption.
 	Since int
 }
 
-// Places returns the commonest place of each layer and step, of equally common ones the first; by step, then layer.
+// Places returns the most common place of each layer and step, sorted by step, then layer. Among equally common places
+// it takes the smallest.
 func Places(rows []Row, site, statistic string) []LayerPlace {
 	votes := map[point]map[int]int{}
 	count := map[point]int{}
@@ -77,9 +79,9 @@ func Places(rows []Row, site, statistic string) []LayerPlace {
 	return all
 }
 
-// Stability returns, for each layer and each step but the first, the share of the sequences in which a place (a
-// channel, a position: one row a sequence or a head) is the one of the measured step before. Sequences are matched by
-// idx, heads by head; a row without one before it does not count.
+// Stability returns, for each layer and each step except the first, the share of sequences (or heads) whose place, a
+// channel or a position, is the same as at the previous measured step. There is one row for each sequence or head.
+// Sequences are matched by idx, heads by head; a row without a previous one does not count.
 func Stability(rows []Row, site, statistic string) []LayerValue {
 	type series struct{ layer, head, idx int }
 	all := pick(rows, site, statistic)

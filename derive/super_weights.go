@@ -9,8 +9,8 @@ import (
 	"github.com/outcrop-lab/outcrop/fit"
 )
 
-// Spike is the multiple of the median over layers from which a down projection's largest input and output count as
-// spikes. The threshold is ours: arXiv 2411.07191 takes 50 for |v| itself, at widths of 4096.
+// Spike is the multiple of the median over layers above which a down projection's largest input and output count as
+// spikes. The threshold is our own: arXiv 2411.07191 uses 50 for |v| itself, at a width of 4096.
 const Spike = 5
 
 var superWeights = Quantity{Name: "super_weights", Formula: "W_down[row, column], the channels of the largest |down " +
@@ -28,25 +28,26 @@ var superWeights = Quantity{Name: "super_weights", Formula: "W_down[row, column]
 		return table
 	}}
 
-// Candidate is where a layer's super weight would stand at a step: W_down[Row, Column], W as [out, in].
+// Candidate is the coordinate at which a layer would have its super weight at a step: W_down[Row, Column], with W as
+// [out, in].
 type Candidate struct {
 	Step, Layer, Row, Column int
-	// Input and Output are the medians over sequences of the largest |.| at the down projection's input and output, over
-	// the median of the same over layers. Of one layer they are 1, of two never above 2.
+	// Input and Output are the medians over sequences of the largest |.| at the down projection's input and output,
+	// divided by the median of these numbers over layers. With one layer they are 1, with two never above 2.
 	Input, Output float64
-	// Agreeing is the share of sequences whose own largest values stand at this row and column.
+	// Agreeing is the share of sequences whose own largest values are at this row and column.
 	Agreeing float64
-	Weight   float64 // W_down[Row, Column]; NaN where it was not measured
-	// Since is the first of the measured steps without a gap at which the layer's coordinate was this one.
+	Weight   float64 // W_down[Row, Column]; NaN if it was not measured
+	// Since is the measured step from which on this has been the layer's coordinate without interruption.
 	Since int
 }
 
-// Spikes reports whether the layer's down projection spikes in input and in output.
+// Spikes reports whether both the input and the output of the layer's down projection exceed the multiple.
 func (c Candidate) Spikes(multiple float64) bool { return c.Input > multiple && c.Output > multiple }
 
 // SuperWeights returns each layer's coordinate, the one that most sequences agree on, and how far its input and output
-// stand out (arXiv 2411.07191); by step, then layer. It reads the rows super_weight_row, _column, _input, _output and
-// _value.
+// stand out (arXiv 2411.07191), sorted by step, then layer. It reads the rows of super_weight_row, _column, _input,
+// _output and _value.
 func SuperWeights(rows []Row) []Candidate {
 	input := overMedian(reduced(pick(rows, downIn, "super_weight_input"), medianSize))
 	output := overMedian(reduced(pick(rows, mlpOut, "super_weight_output"), medianSize))
@@ -78,7 +79,7 @@ type coordinate struct {
 	weight      float64
 }
 
-// coordinates are those of each sequence that has both, by idx.
+// coordinates returns each sequence's row, column and weight by idx. The column is -1 if it was not measured.
 func coordinates(rows []Row) map[point]map[int]coordinate {
 	places := map[point]map[int]coordinate{}
 	for _, r := range pick(rows, mlpOut, "super_weight_row") {
@@ -104,7 +105,8 @@ func coordinates(rows []Row) map[point]map[int]coordinate {
 	return places
 }
 
-// commonest is the coordinate that most sequences have, of equally common ones the first by row, then column.
+// commonest returns the coordinate that most sequences have, and their number. Among equally common coordinates it
+// takes the first by row, then column.
 func commonest(sequences map[int]coordinate) (best coordinate, most int) {
 	type place struct{ row, column int }
 	votes, weights := map[place]int{}, map[place]float64{}

@@ -24,7 +24,7 @@ func (l *lab) states(src string) (states []string) {
 	return states
 }
 
-// Wanted rows that kept checkpoints can give are measured from them, by a worker and under the same id, to the bits of a run
+// A worker measures wanted rows from the kept checkpoints if they suffice, under the same id and to the bits of a run
 // that measured them in training, step 0 included. If a checkpoint is damaged, the run is trained again.
 func TestLackingRowsAreMeasured(t *testing.T) {
 	src := fmt.Sprintf(tiny, 80, 40, 1)
@@ -35,8 +35,9 @@ func TestLackingRowsAreMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	workers := l.started()
-	if got, want := l.states(more), []string{"measure 1 step from checkpoints", "measure 1 step from checkpoints"}; !slices.Equal(got, want) {
-		t.Errorf("states %q, want %q", got, want)
+	measured := []string{"measure 1 step from checkpoints", "measure 1 step from checkpoints"}
+	if got := l.states(more); !slices.Equal(got, measured) {
+		t.Errorf("tasks %q, want %q", got, measured)
 	}
 	sum, err := l.execute(t.Context(), more, nil)
 	if err != nil || sum.Done != 2 || sum.Kept != 0 || l.started() != workers+2 {
@@ -47,7 +48,8 @@ func TestLackingRowsAreMeasured(t *testing.T) {
 	}
 	planned := planOf(t, src)
 	for _, p := range planned {
-		if found, err := filepath.Glob(filepath.Join(l.results, "runs", p.ID, "snapshots", "*.safetensors")); len(found) != 1 || err != nil {
+		found, err := filepath.Glob(filepath.Join(l.results, "runs", p.ID, "snapshots", "*.safetensors"))
+		if len(found) != 1 || err != nil {
 			t.Errorf("snapshots %v, %v", found, err)
 		}
 		// A tensor of each of the 2 layers, by [sequence].
@@ -57,7 +59,7 @@ func TestLackingRowsAreMeasured(t *testing.T) {
 		}
 	}
 
-	// Step 0 stands in no checkpoint: its parameters follow from the seed.
+	// Step 0 is in no checkpoint: its parameters follow from the seed.
 	all := strings.Replace(src, "sequences: 2", "sequences: 2, statistics: [top1, ratio_mean, anisotropy]", 1)
 	if got := l.states(all); got[0] != "measure 3 steps from checkpoints" {
 		t.Errorf("states %q, want measured", got)
@@ -85,13 +87,15 @@ func TestLackingRowsAreMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := l.started()
-	if sum, err := l.execute(t.Context(), again, nil); err != nil || sum.Done != 2 || sum.Failed != 0 || l.started() != before+3 { // one that failed to measure, one that trained, one that measured the other run
+	// One worker fails to measure, one trains, and one measures the other run.
+	if sum, err := l.execute(t.Context(), again, nil); err != nil || sum.Done != 2 || sum.Failed != 0 ||
+		l.started() != before+3 {
 		t.Errorf("%+v, %v, %d workers, want 3", sum, err, l.started()-before)
 	}
 	if got := l.states(again); !slices.Equal(got, []string{"done", "done"}) {
 		t.Errorf("states %q after a damaged checkpoint", got)
 	}
-	for _, p := range planned { // the first trained again, the second measured
+	for _, p := range planned { // the first was trained again, the second measured
 		if got := l.snapshots(p.ID); !slices.Contains(got, "40 1 0 resid_post.1") {
 			t.Errorf("the database lists the snapshots %q, and none of step 40", got)
 		}
@@ -124,7 +128,8 @@ func TestMeasuringWithoutMemory(t *testing.T) {
 	}
 }
 
-// snapshots are step, layer, sequence and tensor of the snapshots that the database lists of a run, whose files are there.
+// snapshots lists step, layer, sequence and tensor of a run's snapshots in the database. It checks that their files
+// exist.
 func (l *lab) snapshots(run string) (all []string) {
 	l.t.Helper()
 	db, err := store.OpenReadOnly(filepath.Join(l.results, "outcrop.db"))
@@ -132,7 +137,8 @@ func (l *lab) snapshots(run string) (all []string) {
 		l.t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	err = db.Query(l.t.Context(), "SELECT step, layer, sequence, tensor, file FROM snapshots WHERE run = '"+run+"' ORDER BY step, layer, sequence",
+	err = db.Query(l.t.Context(),
+		"SELECT step, layer, sequence, tensor, file FROM snapshots WHERE run = '"+run+"' ORDER BY step, layer, sequence",
 		func([]string) error { return nil }, func(values []any) error {
 			all = append(all, fmt.Sprint(values[0], " ", values[1], " ", values[2], " ", values[3]))
 			_, err := os.Stat(filepath.Join(l.results, "runs", run, filepath.FromSlash(values[4].(string))))

@@ -21,7 +21,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// failure is an error of a worker with its cause, one of package folder's.
+// failure is a worker's error with its cause, one of the causes of package folder.
 type failure struct {
 	cause string
 	error
@@ -29,20 +29,22 @@ type failure struct {
 
 func (f *failure) Unwrap() error { return f.error }
 
-// failed is an error of this process as a failure.
+// failed turns an error of this process into a failure.
 func failed(err error) error { return &failure{folder.CauseOf(err), err} }
 
-// do measures a run if what it left suffices, and trains it otherwise, also if the checkpoints turn out to be damaged.
+// do measures a run if its checkpoints suffice. Otherwise, and if the checkpoints turn out to be damaged, it trains the
+// run.
 func (c *coordinator) do(ctx context.Context, r *running) error {
 	old, there, err := c.db.RunByID(r.ID)
 	if err != nil {
 		return err
 	}
 	if len(r.measure) > 0 {
-		r.Measure = &run.Measuring{Steps: r.measure, Status: old.Status, Step: old.Step, Error: old.Error, Params: old.Params}
+		r.Measure = &run.Measuring{Steps: r.measure, Status: old.Status, Step: old.Step, Error: old.Error,
+			Params: old.Params}
 		err := c.work(ctx, r)
 		if err == nil || ctx.Err() != nil {
-			return nil // what was measured is kept; the rest is still lacking
+			return nil // the rows measured so far are kept; the others are still missing
 		}
 		if f := new(failure); errors.As(err, &f) && (f.cause == folder.CauseFull || f.cause == folder.CauseTransient) {
 			return err
@@ -51,7 +53,7 @@ func (c *coordinator) do(ctx context.Context, r *running) error {
 			Status: "trained again, because it cannot be measured: " + err.Error()})
 		r.Measure = nil
 	}
-	if there { // from here on the run stands as its shard says, also where it begins again
+	if there { // from here on the shard says the run's status, even if training starts over
 		if err := c.db.SetStatus(r.ID, store.Leased, 0, ""); err != nil {
 			return failed(err)
 		}
@@ -69,7 +71,7 @@ func (c *coordinator) work(ctx context.Context, r *running) error {
 		return failed(err)
 	}
 	cmd := c.Worker(dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C reaches the coordinator alone
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C reaches only the coordinator
 	var complaint bytes.Buffer
 	cmd.Stderr = &complaint
 	life, err := cmd.StdinPipe()
@@ -102,10 +104,10 @@ func (c *coordinator) work(ctx context.Context, r *running) error {
 			c.event(e)
 		}
 	}
-	return workerError(cmd.Wait(), cause, strings.TrimSpace(complaint.String()), outOfMemoryKills() > killed)
+	return c.workerError(cmd.Wait(), cause, strings.TrimSpace(complaint.String()), outOfMemoryKills() > killed)
 }
 
-// attempt says which attempt this is; nothing about the first.
+// attempt says which attempt follows that many failed ones; "" for the first attempt.
 func attempt(failed int) string {
 	if failed == 0 {
 		return ""
@@ -114,8 +116,8 @@ func attempt(failed int) string {
 }
 
 // workerError says what ended a worker and, if it was a signal, what helps. outOfMemory says that the kernel meanwhile
-// killed a process of this control group for its memory.
-func workerError(ended error, cause, complaint string, outOfMemory bool) error {
+// killed a process of this control group because memory ran out.
+func (c *coordinator) workerError(ended error, cause, complaint string, outOfMemory bool) error {
 	if ended == nil {
 		return nil
 	}
@@ -126,32 +128,31 @@ func workerError(ended error, cause, complaint string, outOfMemory bool) error {
 	if !errors.As(ended, &exit) {
 		return &failure{cause, fmt.Errorf("%w%s", ended, complaint)}
 	}
-	const (
-		goesOn = "the run goes on from its last checkpoint: outcrop retry --failed SWEEP"
-		less   = "use fewer --jobs, or a smaller batch, width or context"
-	)
+	const less = "use fewer --jobs, or a smaller batch, width or context"
+	resume := "to continue from its last checkpoint: outcrop retry --failed " + c.sweep
 	status, _ := exit.Sys().(syscall.WaitStatus)
 	switch {
 	case status.Signaled() && status.Signal() == syscall.SIGKILL && outOfMemory:
 		return &failure{folder.CauseTransient, fmt.Errorf(
-			"the machine ran out of memory, and the kernel killed the worker (SIGKILL): %s; %s", less, goesOn)}
+			"the machine ran out of memory, and the kernel killed the worker (SIGKILL): %s; %s", less, resume)}
 	case status.Signaled() && status.Signal() == syscall.SIGKILL:
 		return &failure{folder.CauseTransient, fmt.Errorf("the worker was killed (SIGKILL). If nobody killed it, "+
-			"the machine ran out of memory: try fewer --jobs; %s", goesOn)}
+			"the machine ran out of memory: try fewer --jobs; %s", resume)}
 	case status.Signaled():
 		return &failure{folder.CauseTransient, fmt.Errorf("the worker was killed (%s, %w); %s%s",
-			unix.SignalName(status.Signal()), ended, goesOn, complaint)}
+			unix.SignalName(status.Signal()), ended, resume, complaint)}
 	case slices.ContainsFunc(memoryRefused, func(words string) bool { return strings.Contains(complaint, words) }):
-		return &failure{folder.CauseTransient, fmt.Errorf("the worker ran out of memory: %s (%w%s)", less, ended, complaint)}
+		return &failure{folder.CauseTransient,
+			fmt.Errorf("the worker ran out of memory: %s (%w%s)", less, ended, complaint)}
 	}
 	return &failure{cause, fmt.Errorf("%w%s", ended, complaint)}
 }
 
-// memoryRefused are the words of the system, and of Go's runtime, for memory that was not to be had.
+// memoryRefused are the words of the system, and of Go's runtime, for memory that they could not get.
 var memoryRefused = []string{"cannot allocate memory", "out of memory", "failed to reserve", "pthread_create failed"}
 
-// told is what a worker said on its standard error: of a crash of Go the message alone, without the stacks of its goroutines;
-// of all else the end.
+// told returns what a worker said on its standard error: the message alone if Go crashed, without the goroutines' stacks,
+// and at most its last 2,000 bytes.
 func told(complaint string) string {
 	for _, stacks := range []string{"\n\ngoroutine ", "\n\nruntime stack:"} {
 		if message, _, crashed := strings.Cut(complaint, stacks); crashed {
@@ -161,8 +162,8 @@ func told(complaint string) string {
 	return complaint[max(0, len(complaint)-2000):]
 }
 
-// retry requeues a run that failed for a cause that may pass. On a full disk it waits for room, which counts as no attempt;
-// for other causes the pause doubles with each attempt.
+// retry requeues a run that failed for a cause that may pass, and reports whether it did. If the disk is full, it waits
+// for room first, and the failure does not count as an attempt; for other causes the pause doubles with each attempt.
 func (c *coordinator) retry(ctx context.Context, o outcome, step int, fault error) (again bool, err error) {
 	var f *failure
 	if !errors.As(fault, &f) || o.asked != nil {
@@ -180,7 +181,7 @@ func (c *coordinator) retry(ctx context.Context, o outcome, step int, fault erro
 		pause := min(time.Second<<j.attempts, time.Minute)
 		j.attempts++
 		j.after = time.Now().Add(pause)
-		message := fmt.Sprintf("attempt %d of %d failed and the next comes in %v: %v", j.attempts, c.Retries+1, pause, fault)
+		message := fmt.Sprintf("attempt %d of %d failed; the next starts in %v: %v", j.attempts, c.Retries+1, pause, fault)
 		c.note(j.ID, store.Failed, step, message)
 		c.event(folder.Event{Run: j.ID, Step: step, Steps: j.Config.Train.Steps, Status: "retried", Message: message})
 	default:

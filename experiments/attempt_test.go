@@ -30,21 +30,27 @@ func TestCausesOfFailure(t *testing.T) {
 		}
 	}
 	segv := exec.Command("sh", "-c", "kill -SEGV $$").Run()
-	err := workerError(segv, "", "words", false)
+	c := &coordinator{sweep: "s"}
+	err := c.workerError(segv, "", "words", false)
 	var f *failure
-	if !errors.As(err, &f) || f.cause != folder.CauseTransient || !strings.Contains(err.Error(), "SIGSEGV") || !strings.Contains(err.Error(), "words") {
-		t.Errorf("of a signal: %v", err)
+	if !errors.As(err, &f) || f.cause != folder.CauseTransient || !strings.Contains(err.Error(), "SIGSEGV") ||
+		!strings.Contains(err.Error(), "words") || !strings.Contains(err.Error(), "outcrop retry --failed s") {
+		t.Errorf("after a signal: %v", err)
 	}
 	exit := exec.Command("sh", "-c", "exit 2").Run()
-	if err := workerError(exit, "", "panic: compute: 64 MiB of memory: cannot allocate memory", false); !errors.As(err, &f) || f.cause != folder.CauseTransient || !strings.Contains(err.Error(), "fewer --jobs") {
-		t.Errorf("of memory: %v", err)
+	err = c.workerError(exit, "", "panic: compute: 64 MiB of memory: cannot allocate memory", false)
+	if !errors.As(err, &f) || f.cause != folder.CauseTransient || !strings.Contains(err.Error(), "fewer --jobs") {
+		t.Errorf("out of memory: %v", err)
 	}
-	crash := "panic: compute: 388 MiB of memory: cannot allocate memory [recovered]\n\ngoroutine 1 [running]:\n" + strings.Repeat("main.f(0x1)\n", 400)
-	if err := workerError(exit, "", crash, false); !errors.As(err, &f) || f.cause != folder.CauseTransient ||
-		!strings.Contains(err.Error(), "388 MiB") || strings.Contains(err.Error(), "main.f") {
-		t.Errorf("of a crash for memory: %v", err)
+	crash := "panic: compute: 388 MiB of memory: cannot allocate memory [recovered]\n\ngoroutine 1 [running]:\n" +
+		strings.Repeat("main.f(0x1)\n", 400)
+	err = c.workerError(exit, "", crash, false)
+	if !errors.As(err, &f) || f.cause != folder.CauseTransient || !strings.Contains(err.Error(), "388 MiB") ||
+		strings.Contains(err.Error(), "main.f") {
+		t.Errorf("a crash for memory: %v", err)
 	}
-	if err := workerError(exit, folder.CauseInput, "", false); !errors.As(err, &f) || f.cause != folder.CauseInput {
-		t.Errorf("of bad input: %v", err)
+	err = c.workerError(exit, folder.CauseInput, "", false)
+	if !errors.As(err, &f) || f.cause != folder.CauseInput {
+		t.Errorf("bad input: %v", err)
 	}
 }

@@ -17,21 +17,21 @@ import (
 
 const (
 	mergeEvery = 2 * time.Second
-	lookEvery  = 250 * time.Millisecond // for what may begin, and for what shall stop
-	// leaseTime is how long a run stays taken whose coordinator says nothing; one that died on this machine is found out at
-	// once. A coordinator renews six times as often.
+	lookEvery  = 250 * time.Millisecond // between two checks for jobs to start and runs to stop
+	// leaseTime is how long a lease stays in force without being renewed. A coordinator renews its leases six times as
+	// often, and one that died on this machine is noticed at once.
 	leaseTime = time.Minute
 )
 
-// Why a worker is stopped.
+// The reasons for stopping a worker.
 var (
-	errAsked = errors.New("it was asked to stop")
+	errAsked = errors.New("stopped on request")
 	errTaken = errors.New("another coordinator has taken the run")
 )
 
 func (c *coordinator) dir(run string) string { return folder.Of(c.Results, run) }
 
-// train does every run of the plan that is not settled. An error is one that would befall every further run too.
+// train carries out every unsettled run of the plan. It fails only for an error that would stop every further run too.
 func (c *coordinator) train(ctx context.Context, planned []plan.Planned) error {
 	if err := c.queue(planned); err != nil {
 		return err
@@ -97,7 +97,7 @@ func (c *coordinator) queue(planned []plan.Planned) error {
 	return nil
 }
 
-// count counts a run that a worker has left.
+// count adds a run whose worker has ended to the summary, unless the run is parked or requeued.
 func (c *coordinator) count(o outcome, stored store.Run) error {
 	if stored.Status == store.Stopped && o.asked == nil {
 		early, err := todo.StoppedEarly(c.db, o.Run)
@@ -121,7 +121,8 @@ func (c *coordinator) count(o outcome, stored store.Run) error {
 	return nil
 }
 
-// loop goes on until nothing waits or works; once ctx is cancelled, until nothing works.
+// loop starts, watches and finishes workers until no job waits and no worker runs; once ctx is cancelled, until no
+// worker runs.
 func (c *coordinator) loop(ctx context.Context) error {
 	merging, looking := time.NewTicker(mergeEvery), time.NewTicker(lookEvery)
 	defer merging.Stop()
@@ -164,7 +165,8 @@ func (c *coordinator) loop(ctx context.Context) error {
 	}
 }
 
-// look renews the leases and stops what was asked to stop. A full disk and a busy database wait for the next look.
+// look renews the leases and stops the runs that were asked to stop. If the disk is full or the database is busy, the
+// next look renews the leases.
 func (c *coordinator) look() error {
 	if err := c.renew(); err != nil && !store.IsFull(err) && !store.IsTransient(err) {
 		return err
@@ -188,7 +190,7 @@ func (c *coordinator) look() error {
 	return nil
 }
 
-// renew renews the leases of this coordinator, and stops the runs whose lease it has lost.
+// renew renews the leases of this coordinator and stops the runs whose lease it has lost.
 func (c *coordinator) renew() error {
 	if time.Since(c.renewed) < leaseTime/6 {
 		return nil
@@ -232,8 +234,8 @@ func (c *coordinator) begin(ctx context.Context) error {
 	return nil
 }
 
-// start takes a run and begins its worker. If another coordinator has the run, it is tried again later; if that one has done
-// it meanwhile, it is settled.
+// start claims a run and starts its worker. If another coordinator holds the run, again is true and the job stays in
+// the queue; if that coordinator has finished the run meanwhile, the run is settled.
 func (c *coordinator) start(ctx context.Context, j *job, threads int, memory int64) (again bool, err error) {
 	other, err := c.db.Claim(j.ID, c.holder, leaseTime)
 	if err != nil {
@@ -243,7 +245,7 @@ func (c *coordinator) start(ctx context.Context, j *job, threads int, memory int
 		if j.told != other.Owner {
 			j.told = other.Owner
 			c.event(folder.Event{Run: j.ID, Steps: j.Config.Train.Steps, Status: "elsewhere",
-				Message: fmt.Sprintf("process %d on %s has it; its results are waited for", other.PID, other.Machine())})
+				Message: fmt.Sprintf("process %d on %s holds it; waiting for its results", other.PID, other.Machine())})
 		}
 		j.after = time.Now().Add(time.Second)
 		return true, nil
@@ -261,7 +263,7 @@ func (c *coordinator) start(ctx context.Context, j *job, threads int, memory int
 		c.event(folder.Event{Run: j.ID, Step: j.Config.Train.Steps, Steps: j.Config.Train.Steps, Status: task.Settled})
 		return false, nil
 	}
-	if c.halving != nil { // another coordinator may have brought it to its rung meanwhile
+	if c.halving != nil { // another coordinator may have trained it to its rung meanwhile
 		until, waits, err := c.halving.Place(c.db, j.Run)
 		if err != nil {
 			return false, errors.Join(err, c.db.Release(j.ID, c.holder.Owner))
@@ -293,12 +295,12 @@ func (c *coordinator) event(e folder.Event) {
 	}
 }
 
-// note writes into a run's history. A note that cannot be written there stops nothing.
+// note adds an entry to a run's history. It ignores errors, because a lost entry must stop nothing.
 func (c *coordinator) note(run, status string, step int, message string) {
 	_ = c.db.PutEvent(store.Event{Run: run, At: time.Now(), Status: status, Step: step, Message: message})
 }
 
-// mergeGrowing merges what a run's shard has so far, once its worker has begun.
+// mergeGrowing merges the rows that a run's shard has so far, once its worker has started.
 func (c *coordinator) mergeGrowing(ctx context.Context, r *running) error {
 	select {
 	case <-r.started:
@@ -312,7 +314,7 @@ func (c *coordinator) mergeGrowing(ctx context.Context, r *running) error {
 	})
 }
 
-// merge merges a run's shard into the results, with the rows from that step on, if there is a shard yet. It returns the last
+// merge merges the rows of a run's shard, if there is one yet, from step from on into the results. It returns the last
 // step that has rows.
 func (c *coordinator) merge(id string, from int) (last int, err error) {
 	shard := filepath.Join(c.dir(id), folder.Shard)
@@ -324,8 +326,8 @@ func (c *coordinator) merge(id string, from int) (last int, err error) {
 	return last, err
 }
 
-// finish merges what a worker left, settles the status of its run and releases the run, or requeues it for another attempt.
-// A run that could not be measured again stands as before.
+// finish merges the rows that a worker left, sets its run's status and releases the run, or requeues the run for
+// another attempt. A run that could not be measured again keeps its status.
 func (c *coordinator) finish(ctx context.Context, o outcome) error {
 	if errors.Is(o.asked, errTaken) {
 		c.sum.Stopped++
@@ -386,7 +388,8 @@ func (c *coordinator) finish(ctx context.Context, o outcome) error {
 	})
 }
 
-// giveUpMeasuring releases a run that could not be measured again. It stays done or diverged, and lacks the same rows.
+// giveUpMeasuring releases a run that could not be measured again. The run stays done or diverged, and still lacks the
+// same rows.
 func (c *coordinator) giveUpMeasuring(o outcome, stored store.Run, fault error) error {
 	c.sum.Failed++
 	message := "not measured: " + fault.Error()

@@ -22,8 +22,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// coordinatorOf makes the test binary a coordinator in that results folder, of the sweep that it reads from standard
-// input; it prints its Summary.
+// coordinatorOf names the environment variable that makes the test binary a coordinator in that results folder. It
+// reads the sweep from standard input and prints its Summary.
 const coordinatorOf = "OUTCROP_TEST_COORDINATOR"
 
 func coordinate(results string) error {
@@ -35,15 +35,16 @@ func coordinate(results string) error {
 	if err != nil {
 		return err
 	}
-	sum, err := Execute(context.Background(), s, Options{Results: results, Jobs: 2, Threads: 1, Worker: func(dir string) *exec.Cmd {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), workerDir+"="+dir)
-		return cmd
-	}})
+	sum, err := Execute(context.Background(), s,
+		Options{Results: results, Jobs: 2, Threads: 1, Worker: func(dir string) *exec.Cmd {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), workerDir+"="+dir)
+			return cmd
+		}})
 	return errors.Join(err, json.NewEncoder(os.Stdout).Encode(sum))
 }
 
-// process is Execute in a process of its own.
+// process runs Execute in a process of its own.
 type process struct {
 	*exec.Cmd
 	out, err bytes.Buffer
@@ -72,7 +73,7 @@ func (p *process) summary(t *testing.T) (sum Summary) {
 	return sum
 }
 
-// history is how often each run had each status, by its events.
+// history returns how often each run had each status, according to its events.
 func (l *lab) history() map[string]map[string]int {
 	l.t.Helper()
 	db, err := store.OpenReadOnly(filepath.Join(l.results, "outcrop.db"))
@@ -97,8 +98,8 @@ func (l *lab) history() map[string]map[string]int {
 	return counts
 }
 
-// Two coordinators, each a process, on one sweep: each run is trained once, and both end with all of them done. So do two
-// whose sweeps share runs.
+// If two coordinators, each a process of its own, execute one sweep, each run is trained once, and both end with all
+// runs done. The same holds for two sweeps that share runs.
 func TestTwoCoordinators(t *testing.T) {
 	one := fmt.Sprintf(tiny, 150, 25, 4)
 	other := strings.Replace(strings.Replace(one, "name: tiny", "name: other", 1), "seeds: 4", "seeds: [2, 3, 4]", 1)
@@ -142,8 +143,8 @@ func TestTwoCoordinators(t *testing.T) {
 	}
 }
 
-// A coordinator that is killed leaves its runs lost: the next one takes them over at once, from their checkpoints, to the
-// bits of a sweep that was left alone.
+// The runs of a killed coordinator are lost. The next coordinator takes them over at once and continues from their
+// checkpoints, to the bits of an undisturbed sweep.
 func TestKilledCoordinator(t *testing.T) {
 	src := fmt.Sprintf(tiny, 400, 20, 1)
 	alone := newLab(t)
@@ -187,7 +188,8 @@ func TestKilledCoordinator(t *testing.T) {
 	}
 	states := ""
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if states = strings.Join(l.states(src), ", "); !strings.Contains(states, store.Running) { // the workers have seen that it is gone
+		states = strings.Join(l.states(src), ", ")
+		if !strings.Contains(states, store.Running) { // the workers have noticed that the coordinator is gone
 			break
 		}
 	}
@@ -203,8 +205,8 @@ func TestKilledCoordinator(t *testing.T) {
 	l.history()
 }
 
-// A worker that is killed again and again is begun again as often as is said, each time from its checkpoint, and no other
-// run is touched. What is bad is not tried again.
+// A worker that is killed again and again is restarted up to Retries times, each time from its checkpoint, and no other
+// run is touched. A run with a bad folder is not tried again.
 func TestRetries(t *testing.T) {
 	src := fmt.Sprintf(tiny, 300, 20, 1)
 	alone := newLab(t)
@@ -228,7 +230,8 @@ func TestRetries(t *testing.T) {
 			l.mutex.Lock()
 			defer l.mutex.Unlock()
 			for _, cmd := range l.workers {
-				if strings.HasSuffix(cmd.Env[len(cmd.Env)-1], victim) && cmd.Process != nil && cmd.ProcessState == nil && !killed[cmd.Process.Pid] {
+				if strings.HasSuffix(cmd.Env[len(cmd.Env)-1], victim) && cmd.Process != nil && cmd.ProcessState == nil &&
+					!killed[cmd.Process.Pid] {
 					killed[cmd.Process.Pid] = true
 					if err := syscall.Kill(cmd.Process.Pid, syscall.SIGKILL); err != nil {
 						t.Error(err)
@@ -236,7 +239,8 @@ func TestRetries(t *testing.T) {
 				}
 			}
 		})
-		if err != nil || len(told) != min(c.kills, c.retries) || !strings.Contains(told[0], "SIGKILL") || !strings.Contains(told[0], fmt.Sprintf("attempt 1 of %d", c.retries+1)) {
+		if err != nil || len(told) != min(c.kills, c.retries) || !strings.Contains(told[0], "SIGKILL") ||
+			!strings.Contains(told[0], fmt.Sprintf("attempt 1 of %d", c.retries+1)) {
 			t.Fatalf("%d kills, %d retries: %+v, %v, told %q", c.kills, c.retries, sum, err, told)
 		}
 		counts := l.history()
@@ -258,7 +262,8 @@ func TestRetries(t *testing.T) {
 
 	l := newLab(t)
 	l.retries = 3
-	if err := os.MkdirAll(filepath.Join(l.results, "runs", victim, folder.Log), 0o777); err != nil { // no file can be there
+	// A folder where the log belongs: the log cannot be opened.
+	if err := os.MkdirAll(filepath.Join(l.results, "runs", victim, folder.Log), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	if sum, err := l.execute(t.Context(), src, nil); err != nil || sum.Failed != 1 || l.started() != 2 {
@@ -278,7 +283,11 @@ func TestRequestedStop(t *testing.T) {
 		once.Do(func() {
 			db, err := store.OpenExisting(filepath.Join(l.results, "outcrop.db"))
 			if err == nil {
-				err = errors.Join(db.RequestStop([]string{planned[0].ID, planned[1].ID, planned[2].ID, planned[3].ID, planned[4].ID}), db.Close())
+				var ids []string
+				for _, p := range planned[:5] {
+					ids = append(ids, p.ID)
+				}
+				err = errors.Join(db.RequestStop(ids), db.Close())
 			}
 			if err != nil {
 				t.Error(err)
@@ -288,7 +297,7 @@ func TestRequestedStop(t *testing.T) {
 	if err != nil || sum.Stopped != 5 || sum.Done != 1 || l.started() != 3 {
 		t.Fatalf("%+v, %v, %d workers: want 5 stopped, 3 of them before they began", sum, err, l.started())
 	}
-	// Of the two that worked one had a step behind it; the other may have been stopped before its first.
+	// One of the two running runs had made a step; the other may have been stopped before its first.
 	if got := l.states(src); !strings.Contains(got[0]+got[1], "goes on from step") || got[5] != store.Done {
 		t.Errorf("states %q", got)
 	}

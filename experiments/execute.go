@@ -1,4 +1,4 @@
-// Package experiments is the coordinator: it carries out a plan in worker processes, and merges what they measured.
+// Package experiments is the coordinator: it carries out a plan in worker processes and merges their measurements.
 package experiments
 
 import (
@@ -21,41 +21,44 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Options are where and how to execute a sweep.
+// Options say where and how to execute a sweep.
 type Options struct {
-	Results string // folder of outcrop.db and runs/
-	// Jobs is how many worker processes there are at once; 0 takes as many as cores and memory hold.
+	// Results is the folder that holds outcrop.db and runs/.
+	Results string
+	// Jobs is the number of worker processes at a time; 0 starts as many as the cores and the memory allow.
 	Jobs int
-	// Threads of a worker; 0 is one where there are runs enough for the cores, and else a share of them.
+	// Threads is the number of threads of a worker; 0 divides the cores among the workers, at least one each.
 	Threads int
-	// Retries is how often a run is begun again if its worker was killed, ran out of memory or could not read or write.
+	// Retries is how often a run is started again after its worker was killed, ran out of memory or had an I/O error.
 	Retries int
 	Device  string
-	// Only keeps to the runs with these ids; nil takes all of the sweep.
+	// Only lists the ids of the runs to execute; nil means every run of the sweep.
 	Only []string
-	// Worker is the command that runs worker.Work on a folder, in a process of its own, with its standard input and output.
+	// Worker returns the command that runs worker.Work on a folder in a process of its own, over its standard input and
+	// output.
 	Worker func(dir string) *exec.Cmd
-	// Events is called with how runs go, one call at a time; it may be nil.
+	// Events is called with the progress of the runs, one call at a time; it may be nil.
 	Events func(folder.Event)
 }
 
-// Summary counts how the runs of a sweep stand after Execute.
+// Summary counts the runs of a sweep by their status after Execute.
 type Summary struct {
 	Done, Diverged, Stopped, Failed int
-	// Early is how many the sweep's rule has stopped.
+	// Early is the number of runs that the sweep's rule has stopped.
 	Early int
-	// Kept is how many of them were done before, or by another coordinator meanwhile.
+	// Kept is the number of runs that were settled before, or meanwhile by another coordinator.
 	Kept int
-	// Conflicts is how many rows differ from those stored before under equal provenance.
+	// Conflicts is the number of rows that differ from those stored before under equal provenance.
 	Conflicts int
-	// Errors are the failed runs' messages, each with its run.
+	// Errors are the messages of the failed runs; each names its run.
 	Errors []string
 }
 
-// Execute checks the whole sweep, trains what is not done yet in worker processes, merges their shards into the results
-// database, and fits and stores the emergence curves. A worker that fails or is killed fails its run and no other. A run
-// that another coordinator has taken is waited for. A full disk makes it wait for room. When ctx is cancelled the workers
-// stop within a step, what was measured is merged, and the error is ctx's; the same call goes on.
+// Execute checks the whole sweep, carries out in worker processes what is left to do of it, merges their shards into
+// the results database, and fits and stores the emergence curves. A worker that fails or is killed fails its own run
+// and no other. Execute waits for a run that another coordinator holds, and for room on a full disk. When ctx is
+// cancelled, the workers stop within a step, their rows are merged, and the error is ctx's; the same call continues
+// from there.
 func Execute(ctx context.Context, s *sweep.Sweep, o Options) (sum Summary, err error) {
 	planned, err := plan.Of(s, o.Device)
 	if err != nil {
@@ -72,8 +75,8 @@ func Execute(ctx context.Context, s *sweep.Sweep, o Options) (sum Summary, err e
 	if err := results.SettleRemovals(db, o.Results); err != nil {
 		return sum, err
 	}
-	c := &coordinator{Options: o, db: db, holder: store.ThisProcess(), began: time.Now(), active: map[string]*running{},
-		ended: make(chan outcome), wants: todo.Wants{}, machine: thisMachine()}
+	c := &coordinator{Options: o, sweep: s.Name, db: db, holder: store.ThisProcess(), began: time.Now(),
+		active: map[string]*running{}, ended: make(chan outcome), wants: todo.Wants{}, machine: thisMachine()}
 	if err := c.roomy(ctx, 0, func() error { return storePlan(db, s, planned) }); err != nil {
 		return sum, err
 	}
@@ -93,7 +96,7 @@ func Execute(ctx context.Context, s *sweep.Sweep, o Options) (sum Summary, err e
 	return c.sum, ctx.Err()
 }
 
-// storePlan stores the sweep, its arms and which run belongs to which.
+// storePlan stores the sweep, its arms, and which run belongs to which arm.
 func storePlan(db *store.DB, s *sweep.Sweep, planned []plan.Planned) error {
 	stored, members := store.Sweep{Name: s.Name, Source: s.Source}, make([]store.Member, len(planned))
 	for i, a := range s.Arms {
@@ -113,10 +116,11 @@ func storePlan(db *store.DB, s *sweep.Sweep, planned []plan.Planned) error {
 	return db.PutSweep(stored, members)
 }
 
-// coordinator executes one plan. Its fields belong to the goroutine of train, but for those said otherwise.
+// coordinator executes one plan. Only the goroutine of train uses its fields, unless a field says otherwise.
 type coordinator struct {
 	Options
-	db      *store.DB // shared: it takes turns
+	sweep   string    // its name
+	db      *store.DB // shared by all goroutines; it serialises its calls
 	holder  store.Holder
 	began   time.Time
 	renewed time.Time
@@ -134,9 +138,9 @@ type coordinator struct {
 type job struct {
 	plan.Planned
 	measure  []int
-	attempts int       // how often its worker failed for a cause that may pass
-	after    time.Time // it is not begun before
-	told     string    // the owner of a lease on it that was told of
+	attempts int       // how often its worker has failed for a cause that may pass
+	after    time.Time // the earliest time at which it starts
+	told     string    // the other owner of its lease that an event has named already
 }
 
 // running is a job with a worker.
@@ -144,19 +148,19 @@ type running struct {
 	job
 	threads int
 	memory  int64
-	merged  int // rows below this step were merged by a tick
+	merged  int // the last step whose rows were merged while it runs
 	stop    context.CancelCauseFunc
-	started chan struct{} // closed when the worker has said something
+	started chan struct{} // closed when the worker says that it has started
 }
 
 // outcome is how a worker ended.
 type outcome struct {
 	*running
 	err   error
-	asked error // why it was stopped; nil where nobody asked
+	asked error // why it was stopped; nil if it was not
 }
 
-// settle counts a run of which nothing is left to do.
+// settle counts a run that has nothing left to do.
 func (s *Summary) settle(status string) {
 	if status == store.Stopped {
 		s.Early++

@@ -21,7 +21,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// workerDir makes the test binary a worker of that folder.
+// workerDir names the environment variable that makes the test binary a worker of that folder.
 const workerDir = "OUTCROP_TEST_WORKER"
 
 func TestMain(m *testing.M) {
@@ -40,11 +40,11 @@ func TestMain(m *testing.M) {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	_, _ = fmt.Fprintln(os.Stderr, peakMemory()) // getrusage would count what its parent had when it forked
+	_, _ = fmt.Fprintln(os.Stderr, peakMemory()) // getrusage would count the parent's memory at the fork
 	os.Exit(0)
 }
 
-// peakMemory is the line of /proc that tells the largest resident memory of this process.
+// peakMemory returns the line of /proc that gives the peak resident memory of this process.
 func peakMemory() string {
 	status, _ := os.ReadFile("/proc/self/status")
 	_, after, _ := strings.Cut(string(status), "VmHWM:")
@@ -52,7 +52,8 @@ func peakMemory() string {
 	return "VmHWM:" + line
 }
 
-// tiny is two arms by two seeds of a model that trains in about a second; steps and probe are to be filled in.
+// tiny is a sweep of two arms whose runs train in about a second. It is a format of the steps, the steps between
+// measurements, and the seeds.
 const tiny = `
 name: tiny
 base:
@@ -89,7 +90,7 @@ func (l *lab) execute(ctx context.Context, src string, events func(folder.Event)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return Execute(ctx, s, Options{Results: l.results, Jobs: 2, Threads: 1, Retries: l.retries, Events: events, Worker: func(dir string) *exec.Cmd {
+	worker := func(dir string) *exec.Cmd {
 		cmd := exec.Command(self)
 		if l.starved != "" && strings.HasSuffix(dir, l.starved) {
 			cmd = exec.Command("sh", "-c", `ulimit -v 400000; exec "$0"`, self) // KiB of address space
@@ -99,7 +100,9 @@ func (l *lab) execute(ctx context.Context, src string, events func(folder.Event)
 		l.workers = append(l.workers, cmd)
 		l.mutex.Unlock()
 		return cmd
-	}})
+	}
+	return Execute(ctx, s, Options{Results: l.results, Jobs: 2, Threads: 1, Retries: l.retries, Events: events,
+		Worker: worker})
 }
 
 func (l *lab) started() int {
@@ -108,7 +111,7 @@ func (l *lab) started() int {
 	return len(l.workers)
 }
 
-// rows is everything measured, less the clock, and how the runs stand.
+// rows returns everything measured, except the clock values, and the statuses of the runs.
 func (l *lab) rows() (series []store.Series, status []string) {
 	l.t.Helper()
 	db, err := store.OpenReadOnly(filepath.Join(l.results, "outcrop.db"))
@@ -130,12 +133,13 @@ func (l *lab) rows() (series []store.Series, status []string) {
 		l.t.Fatal(err)
 	}
 	for _, m := range members {
-		status = append(status, fmt.Sprintf("%s %d %s %d %s", m.Member.Arm, m.Member.Seed, m.Run.Status, m.Run.Step, m.Run.Error))
+		status = append(status,
+			fmt.Sprintf("%s %d %s %d %s", m.Member.Arm, m.Member.Seed, m.Run.Status, m.Run.Step, m.Run.Error))
 	}
 	return series, status
 }
 
-// sameRows compares bit by bit; reflect.DeepEqual would take NaN for different, and these runs have none.
+// sameRows compares bit by bit. reflect.DeepEqual would take two NaN for different, but these runs have none.
 func sameRows(t *testing.T, a, b []store.Series) {
 	t.Helper()
 	if len(a) == 0 || !reflect.DeepEqual(a, b) {
@@ -151,7 +155,8 @@ func TestExecute(t *testing.T) {
 		t.Fatalf("%+v, %v", sum, err)
 	}
 	first, status := l.rows()
-	if want := []string{"baseline 0 done 60 ", "baseline 1 done 60 ", "scale 0 done 60 ", "scale 1 done 60 "}; !slices.Equal(status, want) {
+	want := []string{"baseline 0 done 60 ", "baseline 1 done 60 ", "scale 0 done 60 ", "scale 1 done 60 "}
+	if !slices.Equal(status, want) {
 		t.Errorf("status %q, want %q", status, want)
 	}
 	db, err := store.OpenReadOnly(filepath.Join(l.results, "outcrop.db"))
@@ -159,8 +164,8 @@ func TestExecute(t *testing.T) {
 		t.Fatal(err)
 	}
 	fits, err := db.Fits(store.Select{})
-	if closing := db.Close(); err != nil || closing != nil {
-		t.Fatal(err, closing)
+	if err = errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
 	}
 	best := 0
 	for _, f := range fits {
@@ -172,14 +177,14 @@ func TestExecute(t *testing.T) {
 		t.Errorf("%d best fits, want 8", best)
 	}
 
-	// What is done is never done twice.
+	// Nothing is done twice.
 	if sum, err = l.execute(t.Context(), src, nil); err != nil || sum.Kept != 4 || l.started() != 4 {
 		t.Errorf("second time: %+v, %v, %d workers", sum, err, l.started())
 	}
 	again, _ := l.rows()
 	sameRows(t, first, again)
 
-	// More probe points are measured under the same ids; those that were there keep their bits.
+	// More probe points are measured under the same ids; the rows that were there keep their bits.
 	if sum, err = l.execute(t.Context(), fmt.Sprintf(tiny, 60, 4, 2), nil); err != nil || sum.Done != 4 || sum.Kept != 0 {
 		t.Errorf("with other probe steps: %+v, %v", sum, err)
 	}
@@ -201,7 +206,7 @@ func TestExecute(t *testing.T) {
 	sameRows(t, more, restored)
 }
 
-// A run that is stopped, or whose worker is killed, goes on and ends with the bits of one that was left alone; a killed
+// A run that is stopped, or whose worker is killed, goes on and ends with the bits of an undisturbed run. A killed
 // worker takes no other run with it.
 func TestInterruption(t *testing.T) {
 	src := fmt.Sprintf(tiny, 300, 20, 1)
@@ -241,7 +246,8 @@ func TestInterruption(t *testing.T) {
 			}
 		}
 	})
-	if err != nil || sum.Failed != 1 || sum.Done != 1 || len(sum.Errors) != 1 || !strings.Contains(sum.Errors[0], "killed") {
+	if err != nil || sum.Failed != 1 || sum.Done != 1 || len(sum.Errors) != 1 ||
+		!strings.Contains(sum.Errors[0], "killed") {
 		t.Fatalf("killed: %+v, %v", sum, err)
 	}
 	if sum, err = l.execute(t.Context(), src, nil); err != nil || sum.Done != 2 || sum.Kept != 1 {
@@ -254,20 +260,22 @@ func TestInterruption(t *testing.T) {
 	sameRows(t, want, got)
 }
 
-// A worker that cannot write fails its run with its own words, and no other.
+// A worker that cannot write fails its own run with its error message, and no other run.
 func TestWorkerThatFails(t *testing.T) {
 	src := fmt.Sprintf(tiny, 20, 5, 1)
 	l := newLab(t)
 	planned := planOf(t, src)
-	// A folder in the place of the shard cannot be opened, by root either.
+	// A folder in the shard's place cannot be opened as a file, not even by root.
 	if err := os.MkdirAll(filepath.Join(l.results, "runs", planned[0].ID, "log.jsonl"), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	sum, err := l.execute(t.Context(), src, nil)
-	if err != nil || sum.Done != 1 || sum.Failed != 1 || !strings.Contains(sum.Errors[0], "log.jsonl: is a directory") || !strings.Contains(sum.Errors[0], "exit status 1") {
+	if err != nil || sum.Done != 1 || sum.Failed != 1 || !strings.Contains(sum.Errors[0], "log.jsonl: is a directory") ||
+		!strings.Contains(sum.Errors[0], "exit status 1") {
 		t.Fatalf("%+v, %v", sum, err)
 	}
-	if _, status := l.rows(); !strings.Contains(status[0], " failed ") || !strings.Contains(status[0], "log.jsonl") || !strings.Contains(status[1], " done ") {
+	if _, status := l.rows(); !strings.Contains(status[0], " failed ") || !strings.Contains(status[0], "log.jsonl") ||
+		!strings.Contains(status[1], " done ") {
 		t.Errorf("status %q, want the first failed with its cause, the second done", status)
 	}
 }
@@ -278,11 +286,13 @@ func TestResultsThatCannotBeWritten(t *testing.T) {
 	if err := os.WriteFile(l.results, nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.execute(t.Context(), fmt.Sprintf(tiny, 20, 5, 1), nil); err == nil || !strings.Contains(err.Error(), "results folder") || !strings.Contains(err.Error(), l.results) {
+	if _, err := l.execute(t.Context(), fmt.Sprintf(tiny, 20, 5, 1), nil); err == nil ||
+		!strings.Contains(err.Error(), "results folder") || !strings.Contains(err.Error(), l.results) {
 		t.Errorf("got %v, want the folder named", err)
 	}
 	l.results = t.TempDir()
-	if err := os.WriteFile(filepath.Join(l.results, "outcrop.db"), []byte(strings.Repeat("no database ", 99)), 0o666); err != nil {
+	garbage := []byte(strings.Repeat("no database ", 99))
+	if err := os.WriteFile(filepath.Join(l.results, "outcrop.db"), garbage, 0o666); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.execute(t.Context(), fmt.Sprintf(tiny, 20, 5, 1), nil); !errors.Is(err, store.ErrCorrupt) {

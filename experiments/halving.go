@@ -26,7 +26,8 @@ func (h *halving) unpark(id string) job {
 	return j
 }
 
-// rest parks a run that stopped at its rung, or requeues it if it has been promoted. It reports whether it handled the run.
+// rest parks a run that stopped at its rung, or requeues it if it has been promoted. It reports whether it handled the
+// run.
 func (c *coordinator) rest(o outcome) (bool, error) {
 	if c.halving == nil || o.Until == 0 || o.asked != nil {
 		return false, nil
@@ -58,12 +59,12 @@ func (c *coordinator) promote() {
 	for _, p := range c.halving.Promote() {
 		j := c.halving.unpark(p.ID)
 		j.Until = p.Until
-		c.note(j.ID, store.Planned, 0, "halving: it goes on")
+		c.note(j.ID, store.Planned, 0, "halving: promoted")
 		c.waiting = slices.Insert(c.waiting, 0, j)
 	}
 }
 
-// settleParked marks the runs that stay at their rung, once nothing is left here that could promote them. A run that another
+// settleParked marks the parked runs as stopped, once nothing here can promote them any more. A run that another
 // coordinator has promoted is queued instead, to wait for its results.
 func (c *coordinator) settleParked() error {
 	if c.halving == nil {
@@ -84,7 +85,7 @@ func (c *coordinator) settleParked() error {
 			c.waiting = append(c.waiting, j)
 		}
 	}
-	c.promote() // the last one may have come by another coordinator
+	c.promote() // another coordinator may have brought the last missing run to its rung
 	if len(c.waiting) > 0 {
 		return nil
 	}

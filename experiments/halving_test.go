@@ -11,8 +11,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// rates is nine runs of one model, the fastest to learn first: in this order nobody goes on who turns out not to be among
-// the best, as with ASHA one does who comes early.
+// rates is nine runs of one model, the fastest learner first. In this order no run is promoted that turns out not to be
+// among the best, as ASHA promotes one that comes early.
 const rates = `
 name: tiny
 base:
@@ -22,8 +22,8 @@ base:
 grid: {optim.lr: [1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6]}
 `
 
-// Of nine runs at step 10 the best third go on to 30, and of those to the end; the rest wait with their reason. What is
-// trained has the bits of a sweep without halving, a kill or not, and nothing is begun again.
+// Of nine runs at step 10 the best third go on to 30, and the best third of those to the end; the rest wait, with the
+// reason. What is trained has the bits of a sweep without halving, with or without a kill, and nothing starts over.
 func TestHalving(t *testing.T) {
 	alone := newLab(t)
 	if _, err := alone.execute(t.Context(), rates, nil); err != nil {
@@ -48,7 +48,8 @@ func TestHalving(t *testing.T) {
 	at := map[string]int{}
 	_, status := l.rows()
 	for _, s := range status {
-		for _, step := range []string{" stopped 10 stopping: halving: number ", " stopped 30 stopping: halving: number ", " done 90 "} {
+		for _, step := range []string{" stopped 10 stopping: halving: number ", " stopped 30 stopping: halving: number ",
+			" done 90 "} {
 			if strings.Contains(s, step) {
 				at[strings.Fields(step)[1]]++
 			}
@@ -60,23 +61,28 @@ func TestHalving(t *testing.T) {
 	got, _ := l.rows()
 	for _, s := range got {
 		i := slices.IndexFunc(want, func(w store.Series) bool {
-			return w.Run == s.Run && w.Site == s.Site && w.Statistic == s.Statistic && w.Layer == s.Layer && w.Head == s.Head && w.Idx == s.Idx
+			return w.Run == s.Run && w.Site == s.Site && w.Statistic == s.Statistic && w.Layer == s.Layer &&
+				w.Head == s.Head && w.Idx == s.Idx
 		})
-		if i < 0 || fmt.Sprint(s.Steps, s.Values) != fmt.Sprint(want[i].Steps[:len(s.Steps)], want[i].Values[:len(s.Values)]) {
+		if n := len(s.Steps); i < 0 ||
+			fmt.Sprint(s.Steps, s.Values) != fmt.Sprint(want[i].Steps[:n], want[i].Values[:n]) {
 			t.Fatalf("%s/%s of layer %d differs", s.Site, s.Statistic, s.Layer)
 		}
 	}
 	before := l.started()
-	if again, err := l.execute(t.Context(), src, nil); err != nil || again.Done != sum.Done || again.Early != sum.Early || l.started() != before {
+	if again, err := l.execute(t.Context(), src, nil); err != nil || again.Done != sum.Done || again.Early != sum.Early ||
+		l.started() != before {
 		t.Errorf("again: %+v, %v, %d workers", again, err, l.started()-before)
 	}
-	if got := l.states(src); got[0] != store.Done || counts(got)["stopped, waits at step 10 to be among the best"] != 6 || counts(got)["stopped, waits at step 30 to be among the best"] != 2 {
+	if got := l.states(src); got[0] != store.Done ||
+		counts(got)["stopped, waits at step 10 to be among the best"] != 6 ||
+		counts(got)["stopped, waits at step 30 to be among the best"] != 2 {
 		t.Errorf("states %q", got)
 	}
 	if got := l.states(rates); counts(got)["stopped, goes on from step 10"] != 6 {
 		t.Errorf("states %q without the rule", got)
 	}
-	// Without the rule all are trained to the end.
+	// Without the rule all runs are trained to the end.
 	if all, err := l.execute(t.Context(), rates, nil); err != nil || all.Done != 9 {
 		t.Errorf("without halving: %+v, %v", all, err)
 	}
@@ -84,8 +90,8 @@ func TestHalving(t *testing.T) {
 	sameRows(t, want, got)
 }
 
-// Two coordinators, each a process, climb one ladder: no part of a run is trained twice, neither marks as left what the
-// other has go on, and both end with the same sum.
+// If two coordinators, each a process of its own, share one ladder, no part of a run is trained twice, neither marks a
+// run as stopped that the other has promoted, and both end with the same sum.
 func TestTwoCoordinatorsHalve(t *testing.T) {
 	src := rates + "stopping: {metric: heldout_loss, halving: {eta: 3, min_steps: 10}}\n"
 	l := newLab(t)
@@ -103,7 +109,8 @@ func TestTwoCoordinatorsHalve(t *testing.T) {
 	_, status := l.rows()
 	for i, p := range planOf(t, src) {
 		legs := 0
-		for leg, end := range []string{" stopped 10 stopping: halving: number ", " stopped 30 stopping: halving: number ", " done 90 "} {
+		for leg, end := range []string{" stopped 10 stopping: halving: number ", " stopped 30 stopping: halving: number ",
+			" done 90 "} {
 			if strings.Contains(status[i], end) {
 				legs = leg + 1
 			}

@@ -12,26 +12,26 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/plan"
 )
 
-// machine is what the workers of a coordinator share: cores, and bytes of memory.
+// machine is what the workers of a coordinator share: cores and bytes of memory.
 type machine struct {
 	cores  int
 	memory int64
 }
 
-// spared is the share of the free memory that is left to others.
+// spared is the fraction of the free memory that is left to other programs.
 const spared = 0.1
 
-// thisMachine counts the cores that this process may use, and the memory that is free now within the limits of its control
-// group.
+// thisMachine returns the cores that this process may use and the memory that is free now within the limits of its
+// control group, less what is spared.
 func thisMachine() machine {
 	free := min(available("/proc/meminfo"), groupRoom("/sys/fs/cgroup", "/proc/self/cgroup"))
 	return machine{cores: runtime.GOMAXPROCS(0), memory: int64(float64(free) * (1 - spared))}
 }
 
-// share reports whether one more job fits beside those at work, and its threads and memory. pending counts the waiting jobs,
-// this one included. A job always fits on an idle machine. Jobs side by side come before threads of one job, which bench/cores
-// measures. If the number of jobs is not a multiple of the cores, the remainder runs first, with the spare cores as extra
-// threads.
+// share reports whether one more job fits beside the running ones, and its threads and memory. pending counts the
+// waiting jobs, this one included. A job always fits on an idle machine. Cores go to jobs side by side before they go
+// to the threads of one job; bench/cores measures both. If the number of jobs is not a multiple of the cores, the
+// remainder runs first, with the spare cores as extra threads.
 func (c *coordinator) share(j job, pending int) (threads int, memory int64, ok bool) {
 	cores, room := c.machine.cores, c.machine.memory
 	for _, r := range c.active {
@@ -58,7 +58,7 @@ func (c *coordinator) share(j job, pending int) (threads int, memory int64, ok b
 	return threads, memory, ok
 }
 
-// available is how many bytes the system could give without swapping; MaxInt64 if it does not say.
+// available returns how many bytes the system can give without swapping; MaxInt64 if it does not say.
 func available(meminfo string) int64 {
 	f, err := os.Open(meminfo)
 	if err != nil {
@@ -76,14 +76,14 @@ func available(meminfo string) int64 {
 	return math.MaxInt64
 }
 
-// groupRoom is how many bytes the process's control group (version 2) and those above it have left; MaxInt64 if there is no
-// limit. membership is the file with the process's line `0::/path`.
+// groupRoom returns how many bytes are left within the limits of the process's control group (version 2) and of those
+// above it; MaxInt64 if there is no limit. membership is the file with the process's line `0::/path`.
 func groupRoom(root, membership string) int64 {
 	room := int64(math.MaxInt64)
 	for _, dir := range groups(root, membership) {
 		limit, there := number(filepath.Join(dir, "memory.max"))
 		used, known := number(filepath.Join(dir, "memory.current"))
-		cache, _ := entry(filepath.Join(dir, "memory.stat"), "inactive_file") // given back when memory is wanted
+		cache, _ := entry(filepath.Join(dir, "memory.stat"), "inactive_file") // reclaimed when memory is needed
 		if there && known {
 			room = min(room, max(0, limit-used+cache))
 		}
@@ -91,7 +91,7 @@ func groupRoom(root, membership string) int64 {
 	return room
 }
 
-// outOfMemoryKills is how many processes of this control group the kernel has killed for their memory.
+// outOfMemoryKills returns how many processes of this control group the kernel has killed because memory ran out.
 func outOfMemoryKills() int64 {
 	dirs := groups("/sys/fs/cgroup", "/proc/self/cgroup")
 	if len(dirs) == 0 {
@@ -101,7 +101,7 @@ func outOfMemoryKills() int64 {
 	return n
 }
 
-// groups are the folders of the process's control group and those above it.
+// groups lists the folders of the process's control group and of those above it, innermost first.
 func groups(root, membership string) (dirs []string) {
 	text, err := os.ReadFile(membership)
 	if err != nil {
@@ -131,7 +131,7 @@ func number(path string) (int64, bool) {
 	return n, err == nil
 }
 
-// entry is the number after a name in a file of lines `name number`.
+// entry returns the number after a name in a file of lines `name number`.
 func entry(path, name string) (int64, bool) {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// The memory that a worker is taken to want is at least what a real one had resident at most, and not so much more that a
+// The forecast of a worker's memory is at least the peak resident memory of a real one, and not so much more that a
 // machine would stand idle.
 func TestMemoryOfWorkers(t *testing.T) {
 	for _, c := range []struct{ name, config string }{
@@ -23,7 +23,8 @@ func TestMemoryOfWorkers(t *testing.T) {
 		{"deep", `arch: {layers: 8, width: 64, heads: 4, context: 64, norm_placement: sandwich, qk_norm: true, gate: g1}`},
 		{"long", `arch: {layers: 2, width: 64, heads: 8, context: 256, mlp: swiglu}`},
 		{"size b", `arch: {layers: 4, width: 128, heads: 4, context: 128}`},
-		{"all that keeps", `arch: {layers: 6, width: 96, heads: 4, context: 64, mlp: swiglu, gate: g1, norm: layernorm, norm_placement: sandwich, qk_norm: true, registers: 4}`},
+		{"all that keeps", `arch: {layers: 6, width: 96, heads: 4, context: 64, mlp: swiglu, gate: g1, norm: layernorm, ` +
+			`norm_placement: sandwich, qk_norm: true, registers: 4}`},
 	} {
 		src := fmt.Sprintf("name: tiny\nbase:\n  %s\n  train: {steps: 2, batch: 32}\n  probe: {heldout: 64}\n", c.config)
 		p := planOf(t, src)[0]
@@ -50,9 +51,9 @@ func TestMemoryOfWorkers(t *testing.T) {
 		}
 		had <<= 10
 		took := plan.Memory(p)
-		t.Logf("%s: a worker had %d MiB, taken to want %d MiB", c.name, had>>20, took>>20)
+		t.Logf("%s: a worker had %d MiB, forecast %d MiB", c.name, had>>20, took>>20)
 		if took < had || took > 3*had {
-			t.Errorf("%s: a worker had %d MiB, taken to want %d MiB", c.name, had>>20, took>>20)
+			t.Errorf("%s: a worker had %d MiB, forecast %d MiB", c.name, had>>20, took>>20)
 		}
 	}
 }
@@ -74,7 +75,7 @@ func TestFreeMemory(t *testing.T) {
 		t.Errorf("%d bytes are free, want 60 KiB", got)
 	}
 	if got := available(filepath.Join(dir, "none")); got != math.MaxInt64 {
-		t.Errorf("without a word of the system %d", got)
+		t.Errorf("%d bytes are free on a system that does not say", got)
 	}
 	write("self", "1:cpu:/x\n0::/a/b\n")
 	write("group/a/memory.max", "1000\n")
@@ -95,7 +96,7 @@ func TestFreeMemory(t *testing.T) {
 	}
 }
 
-// What begins beside what works: never more threads than cores nor more memory than there is, unless --jobs says so.
+// A job starts beside the running ones only if there are cores and memory for it, unless --jobs says otherwise.
 func TestShare(t *testing.T) {
 	p := planOf(t, fmt.Sprintf(tiny, 20, 5, 1))[0]
 	p.Config.Train.Slices = 4
@@ -138,7 +139,8 @@ func TestShare(t *testing.T) {
 		{"jobs said, all at work", 2, 0, 4, 9 * each, at(1, 1), 8, 0},
 		{"jobs said beyond the cores", 9, 1, 2, 1, at(1, 1, 1), 8, 1},
 	} {
-		co := &coordinator{Options: Options{Jobs: c.jobs, Threads: c.threads}, machine: machine{c.cores, c.memory}, active: c.active}
+		co := &coordinator{Options: Options{Jobs: c.jobs, Threads: c.threads}, machine: machine{c.cores, c.memory},
+			active: c.active}
 		threads, memory, ok := co.share(job{Planned: p}, c.pending)
 		if !ok {
 			threads = 0
@@ -149,7 +151,7 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// The rows foretold are those that a run records, within a tenth.
+// The forecast of a run's rows is within a tenth of what the run records.
 func TestRowsForetold(t *testing.T) {
 	l := newLab(t)
 	src := fmt.Sprintf(tiny, 8, 2, 1)
@@ -171,7 +173,7 @@ func TestRowsForetold(t *testing.T) {
 			n += len(s.Steps)
 		}
 		if got := p.Rows(); math.Abs(got/float64(n)-1) > .1 {
-			t.Errorf("%s: %v rows foretold, %d recorded", p.Arm, got, n)
+			t.Errorf("%s: %v rows forecast, %d recorded", p.Arm, got, n)
 		}
 	}
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// A damaged checkpoint, and one of another run, are refused by name in what the coordinator is told and in the run's log;
-// the run goes on from the one before and ends with the rows of one that was left alone.
+// A damaged checkpoint, and one of another run, are refused by name, in the coordinator's events and in the run's log.
+// The run goes on from the checkpoint before and ends with the rows of an undisturbed run.
 func TestRefusedCheckpoints(t *testing.T) {
-	const steps = 2000 // so many that none of the runs ends before it is stopped
+	const steps = 2000 // enough that no run ends before it is stopped
 	src := fmt.Sprintf(tiny, steps, 20, 1)
 	alone := newLab(t)
 	if _, err := alone.execute(t.Context(), src, nil); err != nil {
@@ -68,7 +68,8 @@ func TestRefusedCheckpoints(t *testing.T) {
 		t.Fatalf("%+v, %v", sum, err)
 	}
 	text := strings.Join(told, "\n")
-	for _, part := range []string{checkpoint(steps) + ": belongs to run " + other.ID, checkpoint(kept[1]) + ": optimizer.safetensors is damaged", fmt.Sprintf("going on from step %d", kept[0])} {
+	for _, part := range []string{checkpoint(steps) + ": belongs to run " + other.ID,
+		checkpoint(kept[1]) + ": optimizer.safetensors is damaged", fmt.Sprintf("going on from step %d", kept[0])} {
 		if !strings.Contains(text, part) {
 			t.Errorf("told %q, want %q", text, part)
 		}

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// Only what is new of a grid that grew is trained; an arm that comes to another's configuration is that one's run.
+// Only the new runs of a grid that has grown are trained. An arm that resolves to another arm's configuration shares
+// that arm's run.
 func TestStatesOfASweepThatGrew(t *testing.T) {
 	l := newLab(t)
 	src := strings.Replace(fmt.Sprintf(tiny, 4, 2, 1), "arms:", "grid: {optim.weight_decay: [0, 0.5]}\narms:", 1)
@@ -32,7 +33,8 @@ func TestStatesOfASweepThatGrew(t *testing.T) {
 			t.Errorf("%s, seed %d: %s, want %s", p.Arm, p.Seed, states[i], want)
 		}
 	}
-	if !slices.ContainsFunc(states, func(s string) bool { return strings.HasPrefix(s, "same as twin optim.weight_decay=") }) {
+	if !slices.ContainsFunc(states,
+		func(s string) bool { return strings.HasPrefix(s, "same as twin optim.weight_decay=") }) {
 		t.Errorf("no run is the same as another's: %q", states)
 	}
 	if _, err := l.execute(t.Context(), grown, nil); err != nil || l.started()-workers != fresh || fresh == 0 {

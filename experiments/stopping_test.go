@@ -11,8 +11,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// A rule ends the runs that it means at the same step, interrupted or not; they are kept with the reason, are not begun
-// again, and go on to the bits of a run left alone where a sweep has no rule.
+// A rule ends its runs at the same step, interrupted or not. The runs are kept with the reason and not started again;
+// in a sweep without the rule they go on to the bits of an undisturbed run.
 func TestStoppingRule(t *testing.T) {
 	src := fmt.Sprintf(tiny, 300, 20, 1)
 	alone := newLab(t)
@@ -43,14 +43,16 @@ func TestStoppingRule(t *testing.T) {
 		}
 	}
 	before := l.started()
-	if sum, err := l.execute(t.Context(), rule, nil); err != nil || sum.Early != 2 || sum.Kept != 2 || l.started() != before {
+	if sum, err := l.execute(t.Context(), rule, nil); err != nil || sum.Early != 2 || sum.Kept != 2 ||
+		l.started() != before {
 		t.Errorf("again: %+v, %v, %d workers", sum, err, l.started()-before)
 	}
 	if got := l.states(rule); !slices.Equal(got, []string{"stopped by the sweep's rule", "stopped by the sweep's rule"}) {
 		t.Errorf("states %q", got)
 	}
-	if got := l.states(src); !slices.Equal(got, []string{"stopped, goes on from step 101", "stopped, goes on from step 101"}) {
-		t.Errorf("states %q without the rule", got)
+	resumed := []string{"stopped, goes on from step 101", "stopped, goes on from step 101"}
+	if got := l.states(src); !slices.Equal(got, resumed) {
+		t.Errorf("tasks %q without the rule", got)
 	}
 	if sum, err := l.execute(t.Context(), src, nil); err != nil || sum.Done != 2 {
 		t.Errorf("without the rule: %+v, %v", sum, err)

@@ -10,24 +10,25 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Summary is one quantity over the seeds of an arm, on two levels: between seeds and within each.
+// Summary is one quantity over the seeds of an arm, with its spread between the seeds and within each seed.
 type Summary struct {
-	N      int // values, of Of that were given: the rest are NaN, not determined
-	Of     int
+	N      int // determined values
+	Of     int // all values; the others are NaN, not determined
 	Median float64
-	// Interval is from one order statistic to the opposite one, the narrowest that covers the median of the seeds'
-	// distribution, whatever that is, with a probability of at least 95 %; with fewer than six values, which allow none,
-	// the whole range. Coverage is the probability: 1 - 2^(1-n) for the range.
+	// Interval runs from one order statistic to the opposite one. It is the narrowest such interval that covers the
+	// median of the seeds' distribution, whatever that is, with a probability of at least 95 %. Fewer than six values
+	// allow none, and it is then the whole range. Coverage is the probability: 1 - 2^(1-n) for the range.
 	Interval Interval
 	Coverage float64
-	// Between is the standard deviation of the values; NaN for fewer than two. Within is the median half width of the
-	// values' own closed intervals; NaN where there are none.
+	// Between is the standard deviation of the values, or NaN for fewer than two. Within is the median half width of the
+	// values' own closed intervals, or NaN if there are none.
 	Between, Within float64
 }
 
-// Summarise summarises values, NaN where not determined. own are their intervals, or nil.
+// Summarise summarises values. A value that is not determined is NaN. own holds the values' intervals, or is nil.
 func Summarise(values []float64, own []Interval) Summary {
-	s := Summary{Of: len(values), Median: math.NaN(), Interval: Interval{math.NaN(), math.NaN()}, Between: math.NaN(), Within: math.NaN()}
+	s := Summary{Of: len(values), Median: math.NaN(), Interval: Interval{math.NaN(), math.NaN()}, Between: math.NaN(),
+		Within: math.NaN()}
 	var known, widths []float64
 	for i, v := range values {
 		if bad(v) {
@@ -62,22 +63,22 @@ func Summarise(values []float64, own []Interval) Summary {
 
 // Comparison is one quantity in two arms.
 type Comparison struct {
-	N, M       int     // values of the first and of the second arm
-	Difference float64 // mean of the second less mean of the first
-	// Interval is Welch's at 95 %, which takes the values for Gaussian; open where an arm has fewer than two values.
+	N, M       int     // number of values of the first and of the second arm
+	Difference float64 // mean of the second arm minus mean of the first
+	// Interval is Welch's interval at 95 %, which assumes Gaussian values. It is open if an arm has fewer than two values.
 	Interval Interval
-	// P is that of the exact permutation test: of the Splits ways to deal the values to two arms of these sizes, the share
-	// whose means differ by at least as much. It assumes nothing but that, without an effect, seeds are exchangeable. It
-	// cannot be below 1/Splits (2/Splits for arms of one size): with two seeds an arm, 1/3.
+	// P is the p-value of the exact permutation test: the share of the Splits ways to deal the values to two arms of these
+	// sizes in which the means differ by at least as much. It assumes only that seeds are exchangeable if there is no
+	// effect. It cannot be below 1/Splits, or 2/Splits for arms of equal size: 1/3 with two seeds in each arm.
 	P      float64
 	Splits int
 }
 
-// mostSplits is how many splits are enumerated, at most: twelve values in each arm.
+// mostSplits is the largest number of splits that are enumerated. It allows twelve values in each arm.
 const mostSplits = 3_000_000
 
-// Compare compares two arms. Values that are NaN are left out; it fails, wrapping ErrPoints, where an arm has none left
-// or where there are more splits than can be enumerated.
+// Compare compares two arms. It leaves out values that are not finite. It returns an error that wraps ErrPoints if an
+// arm has none left or if there are more splits than can be enumerated.
 func Compare(first, second []float64) (Comparison, error) {
 	a, b := known(first), known(second)
 	n, m := len(a), len(b)
@@ -86,7 +87,8 @@ func Compare(first, second []float64) (Comparison, error) {
 		return c, fmt.Errorf("fit: comparing arms: %w: %d and %d determined values", ErrPoints, n, m)
 	}
 	if combin.LogGeneralizedBinomial(float64(n+m), float64(n)) > math.Log(mostSplits) {
-		return c, fmt.Errorf("fit: comparing arms: %w: %d and %d values have too many splits for an exact test", ErrPoints, n, m)
+		return c, fmt.Errorf("fit: comparing arms: %w: %d and %d values have too many splits for an exact test",
+			ErrPoints, n, m)
 	}
 	c.Difference = stat.Mean(b, nil) - stat.Mean(a, nil)
 	if n > 1 && m > 1 {
@@ -102,8 +104,8 @@ func Compare(first, second []float64) (Comparison, error) {
 	return c, nil
 }
 
-// permutation counts the splits of all into n and the rest, and the share whose means differ by at least difference.
-// Sums that differ by rounding are equal.
+// permutation returns the number of splits of all values into n and the rest, and the share of splits whose means
+// differ by at least difference. Differences that are equal up to rounding count as equal.
 func permutation(all []float64, n int, difference float64) (splits int, p float64) {
 	m := len(all) - n
 	var total, size float64
@@ -130,7 +132,7 @@ func permutation(all []float64, n int, difference float64) (splits int, p float6
 	return splits, float64(extreme) / float64(splits)
 }
 
-// Power is y = c x^b, by least squares of ln y on ln x.
+// Power is the power law y = c x^b, fitted by least squares of ln y on ln x.
 type Power struct {
 	N        int
 	Exponent float64
@@ -138,8 +140,9 @@ type Power struct {
 	R2       float64  // of the line through the logarithms
 }
 
-// Scaling fits how a quantity grows with a setting, such as a width. Pairs with a NaN are left out. It fails, wrapping
-// ErrPoints, for fewer than three pairs, fewer than two distinct x, or an x or y that is not positive.
+// Scaling fits how a quantity grows with a setting, such as a width. It leaves out pairs that are not finite. It
+// returns an error that wraps ErrPoints for fewer than three pairs, fewer than two distinct x, or an x or y that is not
+// positive.
 func Scaling(x, y []float64) (Power, error) {
 	if len(x) != len(y) {
 		return Power{}, fmt.Errorf("fit: scaling: %w: %d values of x, %d of y", ErrPoints, len(x), len(y))
@@ -150,7 +153,8 @@ func Scaling(x, y []float64) (Power, error) {
 			continue
 		}
 		if !(x[i] > 0 && y[i] > 0) {
-			return Power{}, fmt.Errorf("fit: scaling: %w: a power law needs positive numbers, not (%g, %g)", ErrPoints, x[i], y[i])
+			return Power{}, fmt.Errorf("fit: scaling: %w: a power law needs positive numbers, not (%g, %g)", ErrPoints,
+				x[i], y[i])
 		}
 		lx, ly = append(lx, math.Log(x[i])), append(ly, math.Log(y[i]))
 	}

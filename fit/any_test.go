@@ -8,15 +8,15 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever the series, it is refused with ErrPoints or fitted with finite numbers, ordered intervals and weights that sum
-// to one.
+// Any series is refused with ErrPoints, or fitted with finite numbers, ordered intervals and weights that sum to one.
 func TestAnySeries(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 40).Draw(t, "n")
 		tUnit := math.Pow(10, float64(rapid.IntRange(-20, 20).Draw(t, "unit of t")))
 		yUnit := math.Pow(10, float64(rapid.IntRange(-90, 90).Draw(t, "unit of y")))
 		step := rapid.OneOf(rapid.Float64Range(0, 1), rapid.Just(0.0), rapid.Just(1.0), rapid.Float64Range(0, 1e4))
-		value := rapid.OneOf(rapid.Float64Range(-1, 1), rapid.Just(0.0), rapid.Just(1.0), rapid.Float64Range(0, 1e6), rapid.Just(math.NaN()))
+		value := rapid.OneOf(rapid.Float64Range(-1, 1), rapid.Just(0.0), rapid.Just(1.0), rapid.Float64Range(0, 1e6),
+			rapid.Just(math.NaN()))
 		p := Points{T: make([]float64, n), Y: make([]float64, n)}
 		last := 0.0
 		for i := range n {
@@ -28,7 +28,8 @@ func TestAnySeries(t *testing.T) {
 				p.Sigma = append(p.Sigma, yUnit*rapid.Float64Range(0, 2).Draw(t, "sigma"))
 			}
 		}
-		o := Options{Loss: rapid.SampledFrom(Losses()).Draw(t, "loss"), Interval: rapid.SampledFrom([]string{IntervalProfile, IntervalNone}).Draw(t, "interval")}
+		o := Options{Loss: rapid.SampledFrom(Losses()).Draw(t, "loss"),
+			Interval: rapid.SampledFrom([]string{IntervalProfile, IntervalNone}).Draw(t, "interval")}
 		results, err := All(p, o)
 		if err != nil {
 			if !errors.Is(err, ErrPoints) {

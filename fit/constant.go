@@ -1,6 +1,6 @@
 package fit
 
-// constant is f(t) = K, K the weighted mean.
+// constant is f(t) = K, with K the weighted mean.
 var constant = family{
 	params: []string{"K"},
 	fit:    func(s series) (map[string]float64, []string) { return map[string]float64{"K": s.mean()}, nil },

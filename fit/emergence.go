@@ -11,9 +11,10 @@ import (
 //
 //	f(t) = A exp(-lambda x) ln(x) + K,  x = gamma t + t0,  with lambda, gamma, t0 > 0 and A of either sign.
 //
-// It is fitted in the form of their Eq. 14, f = exp(-beta t) (A1 ln(t + tau0) + A2) + K with beta = lambda gamma and
-// tau0 = t0/gamma: a search over (ln beta, ln tau0) of a linear least squares for (A1, A2, K), from many starts, then
-// a bounded Levenberg-Marquardt on all five natural parameters. The paper starts a trust region once, from one guess.
+// It is fitted in the form of the paper's Eq. 14, f = exp(-beta t) (A1 ln(t + tau0) + A2) + K with beta = lambda gamma
+// and tau0 = t0/gamma. A search over (ln beta, ln tau0) from many starts solves a linear least squares problem for
+// (A1, A2, K) at each point; a bounded Levenberg-Marquardt on all five natural parameters follows. The paper runs one
+// trust-region search from a single guess.
 var emergence = family{
 	params:   []string{"A", "lambda", "gamma", "t0", "K"},
 	fit:      fitEmergence,
@@ -26,7 +27,7 @@ func evalEmergence(p map[string]float64, t float64) float64 {
 	return named(p).at(t)
 }
 
-// natural holds A, lambda, gamma, t0, K.
+// natural holds A, lambda, gamma, t0 and K.
 type natural [5]float64
 
 func (p natural) at(t float64) float64 {
@@ -37,7 +38,8 @@ func (p natural) at(t float64) float64 {
 	return p[0]*math.Exp(-p[1]*x)*math.Log(x) + p[4]
 }
 
-// gradient is f at t and its derivative by A, ln lambda, ln gamma, ln t0 and K. The logarithms keep the three positive.
+// gradient returns f at t and its derivatives by A, ln lambda, ln gamma, ln t0 and K. The logarithms keep lambda, gamma
+// and t0 positive.
 func (p natural) gradient(t float64) (float64, [5]float64) {
 	x := p[2]*t + p[3]
 	decay, log := math.Exp(-p[1]*x), math.Log(x)
@@ -54,7 +56,7 @@ func fitEmergence(s series) (map[string]float64, []string) {
 	p, _ := newPolisher(s).descend(best.natural(), free, roundingGain)
 	var remarks []string
 	if best.bound != "" {
-		remarks = append(remarks, "the fit ends at a bound: "+best.bound)
+		remarks = append(remarks, "the fit ended at a bound: "+best.bound)
 	}
 	p[0] *= s.span
 	p[2] /= s.scale
@@ -66,7 +68,7 @@ func named(params map[string]float64) natural {
 	return natural{params["A"], params["lambda"], params["gamma"], params["t0"], params["K"]}
 }
 
-// normalised are the parameters of the curve v(u) of s.
+// normalised returns the parameters of the curve v(u) of s.
 func (p natural) normalised(s series) natural {
 	return natural{p[0] / s.span, p[1], p[2] * s.scale, p[3], (p[4] - s.low) / s.span}
 }
@@ -88,11 +90,12 @@ func describeEmergence(s series, o Options, r *Result) []string {
 		r.TPeak, r.FPeak = t, p.at(t)
 		r.PeakSeen = t <= s.last
 		if !r.PeakSeen {
-			remarks = append(remarks, fmt.Sprintf("still rising: t_peak %.4g lies beyond the last t %.4g and is an extrapolation", t, s.last))
+			remarks = append(remarks, fmt.Sprintf("still rising: t_peak %.4g lies beyond the last t %.4g and is an "+
+				"extrapolation", t, s.last))
 		}
 	}
 	if p.regime(s, r); r.Regime == "" {
-		remarks = append(remarks, "the curve falls: none of the regimes")
+		remarks = append(remarks, "the curve falls, so it has none of the regimes")
 	}
 	condition, traded := p.normalised(s).sensitivity(s).condition()
 	r.Condition = condition
@@ -113,7 +116,7 @@ func describeEmergence(s series, o Options, r *Result) []string {
 	return remarks
 }
 
-// regime sets Result.Regime by its rule.
+// regime sets Result.Regime by the rule stated there.
 func (p natural) regime(s series, r *Result) {
 	start, end := p.at(s.first), p.at(s.last)
 	low, high := start, start
@@ -136,7 +139,8 @@ func (p natural) regime(s series, r *Result) {
 	}
 }
 
-// peak is the t > 0 at which f is largest, (exp(W0(1/lambda)) - t0)/gamma; exp(W(z)) = z/W(z).
+// peak returns the t > 0 at which f is largest, (exp(W0(1/lambda)) - t0)/gamma, and whether there is one. It uses
+// exp(W(z)) = z/W(z).
 func (p natural) peak() (float64, bool) {
 	z := 1 / p[1]
 	t := (z/LambertW0(z) - p[3]) / p[2]

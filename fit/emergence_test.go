@@ -18,9 +18,10 @@ func pythiaSteps() []float64 {
 	return steps
 }
 
-// fixture is the first fitted series of Pythia-410M published with arXiv 2508.03616; t_peak and the values below follow
-// from it by the paper's formulas.
-var fixture = natural{.1991413262927913, .1245164347289605, 1.1243504071098889e-4, .6212193145868949, .12193486521476592}
+// fixture is the first fitted series of Pythia-410M that was published with arXiv 2508.03616. t_peak and the values
+// below follow from it by the paper's formulas.
+var fixture = natural{.1991413262927913, .1245164347289605, 1.1243504071098889e-4, .6212193145868949,
+	.12193486521476592}
 
 func (p natural) sample(t []float64) []float64 {
 	y := make([]float64, len(t))
@@ -70,11 +71,12 @@ func TestEmergenceRecoversPublishedFixture(t *testing.T) {
 	t.Logf("worst %.2g, condition %.3g", fixture.worst(r), r.Condition)
 }
 
-// planted draws from the ranges of the planted-curve study: A .05 to 2, K 0 to 1, t0 .2 to 1.5 uniform; lambda 10^-2 to
-// 10^.3, gamma 10^-5 to 10^-2.5 log-uniform.
+// planted draws parameters from the ranges of the planted-curve study. Uniform: A .05 to 2, K 0 to 1, t0 .2 to 1.5.
+// Log-uniform: lambda 10^-2 to 10^.3, gamma 10^-5 to 10^-2.5.
 func planted(r *rand.Rand) natural {
 	return natural{
-		.05 + 1.95*r.Float64(), math.Pow(10, -2+2.3*r.Float64()), math.Pow(10, -5+2.5*r.Float64()), .2 + 1.3*r.Float64(), r.Float64(),
+		.05 + 1.95*r.Float64(), math.Pow(10, -2+2.3*r.Float64()), math.Pow(10, -5+2.5*r.Float64()),
+		.2 + 1.3*r.Float64(), r.Float64(),
 	}
 }
 
@@ -99,7 +101,8 @@ func TestEmergenceRecoversPlantedCurves(t *testing.T) {
 		determined++
 		if worst := truth.worst(got); !(worst < 1e-6) {
 			missed++
-			t.Logf("curve %d: worst %.2g, condition %.3g, R2 %.6g\n truth %v\n got %v %s", i, worst, condition, got.R2, truth, got.Params, got.Message)
+			t.Logf("curve %d: worst %.2g, condition %.3g, R2 %.6g\n truth %v\n got %v %s", i, worst, condition, got.R2,
+				truth, got.Params, got.Message)
 		}
 	}
 	if determined < 380 || missed > 0 {

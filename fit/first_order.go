@@ -2,8 +2,8 @@ package fit
 
 import "math"
 
-// firstOrder is the step response K (1 - exp(-t/tau)), tau > 0, a rival in arXiv 2508.03616. As there it has no offset:
-// it starts at 0, so it is a bad curve for a quantity that does not, and its R2 may be negative.
+// firstOrder is the step response K (1 - exp(-t/tau)) with tau > 0, a rival in arXiv 2508.03616. As in the paper it has
+// no offset. It starts at 0, so it fits a quantity that does not start there badly, and its R2 may be negative.
 var firstOrder = family{
 	params: []string{"K", "tau"},
 	fit:    func(s series) (map[string]float64, []string) { return fitFirstOrder(s, false) },
@@ -19,7 +19,7 @@ var firstOrderOffset = family{
 	steady: func(p map[string]float64) float64 { return p["C"] + p["K"] },
 }
 
-const line = "over the data the response is a line, and where it ends is not determined"
+const line = "over the data the response is a line, and its end is not determined"
 
 func fitFirstOrder(s series, offset bool) (map[string]float64, []string) {
 	slow := math.Log(1e3)

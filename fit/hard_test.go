@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// noisy is the published fixture with Gaussian noise of that standard deviation.
+// noisy returns the published fixture with Gaussian noise of the given standard deviation.
 func noisy(steps []float64, noise float64, seed uint64) []float64 {
 	r := rand.New(rand.NewPCG(seed, 1))
 	y := fixture.sample(steps)
@@ -25,8 +25,8 @@ func with(y []float64, change func([]float64)) []float64 {
 	return y
 }
 
-// Every hard case is fitted or refused, and says why.
-func TestHardCases(t *testing.T) {
+// Every hard case is fitted, and its message says what is wrong with it.
+func TestHardCases(t *testing.T) { //nolint:funlen // a table of cases
 	steps := pythiaSteps()
 	curve := noisy(steps, .001, 1)
 	ratio := with(curve, func(y []float64) {
@@ -50,15 +50,18 @@ func TestHardCases(t *testing.T) {
 	}{
 		{"six points", steps[20:26], curve[20:26], 0, "only 6 points, fewer than 8"},
 		{"constant", steps, slices.Repeat([]float64{3}, 154), 0, "constant series: only the level is determined"},
-		{"NaN and Inf", steps, with(curve, func(y []float64) { y[3], y[9], y[10] = math.NaN(), math.Inf(1), math.Inf(-1) }), 0,
+		{"NaN and Inf", steps,
+			with(curve, func(y []float64) { y[3], y[9], y[10] = math.NaN(), math.Inf(1), math.Inf(-1) }), 0,
 			"3 of 154 points not finite and dropped, the first at index 3"},
 		{"negative", steps, with(curve, func(y []float64) { y[0] = -.01 }), 0, "negative values (down to -0.01)"},
-		{"ratio below 1", steps, with(ratio, func(y []float64) { y[1] = .8 }), 1, "values below 1 (down to 0.8), which this quantity cannot have"},
+		{"ratio below 1", steps, with(ratio, func(y []float64) { y[1] = .8 }), 1,
+			"values below 1 (down to 0.8), which this quantity cannot have"},
 		{"outlier", steps, with(curve, func(y []float64) { y[60] += .5 }), 0, "the point (50000, "},
 		{"jump", steps, step, 0, "a jump from 1.02 to 6 between t = 70000 and 71000"},
 		{"still rising", steps[:40], curve[:40], 0, "lies beyond the last t 2.9e+04 and is an extrapolation"},
 		{"log spacing", steps[:11], noisy(steps[:11], 1e-6, 2), 0, "the 95 % interval is open for"},
-		{"too few to determine", []float64{0, 1, 2, 4, 8, 16, 32, 64}, []float64{1, 2, 1, 2, 1, 2, 1, 2}, 0, "the 95 % interval is open for"},
+		{"too few to determine", []float64{0, 1, 2, 4, 8, 16, 32, 64}, []float64{1, 2, 1, 2, 1, 2, 1, 2}, 0,
+			"the 95 % interval is open for"},
 	} {
 		results, err := All(Points{T: c.t, Y: c.y}, Options{Least: c.least})
 		if err != nil {
@@ -89,8 +92,9 @@ func TestHardCases(t *testing.T) {
 			t.Errorf("%s: the Akaike weights sum to %g", c.name, sum)
 		}
 	}
-	// A clean series has nothing to be said of.
-	if r, err := Fit("emergence", Points{T: steps, Y: curve}, Options{}); err != nil || r.Message != "" || len(r.Undetermined) > 0 {
+	// A clean series has no message.
+	r, err := Fit("emergence", Points{T: steps, Y: curve}, Options{})
+	if err != nil || r.Message != "" || len(r.Undetermined) > 0 {
 		t.Errorf("a clean series: %q, %v, %v", r.Message, r.Undetermined, err)
 	}
 }
@@ -105,10 +109,14 @@ func TestRefused(t *testing.T) {
 		{"few", Points{T: []float64{0, 1, 2}, Y: []float64{1, 2, 3}}, Options{}, "3 finite points of 3, needs 6"},
 		{"lengths", Points{T: []float64{0, 1}, Y: []float64{1}}, Options{}, "2 values of t, 1 of y"},
 		{"one t", Points{T: make([]float64, 9), Y: make([]float64, 9)}, Options{}, "1 distinct t"},
-		{"negative t", Points{T: []float64{-1, 0, 1, 2, 3, 4, 5}, Y: make([]float64, 7)}, Options{}, "t is negative at point 0: -1"},
-		{"tiny values", Points{T: []float64{0, 1, 2, 3, 4, 5, 6}, Y: []float64{0, 1e-162, 0, 0, 0, 0, 0}}, Options{}, "the largest |y| is 1e-162"},
-		{"sigma", Points{T: []float64{0, 1}, Y: []float64{1, 2}, Sigma: []float64{1}}, Options{}, "2 values of y, 1 of sigma"},
-		{"negative sigma", Points{T: []float64{0, 1}, Y: []float64{1, 2}, Sigma: []float64{1, -1}}, Options{}, "sigma of point 1 is -1"},
+		{"negative t", Points{T: []float64{-1, 0, 1, 2, 3, 4, 5}, Y: make([]float64, 7)}, Options{},
+			"t is negative at point 0: -1"},
+		{"tiny values", Points{T: []float64{0, 1, 2, 3, 4, 5, 6}, Y: []float64{0, 1e-162, 0, 0, 0, 0, 0}}, Options{},
+			"the largest |y| is 1e-162"},
+		{"sigma", Points{T: []float64{0, 1}, Y: []float64{1, 2}, Sigma: []float64{1}}, Options{},
+			"2 values of y, 1 of sigma"},
+		{"negative sigma", Points{T: []float64{0, 1}, Y: []float64{1, 2}, Sigma: []float64{1, -1}}, Options{},
+			"sigma of point 1 is -1"},
 		{"loss", Points{}, Options{Loss: "hubert"}, `did you mean "huber"`},
 		{"interval", Points{}, Options{Interval: "profil"}, `did you mean "profile"`},
 	} {
@@ -120,12 +128,13 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: %v is not ErrPoints", c.name, err)
 		}
 	}
-	if _, err := Fit("emergance", Points{}, Options{}); err == nil || !strings.Contains(err.Error(), `did you mean "emergence"`) {
+	_, err := Fit("emergance", Points{}, Options{})
+	if err == nil || !strings.Contains(err.Error(), `did you mean "emergence"`) {
 		t.Errorf("family: %v", err)
 	}
 }
 
-// The order of points and units of t and y change nothing but units.
+// The order of the points does not matter, and other units of t and y only change the units of the results.
 func TestUnits(t *testing.T) {
 	steps := pythiaSteps()
 	y := noisy(steps, .002, 3)
@@ -143,8 +152,10 @@ func TestUnits(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, unit := range map[string]float64{"A": 1e6, "lambda": 1, "gamma": 1000, "t0": 1, "K": 1e6} {
-		if !near(q.Params[name]/unit, r.Params[name], 1e-7) || !near(q.Intervals[name].High/unit, r.Intervals[name].High, 1e-2) {
-			t.Errorf("%s: %g %v, in other units %g %v", name, r.Params[name], r.Intervals[name], q.Params[name], q.Intervals[name])
+		if !near(q.Params[name]/unit, r.Params[name], 1e-7) ||
+			!near(q.Intervals[name].High/unit, r.Intervals[name].High, 1e-2) {
+			t.Errorf("%s: %g %v, in other units %g %v", name, r.Params[name], r.Intervals[name], q.Params[name],
+				q.Intervals[name])
 		}
 	}
 	if !near(q.TPeak*1000, r.TPeak, 1e-7) || !near(q.RiseTime*1000, r.RiseTime, 1e-7) {
@@ -152,7 +163,7 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-// One wild point moves a least-squares fit and hardly Huber's. The bound is the noise's own reach, from the interval.
+// One wild point moves a least-squares fit but hardly moves Huber's fit.
 func TestHuberBoundsAnOutlier(t *testing.T) {
 	steps := pythiaSteps()
 	y := noisy(steps, .002, 4)
@@ -181,7 +192,7 @@ func TestHuberBoundsAnOutlier(t *testing.T) {
 	if !strings.Contains(huber.Message, "Huber's loss bounds") {
 		t.Errorf("message %q", huber.Message)
 	}
-	// Where nothing is bounded the criteria are those of least squares.
+	// If no residual is bounded, the criteria are those of least squares.
 	exact, err := Fit("constant", Points{T: []float64{0, 1, 2, 3}, Y: []float64{-1, 1, -1, 1}}, Options{Loss: LossHuber})
 	plain, plainErr := Fit("constant", Points{T: []float64{0, 1, 2, 3}, Y: []float64{-1, 1, -1, 1}}, Options{})
 	if err != nil || plainErr != nil || !near(exact.AICc, plain.AICc, 1e-9) {
@@ -200,7 +211,7 @@ func TestWeights(t *testing.T) {
 	if err != nil || !near(r.Params["K"], 1, 1e-12) {
 		t.Errorf("%v, %v", r.Params, err)
 	}
-	// Noise of two sizes: weighted, the curve lies nearer to the truth. Median over twenty draws.
+	// Noise of two sizes: a weighted fit lies nearer to the truth, in the median over twenty draws.
 	steps := pythiaSteps()
 	sigma := make([]float64, len(steps))
 	for i := range sigma {
@@ -225,13 +236,13 @@ func TestWeights(t *testing.T) {
 		}
 		gains = append(gains, off(Points{T: steps, Y: y})/off(Points{T: steps, Y: y, Sigma: sigma}))
 	}
-	// The two estimators' standard errors are as sqrt(1+100)/2 to sqrt(2·100/101)/sqrt(2), 5.05.
+	// The ratio of the two estimators' standard errors is sqrt(1+100)/2 to sqrt(2·100/101)/sqrt(2), 5.05.
 	if gain := medianOf(gains); !(gain > 2.5) {
 		t.Errorf("weights bring the curve nearer by a factor of %g", gain)
 	}
 }
 
-// A first step of next to nothing is a step like another: every family is fitted.
+// A first step of almost nothing is handled like any other: every family is fitted.
 func TestTinyStep(t *testing.T) {
 	p := Points{T: []float64{0, 1e-306, 1, 2, 3, 5, 8, 13, 21}, Y: []float64{1, 1, 2, 3, 4, 5, 6, 7, 7}}
 	results, err := All(p, Options{Loss: LossHuber})
@@ -243,8 +254,8 @@ func TestTinyStep(t *testing.T) {
 	}
 }
 
-// A column of the Jacobian whose length has no inverse is a parameter that nothing depends on; scaled by it the column would
-// be no numbers, on which a singular value decomposition need not end.
+// If the length of a Jacobian's column has no inverse, nothing depends on its parameter. Scaling the column by it would
+// give NaNs, on which a singular value decomposition may never end.
 func TestSubnormalSensitivity(t *testing.T) {
 	s := series{u: []float64{0, .1, .2, .3, .5, .8, 1}, w: []float64{1, 1, 1, 1, 1, 1, 1}}
 	condition, moved := natural{1e-310, 1, 1, .5, 0}.sensitivity(s).condition()

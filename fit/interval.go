@@ -9,21 +9,20 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Interval is a 95 % interval; an end that the data leave open is infinite.
+// Interval is a 95 % interval. An end that the data leave open is infinite.
 type Interval struct{ Low, High float64 }
 
-// Open says whether an end is open.
+// Open reports whether an end is open.
 func (i Interval) Open() bool { return math.IsInf(i.Low, 0) || math.IsInf(i.High, 0) }
 
 const confidence = 0.95
 
-// intervals fills Cov and Intervals of an emergence curve, whose normalised form is p, and returns the parameters whose
-// interval is open.
+// intervals sets Cov and Intervals of an emergence curve, whose normalised form is p. It returns the names of the
+// parameters whose interval is open.
 func intervals(s series, o Options, p natural, r *Result) (open []string) {
 	cov := p.sensitivity(s).covariance()
 	sse := squares(s, p)
-	n := float64(len(s.u))
-	variance := sse / (n - 5)
+	variance := sse / float64(len(s.u)-5)
 	unit := [5]float64{s.span, p[1], p[2] / s.scale, p[3], s.span} // of the parameters by the Jacobian's coordinates
 	r.Cov = make([][]float64, 5)
 	for i := range r.Cov {
@@ -32,53 +31,15 @@ func intervals(s series, o Options, p natural, r *Result) (open []string) {
 			r.Cov[i][j] = variance * cov[i][j] * unit[i] * unit[j]
 		}
 	}
+	if o.Interval == IntervalNone {
+		return nil
+	}
 	for i := range cov { // from here on by ln |A|
 		cov[0][i] /= p[0]
 		cov[i][0] /= p[0]
 	}
-	quantile := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 5}.Quantile((1 + confidence) / 2)
-	var ends [5]Interval                                                           // of the coordinates, about the estimate
-	rates := [2]Interval{{math.Inf(-1), math.Inf(1)}, {math.Inf(-1), math.Inf(1)}} // of ln beta and ln tau0
 	quantities := s.quantities(r)
-	said := make([]Interval, len(quantities)) // of the quantities, about the estimate
-	rateCov := [2]float64{cov[1][1] + cov[2][2] + 2*cov[1][2], cov[3][3] + cov[2][2] - 2*cov[2][3]}
-	switch {
-	case o.Interval == IntervalNone:
-		return nil
-	case sse <= n*roundingRMSE*roundingRMSE:
-		// A perfect fit: profiles would be made of rounding.
-		for k := range ends {
-			d := quantile * math.Sqrt(variance*cov[k][k])
-			ends[k] = Interval{-d, d}
-		}
-		for k := range rates {
-			d := quantile * math.Sqrt(variance*rateCov[k])
-			rates[k] = Interval{-d, d}
-		}
-		for k, q := range quantities {
-			d := quantile * math.Sqrt(variance*q.variance(p, cov))
-			said[k] = Interval{-d, d}
-		}
-	case o.Interval == IntervalBootstrap:
-		ends, rates, said = bootstrap(s, o, p, quantities)
-	default:
-		threshold := quantile * quantile * variance
-		w := profile{l: newPolisher(s), best: p, sse: sse, cov: cov, threshold: threshold,
-			se: math.Sqrt(variance) * quantile}
-		for k := range 4 {
-			ends[k] = Interval{-w.end(p.reach(k), cov[k][k], w.along(k, -1)), w.end(p.reach(k), cov[k][k], w.along(k, 1))}
-		}
-		ends[4] = Interval{-w.end(p.reach(4), cov[4][4], w.level(-1)), w.end(p.reach(4), cov[4][4], w.level(1))}
-		for k := range rates {
-			rates[k] = Interval{-w.end(math.Ln10, rateCov[k], w.rate(k, -1)), w.end(math.Ln10, rateCov[k], w.rate(k, 1))}
-		}
-		for k, q := range quantities {
-			said[k] = w.quantityInterval(q)
-		}
-		if r.Condition > traced {
-			p.widen(&ends, newProjection(s).trace(p, sse+threshold))
-		}
-	}
+	ends, rates, said := s.intervalsAbout(o, p, cov, quantities, r.Condition)
 	r.Intervals = map[string]Interval{}
 	for k, name := range emergenceNames {
 		i := ends[k].around(r.Params[name], k, p.reach(k), s.span)
@@ -95,16 +56,64 @@ func intervals(s series, o Options, p natural, r *Result) (open []string) {
 	return open
 }
 
-// traced is the condition number above which a valley is looked for beyond what the profiles reach from the estimate.
+// intervalsAbout returns the intervals about the estimate p, as distances from it: of the coordinates ln |A|,
+// ln lambda, ln gamma, ln t0 and K, of ln beta and ln tau0, and of the quantities. cov is the covariance of the
+// coordinates for a noise variance of 1.
+func (s series) intervalsAbout(o Options, p natural, cov [5][5]float64, quantities []quantity, condition float64) (
+	ends [5]Interval, rates [2]Interval, said []Interval) {
+	sse, n := squares(s, p), float64(len(s.u))
+	variance := sse / (n - 5)
+	quantile := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 5}.Quantile((1 + confidence) / 2)
+	said = make([]Interval, len(quantities))
+	rateCov := [2]float64{cov[1][1] + cov[2][2] + 2*cov[1][2], cov[3][3] + cov[2][2] - 2*cov[2][3]}
+	switch {
+	case sse <= n*roundingRMSE*roundingRMSE:
+		// The fit is perfect. Profiles would only show rounding errors.
+		for k := range ends {
+			d := quantile * math.Sqrt(variance*cov[k][k])
+			ends[k] = Interval{-d, d}
+		}
+		for k := range rates {
+			d := quantile * math.Sqrt(variance*rateCov[k])
+			rates[k] = Interval{-d, d}
+		}
+		for k, q := range quantities {
+			d := quantile * math.Sqrt(variance*q.variance(p, cov))
+			said[k] = Interval{-d, d}
+		}
+	case o.Interval == IntervalBootstrap:
+		return bootstrap(s, o, p, quantities)
+	default:
+		threshold := quantile * quantile * variance
+		w := profile{l: newPolisher(s), best: p, sse: sse, cov: cov, threshold: threshold,
+			se: math.Sqrt(variance) * quantile}
+		for k := range 4 {
+			ends[k] = Interval{-w.end(p.reach(k), cov[k][k], w.along(k, -1)), w.end(p.reach(k), cov[k][k], w.along(k, 1))}
+		}
+		ends[4] = Interval{-w.end(p.reach(4), cov[4][4], w.level(-1)), w.end(p.reach(4), cov[4][4], w.level(1))}
+		for k := range rates {
+			rates[k] = Interval{-w.end(math.Ln10, rateCov[k], w.rate(k, -1)), w.end(math.Ln10, rateCov[k], w.rate(k, 1))}
+		}
+		for k, q := range quantities {
+			said[k] = w.quantityInterval(q)
+		}
+		if condition > traced {
+			p.widen(&ends, newProjection(s).trace(p, sse+threshold))
+		}
+	}
+	return ends, rates, said
+}
+
+// traced is the condition number above which trace looks for a valley that the profiles do not reach from the estimate.
 const traced = 1e2
 
-// widen makes the intervals reach every one of the curves.
+// widen extends the intervals so that they include every one of the curves.
 func (p natural) widen(ends *[5]Interval, curves []natural) {
 	for _, q := range curves {
 		for k := range ends {
 			d := q[k] - p[k]
 			if k < 4 {
-				if d = math.Log(q[k] / p[k]); math.IsNaN(d) { // A of the other sign
+				if d = math.Log(q[k] / p[k]); math.IsNaN(d) { // A has the other sign
 					d = math.Inf(-1)
 				}
 			}
@@ -113,7 +122,7 @@ func (p natural) widen(ends *[5]Interval, curves []natural) {
 	}
 }
 
-// trace follows the valley from the curve p in both directions of ln beta and of ln tau, the other one minimised, and
+// trace follows the valley from a curve in both directions of ln beta and of ln tau, minimising over the other one. It
 // returns the curves whose sum of squares is at most limit.
 func (p *projection) trace(from natural, limit float64) (curves []natural) {
 	const step = 0.5
@@ -138,11 +147,11 @@ func (p *projection) trace(from natural, limit float64) (curves []natural) {
 	return curves
 }
 
-// roundingRMSE is a root mean square residual, over the range, that is rounding.
+// roundingRMSE is the largest root mean square residual, as a share of the range, that counts as rounding.
 const roundingRMSE = 1e-9
 
-// reach is how far from the estimate an end is looked for: a factor of ten for A, lambda, gamma and t0, twice the
-// series' range for K.
+// reach returns how far from the estimate an end is searched: a factor of ten for A, lambda, gamma and t0, and twice
+// the series' range for K.
 func (p natural) reach(k int) float64 {
 	if k == 4 {
 		return 2
@@ -150,7 +159,8 @@ func (p natural) reach(k int) float64 {
 	return math.Ln10
 }
 
-// around turns an interval of the k-th coordinate into one of the parameter. An end at the reach is open.
+// around converts an interval of the k-th coordinate about the estimate into one of the parameter. An end at the reach
+// is open.
 func (i Interval) around(value float64, k int, reach, span float64) Interval {
 	low, high := value+span*i.Low, value+span*i.High
 	if k < 4 {
@@ -174,20 +184,21 @@ func (i Interval) around(value float64, k int, reach, span float64) Interval {
 	return Interval{low, high}
 }
 
-// profile finds where the sum of squares, minimised over the other four, has grown by the threshold: the profile
-// likelihood's interval (Bates and Watts 1988), whose open ends show a parameter that the data do not determine (Raue
-// et al. 2009). Its coordinates are ln |A|, ln lambda, ln gamma, ln t0 and K of the normalised curve.
+// profile finds the profile likelihood's interval (Bates and Watts 1988): its ends are where the sum of squares,
+// minimised over the other four parameters, has grown by the threshold. An open end shows that the data do not
+// determine the parameter (Raue et al. 2009). The coordinates are ln |A|, ln lambda, ln gamma, ln t0 and K of the
+// normalised curve.
 type profile struct {
 	l         *polisher
 	best      natural
 	sse       float64
 	cov       [5][5]float64
 	threshold float64
-	se        float64 // the interval's half width for a coordinate of unit covariance
+	se        float64 // half width of the interval of a coordinate with unit variance
 }
 
-// along is the sum of squares at a distance from the estimate in the k-th coordinate, the other four minimised from where
-// they were last.
+// along returns the sum of squares as a function of the distance from the estimate in the k-th coordinate, minimised
+// over the other four. Each search starts from the end of the last one.
 func (w profile) along(k int, sign float64) func(d float64) float64 {
 	from, at := w.best, 0.0
 	return func(d float64) float64 {
@@ -197,14 +208,14 @@ func (w profile) along(k int, sign float64) func(d float64) float64 {
 		}
 		start[k] = w.best[k]
 		p, sse := w.l.descend(start.shift(k, sign*d).bounded(k), k, 1e-5)
-		if sse < w.sse+2*w.threshold { // go on from a point of the profile, not from where a long step was lost
+		if sse < w.sse+2*w.threshold { // continue only from a point of the profile, not after a step that went astray
 			from, at = p, d
 		}
 		return sse
 	}
 }
 
-// level is along for K, by variable projection, which does not mind how the other four trade off.
+// level is along for K. It uses variable projection, which copes with the way the other four trade off.
 func (w profile) level(sign float64) func(d float64) float64 {
 	p := newProjection(w.l.s)
 	p.levelHeld = true
@@ -219,7 +230,7 @@ func (w profile) level(sign float64) func(d float64) float64 {
 	}
 }
 
-// rate is along for ln beta (k = 0) or ln tau0 (k = 1), by variable projection.
+// rate is along for ln beta (k = 0) or ln tau0 (k = 1). It uses variable projection.
 func (w profile) rate(k int, sign float64) func(d float64) float64 {
 	p := newProjection(w.l.s)
 	start := [2]float64{math.Log(w.best[1] * w.best[2]), math.Log(w.best[3] / w.best[2])}
@@ -235,15 +246,15 @@ func (w profile) rate(k int, sign float64) func(d float64) float64 {
 	}
 }
 
-// end is the distance of one end from the estimate, or +Inf where that is beyond the limit; squares is the profile, and
-// variance the coordinate's for a noise of 1.
+// end returns the distance of one end from the estimate, or +Inf if it is beyond the limit. squares is the profile, and
+// variance the coordinate's variance for a noise of 1.
 func (w profile) end(limit, variance float64, squares func(d float64) float64) float64 {
 	const evaluations, precise = 16, 0.005
 	step := w.se * math.Sqrt(variance)
 	if !(step < limit) {
 		step = limit
 	}
-	// root is about linear in the distance: it is 0 at the estimate and 1 at the end.
+	// root is roughly linear in the distance: 0 at the estimate, and 1 at the end.
 	root := func(d float64) float64 { return math.Sqrt(max(squares(d)-w.sse, 0) / w.threshold) }
 	low, below, high, above := 0.0, 0.0, math.Inf(1), math.Inf(1)
 	d := step
@@ -273,7 +284,7 @@ func (w profile) end(limit, variance float64, squares func(d float64) float64) f
 	return d
 }
 
-// slope is how the j-th coordinate moves with the k-th along the profile of a linear problem.
+// slope returns how much the j-th coordinate moves with the k-th along the profile of a linear problem.
 func (w profile) slope(j, k int) float64 {
 	if v := w.cov[j][k] / w.cov[k][k]; j != k && !bad(v) {
 		return v
@@ -281,7 +292,7 @@ func (w profile) slope(j, k int) float64 {
 	return 0
 }
 
-// shift moves the k-th coordinate, a logarithm by at most a factor of ten.
+// shift moves the k-th coordinate; a parameter on a logarithmic scale changes by at most a factor of ten.
 func (p natural) shift(k int, by float64) natural {
 	if k == 4 {
 		p[k] += by
@@ -291,12 +302,14 @@ func (p natural) shift(k int, by float64) natural {
 	return p
 }
 
-// replicates of a bootstrap.
+// replicates is the number of replicates of a bootstrap.
 const replicates = 400
 
-// bootstrap is the percentile interval of the residual bootstrap: the curve plus its own residuals, drawn with
-// replacement and divided by their points' weights, fitted again from the estimate.
-func bootstrap(s series, o Options, p natural, quantities []quantity) (ends [5]Interval, rates [2]Interval, said []Interval) {
+// bootstrap returns the percentile intervals of the residual bootstrap. Each replicate is the curve plus its weighted
+// residuals, drawn with replacement and divided by the square roots of their new points' weights. It is fitted again
+// from the estimate.
+func bootstrap(s series, o Options, p natural, quantities []quantity) (ends [5]Interval, rates [2]Interval,
+	said []Interval) {
 	random := rng.New(o.Seed, "fit.bootstrap").Rand()
 	curve, res := make([]float64, len(s.u)), make([]float64, len(s.u))
 	for r, u := range s.u {
@@ -316,7 +329,7 @@ func bootstrap(s series, o Options, p natural, quantities []quantity) (ends [5]I
 		draws[6] = append(draws[6], math.Log(q[3]/q[2]/(p[3]/p[2])))
 		for k, quantity := range quantities {
 			d := quantity.of(q) - quantity.of(p)
-			if math.IsNaN(d) { // a curve without it: it may lie anywhere beyond
+			if math.IsNaN(d) { // the curve lacks the quantity, which may lie anywhere beyond
 				d = math.Inf(1)
 			}
 			draws[7+k] = append(draws[7+k], d)
@@ -326,7 +339,7 @@ func bootstrap(s series, o Options, p natural, quantities []quantity) (ends [5]I
 			if k < 4 {
 				d = math.Log(q[k] / p[k])
 			}
-			if math.IsNaN(d) { // A changed its sign: it may be 0
+			if math.IsNaN(d) { // A changed its sign, so it may be 0
 				d = math.Inf(-1)
 			}
 			draws[k] = append(draws[k], d)
@@ -346,12 +359,12 @@ func bootstrap(s series, o Options, p natural, quantities []quantity) (ends [5]I
 	return ends, [2]Interval{percentiles(5), percentiles(6)}, said
 }
 
-// The ways to an interval.
+// The methods for intervals.
 const (
 	IntervalProfile   = "profile"
 	IntervalBootstrap = "bootstrap"
 	IntervalNone      = "none"
 )
 
-// Intervals lists the ways to an interval.
+// Intervals returns the names of the methods for intervals, sorted.
 func Intervals() []string { return []string{IntervalBootstrap, IntervalNone, IntervalProfile} }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// On a well determined curve three ways to an interval agree: covariance, profile, bootstrap.
+// On a well determined curve, the three methods for intervals agree: covariance, profile and bootstrap.
 func TestIntervalsAgree(t *testing.T) {
 	steps := pythiaSteps()
 	p := Points{T: steps, Y: noisy(steps, .001, 5)}
@@ -31,7 +31,7 @@ func TestIntervalsAgree(t *testing.T) {
 	for k, name := range Params("emergence") {
 		a, b := profile.Intervals[name], drawn.Intervals[name]
 		wald := 2 * 1.976 * math.Sqrt(profile.Cov[k][k]) // Student's quantile for 149 degrees of freedom
-		// 400 replicates know a tail's quantile to some 10 %.
+		// 400 replicates estimate a tail's quantile to about 10 %.
 		if width := a.High - a.Low; !near((b.High-b.Low)/width, 1, .25) || !near(wald/width, 1, .15) {
 			t.Errorf("%s: profile %v, bootstrap %v, covariance's width %g", name, a, b, wald)
 		}
@@ -39,12 +39,13 @@ func TestIntervalsAgree(t *testing.T) {
 			t.Errorf("%s: %g outside %v", name, v, a)
 		}
 		if again.Intervals[name] != b || other.Intervals[name] == b {
-			t.Errorf("%s: the seed does not decide: %v, again %v, another seed %v", name, b, again.Intervals[name], other.Intervals[name])
+			t.Errorf("%s: the interval must depend on the seed alone: %v, again %v, another seed %v", name, b,
+				again.Intervals[name], other.Intervals[name])
 		}
 	}
 }
 
-// The intervals hold what they promise: over draws of noise the truth lies inside in about 95 of 100.
+// The intervals have their stated coverage: over draws of noise, they contain the truth about 95 times in 100.
 func TestIntervalsCover(t *testing.T) {
 	steps := pythiaSteps()
 	const draws = 200
@@ -56,7 +57,8 @@ func TestIntervalsCover(t *testing.T) {
 		}
 		truths := fixture.named()
 		truths["beta"], truths["tau0"] = fixture[1]*fixture[2], fixture[3]/fixture[2]
-		truths["t_peak"], truths["f_peak"], truths["rise_time"] = 38890.02, .293905, fixtureRise // papers' arithmetic, and below
+		// By the paper's formulas, and fixtureRise below.
+		truths["t_peak"], truths["f_peak"], truths["rise_time"] = 38890.02, .293905, fixtureRise
 		for name, truth := range truths {
 			if i := r.Intervals[name]; i.Low <= truth && truth <= i.High {
 				inside[name]++
@@ -64,14 +66,14 @@ func TestIntervalsCover(t *testing.T) {
 		}
 	}
 	for name, n := range inside {
-		if n < 178 || n > 199 { // four standard deviations of a binomial of 200 and .95 below, 190 - 12; and not all
+		if n < 178 || n > 199 { // at least 190 - 12, four standard deviations of a binomial of 200 and .95; and not all
 			t.Errorf("%s: inside in %d of %d", name, n, draws)
 		}
 	}
 	t.Log(inside)
 }
 
-// fixtureRise is from f = f(0) + .1 and .9 of (f(t_peak) - f(0)) of the fixture, whose f(0) is .034186.
+// fixtureRise is the fixture's time from f(0) + .1 (f(t_peak) - f(0)) to f(0) + .9 (f(t_peak) - f(0)); f(0) is .034186.
 var fixtureRise = func() float64 {
 	const start, top = .034186, .293905
 	solve := func(level float64) float64 {
@@ -88,8 +90,8 @@ var fixtureRise = func() float64 {
 	return solve(start+.9*(top-start)) - solve(start+.1*(top-start))
 }()
 
-// What the curve says has an interval too: one that holds the planted value where it is seen, an open end for a peak that
-// lies beyond the data, and none for a peak that is not there.
+// The curve's own quantities have intervals too. The interval contains the planted value if that is seen, has an open
+// end for a peak beyond the data, and is missing for a peak that does not exist.
 func TestQuantityIntervals(t *testing.T) {
 	steps := pythiaSteps()
 	seen, err := Fit("emergence", Points{T: steps, Y: noisy(steps, 0, 1)}, Options{})
@@ -121,12 +123,13 @@ func TestQuantityIntervals(t *testing.T) {
 	if _, ok := saturating.Intervals["t_peak"]; ok != !math.IsNaN(saturating.TPeak) {
 		t.Errorf("t_peak %g, interval there: %v", saturating.TPeak, ok)
 	}
-	if i := saturating.Intervals["rise_time"]; !near(saturating.RiseTime, 9000*math.Log(9), .05) || !(i.Low < 9000*math.Log(9) && 9000*math.Log(9) < i.High) {
+	if i := saturating.Intervals["rise_time"]; !near(saturating.RiseTime, 9000*math.Log(9), .05) ||
+		!(i.Low < 9000*math.Log(9) && 9000*math.Log(9) < i.High) {
 		t.Errorf("rise time %g within %v, want %g", saturating.RiseTime, i, 9000*math.Log(9)) // 10 to 90 % of an exponential
 	}
 }
 
-// A curve whose parameters trade off says which; the curve itself is found all the same.
+// If a curve's parameters trade off, the fit names them, and still finds the curve itself.
 func TestUndetermined(t *testing.T) {
 	steps := pythiaSteps()
 	y := make([]float64, len(steps))
@@ -150,7 +153,7 @@ func TestUndetermined(t *testing.T) {
 	if i := r.Intervals["K"]; i.Open() || i.Low > 25 || i.High < 25 || !(r.R2 > .99) {
 		t.Errorf("K within %v, R² %g", i, r.R2)
 	}
-	// Critically damped, the response decays by exp(-t/8000), whatever lambda and gamma are.
+	// The critically damped response decays by exp(-t/8000), whatever lambda and gamma are.
 	if i := r.Intervals["beta"]; i.Open() || i.Low > 1./8000 || i.High < 1./8000 {
 		t.Errorf("beta within %v, want about %g", i, 1./8000)
 	}

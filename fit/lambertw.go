@@ -2,8 +2,8 @@ package fit
 
 import "math"
 
-// LambertW0 is the principal branch of the Lambert W function, the w >= -1 with w exp(w) = x, by Halley's iteration
-// (Corless et al. 1996). It is NaN for x < -1/e and for NaN, and +Inf for +Inf.
+// LambertW0 returns the principal branch of the Lambert W function at x: the w >= -1 with w exp(w) = x. It uses
+// Halley's iteration (Corless et al. 1996). It returns NaN for x < -1/e and for NaN, and +Inf for +Inf.
 func LambertW0(x float64) float64 {
 	const branch = -1 / math.E
 	switch {
@@ -26,7 +26,7 @@ func LambertW0(x float64) float64 {
 		w = l - math.Log(l) + math.Log(l)/l
 	}
 	for range 40 {
-		// w - x exp(-w) is the residual divided by exp(w): nothing overflows for large x.
+		// r is the residual divided by exp(w), so that nothing overflows for large x.
 		r := w - x*math.Exp(-w)
 		step := r / (w + 1 - (w+2)*r/(2*w+2))
 		if math.IsNaN(step) {

@@ -2,7 +2,7 @@ package fit
 
 import "math"
 
-// logistic is C + K / (1 + exp(-(t-middle)/width)), width > 0: a rise (K > 0) or a fall between two levels.
+// logistic is C + K / (1 + exp(-(t-middle)/width)) with width > 0: a rise (K > 0) or a fall between two levels.
 var logistic = family{
 	params: []string{"C", "K", "middle", "width"},
 	fit:    fitLogistic,
@@ -12,7 +12,8 @@ var logistic = family{
 	steady: func(p map[string]float64) float64 { return p["C"] + p["K"] },
 }
 
-// fitLogistic looks for the middle from one range of t before the first t to one after the last.
+// fitLogistic searches the middle from -1 to 2 times the last t, and then again on a logarithmic scale among the first
+// steps.
 func fitLogistic(s series) (map[string]float64, []string) {
 	f := separable{
 		shape: func(at []float64) func(float64) float64 {
@@ -22,7 +23,7 @@ func fitLogistic(s series) (map[string]float64, []string) {
 		box:    [][2]float64{{-1, 2}, {math.Log(1e-1 * s.firstStep), math.Log(10)}},
 		offset: true,
 	}.fit(s)
-	// A middle among the first steps of a log-spaced series falls between the lines of that grid.
+	// The grid of the first search is too coarse for a middle among the first steps of a log-spaced series.
 	early := separable{
 		shape: func(at []float64) func(float64) float64 {
 			middle, rate := math.Exp(at[0]), math.Exp(-at[1])

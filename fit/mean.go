@@ -8,9 +8,9 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Mean is the mean of the values that are numbers, how many they are, and the mean's 95 % interval by Student's t with
-// n - 1 degrees of freedom: exact for independent normal values. Of fewer than two values the interval is NaN, of none
-// the mean.
+// Mean returns the mean of the finite values, its 95 % interval, and their number n. The interval is by Student's t
+// with n - 1 degrees of freedom, which is exact for independent normal values. It is NaN for fewer than two values, and
+// the mean is NaN for none.
 func Mean(values []float64) (mean float64, interval Interval, n int) {
 	mean, interval = math.NaN(), Interval{math.NaN(), math.NaN()}
 	var known []float64
@@ -30,7 +30,7 @@ func Mean(values []float64) (mean float64, interval Interval, n int) {
 	return mean, interval, n
 }
 
-// Median is the median of the values that are finite; NaN of none. The values keep their order.
+// Median returns the median of the finite values, or NaN if there are none. It does not reorder values.
 func Median(values []float64) float64 {
 	known := slices.DeleteFunc(slices.Clone(values), bad)
 	if len(known) == 0 {
@@ -39,7 +39,7 @@ func Median(values []float64) float64 {
 	return medianOf(known)
 }
 
-// medianOf is the middle value; of an even number the mean of the two in the middle.
+// medianOf returns the middle value, or the mean of the two in the middle.
 func medianOf(x []float64) float64 {
 	sorted := slices.Sorted(slices.Values(x))
 	n := len(sorted)

@@ -9,28 +9,29 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// polisher is a bounded Levenberg-Marquardt on A, ln lambda, ln gamma, ln t0 and K of the normalised curve with the
-// analytic Jacobian, each damped in proportion to its column's length.
+// polisher runs a bounded Levenberg-Marquardt on A, ln lambda, ln gamma, ln t0 and K of the normalised curve. It uses
+// the analytic Jacobian and damps each parameter in proportion to the length of its column.
 type polisher struct {
 	s         series
 	jac, work [][]float64
 	res, rhs  []float64
 	qr        reflectors
-	pin       *pin // of a quantity; nil for none
+	pin       *pin // nil if no quantity is pinned
 }
 
 func newPolisher(s series) *polisher { return newPinned(s, nil) }
 
-// newPinned is a polisher whose sum of squares holds that of the pin, as a last row.
+// newPinned returns a polisher whose sum of squares includes the pin's residual, as a last row.
 func newPinned(s series, by *pin) *polisher {
 	m := len(s.u)
 	if by != nil {
 		m++
 	}
-	return &polisher{s: s, jac: matrix(m, 5), work: matrix(m+5, 5), res: make([]float64, m), rhs: make([]float64, m+5), pin: by}
+	return &polisher{s: s, jac: matrix(m, 5), work: matrix(m+5, 5), res: make([]float64, m), rhs: make([]float64, m+5),
+		pin: by}
 }
 
-// squares is what descend makes small.
+// squares returns the sum that descend minimises.
 func (l *polisher) squares(p natural) float64 {
 	sum := squares(l.s, p)
 	if l.pin != nil {
@@ -42,11 +43,11 @@ func (l *polisher) squares(p natural) float64 {
 	return sum
 }
 
-// free says that descend holds no parameter.
+// free, as the index held, means that descend holds no parameter.
 const free = -1
 
-// descend never returns a worse curve than it was given. It holds the parameter of index held, and stops where an
-// iteration gains less than the share gain.
+// descend minimises the sum of squares and never returns a worse curve than start. It keeps the parameter of index held
+// unchanged, and stops when an iteration reduces the sum by no more than the share gain.
 func (l *polisher) descend(start natural, held int, gain float64) (natural, float64) {
 	const iterations = 60
 	m := len(l.res)
@@ -86,7 +87,7 @@ func (l *polisher) descend(start natural, held int, gain float64) (natural, floa
 	return here, sse
 }
 
-// roundingGain is a descent's gain where only rounding ends it.
+// roundingGain is the gain for a descent that only rounding ends.
 const roundingGain = 1e-15
 
 func (l *polisher) linearise(p natural) {
@@ -107,8 +108,8 @@ func (l *polisher) linearise(p natural) {
 	}
 }
 
-// move takes a step in (A, ln lambda, ln gamma, ln t0, K), within a factor of e and the search's bounds, and leaves the
-// parameter of index held where it is.
+// move takes a step in (A, ln lambda, ln gamma, ln t0, K). It limits a step to a factor of e and to the search's
+// bounds, and leaves the parameter of index held unchanged.
 func (p natural) move(step [5]float64, held int) natural {
 	p[0] += step[0]
 	for k := 1; k < 4; k++ {
@@ -120,7 +121,8 @@ func (p natural) move(step [5]float64, held int) natural {
 	return p.bounded(held)
 }
 
-// bounded is p inside the search's bounds; where a bound concerns two parameters, the one that is not held gives way.
+// bounded returns p moved inside the search's bounds. If a bound concerns two parameters, it changes the one that is
+// not held.
 func (p natural) bounded(held int) natural {
 	if held != 2 {
 		p[2] = min(max(p[2], math.Exp(-maxLogGamma)), math.Exp(maxLogGamma))
@@ -134,7 +136,7 @@ func (p natural) bounded(held int) natural {
 	return p
 }
 
-// squares is the weighted sum of squared residuals of the normalised series, +Inf where the curve is not a number.
+// squares returns the weighted sum of squared residuals of the normalised series, or +Inf if the curve is not a number.
 func squares(s series, p natural) float64 {
 	var sum float64
 	for r, u := range s.u {
@@ -147,15 +149,15 @@ func squares(s series, p natural) float64 {
 	return sum
 }
 
-// identifiable is the largest condition number at which the five parameters are called determined.
+// identifiable is the largest condition number at which the five parameters do not count as trading off.
 const identifiable = 1e6
 
-// sensitivity is the weighted Jacobian of the normalised curve with unit columns, by A, ln lambda, ln gamma, ln t0 and
-// K, decomposed.
+// sensitivity is the singular value decomposition of the normalised curve's weighted Jacobian by A, ln lambda, ln
+// gamma, ln t0 and K, with its columns scaled to unit length.
 type sensitivity struct {
 	svd    mat.SVD
-	length [5]float64 // of the columns before
-	zero   string     // a parameter whose column vanishes; then there is nothing else
+	length [5]float64 // of the columns before scaling
+	zero   string     // a parameter whose column vanishes; the other fields are then not set
 }
 
 var emergenceNames = [5]string{"A", "lambda", "gamma", "t0", "K"}
@@ -173,7 +175,7 @@ func (p natural) sensitivity(s series) *sensitivity {
 	for k := range 5 {
 		col := jac.ColView(k).(*mat.VecDense)
 		n := mat.Norm(col, 2)
-		if bad(n) || bad(1/n) { // a subnormal length vanishes too
+		if bad(n) || bad(1/n) { // a subnormal length counts as 0
 			at.zero = emergenceNames[k]
 			return &at
 		}
@@ -186,7 +188,7 @@ func (p natural) sensitivity(s series) *sensitivity {
 	return &at
 }
 
-// condition is the condition number, and the parameters that the least determined direction moves.
+// condition returns the condition number, and the parameters that move in the least determined direction.
 func (at *sensitivity) condition() (float64, []string) {
 	if at.zero != "" {
 		return math.Inf(1), []string{at.zero}
@@ -206,8 +208,8 @@ func (at *sensitivity) condition() (float64, []string) {
 	return at.svd.Cond(), moved
 }
 
-// covariance is (J'J)^-1 in (A, ln lambda, ln gamma, ln t0, K) of the normalised curve, for a noise variance of 1. It is
-// +Inf throughout where a column vanishes.
+// covariance returns (J'J)^-1 in (A, ln lambda, ln gamma, ln t0, K) of the normalised curve, for a noise variance of 1.
+// All its elements are +Inf if a column vanishes.
 func (at *sensitivity) covariance() (c [5][5]float64) {
 	if at.zero != "" {
 		for i := range c {
@@ -235,11 +237,12 @@ func tradeOff(condition float64, names []string) string {
 	if len(names) == 1 {
 		return fmt.Sprintf("not identifiable (condition %.2g): the data do not determine %s", condition, names[0])
 	}
-	return fmt.Sprintf("not identifiable (condition %.2g): %s trade off against each other", condition, strings.Join(names, ", "))
+	return fmt.Sprintf("not identifiable (condition %.2g): %s trade off against each other", condition,
+		strings.Join(names, ", "))
 }
 
-// Condition is Result.Condition of an emergence curve of these parameters over the points t, all of one weight; +Inf
-// where the curve does not depend on a parameter there.
+// Condition returns Result.Condition of an emergence curve with the given parameters over the points t, all of equal
+// weight. It is +Inf if the curve does not depend on a parameter there.
 func Condition(params map[string]float64, t []float64) float64 {
 	last := slices.Max(t)
 	s := series{t: t, u: make([]float64, len(t)), w: slices.Repeat([]float64{1}, len(t)), scale: last, span: 1}

@@ -2,9 +2,9 @@ package fit
 
 import "math"
 
-// powerLaw is C + K (1 + t/tau)^b, tau > 0: the power law with offset, shifted so that it is finite at step 0. For b < 0
-// it approaches C, for b > 0 it grows without end. |b| is from .01, where it is a logarithm to 1 % and K and C cancel, to
-// 10, where it is nearly an exponential.
+// powerLaw is C + K (1 + t/tau)^b with tau > 0: the power law with offset, shifted so that it is finite at step 0. For
+// b < 0 it approaches C, and for b > 0 it grows without limit. |b| lies between .01, where the curve is a logarithm to
+// 1 % and K and C cancel, and 10, where it is nearly an exponential.
 var powerLaw = family{
 	params: []string{"C", "K", "tau", "b"},
 	fit:    fitPowerLaw,
@@ -39,6 +39,7 @@ func fitPowerLaw(s series) (map[string]float64, []string) {
 		b = -b
 	}
 	p := map[string]float64{"C": f.c - f.k, "K": f.k, "tau": math.Exp(f.at[0]) * s.scale, "b": b}
-	return p, append(atEdge(-f.at[1], -exponent[0], "b is at its least: the curve is a logarithm, of which C and K are not determined"),
+	logarithm := "b is at its least: the curve is a logarithm, which does not determine C and K"
+	return p, append(atEdge(-f.at[1], -exponent[0], logarithm),
 		atEdge(f.at[1], exponent[1], "b is at its largest: the curve is nearly an exponential")...)
 }

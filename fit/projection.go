@@ -2,7 +2,7 @@ package fit
 
 import "math"
 
-// projection is the emergence curve of a normalised series with the linear parameters (A1, A2, K) projected out
+// projection fits the emergence curve to a normalised series with the linear parameters (A1, A2, K) projected out
 // (variable projection, Golub and Pereyra 1973, with Kaufman's Jacobian).
 type projection struct {
 	s      series
@@ -11,10 +11,10 @@ type projection struct {
 	target []float64
 	qr, qs reflectors
 
-	level     float64 // K, where levelHeld
+	level     float64 // K, if levelHeld
 	levelHeld bool
 
-	work, jac [][]float64 // of a descent
+	work, jac [][]float64 // buffers of descend
 	rhs, res  []float64
 	low       [2]float64 // bounds of ln beta, ln tau
 	high      [2]float64
@@ -29,8 +29,8 @@ type spot struct {
 }
 
 const (
-	maxLogGamma = 30.0 // |A2/A1| = |ln gamma|, gamma per unit of normalised time: f must stay an emergence curve
-	maxLambdaT0 = 50.0 // beta tau = lambda t0: A = A1 exp(lambda t0) must stay a number
+	maxLogGamma = 30.0 // of |A2/A1| = |ln gamma|, gamma per unit of normalised time: f must stay an emergence curve
+	maxLambdaT0 = 50.0 // of beta tau = lambda t0: A = A1 exp(lambda t0) must stay a number
 )
 
 func newProjection(s series) *projection {
@@ -45,7 +45,7 @@ func newProjection(s series) *projection {
 
 func (p *projection) allowed(at [2]float64) bool { return at[0]+at[1] <= math.Log(maxLambdaT0) }
 
-// at solves the linear part at (ln beta, ln tau) and leaves the factorisation of the basis in p.qr.
+// at solves the linear part at (ln beta, ln tau).
 func (p *projection) at(at [2]float64) spot {
 	beta, tau := math.Exp(at[0]), math.Exp(at[1])
 	for r, u := range p.s.u {
@@ -55,8 +55,8 @@ func (p *projection) at(at [2]float64) spot {
 	return p.solve(at, p.slope[0], p.slope[1])
 }
 
-// solve finds (A1, A2, K) given exp(-beta u) and ln(u+tau). Where the free solution's gamma = exp(A2/A1) is out of
-// bounds it takes the better of the two bounds.
+// solve finds (A1, A2, K) given exp(-beta u) and ln(u+tau). If gamma = exp(A2/A1) of the free solution is out of
+// bounds, it takes the better of the two bounds.
 func (p *projection) solve(at [2]float64, decay, log []float64) spot {
 	for r := range decay {
 		w := p.s.w[r]
@@ -88,7 +88,7 @@ func (p *projection) solve(at [2]float64, decay, log []float64) spot {
 	return sp
 }
 
-// least is the linear least squares; the last of cols is K's.
+// least solves the linear least squares problem into x and returns its sum of squares. The last of cols is that of K.
 func (p *projection) least(cols [][]float64, x []float64) float64 {
 	for r, w := range p.s.w {
 		p.target[r] = w * (p.s.v[r] - p.level)
@@ -101,7 +101,7 @@ func (p *projection) least(cols [][]float64, x []float64) float64 {
 	return dot(rest, rest)
 }
 
-// linear are the columns that are free.
+// linear returns the columns whose parameters are free.
 func (p *projection) linear(cols [][]float64) [][]float64 {
 	if p.levelHeld {
 		return cols[:len(cols)-1]
@@ -109,8 +109,8 @@ func (p *projection) linear(cols [][]float64) [][]float64 {
 	return cols
 }
 
-// descend is a Levenberg-Marquardt in (ln beta, ln tau) inside the bounds. From a spot of the grid, whose linear part is
-// not complete, it solves that first. It holds the coordinate of index held.
+// descend runs a Levenberg-Marquardt in (ln beta, ln tau) inside the bounds. It keeps the coordinate of index held
+// unchanged. It first solves the linear part, which is not complete in a spot of the grid.
 func (p *projection) descend(start spot, held, iterations int) spot {
 	start = p.at(start.at)
 	here, damping := start, 1e-3
@@ -167,8 +167,8 @@ func (p *projection) descend(start spot, held, iterations int) spot {
 	return here
 }
 
-// linearise puts the residual at a spot into res and its Kaufman Jacobian into jac: the part of the curve's derivative
-// that the basis does not explain.
+// linearise computes the residual at a spot into res, and into jac its Kaufman Jacobian: the part of the curve's
+// derivative that the basis does not explain.
 func (p *projection) linearise(sp spot, jac [][]float64, res []float64) {
 	beta, tau := math.Exp(sp.at[0]), math.Exp(sp.at[1])
 	a1, a2, k := sp.linear[0], sp.linear[1], sp.linear[2]
@@ -181,7 +181,7 @@ func (p *projection) linearise(sp spot, jac [][]float64, res []float64) {
 		res[r] = w * (p.s.v[r] - decay*(a1*log+a2) - k)
 	}
 	free := p.phi
-	if math.Abs(a2) >= maxLogGamma*math.Abs(a1)*(1-1e-12) { // at the bound of gamma only two are linear
+	if math.Abs(a2) >= maxLogGamma*math.Abs(a1)*(1-1e-12) { // at the bound of gamma only two parameters are linear
 		ratio := math.Copysign(maxLogGamma, a2/a1)
 		for r := range p.phi[0] {
 			p.phi[0][r] += ratio * p.phi[1][r]
@@ -199,7 +199,7 @@ func (p *projection) linearise(sp spot, jac [][]float64, res []float64) {
 	clear(res[:len(free)])
 }
 
-// natural are the parameters of the normalised curve.
+// natural returns the parameters of the normalised curve.
 func (sp spot) natural() natural {
 	beta, tau := math.Exp(sp.at[0]), math.Exp(sp.at[1])
 	gamma := 1.0
@@ -209,13 +209,14 @@ func (sp spot) natural() natural {
 	return natural{sp.linear[0] * math.Exp(beta*tau), beta / gamma, gamma, tau * gamma, sp.linear[2]}
 }
 
+// name describes the bound at which a spot lies, if any.
 func (p *projection) name(sp *spot) {
 	const near = 1e-6
 	switch {
 	case math.Abs(sp.linear[1]) >= maxLogGamma*math.Abs(sp.linear[0])*(1-1e-9):
-		sp.bound = "gamma, the curve is nearly an exponential"
+		sp.bound = "gamma at its bound, the curve is nearly an exponential"
 	case sp.at[0] <= p.low[0]+near:
-		sp.bound = "lambda gamma at its least, no decay in the data"
+		sp.bound = "lambda gamma at its least, the data show no decay"
 	case sp.at[0] >= p.high[0]-near:
 		sp.bound = "lambda gamma at its largest, the curve is over within the first steps"
 	case sp.at[1] <= p.low[1]+near:

@@ -2,15 +2,16 @@ package fit
 
 import "math"
 
-// reflectors is a Householder factorisation, column by column and in place, of a tall matrix. Its storage is reused, so
-// that a fit allocates once.
+// reflectors is the Householder factorisation of a tall matrix, made column by column and in place. Its storage is
+// reused, so that a fit allocates once.
 type reflectors struct {
 	cols [][]float64 // below and on the diagonal: the reflector; above: R
-	diag []float64   // R's diagonal; 0 marks a column that depends on those before it
+	diag []float64   // diagonal of R; 0 marks a column that depends on the columns before it
 	beta []float64   // 2 / |reflector|^2
 }
 
-// dependent is the share of a column's length that must be left after projecting out the columns before it.
+// dependent is the smallest share of an independent column's length that is left after projecting out the columns
+// before it.
 const dependent = 1e-14
 
 func (f *reflectors) factor(cols [][]float64) {
@@ -46,14 +47,14 @@ func (f *reflectors) reflect(k int, b []float64) {
 	}
 }
 
-// apply turns b into Q'b; past the columns it is then the part of b that the columns cannot explain.
+// apply replaces b with Q'b. The elements after the first len(cols) are the part of b that the columns cannot explain.
 func (f *reflectors) apply(b []float64) {
 	for k := range f.cols {
 		f.reflect(k, b)
 	}
 }
 
-// solve puts the least-squares solution for Q'b into x; dependent columns get 0.
+// solve writes the least-squares solution for Q'b to x. Dependent columns get 0.
 func (f *reflectors) solve(qb, x []float64) {
 	for k := len(f.cols) - 1; k >= 0; k-- {
 		x[k] = 0
@@ -68,7 +69,7 @@ func (f *reflectors) solve(qb, x []float64) {
 	}
 }
 
-// dot has four sums, so that an addition need not wait for the one before it.
+// dot returns the inner product. It keeps four sums, so that an addition does not wait for the one before it.
 func dot(a, b []float64) float64 {
 	b = b[:len(a)]
 	var s0, s1, s2, s3 float64

@@ -2,8 +2,8 @@ package fit
 
 import "math"
 
-// quantity is a number that the curve itself says: of the normalised curve, a time as its logarithm and a height in units of
-// the series' range; NaN where the curve does not say it.
+// quantity is a number that the curve itself determines. of computes it for a normalised curve, a time as its logarithm
+// and a height in units of the series' range. It returns NaN if the curve does not have the quantity.
 type quantity struct {
 	name  string
 	of    func(p natural) float64
@@ -11,7 +11,7 @@ type quantity struct {
 	time  bool
 }
 
-// quantities lists those that the estimate has.
+// quantities returns the quantities that the estimate has.
 func (s series) quantities(r *Result) []quantity {
 	peak := func(p natural) float64 {
 		u, ok := p.peak()
@@ -46,7 +46,8 @@ func (s series) quantities(r *Result) []quantity {
 	return all
 }
 
-// reach is how far from the estimate an end is looked for: a factor of ten in time, twice the series' range in height.
+// reach returns how far from the estimate an end is searched: a factor of ten in time, twice the series' range in
+// height.
 func (q quantity) reach() float64 {
 	if q.time {
 		return math.Ln10
@@ -54,7 +55,7 @@ func (q quantity) reach() float64 {
 	return 2
 }
 
-// around turns an interval about the estimate into one in the units of t and y.
+// around converts an interval about the estimate into one in the units of t and y.
 func (q quantity) around(i Interval, span float64) Interval {
 	k := 4
 	if q.time {
@@ -63,7 +64,8 @@ func (q quantity) around(i Interval, span float64) Interval {
 	return i.around(q.value, k, q.reach(), span)
 }
 
-// variance is that of the quantity for a noise of 1, by the covariance of ln |A|, ln lambda, ln gamma, ln t0 and K.
+// variance returns the quantity's variance for a noise of 1, from the covariance of ln |A|, ln lambda, ln gamma, ln t0
+// and K.
 func (q quantity) variance(p natural, cov [5][5]float64) float64 {
 	slope := slopes(q.of, p)
 	slope[0] *= p[0]
@@ -76,7 +78,7 @@ func (q quantity) variance(p natural, cov [5][5]float64) float64 {
 	return sum
 }
 
-// slopes are the differences of a function of the curve by A, ln lambda, ln gamma, ln t0 and K.
+// slopes returns the difference quotients of a function of the curve by A, ln lambda, ln gamma, ln t0 and K.
 func slopes(of func(p natural) float64, p natural) (slope [5]float64) {
 	const h = 1e-6
 	value := of(p)
@@ -96,7 +98,8 @@ func slopes(of func(p natural) float64, p natural) (slope [5]float64) {
 	return slope
 }
 
-// pin adds to a polisher's sum of squares that of how far a quantity is from a target, so that it ends near.
+// pin adds the squared distance of a quantity from a target to a polisher's sum of squares, so that the descent ends
+// near the target.
 type pin struct {
 	of             func(p natural) float64
 	target, weight float64
@@ -104,10 +107,11 @@ type pin struct {
 
 func (p *pin) residual(at natural) float64 { return p.weight * (p.target - p.of(at)) }
 
-// firmness is how many times the interval's threshold it costs a pinned quantity to stay a half width away from its target.
+// firmness is the cost, in multiples of the interval's threshold, for a pinned quantity that is a half width away from
+// its target.
 const firmness = 1000
 
-// pinned is along for a quantity of the curve; size is about half the interval's width.
+// pinned is along for a quantity of the curve. size is about half the interval's width.
 func (w profile) pinned(q quantity, size, sign float64) func(d float64) float64 {
 	l := newPinned(w.l.s, &pin{of: q.of, weight: math.Sqrt(firmness*w.threshold) / size})
 	from, start := w.best, q.of(w.best)
@@ -121,12 +125,13 @@ func (w profile) pinned(q quantity, size, sign float64) func(d float64) float64 
 	}
 }
 
-// quantityInterval is the profile interval about the estimate.
+// quantityInterval returns the quantity's profile interval about the estimate.
 func (w profile) quantityInterval(q quantity) Interval {
 	variance := q.variance(w.best, w.cov)
 	size := min(w.se*math.Sqrt(variance), q.reach())
 	if bad(size) || size <= 0 {
 		size, variance = q.reach(), math.Inf(1)
 	}
-	return Interval{-w.end(q.reach(), variance, w.pinned(q, size, -1)), w.end(q.reach(), variance, w.pinned(q, size, 1))}
+	return Interval{-w.end(q.reach(), variance, w.pinned(q, size, -1)),
+		w.end(q.reach(), variance, w.pinned(q, size, 1))}
 }

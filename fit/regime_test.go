@@ -2,7 +2,7 @@ package fit
 
 import "testing"
 
-// From a loss of a tenth of its rise on, a curve that has peaked counts as an early peak. This one starts at 0.
+// A curve that has peaked counts as an early peak once it has lost a tenth of its rise. This curve starts at 0.
 func TestRegimeOfDrop(t *testing.T) {
 	p := natural{100, .1, 1, 1, 0}
 	peak, ok := p.peak()

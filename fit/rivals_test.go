@@ -5,12 +5,13 @@ import (
 	"testing"
 )
 
-// rivals are planted curves of the families beside the emergence curve, each in its own test of recovery.
+// rivals are planted curves of the families other than the emergence curve.
 var rivals = map[string][]map[string]float64{
 	"constant":           {{"K": 3}},
 	"first_order":        {{"K": 2, "tau": 9000}, {"K": -1, "tau": 300}},
 	"first_order_offset": {{"C": 5, "K": 20, "tau": 20000}, {"C": 4, "K": -3, "tau": 50}},
-	"second_order":       {{"K": 2, "omega": 1e-4, "zeta": .3}, {"K": 2, "omega": 1e-4, "zeta": 1}, {"K": 2, "omega": 1e-4, "zeta": 2.5}},
+	"second_order": {{"K": 2, "omega": 1e-4, "zeta": .3}, {"K": 2, "omega": 1e-4, "zeta": 1},
+		{"K": 2, "omega": 1e-4, "zeta": 2.5}},
 	"second_order_offset": {{"C": 1, "K": 2, "omega": 3e-4, "zeta": .5}, {"C": 1, "K": -2, "omega": 1e-4, "zeta": 1},
 		{"C": -1, "K": 2, "omega": 2e-4, "zeta": 3}},
 	"logistic":  {{"C": 1, "K": 4, "middle": 60000, "width": 9000}, {"C": 1, "K": -4, "middle": 3000, "width": 700}},
@@ -44,7 +45,7 @@ func TestRivalsRecoverPlantedCurves(t *testing.T) {
 	}
 }
 
-// The family that made a noisy series is the best by AICc.
+// The family that generated a noisy series is the best by AICc.
 func TestSelection(t *testing.T) {
 	steps := pythiaSteps()
 	for family, all := range rivals {
@@ -57,7 +58,7 @@ func TestSelection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A family with an offset contains the one without: that one may lie below by chance, never by much.
+		// A family with an offset contains the family without, which may be better by chance, but never by much.
 		if results[0].Family != family && results[0].Family != family+"_offset" {
 			t.Errorf("%s: best is %s (%.3g against %.3g)", family, results[0].Family, results[0].AICc, results[1].AICc)
 		}
@@ -69,15 +70,15 @@ func TestSelection(t *testing.T) {
 	}
 }
 
-// What the criteria are, by hand: y = 0, 2, 0, 2 against its mean has SSE 4, N 4, k 2.
+// The criteria by hand: y = 0, 2, 0, 2 against its mean has SSE 4, N 4 and k 2.
 func TestCriteria(t *testing.T) {
 	r, err := Fit("constant", Points{T: []float64{0, 1, 2, 3}, Y: []float64{0, 2, 0, 2}}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string][2]float64{
-		"SSE": {r.SSE, 4}, "RMSE": {r.RMSE, 1}, "R2": {r.R2, 0}, "AdjR2": {r.AdjR2, 0}, "AIC": {r.AIC, 4}, "AICc": {r.AICc, 4 + 12},
-		"BIC": {r.BIC, 2 * math.Log(4)}, "steady": {r.Steady, 1},
+		"SSE": {r.SSE, 4}, "RMSE": {r.RMSE, 1}, "R2": {r.R2, 0}, "AdjR2": {r.AdjR2, 0}, "AIC": {r.AIC, 4},
+		"AICc": {r.AICc, 4 + 12}, "BIC": {r.BIC, 2 * math.Log(4)}, "steady": {r.Steady, 1},
 	} {
 		if !near(c[0], c[1], 1e-12) {
 			t.Errorf("%s = %g, want %g", name, c[0], c[1])
@@ -105,7 +106,7 @@ func TestEachIsAll(t *testing.T) {
 	}
 }
 
-// The analytic gradient against central differences.
+// The analytic gradient agrees with central differences.
 func TestGradient(t *testing.T) {
 	for _, p := range []natural{fixture, {-.7, 5, 3e-4, .01, 2}, {1.5, .02, 1e-3, 1.4, .3}} {
 		for _, at := range []float64{0, 7, 512, 40000, 143000} {
@@ -131,11 +132,13 @@ func TestGradient(t *testing.T) {
 
 func TestLambertW0(t *testing.T) {
 	for _, w := range []float64{-.999, -.5, -1e-9, 1e-12, .3, 1, 5, 100, 700} {
-		if got := LambertW0(w * math.Exp(w)); !(math.Abs(got-w) <= 1e-7*max(1, math.Abs(w)) || w > -.99 && math.Abs(got-w) <= 1e-13*math.Abs(w)) {
+		if got := LambertW0(w * math.Exp(w)); !(math.Abs(got-w) <= 1e-7*max(1, math.Abs(w)) ||
+			w > -.99 && math.Abs(got-w) <= 1e-13*math.Abs(w)) {
 			t.Errorf("W(w exp w) = %.17g, want %g", got, w)
 		}
 	}
-	if !math.IsNaN(LambertW0(-1)) || LambertW0(-1/math.E) != -1 || !math.IsInf(LambertW0(math.Inf(1)), 1) || LambertW0(0) != 0 {
+	if !math.IsNaN(LambertW0(-1)) || LambertW0(-1/math.E) != -1 || !math.IsInf(LambertW0(math.Inf(1)), 1) ||
+		LambertW0(0) != 0 {
 		t.Error("ends of the branch")
 	}
 }

@@ -6,15 +6,16 @@ import (
 	"slices"
 )
 
-// excess is by how much the series' scatter must exceed its sigmas' variance before something is added to them: about
-// three standard errors of the estimate for 154 points.
+// excess is the factor by which the series' scatter must exceed its sigmas' variance before scatter adds anything to
+// them: about three standard errors of the estimate for 154 points.
 const excess = 1.5
 
-// scatter is the variance that all points of a series have beyond their sigmas. The spread over probe sequences says how
-// well one step's mean is known; from step to step training itself moves the curve, by more. Each point less the line
-// between its neighbours is noise for any smooth curve (Gasser, Sroka and Jennen-Steinmetz 1986), so no family is asked;
-// scatter is the variance that, added to every sigma², gives these differences the median square they should have. 0
-// where they have it already, and for fewer than eight points.
+// scatter returns the variance that all points of a series have beyond their sigmas. The spread over probe sequences
+// shows how well the mean at one step is known, but training itself moves the curve more than that from step to step.
+// For any smooth curve, the difference between a point and the line through its neighbours is noise (Gasser, Sroka and
+// Jennen-Steinmetz 1986), so that scatter needs no family. It returns the variance that, added to every sigma², gives
+// these differences their expected median square. It is 0 if they do not exceed that already, and for fewer than eight
+// points.
 func scatter(t, y, sigma []float64) float64 {
 	if len(t) < 8 {
 		return 0
@@ -24,7 +25,8 @@ func scatter(t, y, sigma []float64) float64 {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t[a], t[b]) })
-	var square, variance, share []float64 // of a difference; its variance by the sigmas; that of a unit variance
+	// By difference: its square, its variance by the sigmas, and its variance if every point had a variance of 1.
+	var square, variance, share []float64
 	for i := 1; i+1 < len(order); i++ {
 		a, b, c := order[i-1], order[i], order[i+1]
 		if t[c] == t[a] {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Sigmas that tell only a part of the noise are topped up by about the rest; those that tell it all stay.
+// Sigmas that account for only part of the noise are increased by about the rest. Sigmas that account for all of it
+// stay.
 func TestScatter(t *testing.T) {
 	steps := pythiaSteps()
 	var rest, none []float64

@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// scoreSquares fills the goodness of a least-squares fit.
+// scoreSquares sets the sums and the criteria of a least-squares fit.
 func (r *Result) scoreSquares(s series, eval func(map[string]float64, float64) float64) {
 	r.sums(s, residuals(s, r.Params, eval))
 	r.criteria(s, float64(r.N)*math.Log(max(r.SSE/float64(r.N), s.rounding())))
 }
 
-// residuals are y - f, times the square roots of the weights.
+// residuals returns y - f times the square roots of the weights.
 func residuals(s series, params map[string]float64, eval func(map[string]float64, float64) float64) []float64 {
 	res := make([]float64, len(s.t))
 	for i, y := range s.y {
@@ -21,7 +21,7 @@ func residuals(s series, params map[string]float64, eval func(map[string]float64
 	return res
 }
 
-// rounding is rounding's share of a mean squared residual.
+// rounding returns the share of a mean squared residual that is due to rounding.
 func (s series) rounding() float64 {
 	var largest float64
 	for _, y := range s.y {
@@ -59,12 +59,13 @@ func (r *Result) criteria(s series, deviance float64) {
 	}
 }
 
-// huberBend is where Huber's loss turns from square to line, in scales: 95 % efficient for Gaussian noise.
+// huberBend is the residual, in scales, at which Huber's loss turns from a square to a line. The estimate is then 95 %
+// efficient for Gaussian noise.
 const huberBend = 1.345
 
-// huber fits by iteratively reweighted least squares, from the least-squares fit in r. The scale s solves
-// N s² = sum min(1, bend/|r/s|) r², which maximises the likelihood in s. It returns the series with the last weights,
-// by which intervals are found: approximate, as if the weights were known.
+// huber fits by iteratively reweighted least squares, starting from the least-squares fit in r. The scale s solves N s²
+// = sum min(1, bend/|r/s|) r², which maximises the likelihood in s. huber returns the series with the last weights.
+// Intervals are computed with these weights; they are approximate, because the weights count as known.
 func huber(s series, fam family, r *Result, remarks []string) (series, []string) {
 	const rounds = 25
 	bounded := s
@@ -107,8 +108,8 @@ func huber(s series, fam family, r *Result, remarks []string) (series, []string)
 	return bounded, remarks
 }
 
-// huberScale solves for the scale from a first one. It is at least rounding's share: where most residuals are 0 it would fall
-// to nothing.
+// huberScale solves for the scale, starting from the given one. The scale is at least the size of rounding errors,
+// because it would fall to 0 if most residuals were 0.
 func (s series) huberScale(res []float64, scale float64) float64 {
 	least := math.Sqrt(s.rounding())
 	scale = max(scale, least)
@@ -126,7 +127,7 @@ func (s series) huberScale(res []float64, scale float64) float64 {
 	return scale
 }
 
-// riseTime follows Result.RiseTime.
+// riseTime returns Result.RiseTime.
 func riseTime(s series, r Result) float64 {
 	if s.constant {
 		return math.NaN()
@@ -138,17 +139,18 @@ func riseTime(s series, r Result) float64 {
 	return rise(func(t float64) float64 { return Eval(r, t) }, s.first, end, s.firstStep*s.scale, 400)
 }
 
-// rise is the time in which a curve goes from 10 % to 90 % of its rise between first and end, NaN where it does not rise.
-// The crossings are looked for at that many points, spread by log(1 + t/unit).
+// rise returns the time in which a curve goes from 10 % to 90 % of its rise between first and end, or NaN if it does
+// not rise. It searches the crossings on the given number of points, spaced by log(1 + t/unit).
 func rise(f func(t float64) float64, first, end, unit float64, points int) float64 {
 	start, top := f(first), f(end)
 	if !(top > start) {
 		return math.NaN()
 	}
-	return crossing(f, first, end, unit, start+0.9*(top-start), points) - crossing(f, first, end, unit, start+0.1*(top-start), points)
+	at := func(share float64) float64 { return crossing(f, first, end, unit, start+share*(top-start), points) }
+	return at(0.9) - at(0.1)
 }
 
-// crossing is the first t from first to end at which the curve reaches a level that it has at end.
+// crossing returns the first t from first to end at which the curve reaches a level that it has passed by end.
 func crossing(at func(t float64) float64, first, end, unit, level float64, points int) float64 {
 	low := first
 	for i := 1; i <= points; i++ {
@@ -177,9 +179,10 @@ func crossing(at func(t float64) float64, first, end, unit, level float64, point
 	return end
 }
 
-// misfits remarks on what a smooth curve cannot follow: single points far off it, and a jump. A point is far off at
-// eight robust standard deviations (1.4826 median |r|), if at most one in twenty is. A jump is a step of at least half of
-// the range between neighbours, on both sides of which the series stays, and of which the curve makes less than half.
+// misfits returns remarks on features that a smooth curve cannot follow: single points far off it, and a jump. A point
+// is far off if its residual exceeds eight robust standard deviations (1.4826 median |r|); if more than one in twenty
+// points are, there is no remark. A jump is a step between neighbours of at least half the range, after which the
+// series stays at its new level, while the curve rises or falls by less than half of the step.
 func misfits(s series, r Result) []string {
 	if r.Family != "emergence" || len(s.t) < 8 || s.constant {
 		return nil
@@ -211,8 +214,8 @@ func misfits(s series, r Result) []string {
 		before, after := (s.y[order[k-2]]+s.y[a])/2, (s.y[b]+s.y[order[k+1]])/2
 		if jump := s.y[b] - s.y[a]; math.Abs(jump) >= s.span/2 && math.Abs(after-before) >= s.span/2 &&
 			(Eval(r, s.t[b])-Eval(r, s.t[a]))/jump < 0.5 {
-			remarks = append(remarks, fmt.Sprintf("a jump from %.4g to %.4g between t = %g and %g, which the curve does not follow",
-				s.y[a], s.y[b], s.t[a], s.t[b]))
+			remarks = append(remarks, fmt.Sprintf("a jump from %.4g to %.4g between t = %g and %g, which the curve does "+
+				"not follow", s.y[a], s.y[b], s.t[a], s.t[b]))
 			break
 		}
 	}

@@ -2,10 +2,10 @@ package fit
 
 import "math"
 
-// secondOrder is the unit step response of a second-order system times K (arXiv 2508.03616), with natural frequency
-// omega (radians per unit of t) and damping zeta: under-damped for zeta < 1, critically damped for zeta = 1, over-damped
-// above. The case with the least SSE is taken; of equal ones the critical, then the under-damped. No offset, as in
-// firstOrder.
+// secondOrder is K times the unit step response of a second-order system (arXiv 2508.03616) with natural frequency
+// omega (radians per unit of t) and damping zeta: under-damped for zeta < 1, critically damped for zeta = 1,
+// over-damped for zeta > 1. The case with the smallest SSE counts; of equal cases the critically damped one comes
+// first, then the under-damped one. Like firstOrder it has no offset.
 var secondOrder = family{
 	params: []string{"K", "omega", "zeta"},
 	fit:    func(s series) (map[string]float64, []string) { return fitSecondOrder(s, false) },
@@ -56,7 +56,8 @@ func fitSecondOrder(s series, offset bool) (map[string]float64, []string) {
 	return p, atEdge(-f.at[0], -speed[0], "1/omega is at its bound: "+line)
 }
 
-// stepResponse is the response at phase x = omega t >= 0; near zeta = 1, where both other forms cancel, the critical one.
+// stepResponse returns the response at phase x = omega t >= 0. Near zeta = 1, where the two other forms suffer from
+// cancellation, it returns the critically damped one.
 func stepResponse(zeta, x float64) float64 {
 	switch {
 	case math.Abs(zeta-1) < 1e-6:

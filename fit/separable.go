@@ -6,16 +6,16 @@ import (
 	"slices"
 )
 
-// separable is a curve k shape(at)(u), plus c where it has an offset, over a box of one or two coordinates. k and c are
-// found in closed form, the coordinates by a grid and a Levenberg-Marquardt with central differences from its three
-// lowest local minima.
+// separable is a curve k shape(at)(u), plus c if it has an offset, over a box of one or two coordinates. k and c have a
+// closed form. The coordinates are searched on a grid, and then by a Levenberg-Marquardt with central differences from
+// the grid's three lowest local minima.
 type separable struct {
 	shape  func(at []float64) func(u float64) float64
 	box    [][2]float64
 	offset bool
 }
 
-// found is a solution; k and c are in the units of y.
+// found is a solution. k and c are in the units of y.
 type found struct {
 	at        []float64
 	k, c, sse float64
@@ -40,7 +40,7 @@ func (f separable) fit(s series) found {
 	return best
 }
 
-// better is the one with the smaller sum of squares, the first of equal ones.
+// better returns the index of the solution with the smallest sum of squares, the first of equal ones.
 func better(all ...found) int {
 	best := 0
 	for i := range all {
@@ -54,7 +54,7 @@ func better(all ...found) int {
 type separableWork struct {
 	f           separable
 	s           series
-	one         []float64 // the weights' square roots, of unit length
+	one         []float64 // square roots of the weights, scaled to unit length
 	target, h   []float64
 	res, up, dn []float64
 	jac         [][]float64
@@ -63,14 +63,15 @@ type separableWork struct {
 func newSeparableWork(s series, f separable) *separableWork {
 	m := len(s.u)
 	cols := matrix(m, 6)
-	w := &separableWork{f: f, s: s, one: cols[0], target: cols[1], h: cols[2], res: cols[3], up: cols[4], dn: cols[5], jac: matrix(m, len(f.box))}
+	w := &separableWork{f: f, s: s, one: cols[0], target: cols[1], h: cols[2], res: cols[3], up: cols[4], dn: cols[5],
+		jac: matrix(m, len(f.box))}
 	norm := math.Sqrt(dot(s.w, s.w))
 	for r := range s.w {
 		w.one[r] = s.w[r] / norm
 		w.target[r] = s.w[r] * s.y[r]
 	}
 	if f.offset {
-		for r := range s.w { // what the offset absorbs
+		for r := range s.w { // v instead of y, because the offset absorbs the difference
 			w.target[r] = s.w[r] * s.span * s.v[r]
 		}
 		project(w.target, w.one)
@@ -78,7 +79,7 @@ func newSeparableWork(s series, f separable) *separableWork {
 	return w
 }
 
-// at solves the linear part; the residual goes to res.
+// at solves the linear part and writes the residual to res.
 func (w *separableWork) at(at []float64, res []float64) found {
 	shape := w.f.shape(at)
 	for r, u := range w.s.u {
@@ -102,7 +103,7 @@ func (w *separableWork) at(at []float64, res []float64) found {
 	return got
 }
 
-// minima are the grid's local minima, the lowest three.
+// minima returns the three lowest local minima of the grid.
 func (w *separableWork) minima(points int) []found {
 	cells := 1
 	for range w.f.box {
@@ -131,7 +132,8 @@ func (w *separableWork) minima(points int) []found {
 	return low[:min(3, len(low))]
 }
 
-// descend stops where an iteration gains less than the share gain.
+// descend minimises the sum of squares from start. It stops when an iteration reduces the sum by no more than the share
+// gain.
 func (w *separableWork) descend(start found, iterations int, gain float64) found {
 	m, n := len(w.s.u), len(w.f.box)
 	here := w.at(start.at, w.res)
@@ -178,7 +180,7 @@ func (w *separableWork) descend(start found, iterations int, gain float64) found
 	return here
 }
 
-// difference is the residual's derivative by the d-th coordinate, inside the box.
+// difference computes the residual's derivative by the d-th coordinate from two points inside the box.
 func (w *separableWork) difference(at []float64, d int, h float64) {
 	side := func(by float64, res []float64) float64 {
 		moved := slices.Clone(at)
@@ -192,7 +194,7 @@ func (w *separableWork) difference(at []float64, d int, h float64) {
 	}
 }
 
-// level is the offset that belongs to a solution.
+// level returns the offset that belongs to a solution.
 func (w *separableWork) level(f found) float64 {
 	var sum, weight float64
 	shape := w.f.shape(f.at)
@@ -204,7 +206,7 @@ func (w *separableWork) level(f found) float64 {
 	return w.s.low + sum/weight
 }
 
-// atEdge remarks on a coordinate at the upper end of its range.
+// atEdge returns a remark if a coordinate is at the upper end of its range.
 func atEdge(at, high float64, text string) []string {
 	if at < high-1e-3 {
 		return nil

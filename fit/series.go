@@ -5,21 +5,21 @@ import (
 	"math"
 )
 
-// series holds the finite points, raw and normalised: u = t/span of t in [0,1], v = (y-low)/span in [0,1]. w is the
-// square root of each point's weight; the weights' mean is 1.
+// series holds the finite points, raw and normalised: u = t/scale in [0,1], v = (y-low)/span in [0,1]. w holds the
+// square roots of the points' weights; the weights have a mean of 1.
 type series struct {
 	t, y, u, v, w []float64
 	scale         float64 // the largest t
 	low, span     float64 // y = low + span v
 	first, last   float64 // smallest and largest t
 	firstStep     float64 // smallest positive u, at least leastStep
-	constant      bool    // span is rounding
+	constant      bool    // span is no more than rounding
 }
 
 const extreme = 1e100
 
-// newSeries drops points that are not finite, checks what is left and normalises it. need is the least number of points
-// and of distinct t.
+// newSeries drops points that are not finite, checks the rest and normalises it. need is the least number of points and
+// of distinct t. It also returns remarks for Result.Message.
 func newSeries(p Points, o Options, need int) (series, []string, error) {
 	if len(p.T) != len(p.Y) {
 		return series{}, nil, fmt.Errorf("%w: %d values of t, %d of y", ErrPoints, len(p.T), len(p.Y))
@@ -63,7 +63,8 @@ func newSeries(p Points, o Options, need int) (series, []string, error) {
 	s.normalise()
 	s.weigh(sigma)
 	if largest := max(math.Abs(s.low), math.Abs(s.low+s.span)); largest > 0 && largest < 1/extreme {
-		return series{}, nil, fmt.Errorf("%w: the largest |y| is %g, whose square is no number: take another unit", ErrPoints, largest)
+		return series{}, nil, fmt.Errorf("%w: the largest |y| is %g, whose square is too small a number: use another unit",
+			ErrPoints, largest)
 	}
 	if s.scale < 1/extreme {
 		return series{}, nil, fmt.Errorf("%w: the largest t is %g", ErrPoints, s.scale)
@@ -74,16 +75,19 @@ func newSeries(p Points, o Options, need int) (series, []string, error) {
 func (s *series) remarks(o Options, points, dropped, where int) []string {
 	var messages []string
 	if dropped > 0 {
-		messages = append(messages, fmt.Sprintf("%d of %d points not finite and dropped, the first at index %d", dropped, points, where))
+		messages = append(messages, fmt.Sprintf("%d of %d points not finite and dropped, the first at index %d", dropped,
+			points, where))
 	}
 	if len(s.t) < 8 {
 		messages = append(messages, fmt.Sprintf("only %d points, fewer than 8: the curve is hardly tested", len(s.t)))
 	}
 	switch {
 	case s.low < 0 && o.Least >= 0:
-		messages = append(messages, fmt.Sprintf("negative values (down to %g), which a ratio of magnitudes has not: fitted as they are", s.low))
+		messages = append(messages, fmt.Sprintf("negative values (down to %g), which a ratio of magnitudes cannot have: "+
+			"fitted as they are", s.low))
 	case s.low < o.Least:
-		messages = append(messages, fmt.Sprintf("values below %g (down to %g), which this quantity cannot have: fitted as they are", o.Least, s.low))
+		messages = append(messages, fmt.Sprintf("values below %g (down to %g), which this quantity cannot have: fitted as "+
+			"they are", o.Least, s.low))
 	}
 	if s.constant {
 		messages = append(messages, "constant series: only the level is determined")
@@ -113,15 +117,15 @@ func (s *series) normalise() {
 	}
 }
 
-// leastStep is where the search for time constants begins at the earliest, as a share of the last t: no training has a
-// trillion steps, and a search over more decades than that would not meet the ones that matter.
+// leastStep is the earliest start of the search for time constants, as a share of the last t. No training has a
+// trillion steps, and a search over more decades would miss the ones that matter.
 const leastStep = 1e-12
 
-// leastSigma is the share of the median sigma below which a sigma is not believed: a spread over a few sequences may
-// come out small by chance, and the point would outweigh all others.
+// leastSigma is the share of the median sigma below which a sigma is not trusted: a spread over a few sequences may be
+// small by chance, and the point would outweigh all others.
 const leastSigma = 0.25
 
-// weigh sets the weights 1/sigma², or 1 where there are no sigmas or their median is 0.
+// weigh sets the weights to 1/sigma², or to 1 if there are no sigmas or their median is 0.
 func (s *series) weigh(sigma []float64) {
 	s.w = make([]float64, len(s.t))
 	var middle float64
@@ -146,7 +150,7 @@ func (s *series) weigh(sigma []float64) {
 	}
 }
 
-// mean is the weighted mean of y.
+// mean returns the weighted mean of y.
 func (s *series) mean() float64 {
 	var sum, weight float64
 	for i, v := range s.v {

@@ -8,15 +8,16 @@ import (
 
 const (
 	gridBeta, gridTau = 24, 30
-	starts            = 14 // short descents
-	finalists         = 4  // of them, those that are followed to the end
+	starts            = 14 // most short descents
+	finalists         = 4  // most descents that are followed to the end
 	shortDescent      = 6
 	longDescent       = 60
 )
 
-// solutions is the best of many local searches. The grid's lowest local minima are not starts enough: the surface is a
-// valley, steep in tau and shallow in beta, whose floor a grid shows as one or two accidental minima. So a start is also
-// taken from the floor, the best tau, at every third beta. All are followed a few steps, the best few to the end.
+// solutions returns the best of many local searches. The lowest local minima of the grid are not enough starts: the
+// surface is a valley, steep in tau and shallow in beta, and on its floor a grid shows only one or two accidental
+// minima. So every third beta adds a start on the floor, at the best tau. All starts are followed for a few steps, and
+// the best few to the end.
 func (p *projection) solutions() spot {
 	var ends []spot
 	for _, start := range p.candidates() {
@@ -39,7 +40,7 @@ func (p *projection) solutions() spot {
 	return best
 }
 
-// candidates are the grid's local minima and the valley's floor, best first, at most starts.
+// candidates returns at most starts spots: those on the valley's floor, and then the lowest local minima of the grid.
 func (p *projection) candidates() []spot {
 	grid := p.grid()
 	var minima, floor []spot
@@ -77,7 +78,8 @@ func (p *projection) grid() [][gridTau]spot {
 	spots := make([][gridTau]spot, gridBeta)
 	m := len(p.s.u)
 	log := matrix(m, gridTau)
-	bottom, top := [2]float64{math.Log(1e-3), math.Log(0.03 * max(p.s.firstStep, 1e-7))}, [2]float64{math.Log(2e4), math.Log(30)}
+	bottom := [2]float64{math.Log(1e-3), math.Log(0.03 * max(p.s.firstStep, 1e-7))}
+	top := [2]float64{math.Log(2e4), math.Log(30)}
 	axis := func(k, i, n int) float64 { return bottom[k] + (top[k]-bottom[k])*float64(i)/float64(n-1) }
 	for j := range gridTau {
 		tau := math.Exp(axis(1, j, gridTau))
@@ -105,14 +107,14 @@ func (p *projection) grid() [][gridTau]spot {
 	return spots
 }
 
-// gridRow holds what the grid's spots of one beta share: an orthonormal basis of (1, exp(-beta u)) and what it leaves
-// of the target.
+// gridRow holds what the grid's spots of one beta share: an orthonormal basis of (1, exp(-beta u)) and the rest of the
+// target, which the basis does not explain.
 type gridRow struct {
 	one, exp   []float64
 	rest, col  []float64
 	restSquare float64
 	expTarget  float64 // exp · target
-	expNorm    float64 // of the second column without its part along the first
+	expNorm    float64 // length of the second column without its part along the first
 }
 
 func (p *projection) newRow() *gridRow {
@@ -140,7 +142,8 @@ func (row *gridRow) factor(p *projection, decay []float64) {
 	row.restSquare = dot(row.rest, row.rest)
 }
 
-// solve is the spot at, by one projection; where gamma is out of its bounds, by projection.solve.
+// solve returns the spot at the given coordinates by a single projection, or by projection.solve if gamma is out of its
+// bounds.
 func (row *gridRow) solve(p *projection, at [2]float64, decay, log []float64) spot {
 	for r, w := range p.s.w {
 		row.col[r] = w * decay[r] * log[r]
@@ -156,7 +159,7 @@ func (row *gridRow) solve(p *projection, at [2]float64, decay, log []float64) sp
 	return spot{at: at, sse: max(row.restSquare-a1*a1*square, 0), linear: [3]float64{a1, a2, 0}}
 }
 
-// project takes from x its part along the unit vector q, and returns that part's length.
+// project subtracts from x its part along the unit vector q, and returns the signed length of that part.
 func project(x, q []float64) float64 {
 	along := dot(x, q)
 	for r := range x {

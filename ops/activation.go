@@ -6,8 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Activate is y = f(x), elementwise. Its gradient reads what was kept of x, which lies where x does if no other op
-// reads that.
+// Activate is y = f(x), elementwise. Its gradient reads what the op keeps of x, which takes the memory of x if no other
+// op reads x.
 func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	op := &fused{
@@ -16,11 +16,11 @@ func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.No
 		inPlace: true,
 	}
 	op.bind = func(y compute.Buffer, b []compute.Buffer) func() {
-		kept, x := op.keeps(), b[0]
+		kept, x := op.keptBuffer(), b[0]
 		return func() { dev.Activate(f, y, kept, x) }
 	}
-	op.then = func(y compute.Buffer, _ []compute.Buffer) compute.Then {
-		return compute.Then{F: f, Y: y, Kept: op.keeps()}
+	op.epilogue = func(y compute.Buffer, _ []compute.Buffer) compute.Epilogue {
+		return compute.Epilogue{F: f, Y: y, Kept: op.keptBuffer()}
 	}
 	op.diff = func(_ gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 		var err error
@@ -38,8 +38,8 @@ func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.No
 				kept, dy := b[0], b[1]
 				return func() { dev.ActivateGrad(f, dx, dy, kept) }
 			},
-			then: func(dx compute.Buffer, in []compute.Buffer) compute.Then {
-				return compute.Then{F: f, Grad: true, Y: dx, Kept: in[0]}
+			epilogue: func(dx compute.Buffer, in []compute.Buffer) compute.Epilogue {
+				return compute.Epilogue{F: f, Grad: true, Y: dx, Kept: in[0]}
 			},
 		}, kept, dy)
 		return gorgonia.Nodes{back}, err

@@ -8,10 +8,10 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Add is the residual addition y = a + b, of equal shapes. Its gradient is the incoming one, twice.
+// Add is the residual addition y = a + b of equal shapes. The gradient of each operand is the incoming one.
 func (c *Context) Add(a, b *gorgonia.Node) (*gorgonia.Node, error) {
 	if !a.Shape().Eq(b.Shape()) {
-		return nil, fmt.Errorf("ops: adding %v and %v", a.Shape(), b.Shape())
+		return nil, fmt.Errorf("ops: adding shapes %v and %v", a.Shape(), b.Shape())
 	}
 	dev := c.dev
 	return c.apply(&fused{

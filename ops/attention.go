@@ -7,10 +7,10 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Extra are the nodes of compute.Extra; nil where absent.
+// Extra holds the nodes of compute.Extra; nil if absent.
 type Extra struct{ K, V, Logit *gorgonia.Node }
 
-// nodes lists those that are there.
+// nodes returns the nodes that are not nil.
 func (x Extra) nodes() (all gorgonia.Nodes) {
 	for _, n := range []*gorgonia.Node{x.K, x.V, x.Logit} {
 		if n != nil {
@@ -20,7 +20,7 @@ func (x Extra) nodes() (all gorgonia.Nodes) {
 	return all
 }
 
-// buffers gives each node that is there the next of b.
+// buffers assigns the buffers of b, in order, to the nodes that are not nil.
 func (x Extra) buffers(b []compute.Buffer) (out compute.Extra) {
 	for _, to := range []struct {
 		node   *gorgonia.Node
@@ -33,7 +33,7 @@ func (x Extra) buffers(b []compute.Buffer) (out compute.Extra) {
 	return out
 }
 
-// Attend is causal multi-head attention (arXiv 1706.03762), [R, H*E], for qkv [R, (H+2KV)*E].
+// Attend is causal multi-head attention (arXiv 1706.03762), [R, H*E], of qkv [R, (H+2KV)*E].
 func (c *Context) Attend(a compute.Attention, qkv *gorgonia.Node, x Extra) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, width := a.B*a.T, a.H*a.E

@@ -8,7 +8,7 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// upstream keeps the gradient that comes to a linear layer.
+// upstream stores the gradient that reaches a linear layer.
 type upstream struct {
 	compute.Device
 	dy compute.Buffer
@@ -21,9 +21,10 @@ func (u *upstream) MatMul(c, a, b compute.Buffer, m, n, k int, transA, transB, a
 	u.Device.MatMul(c, a, b, m, n, k, transA, transB, add)
 }
 
-// TestLinearBF16: y = x W^T, dx = dy W and dW = dy^T x are float64's of operands rounded to bf16, and so within its
-// rounding of those that are not: an operand moves by 2^-8 at most, an element so by 2^-7 of what its terms come to.
-func TestLinearBF16(t *testing.T) {
+// TestLinearBF16: y = x W^T, dx = dy W and dW = dy^T x equal float64's results on operands rounded to bf16. They differ
+// from the unrounded results by the rounding only: an operand moves by at most 2^-8, so an element by 2^-7 of the sum
+// of its terms' sizes.
+func TestLinearBF16(t *testing.T) { //nolint:funlen // one network checked on the tape and on a replay
 	if err := compute.Can("", compute.BF16); err != nil {
 		t.Skip(err)
 	}
@@ -79,12 +80,12 @@ func TestLinearBF16(t *testing.T) {
 					terms += math.Abs(float64(x) * float64(w))
 				}
 				if d := math.Abs(float64(g) - exact); !(d <= terms/127) {
-					t.Errorf("%s: %s[%d] is %g off, of terms that come to %g", way, name, at, d, terms)
+					t.Errorf("%s: %s[%d] is off by %g; its terms' sizes sum to %g", way, name, at, d, terms)
 				}
 				largest, worst = max(largest, math.Abs(want)), max(worst, math.Abs(float64(g)-want))
 			}
 			if !(worst <= 2e-6*largest) {
-				t.Errorf("%s: %s is %g of %g off that of rounded operands", way, name, worst, largest)
+				t.Errorf("%s: %s is off by %g of %g from the product of rounded operands", way, name, worst, largest)
 			}
 		}
 		check("y", yb, xb, wb, out, in, in, 1, in, 1)

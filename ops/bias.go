@@ -6,8 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Bias is y = x + b in each row, [R, out], for x [R, out]. b is one vector, or several that lie next to each other in
-// memory, which packed covers, as in Linear.
+// Bias is y = x + b in each row, [R, out], for x [R, out]. b is one vector, or several contiguous in memory that packed
+// covers, as in Linear.
 func (c *Context) Bias(x *gorgonia.Node, packed compute.Buffer, biases ...*gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	n := x.Shape()[1]
@@ -19,7 +19,7 @@ func (c *Context) Bias(x *gorgonia.Node, packed compute.Buffer, biases ...*gorgo
 			return func() { dev.AddPositions(y, x, packed, 1, n) }
 		},
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			db, err := dev.Alloc(n) // whole: it is handed out in parts
+			db, err := dev.Alloc(n) // one allocation, handed out in parts
 			if err != nil {
 				return nil, err
 			}

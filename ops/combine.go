@@ -7,7 +7,7 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Combine is y = x s, or x + s, of x's shape; how s stretches over x is said by the broadcast.
+// Combine is y = x s, or x + s, of x's shape; over says how s is broadcast over x.
 func (c *Context) Combine(x, s *gorgonia.Node, over compute.Broadcast, add bool) (*gorgonia.Node, error) {
 	dev := c.dev
 	return c.apply(&fused{

@@ -1,7 +1,7 @@
-// Package ops holds the fused gorgonia ops of a transformer: forward and symbolic gradient, over a compute.Device.
+// Package ops holds the fused gorgonia ops of a transformer, forward and with symbolic gradient, over a compute.Device.
 //
-// Gorgonia is the graph, the type and shape checker, the differentiator and the scheduler; the ops are the arithmetic.
-// What an op writes is its own until the last op has read it. All activations are matrices [R, width], R = B*T rows;
+// Gorgonia provides the graph, type and shape checks, differentiation and scheduling; the ops do the arithmetic. An
+// op's result keeps its memory until the last op has read it. All activations are matrices [R, width], R = B*T rows;
 // weights are [out, in].
 package ops
 
@@ -11,30 +11,30 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	// Without it gorgonia's tensors panic at start on a current Go; they never move here, being off the heap.
+	// Without this import gorgonia's tensors panic at start on a current Go. Ours are off the heap and never move.
 	_ "go4.org/unsafe/assume-no-moving-gc"
 
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Context is one graph under construction on one device: it finds the memory behind each value, and lists the kernel
-// calls in the order of their first run.
+// Context is one graph under construction on one device. It finds the memory behind each value, and lists the kernel
+// calls in the order of the first run.
 type Context struct {
 	dev    compute.Device
 	graph  *gorgonia.ExprGraph
 	engine engine
 	memory memory
-	sums   map[[2]span]*tensor.Dense // of stock additions, by their operands
-	bound  map[*gorgonia.Node]span   // where they lie
+	sums   map[[2]span]*tensor.Dense // results of gorgonia's additions, by operands
+	bound  map[*gorgonia.Node]span   // the spans of those results
 	calls  []func()
-	last   *product // which gives the value of the last of them, and may yet do more
+	last   *product // computes the value of the last call and can still take an epilogue; or nil
 	count  int
-	// forward is how many ops there were before the loss was differentiated; 0 where it was not.
+	// forward is the number of ops when the loss was differentiated; 0 before that.
 	forward   int
 	recompute bool
-	weights   map[compute.Buffer]*weightGrad // by the weights
-	onto      *Context
-	refused   error // what gorgonia was told when an op of ours failed: its own error does not unwrap
+	weights   map[compute.Buffer]*weightGrad // by the weights multiplied
+	target    *Context                       // see AccumulateInto
+	err       error                          // of the first of our ops that failed: gorgonia's own error does not unwrap
 }
 
 // NewContext returns a context with an empty graph.
@@ -52,25 +52,26 @@ func NewContext(dev compute.Device) *Context {
 	return c
 }
 
-// Reuse has this graph's values lie where the other's do as far as their lengths agree. Both graphs are of one device,
-// and neither needs what the other computed while it runs, but for what was asked for by Buffer and what an op keeps.
+// Reuse lets this graph's values take the free memory of the other graph, as far as lengths agree. Both graphs must be
+// on one device, and neither may need the other's values while it runs, except for those returned by Buffer and for
+// what ops keep.
 func (c *Context) Reuse(other *Context) { c.memory.free = other.memory.free }
 
-// Recompute has the backward pass compute norms again, to the same bits, rather than keep them: their memory is
-// free for others between the last op of the forward pass and the first of the backward pass that read them.
+// Recompute makes the backward pass recompute norms, to the same bits, instead of keeping them. Their memory is free
+// for other values between their last reader in the forward pass and their first in the backward pass.
 func (c *Context) Recompute() { c.recompute = true }
 
-// Graph is the gorgonia graph that the ops are applied in.
+// Graph returns the gorgonia graph to which the ops are applied.
 func (c *Context) Graph() *gorgonia.ExprGraph { return c.graph }
 
-// Leaf is an input node that stands for the buffer, of that shape: a parameter.
+// Leaf returns an input node over the buffer, with the given shape: a parameter.
 func (c *Context) Leaf(name string, b compute.Buffer, shape ...int) *gorgonia.Node {
 	return gorgonia.NewTensor(c.graph, tensor.Float32, len(shape), gorgonia.WithShape(shape...),
 		gorgonia.WithName(name), gorgonia.WithValue(c.view(b, shape...)))
 }
 
-// Buffer is the memory in which the node's value lies once the graph has run. What is asked for before the first run
-// stays; a value that no one asked for has lent its memory to later ones by then, unless no op reads it.
+// Buffer returns the memory that holds the node's value once the graph has run. Ask for it before the first run: after
+// that a value has given its memory to later ones, unless no op reads it.
 func (c *Context) Buffer(n *gorgonia.Node) (compute.Buffer, error) {
 	at, ok := c.spanOf(n)
 	if !ok {
@@ -81,12 +82,12 @@ func (c *Context) Buffer(n *gorgonia.Node) (compute.Buffer, error) {
 	}
 	if len(c.calls) > 0 {
 		return compute.Buffer{}, fmt.Errorf("ops: the memory of %v has been given to later values: "+
-			"it must be asked for before the first run", n)
+			"ask for it before the first run", n)
 	}
-	return c.memory.keep(at)
+	return c.memory.alloc(at)
 }
 
-// spanOf is where the value of one of our ops, or of a bound sum, lies; false of another node.
+// spanOf returns the span of a node whose value belongs to one of our ops or a bound sum, and false for any other node.
 func (c *Context) spanOf(n *gorgonia.Node) (span, bool) {
 	if own, ok := n.Op().(*fused); ok {
 		return spanOf(own.value), true
@@ -95,18 +96,18 @@ func (c *Context) spanOf(n *gorgonia.Node) (span, bool) {
 	return at, ok
 }
 
-// view makes the tensor that stands for a buffer.
+// view makes a tensor over a buffer.
 func (c *Context) view(b compute.Buffer, shape ...int) *tensor.Dense {
 	if size := tensor.Shape(shape).TotalSize(); size != b.Len() {
-		panic(fmt.Sprintf("ops: a buffer of %d seen as %v", b.Len(), shape))
+		panic(fmt.Sprintf("ops: viewing a buffer of %d elements as %v", b.Len(), shape))
 	}
 	t := c.tensor(b, shape...)
 	c.memory.of[spanOf(t)] = b
 	return t
 }
 
-// value makes the tensor that stands for the result of an op. It has an address of its own, by which it is known, and
-// gets its memory when the op first runs; gorgonia looks at neither.
+// value makes the tensor of an op's result. It has a unique address, which identifies it, and gets its memory when the
+// op first runs; gorgonia dereferences neither.
 func (c *Context) value(shape ...int) (*tensor.Dense, error) {
 	at, err := c.dev.Alloc(1)
 	if err != nil {
@@ -120,7 +121,7 @@ func (c *Context) tensor(at compute.Buffer, shape ...int) *tensor.Dense {
 		tensor.FromMemory(uintptr(at.Pointer()), uintptr(4*tensor.Shape(shape).TotalSize())))
 }
 
-// find returns the buffer behind a value. A constant is uploaded into a buffer of its own.
+// find returns the buffer behind a value. It uploads a constant into a new buffer.
 func (c *Context) find(v gorgonia.Value) (compute.Buffer, error) {
 	if constant, ok := v.(*gorgonia.F32); ok {
 		b, err := c.dev.Alloc(1)
@@ -135,11 +136,11 @@ func (c *Context) find(v gorgonia.Value) (compute.Buffer, error) {
 		return compute.Buffer{}, fmt.Errorf("ops: a value of type %T has no device memory", v)
 	}
 	b, ok := c.memory.of[spanOf(t)]
-	if op := c.memory.again[spanOf(t)]; !ok && op != nil && op.values != nil {
-		return op.again()
+	if op := c.memory.recomputed[spanOf(t)]; !ok && op != nil && op.values != nil {
+		return op.recompute()
 	}
 	if !ok {
-		return compute.Buffer{}, fmt.Errorf("ops: a tensor %v lies outside the device memory of this graph", t.Shape())
+		return compute.Buffer{}, fmt.Errorf("ops: a tensor of shape %v is outside this graph's device memory", t.Shape())
 	}
 	return b, nil
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // CrossEntropy is scale times the sum over rows of -log softmax(logits)[target], in nats: a scalar. logits is [R, V]; a
-// negative target leaves its row out. Beside its value it holds each row's log-sum-exp.
+// row with a negative target is left out. Side returns each row's log-sum-exp.
 func (c *Context) CrossEntropy(logits *gorgonia.Node, targets compute.Ints, scale float32) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, vocab := logits.Shape()[0], logits.Shape()[1]
@@ -24,7 +24,7 @@ func (c *Context) CrossEntropy(logits *gorgonia.Node, targets compute.Ints, scal
 			logits := b[0]
 			return func() { dev.CrossEntropy(loss, lse, logits, targets, vocab, scale) }
 		},
-		// The output is an input of the gradient only so that lse is there before it.
+		// The output is an input of the gradient only so that lse is computed first.
 		diff: func(nodes gorgonia.Nodes, out, dloss *gorgonia.Node) (gorgonia.Nodes, error) {
 			back, err := c.apply(&fused{
 				name:    "cross-entropy grad",

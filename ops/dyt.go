@@ -6,8 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// DyT is y = g tanh(a x) + b (arXiv 2503.10622), [R, D], for x [R, D], one number a [1], a gain g [D] and, unless nil,
-// a bias b [D].
+// DyT is y = g tanh(a x) + b (arXiv 2503.10622), [R, D], for x [R, D], one number a [1], a gain g [D] and a bias b [D],
+// which may be nil.
 func (c *Context) DyT(x, a, g, b *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	s, err := dev.Alloc(x.Shape().TotalSize())
@@ -22,7 +22,7 @@ func (c *Context) DyT(x, a, g, b *gorgonia.Node) (*gorgonia.Node, error) {
 			x, a, g, b := in[0], in[1], in[2], last(in[3:])
 			return func() { dev.DyT(y, s, x, a, g, b) }
 		},
-		// The output is an input of the gradient only so that s is there before it.
+		// The output is an input of the gradient only so that s is computed first.
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 			parts, err := c.alike(nodes[1:]) // of a, g, and b
 			if err != nil {

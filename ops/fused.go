@@ -13,40 +13,40 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// fused is every op of this package as gorgonia sees it. What differs between ops is bind and diff.
+// fused is any op of this package, as gorgonia sees it. Ops differ in bind and diff.
 type fused struct {
 	name  string
-	shape tensor.Shape  // of the node
-	value *tensor.Dense // what Do returns: of the shape, or what is there already
-	// bind returns the kernel call for the result's memory and the inputs'. Without it the op hands out memory that its
-	// input filled.
+	shape tensor.Shape  // of the result
+	value *tensor.Dense // what Do returns: a new value of that shape, or an existing one
+	// bind returns the kernel call, given the memory of the result and of the inputs. An op without bind hands out memory
+	// that its input's op filled.
 	bind func(y compute.Buffer, in []compute.Buffer) func()
-	// product is that by which the bound call computes the value, where it does by one.
+	// product is the matrix product with which the bound call computes the value, if there is one.
 	product *product
-	// then is what the op makes of its last input, where it can do so right after the product that gives it, and in its
-	// place.
-	then func(y compute.Buffer, in []compute.Buffer) compute.Then
-	// cheap says that the value may be computed again for the backward pass, see Context.Recompute.
+	// epilogue returns the op as the epilogue of the product that computes its last input. It is nil if the op cannot be
+	// one.
+	epilogue func(y compute.Buffer, in []compute.Buffer) compute.Epilogue
+	// cheap allows the backward pass to recompute the value, see Context.Recompute.
 	cheap bool
-	// inPlace says that the result may lie where an input does.
+	// inPlace allows the result to take an input's memory.
 	inPlace bool
-	// beside is a second value that the op computes: it gets its memory with the first.
+	// beside is a second value that the op computes. It gets its memory together with the first.
 	beside *tensor.Dense
-	// kept is what the op keeps beside its value for the backward pass, if that reads anything of it.
+	// kept is what the op stores beside its value for the backward pass; nil if that reads nothing of it.
 	kept *tensor.Dense
-	// diff returns the gradient of each input. Without it the op is not differentiable.
+	// diff returns the gradient of each input. An op without diff is not differentiable.
 	diff func(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error)
-	// side is memory that the op fills beside its value, which Side makes a node of.
+	// side is memory that the op fills beside its value. Side turns it into a node.
 	side compute.Buffer
 
 	ctx    *Context
 	id     int
 	inputs []hm.Type
 	result hm.Type
-	values []gorgonia.Value // that it read in the first run
+	values []gorgonia.Value // the inputs of the first run
 }
 
-// apply puts the op into the graph.
+// apply adds the op to the graph.
 func (c *Context) apply(op *fused, inputs ...*gorgonia.Node) (*gorgonia.Node, error) {
 	if op.value == nil {
 		var err error
@@ -71,12 +71,12 @@ func (c *Context) apply(op *fused, inputs ...*gorgonia.Node) (*gorgonia.Node, er
 	return node, nil
 }
 
-// Do implements gorgonia.Op. It runs once, in the first run: it binds the kernel to the memory of inputs and result,
-// and puts it on the context's list.
+// Do implements gorgonia.Op. It runs once, in the first run: it binds the kernel to the memory of its inputs and
+// result, and appends the call to the context's list.
 func (f *fused) Do(values ...gorgonia.Value) (v gorgonia.Value, err error) {
 	defer f.ctx.note(&err)
 	if f.bind == nil {
-		f.ctx.memory.read(f.backward(), values...)
+		f.ctx.memory.release(f.backward(), values...)
 		return f.value, nil
 	}
 	in := make([]compute.Buffer, len(values))
@@ -85,53 +85,53 @@ func (f *fused) Do(values ...gorgonia.Value) (v gorgonia.Value, err error) {
 			return nil, fmt.Errorf("%s, input %d: %w", f.name, i, err)
 		}
 	}
-	follows := f.then != nil && f.ctx.last.gives(in[len(in)-1])
-	y, call, err := f.place(in, values, f.inPlace || follows, f.backward())
+	fusible := f.epilogue != nil && f.ctx.last.gives(in[len(in)-1])
+	y, call, err := f.place(in, values, f.inPlace || fusible, f.backward())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.name, err)
 	}
 	f.values = slices.Clone(values)
-	if !follows || !f.ctx.join(f.then(y, in)) {
+	if !fusible || !f.ctx.fuse(f.epilogue(y, in)) {
 		f.ctx.record(call, f.product)
 	}
 	call()
 	return f.value, nil
 }
 
-// note keeps the first error that goes through gorgonia.
+// note stores the first error that passes through gorgonia.
 func (c *Context) note(err *error) {
-	if c.refused == nil {
-		c.refused = *err
+	if c.err == nil {
+		c.err = *err
 	}
 }
 
-// again computes a value once more that has lent its memory since.
-func (f *fused) again() (compute.Buffer, error) {
+// recompute computes a value again after its memory was given to others.
+func (f *fused) recompute() (compute.Buffer, error) {
 	in := make([]compute.Buffer, len(f.values))
 	for i, v := range f.values {
 		var err error
 		if in[i], err = f.ctx.find(v); err != nil {
-			return compute.Buffer{}, fmt.Errorf("%s again, input %d: %w", f.name, i, err)
+			return compute.Buffer{}, fmt.Errorf("recomputing %s, input %d: %w", f.name, i, err)
 		}
 	}
 	y, call, err := f.place(in, f.values, f.inPlace, true)
 	if err != nil {
-		return compute.Buffer{}, fmt.Errorf("%s again: %w", f.name, err)
+		return compute.Buffer{}, fmt.Errorf("recomputing %s: %w", f.name, err)
 	}
 	f.ctx.record(call, nil)
 	call()
 	return y, nil
 }
 
-// place finds memory for what the op computes, over an input that nobody else reads if it may lie there, and binds the
-// kernel call.
+// place allocates what the op computes and binds the kernel call. With over, the result may take the memory of an input
+// that no other op reads.
 func (f *fused) place(in []compute.Buffer, values []gorgonia.Value, over, backward bool) (y compute.Buffer,
 	call func(), err error) {
 	memory := &f.ctx.memory
 	if over {
-		memory.read(backward, values...)
+		memory.release(backward, values...)
 	}
-	if f.keepsNow() {
+	if f.storesKept() {
 		if _, err := memory.take(spanOf(f.kept)); err != nil {
 			return y, nil, err
 		}
@@ -146,26 +146,27 @@ func (f *fused) place(in []compute.Buffer, values []gorgonia.Value, over, backwa
 	}
 	call = f.bind(y, in)
 	if !over {
-		memory.read(backward, values...)
+		memory.release(backward, values...)
 	}
 	return y, call, nil
 }
 
-// keepsNow reports whether the op keeps something when it is placed. Of a value that is computed again nothing is kept
-// the first time.
-func (f *fused) keepsNow() bool {
-	return f.kept != nil && (f.values != nil || f.ctx.memory.again[spanOf(f.value)] != f)
+// storesKept reports whether the op stores kept when it is placed. A value to be recomputed stores nothing the first
+// time.
+func (f *fused) storesKept() bool {
+	return f.kept != nil && (f.values != nil || f.ctx.memory.recomputed[spanOf(f.value)] != f)
 }
 
-// keeps is the memory of what is kept, once the op is placed: first of all that of an input whose last reader it is.
-func (f *fused) keeps() compute.Buffer {
-	if !f.keepsNow() {
+// keptBuffer returns the memory of kept once the op is placed. An input of which the op is the last reader gives its
+// memory to kept first.
+func (f *fused) keptBuffer() compute.Buffer {
+	if !f.storesKept() {
 		return compute.Buffer{}
 	}
 	return f.ctx.memory.of[spanOf(f.kept)]
 }
 
-// backward reports whether the op came by differentiation.
+// backward reports whether differentiation created the op.
 func (f *fused) backward() bool { return f.ctx.forward > 0 && f.id >= f.ctx.forward }
 
 // Arity implements gorgonia.Op.
@@ -183,13 +184,13 @@ func (f *fused) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) { return 
 // ReturnsPtr implements gorgonia.Op.
 func (f *fused) ReturnsPtr() bool { return true }
 
-// CallsExtern implements gorgonia.Op: false, so that the machine allocates nothing for the result.
+// CallsExtern implements gorgonia.Op. It is false, so that the machine allocates nothing for the result.
 func (f *fused) CallsExtern() bool { return false }
 
 // OverwritesInput implements gorgonia.Op.
 func (f *fused) OverwritesInput() int { return -1 }
 
-// WriteHash implements gorgonia.Op. Each op is unique: its value is its own.
+// WriteHash implements gorgonia.Op. Each op is unique, because each has its own value.
 func (f *fused) WriteHash(h hash.Hash) { _, _ = fmt.Fprintf(h, "outcrop %s %d", f.name, f.id) }
 
 // Hashcode implements gorgonia.Op.

@@ -6,8 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Gate is y = x sigmoid(z), [R, H*E], for x [R, H*E] and z [R, H*E], or [R, H] where one score gates a whole head
-// (arXiv 2505.06708). Beside its value it holds the scores sigmoid(z).
+// Gate is y = x sigmoid(z), [R, H*E], for x [R, H*E] and z [R, H*E], or [R, H] if one score gates a whole head (arXiv
+// 2505.06708). Side returns the scores sigmoid(z).
 func (c *Context) Gate(x, z *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	s, err := dev.Alloc(z.Shape().TotalSize())
@@ -22,7 +22,7 @@ func (c *Context) Gate(x, z *gorgonia.Node) (*gorgonia.Node, error) {
 			x, z := b[0], b[1]
 			return func() { dev.Gate(y, s, x, z) }
 		},
-		// The output is an input of the gradient only so that the scores are there before it.
+		// The output is an input of the gradient only so that the scores are computed first.
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 			second, err := c.value(nodes[1].Shape()...)
 			if err != nil {

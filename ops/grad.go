@@ -9,13 +9,13 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Grad differentiates the loss. The gradients of a value that is used twice are summed by gorgonia's stock addition:
-// each is given a value here. Compile refuses any other stock op.
+// Grad differentiates the loss. Gorgonia's stock addition sums the gradients of a value that is used twice; Grad gives
+// each of these additions a value. Compile rejects any other stock op.
 func (c *Context) Grad(loss *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
 	c.forward = c.count
 	grads, err := gorgonia.Grad(loss, wrt...)
-	if c.refused != nil {
-		return nil, fmt.Errorf("ops: differentiating: %w", c.refused)
+	if c.err != nil {
+		return nil, fmt.Errorf("ops: differentiating: %w", c.err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ops: differentiating: %w", err)
@@ -33,7 +33,7 @@ func (c *Context) Grad(loss *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nod
 	return grads, nil
 }
 
-// bindSum gives a stock addition, and those that it reads, a value each.
+// bindSum gives a value to a stock addition and to each addition that it reads.
 func (c *Context) bindSum(n *gorgonia.Node) error {
 	if _, done := c.spanOf(n); done {
 		return nil
@@ -47,7 +47,7 @@ func (c *Context) bindSum(n *gorgonia.Node) error {
 		}
 		var ok bool
 		if operands[i], ok = c.spanOf(child); !ok {
-			return fmt.Errorf("ops: the sum %v reads a value without device memory", n)
+			return fmt.Errorf("ops: the sum %v reads a value that has no device memory", n)
 		}
 	}
 	sum, err := c.value(n.Shape()...)
@@ -58,8 +58,8 @@ func (c *Context) bindSum(n *gorgonia.Node) error {
 	return nil
 }
 
-// check reports a node that is neither a leaf, a constant, one of our ops nor an addition that Grad bound, and two
-// nodes that gorgonia would take for one because their 32-bit hashes are equal.
+// check returns an error for a node that is not a leaf, a constant, one of our ops or an addition bound by Grad, and
+// for two nodes that gorgonia would confuse because their 32-bit hashes are equal.
 func (c *Context) check() error {
 	seen := make(map[uint32]*gorgonia.Node)
 	for _, n := range c.graph.AllNodes() {
@@ -71,7 +71,7 @@ func (c *Context) check() error {
 			continue
 		}
 		if _, ok := c.spanOf(n); !ok {
-			return fmt.Errorf("ops: the graph holds the stock op %v", n.Op())
+			return fmt.Errorf("ops: the graph contains the stock op %v", n.Op())
 		}
 	}
 	return nil
@@ -82,7 +82,7 @@ func isSum(n *gorgonia.Node) bool {
 	return n.Op() != nil && n.Op().Arity() == 2 && n.Op().String() == "+ false"
 }
 
-// children are the operands of a node, in order.
+// children returns the operands of a node, in order.
 func children(g *gorgonia.ExprGraph, n *gorgonia.Node) gorgonia.Nodes {
 	var nodes gorgonia.Nodes
 	for it := g.From(n.ID()); it.Next(); {
@@ -91,21 +91,21 @@ func children(g *gorgonia.ExprGraph, n *gorgonia.Node) gorgonia.Nodes {
 	return nodes
 }
 
-// engine stands behind our tensors. Of gorgonia's arithmetic it does one thing: elementwise addition.
+// engine is the engine of our tensors. It does only one piece of gorgonia's arithmetic, elementwise addition.
 type engine struct {
 	tensor.StdEng
 	ctx *Context
 }
 
-// AllocAccessible keeps gorgonia's hands off the values.
+// AllocAccessible returns false, so that gorgonia does not access the values.
 func (engine) AllocAccessible() bool { return false }
 
-// Add computes a + b into the value that Grad set aside for this pair, whatever gorgonia proposes to overwrite.
+// Add computes a + b into the value that Grad bound to this pair, whatever gorgonia proposes to overwrite.
 func (e engine) Add(a, b tensor.Tensor, _ ...tensor.FuncOpt) (y tensor.Tensor, err error) {
 	defer e.ctx.note(&err)
 	sum, ok := e.ctx.sums[[2]span{spanOf(a), spanOf(b)}]
 	if !ok {
-		return nil, errors.New("ops: an addition that was not seen when the graph was differentiated")
+		return nil, errors.New("ops: addition of two values that Grad did not bind")
 	}
 	ab, err := e.ctx.find(a)
 	if err != nil {
@@ -115,7 +115,7 @@ func (e engine) Add(a, b tensor.Tensor, _ ...tensor.FuncOpt) (y tensor.Tensor, e
 	if err != nil {
 		return nil, err
 	}
-	e.ctx.memory.read(true, a, b) // the sum may lie where one of them does
+	e.ctx.memory.release(true, a, b) // before take: the sum may take the memory of a or b
 	yb, err := e.ctx.memory.take(spanOf(sum))
 	if err != nil {
 		return nil, fmt.Errorf("a sum: %w", err)
@@ -127,7 +127,7 @@ func (e engine) Add(a, b tensor.Tensor, _ ...tensor.FuncOpt) (y tensor.Tensor, e
 	return sum, nil
 }
 
-// AddScalar refuses: no value of ours is summed with a scalar.
+// AddScalar returns an error, because none of our values is added to a scalar.
 func (engine) AddScalar(tensor.Tensor, interface{}, bool, ...tensor.FuncOpt) (tensor.Tensor, error) {
-	return nil, errors.New("ops: a scalar addition in the graph")
+	return nil, errors.New("ops: the graph contains a scalar addition")
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // LayerNorm is y = g (x - mean(x))/sqrt(var(x) + eps) + b by rows (arXiv 1607.06450), [R, D], for x [R, D], a gain g
-// [D] and, unless nil, a bias b [D].
+// [D] and a bias b [D], which may be nil.
 func (c *Context) LayerNorm(x, g, b *gorgonia.Node, eps float32) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, d := x.Shape()[0], x.Shape()[1]
@@ -28,7 +28,7 @@ func (c *Context) LayerNorm(x, g, b *gorgonia.Node, eps float32) (*gorgonia.Node
 			x, g, b := in[0], in[1], last(in[2:])
 			return func() { dev.LayerNorm(y, n, rinv, x, g, b, d, eps) }
 		},
-		// The output is an input of the gradient only so that n and rinv are there before it.
+		// The output is an input of the gradient only so that n and rinv are computed first.
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 			parts, err := c.alike(nodes[1:]) // of g, and of b
 			if err != nil {
@@ -51,7 +51,7 @@ func (c *Context) LayerNorm(x, g, b *gorgonia.Node, eps float32) (*gorgonia.Node
 	}, some(x, g, b)...)
 }
 
-// some lists the nodes that are there.
+// some returns the nodes that are not nil.
 func some(nodes ...*gorgonia.Node) (all gorgonia.Nodes) {
 	for _, n := range nodes {
 		if n != nil {
@@ -61,7 +61,7 @@ func some(nodes ...*gorgonia.Node) (all gorgonia.Nodes) {
 	return all
 }
 
-// last is the only buffer, or none.
+// last returns the only buffer of b, or the zero Buffer.
 func last(b []compute.Buffer) compute.Buffer {
 	if len(b) == 0 {
 		return compute.Buffer{}

@@ -9,21 +9,20 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Linear is y = x W^T, [R, out], for x [R, in]. W [out, in] is one weight, or several that lie next to each other in
-// memory, which packed covers: their products stand side by side in y. The gradients of the weights lie next to each
-// other too.
+// Linear is y = x W^T, [R, out], for x [R, in]. W [out, in] is one weight, or several contiguous in memory that packed
+// covers: their products stand side by side in y, and their gradients are contiguous too.
 func (c *Context) Linear(x *gorgonia.Node, packed compute.Buffer, weights ...*gorgonia.Node) (*gorgonia.Node, error) {
 	rows, in, out := x.Shape()[0], x.Shape()[1], 0
 	for _, w := range weights {
 		if w.Dims() != 2 || w.Shape()[1] != in {
-			return nil, fmt.Errorf("ops: linear: a weight %v for inputs of width %d", w.Shape(), in)
+			return nil, fmt.Errorf("ops: linear: weight of shape %v, want %d columns", w.Shape(), in)
 		}
 		part, err := c.find(w.Value())
 		if err != nil {
 			return nil, fmt.Errorf("ops: linear: %w", err)
 		}
 		if (out+w.Shape()[0])*in > packed.Len() || packed.Slice(out*in, packed.Len()).Pointer() != part.Pointer() {
-			return nil, fmt.Errorf("ops: linear: the weights do not lie next to each other")
+			return nil, fmt.Errorf("ops: linear: the weights are not contiguous")
 		}
 		out += w.Shape()[0]
 	}
@@ -41,7 +40,7 @@ func (c *Context) Linear(x *gorgonia.Node, packed compute.Buffer, weights ...*go
 	return c.apply(op, append(gorgonia.Nodes{x}, weights...)...)
 }
 
-// linearGrad is dx = dy W and dW = dy^T x.
+// linearGrad computes dx = dy W and dW = dy^T x.
 func (c *Context) linearGrad(nodes gorgonia.Nodes, dy *gorgonia.Node, packed compute.Buffer,
 	rows, in, out int) (gorgonia.Nodes, error) {
 	dev := c.dev

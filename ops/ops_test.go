@@ -74,7 +74,7 @@ func newTied(t *testing.T, dev compute.Device) *tied {
 	return n
 }
 
-// float64Loss is the same network written out.
+// float64Loss is the same network in float64.
 func (n *tied) float64Loss(e, g, w []float64) float64 {
 	sum := 0.0
 	for r, token := range n.tokens {
@@ -205,7 +205,7 @@ func TestSummedGradients(t *testing.T) {
 	}
 }
 
-// TestDeepSums: each of 64 residual additions, one reading the other, sums gradients; to find where they lie takes no
+// TestDeepSums: each of 64 residual additions, one reading the other, sums gradients; finding their memory takes no
 // longer for each than for the one before.
 func TestDeepSums(t *testing.T) {
 	dev := newCPU(t)
@@ -224,8 +224,8 @@ func TestDeepSums(t *testing.T) {
 	}
 }
 
-// TestMemoryIsLent: of a chain of ops each reads but the one before, so two values have memory; one that is asked for
-// before the first run keeps its own and stays right, one that is asked for after it is refused, and the last is there
+// TestMemoryIsLent: in a chain of ops each reads only the one before, so two values suffice. A value asked for before
+// the first run has memory of its own and stays valid, one asked for later is refused, and the last is available
 // unasked.
 func TestMemoryIsLent(t *testing.T) {
 	const n, long = 4096, 8
@@ -278,8 +278,7 @@ func (w *watched) RMSNorm(y, rinv, x, g compute.Buffer, d int, eps float32) {
 	w.Device.RMSNorm(y, rinv, x, g, d, eps)
 }
 
-// settled is the number of goroutines once it stands still: a tape machine that was closed takes a while to end its
-// own.
+// settled returns the number of goroutines once it is stable: a closed tape machine takes a while to end its own.
 func settled() int {
 	n := runtime.NumGoroutine()
 	for still := 0; still < 10; still++ {
@@ -350,8 +349,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// Activations and their gradients join the products whose results they read, and change no bit.
-func TestOpsJoinProducts(t *testing.T) {
+// TestEpilogues: activations and their gradients become epilogues of the products that they read, and no bit changes.
+func TestEpilogues(t *testing.T) {
 	dev := newCPU(t)
 	c := NewContext(dev)
 	random := rng.New(3, "test").Rand()
@@ -399,8 +398,8 @@ func TestOpsJoinProducts(t *testing.T) {
 			}
 		}
 	}
-	// Forward: up with its activation, down, the addition, head, cross-entropy. Backward: cross-entropy's, head's,
-	// down's with the activation's, up's, and the sum of the gradients of x.
+	// Forward: up with its activation, down, the addition, head, cross-entropy. Backward: the gradients of cross-entropy,
+	// of head, of down with that of the activation, of up, and the sum of the gradients of x.
 	if len(c.calls) != 10 {
 		t.Errorf("%d kernel calls, want 10", len(c.calls))
 	}

@@ -9,17 +9,17 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// part hands out memory that the node's op filled, as a node of its own.
+// part returns a node over memory that the op of node `of` filled.
 func (c *Context) part(of *gorgonia.Node, b compute.Buffer, shape ...int) (*gorgonia.Node, error) {
 	return c.beside(of, c.view(b, shape...))
 }
 
-// beside hands out a value for which the node's op took memory beside its own.
+// beside returns a node for a second value, which the op of node `of` computes beside its own.
 func (c *Context) beside(of *gorgonia.Node, value *tensor.Dense) (*gorgonia.Node, error) {
 	return c.apply(&fused{name: "part", value: value}, of)
 }
 
-// parts hands out a buffer for each node, of its shape, after the gradients that are there already.
+// parts appends to grads a node for each buffer, with the shape of its counterpart in like.
 func (c *Context) parts(of *gorgonia.Node, grads gorgonia.Nodes, buffers []compute.Buffer,
 	like gorgonia.Nodes) (gorgonia.Nodes, error) {
 	for i, b := range buffers {
@@ -32,7 +32,7 @@ func (c *Context) parts(of *gorgonia.Node, grads gorgonia.Nodes, buffers []compu
 	return grads, nil
 }
 
-// alike allocates a buffer for each node, of its length.
+// alike allocates a buffer for each node, of the node's length.
 func (c *Context) alike(nodes gorgonia.Nodes) (buffers []compute.Buffer, err error) {
 	for _, n := range nodes {
 		b, err := c.dev.Alloc(n.Shape().TotalSize())
@@ -44,7 +44,7 @@ func (c *Context) alike(nodes gorgonia.Nodes) (buffers []compute.Buffer, err err
 	return buffers, nil
 }
 
-// Side is the node of what an op computes beside its value (a gate's scores), of that shape.
+// Side returns a node, of the given shape, over the side memory of the op of node `of` (such as a gate's scores).
 func (c *Context) Side(of *gorgonia.Node, shape ...int) (*gorgonia.Node, error) {
 	op, ok := of.Op().(*fused)
 	if !ok || op.side.Len() == 0 {

@@ -7,8 +7,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// AttendPattern is the attention pattern [B, H, T, Keys] of what Attend computes: zero above the diagonal; with an
-// extra slot, that is column 0 and position j is column j+1. It has no gradient.
+// AttendPattern is the attention pattern [B, H, T, Keys] of Attend, zero above the diagonal. An extra slot is column 0,
+// and position j is then column j+1. It has no gradient.
 func (c *Context) AttendPattern(a compute.Attention, qkv *gorgonia.Node, x Extra) (*gorgonia.Node, error) {
 	dev := c.dev
 	if err := dev.Prepare(a); err != nil {

@@ -7,13 +7,13 @@ import (
 )
 
 // Program is a compiled graph. The first Run goes through gorgonia's tape machine and records each kernel call; later
-// ones replay the record, with no allocation and no goroutine.
+// runs replay the record, with no allocation and no goroutine.
 type Program struct {
 	ctx  *Context
 	tape gorgonia.VM
 }
 
-// Compile makes the program of everything in the graph. Nothing may be added to the graph afterwards.
+// Compile compiles the whole graph. Add nothing to the graph afterwards.
 func (c *Context) Compile() (*Program, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -41,8 +41,8 @@ func (p *Program) Run() error {
 		}
 	} else {
 		err := p.tape.RunAll()
-		if p.ctx.refused != nil {
-			err = p.ctx.refused
+		if p.ctx.err != nil {
+			err = p.ctx.err
 		}
 		if err != nil {
 			return fmt.Errorf("ops: running the tape: %w", err)
@@ -55,7 +55,7 @@ func (p *Program) Run() error {
 	return nil
 }
 
-// Close releases the tape machine. The device's memory is the device's.
+// Close releases the tape machine. The memory belongs to the device.
 func (p *Program) Close() error {
 	if p.tape == nil {
 		return nil

@@ -12,12 +12,12 @@ func (c *Context) RMSNorm(x, g *gorgonia.Node, eps float32) (*gorgonia.Node, err
 	return c.rmsnorm(x, g, x.Shape()[1], eps)
 }
 
-// RMSNormHeads is RMSNorm of each head's E channels in x [R, heads*E] alone, with one gain g [E] for all heads.
+// RMSNormHeads is RMSNorm over each head's E channels of x [R, heads*E] separately, with one gain g [E] for all heads.
 func (c *Context) RMSNormHeads(x, g *gorgonia.Node, eps float32) (*gorgonia.Node, error) {
 	return c.rmsnorm(x, g, g.Shape()[0], eps)
 }
 
-// rmsnorm normalises runs of d neighbours.
+// rmsnorm normalises groups of d neighbours.
 func (c *Context) rmsnorm(x, g *gorgonia.Node, d int, eps float32) (*gorgonia.Node, error) {
 	dev := c.dev
 	gains := g.Shape()[0]
@@ -33,7 +33,7 @@ func (c *Context) rmsnorm(x, g *gorgonia.Node, d int, eps float32) (*gorgonia.No
 			x, g := b[0], b[1]
 			return func() { dev.RMSNorm(y, rinv, x, g, d, eps) }
 		},
-		// The output is an input of the gradient only so that rinv is there before it.
+		// The output is an input of the gradient only so that rinv is computed first.
 		diff: func(nodes gorgonia.Nodes, out, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 			dg, err := dev.Alloc(gains)
 			if err != nil {

@@ -12,14 +12,14 @@ func (c *Context) Columns(x *gorgonia.Node, from, to int) (*gorgonia.Node, error
 	return c.cut(x, x.Shape()[0], x.Shape()[1], from, to, x.Shape()[0], to-from)
 }
 
-// Tail leaves out the first n rows of every group of `of`: y [R/of*(of-n), width], for x of any shape with R rows of
+// Tail drops the first n rows of every group of `of` rows: y [R/of*(of-n), width], for x of any shape with R rows of
 // that width.
 func (c *Context) Tail(x *gorgonia.Node, n, of, width int) (*gorgonia.Node, error) {
 	groups := x.Shape().TotalSize() / (of * width)
 	return c.cut(x, groups, of*width, n*width, of*width, groups*(of-n), width)
 }
 
-// cut takes the columns [from, to) of x seen as [rows, width], as a matrix of the shape said.
+// cut takes the columns [from, to) of x, viewed as [rows, width], as a matrix of the given shape.
 func (c *Context) cut(x *gorgonia.Node, rows, width, from, to int, shape ...int) (*gorgonia.Node, error) {
 	dev := c.dev
 	return c.apply(&fused{
@@ -30,7 +30,7 @@ func (c *Context) cut(x *gorgonia.Node, rows, width, from, to int, shape ...int)
 			return func() { dev.CopyRows(y, x, rows, to-from, to-from, width) }
 		},
 		diff: func(nodes gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
-			dx, err := dev.Alloc(nodes[0].Shape().TotalSize()) // its own: zero where nobody writes
+			dx, err := dev.Alloc(nodes[0].Shape().TotalSize()) // not shared: what the kernel does not write stays zero
 			if err != nil {
 				return nil, err
 			}
@@ -81,7 +81,7 @@ func (c *Context) Join(parts ...*gorgonia.Node) (*gorgonia.Node, error) {
 	}, parts...)
 }
 
-// Repeat is v [n] in each of R rows, [R, n].
+// Repeat is v [n] repeated in R rows, [R, n].
 func (c *Context) Repeat(v *gorgonia.Node, rows int) (*gorgonia.Node, error) {
 	dev := c.dev
 	n := v.Shape()[0]

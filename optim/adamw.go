@@ -6,8 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// AdamW is Adam with decoupled weight decay (arXiv 1711.05101): w -= lr (m^ / (sqrt(v^) + eps) + decay w), where m^ and
-// v^ are m / (1 - beta1^t) and v / (1 - beta2^t) at update t.
+// AdamW is Adam with decoupled weight decay (arXiv 1711.05101): w -= lr (m^ / (sqrt(v^) + eps) + decay w), where m^ = m
+// / (1 - beta1^t) and v^ = v / (1 - beta2^t) at update t.
 type AdamW struct {
 	Beta1 float64 `json:"beta1" doc:"decay of the mean gradient a step"`
 	Beta2 float64 `json:"beta2" doc:"decay of the mean squared gradient a step"`
@@ -40,8 +40,8 @@ func (a *AdamW) state(threads Threads, params []Param) (*adamw, error) {
 	return s, nil
 }
 
-// Adam is AdamW with L2 regularisation in place of decoupled decay: decay times w is added to the gradient (after
-// clipping), and so passes through both moments (arXiv 1412.6980).
+// Adam is AdamW with L2 regularisation instead of decoupled decay: decay times w is added to the gradient after
+// clipping, and so enters both moments (arXiv 1412.6980).
 type Adam struct{ AdamW }
 
 // New implements Method.
@@ -79,5 +79,6 @@ func (s *adamw) updatePiece(dev compute.Device, p Param, lr float32) {
 		dev.Axpby(p.Grad, p.Value, decay, 1)
 		decay = 0
 	}
-	dev.AdamW(p.Value, p.Grad, p.state[0], p.state[1], lr, float32(s.Beta1), float32(s.Beta2), float32(s.Eps), decay, s.c1, s.c2)
+	dev.AdamW(p.Value, p.Grad, p.state[0], p.state[1], lr, float32(s.Beta1), float32(s.Beta2), float32(s.Eps), decay, s.c1,
+		s.c2)
 }

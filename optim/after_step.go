@@ -8,11 +8,11 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Rule is what is done to the weights after an update.
+// Rule changes the weights after an update.
 type Rule interface {
 	Validate() error
-	// New returns the function to call after each update with the number of updates done, or nil for none. The
-	// function allocates nothing and keeps no state.
+	// New returns the function to call after each update, with the number of updates so far, or nil if there is nothing to
+	// do. The function allocates nothing and keeps no state.
 	New(dev compute.Device, params []Param) func(updates int)
 }
 
@@ -34,9 +34,9 @@ func (*NoRule) Validate() error { return nil }
 // New implements Rule.
 func (*NoRule) New(compute.Device, []Param) func(int) { return nil }
 
-// TVR is target variance rescaling (arXiv 2503.22329): each matrix of the blocks, not the embeddings and not the head,
-// whose standard deviation (n-1 below the sum, as in the paper's code) exceeds Threshold times its target is brought to
-// the target about its mean, and its layer's bias to 0. It acts after every update whose number is a multiple of Every;
+// TVR is target variance rescaling (arXiv 2503.22329). A matrix of the blocks (not an embedding or the head) whose
+// standard deviation (with divisor n-1, as in the paper's code) exceeds Threshold times its target is rescaled about
+// its mean to the target, and its bias is set to 0. TVR acts after every update whose number is a multiple of Every;
 // the paper's code counts from the first update instead.
 type TVR struct {
 	Every     int     `json:"every" doc:"updates between two rescalings"`
@@ -59,7 +59,8 @@ func (t *TVR) Validate() error {
 	return nil
 }
 
-// New implements Rule. A bias is the parameter of its weight's name with ".bias" for ".weight", or after it.
+// New implements Rule. The bias of a weight is the parameter of its name with ".bias" in place of ".weight", or
+// appended.
 func (t *TVR) New(dev compute.Device, params []Param) func(int) {
 	type weight struct {
 		value, bias compute.Buffer

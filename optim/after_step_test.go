@@ -5,9 +5,10 @@ import (
 	"testing"
 )
 
-// TVR by hand. W = (1, 2, 3, 6): mean 3, standard deviation sqrt(14/3) = 2.160; to a target of .5 it becomes
-// 3 + (W - 3) .5/2.160 and its bias 0. In the fourth block, scaled by depth, the target is .25. A matrix within the
-// threshold, one outside the blocks, a vector and the embedding stay; and all stay at other steps.
+// TVR by hand. W = (1, 2, 3, 6) has mean 3 and standard deviation sqrt(14/3) = 2.160; rescaled to a target of .5 it
+// becomes 3 + (W - 3) .5/2.160, and its bias 0. In the fourth block, scaled by depth, the target is .25. A matrix
+// within the threshold, one outside the blocks, a vector and the embedding are unchanged, and so is everything at other
+// steps.
 func TestTVRByHand(t *testing.T) {
 	for _, depth := range []bool{false, true} {
 		dev := device(t)
@@ -18,7 +19,8 @@ func TestTVRByHand(t *testing.T) {
 		}
 		ps := []Param{
 			make4("w.weight", Matrix, 3, 1, 2, 3, 6), make4("w.bias", Vector, 3, 5, 5), make4("v.bias", Vector, 3, 5, 5),
-			make4("v.weight", Matrix, 3, .1, .2, .3, .4), make4("embed_proj.in", Matrix, -1, 1, 2, 3, 6), make4("embedding", Embedding, -1, 1, 2, 3, 6),
+			make4("v.weight", Matrix, 3, .1, .2, .3, .4), make4("embed_proj.in", Matrix, -1, 1, 2, 3, 6),
+			make4("embedding", Embedding, -1, 1, 2, 3, 6),
 		}
 		rule := &TVR{Every: 50, Std: .5, Threshold: 1.2, Depth: depth}
 		after := rule.New(dev, ps)

@@ -1,4 +1,4 @@
-// Package optim holds optimizers, schedules, after-step rules and clipping. It knows no gorgonia.
+// Package optim holds optimizers, schedules, after-step rules and clipping. It does not depend on gorgonia.
 package optim
 
 import (
@@ -9,7 +9,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Kind says what a parameter is, which decides who updates and who decays it.
+// Kind is the kind of a parameter. It determines the method that updates the parameter and its factors on rate and
+// decay.
 type Kind string
 
 // The kinds of parameter.
@@ -28,15 +29,15 @@ type Param struct {
 	Shape       []int
 	Kind        Kind
 	Value, Grad compute.Buffer
-	// Further are the gradients of a batch's further slices that are not in Grad yet; Gradient.Sum adds them.
+	// Further holds the gradients of a batch's other slices that are not yet in Grad; Gradient.Sum adds them.
 	Further []compute.Buffer
-	// LRFactor is what the learning rate is multiplied by, Decay the weight decay: Config.New sets both, by group.
+	// LRFactor multiplies the learning rate; Decay is the weight decay. Config.New sets both, by group.
 	LRFactor, Decay float64
 
-	state []compute.Buffer // its optimizer's, each as long as Value
+	state []compute.Buffer // the optimizer's buffers, each as long as Value
 }
 
-// Config is the sweep file's `optim`: a method with its own parameters beside the common keys.
+// Config is `optim` in the sweep file: a method with its own parameters, and the common keys.
 type Config struct {
 	variant.Slot[Method]
 	LR          float64            `json:"lr" doc:"peak learning rate"`
@@ -46,7 +47,7 @@ type Config struct {
 	AfterStep   variant.Slot[Rule] `json:"after_step" doc:"what is done to the weights after an update"`
 }
 
-// Groups are the factors of each kind of parameter.
+// Groups holds the factors for each kind of parameter.
 type Groups struct {
 	Matrix    Group `json:"matrix" doc:"matrices of the blocks and embed_proj"`
 	Vector    Group `json:"vector" doc:"gains, biases and scalars"`
@@ -54,7 +55,7 @@ type Groups struct {
 	Head      Group `json:"head" doc:"the output head, where it is not tied"`
 }
 
-// Group is what optim.lr and optim.weight_decay are multiplied by.
+// Group holds the factors on optim.lr and optim.weight_decay.
 type Group struct {
 	LR          float64 `json:"lr_factor" doc:"multiplies optim.lr"`
 	WeightDecay float64 `json:"weight_decay_factor" doc:"multiplies optim.weight_decay"`
@@ -63,30 +64,30 @@ type Group struct {
 // Method is an optimizer's settings.
 type Method interface {
 	Validate() error
-	// Moments is how many numbers New's optimizer keeps in its State for each number of a parameter of that kind.
+	// Moments returns how many numbers the optimizer keeps in its State for each element of a parameter of that kind.
 	Moments(k Kind) int
-	// New makes the optimizer of the parameters, with its state in device memory.
+	// New returns an optimizer of the parameters, with its state in device memory.
 	New(threads Threads, params []Param) (Optimizer, error)
 }
 
 // Optimizer updates parameters from their gradients.
 type Optimizer interface {
-	// Step does one update at this learning rate, of the gradients times clip, which ClipFactor says. It allocates
+	// Step performs one update at this learning rate. It multiplies the gradients by clip (see ClipFactor). It allocates
 	// nothing.
 	Step(lr, clip float32)
-	// State lists the named buffers and the step count that a checkpoint must keep to go on bit for bit.
+	// State returns the named buffers and the step count that a checkpoint must keep to resume bit for bit.
 	State() State
 }
 
-// State is what an optimizer keeps between steps. Buffers share memory with the optimizer: a checkpoint is restored by
-// uploading into them and setting *Count, the number of updates done.
+// State is what an optimizer keeps between steps. The buffers share memory with the optimizer: to restore a checkpoint,
+// upload into them and set *Count, the number of updates done.
 type State struct {
 	Names   []string
 	Buffers []compute.Buffer
 	Count   *int
 }
 
-// Default is AdamW at 1e-3 with decay .1, none on gains and biases, and clipping at 1.
+// Default returns AdamW at rate 1e-3 with decay .1, no decay on gains and biases, and clipping at 1.
 func Default() Config {
 	usual := Group{LR: 1, WeightDecay: 1}
 	return Config{
@@ -105,7 +106,8 @@ func (c Config) Validate() error {
 		{"lr", c.LR}, {"weight_decay", c.WeightDecay}, {"clip", c.Clip},
 		{"groups.matrix.lr_factor", c.Groups.Matrix.LR}, {"groups.matrix.weight_decay_factor", c.Groups.Matrix.WeightDecay},
 		{"groups.vector.lr_factor", c.Groups.Vector.LR}, {"groups.vector.weight_decay_factor", c.Groups.Vector.WeightDecay},
-		{"groups.embedding.lr_factor", c.Groups.Embedding.LR}, {"groups.embedding.weight_decay_factor", c.Groups.Embedding.WeightDecay},
+		{"groups.embedding.lr_factor", c.Groups.Embedding.LR},
+		{"groups.embedding.weight_decay_factor", c.Groups.Embedding.WeightDecay},
 		{"groups.head.lr_factor", c.Groups.Head.LR}, {"groups.head.weight_decay_factor", c.Groups.Head.WeightDecay},
 	} {
 		if !(v.value >= 0) || math.IsInf(v.value, 0) {
@@ -118,12 +120,13 @@ func (c Config) Validate() error {
 	return c.Value.Validate()
 }
 
-// Moments is how many numbers the optimizer keeps for so many numbers of matrices, and of embeddings and the head.
+// Moments returns how many numbers the optimizer keeps for so many elements of matrices, and of embeddings and the head
+// (tables).
 func (c Config) Moments(matrices, tables float64) float64 {
 	return float64(c.Value.Moments(Matrix))*matrices + float64(c.Value.Moments(Embedding))*tables
 }
 
-// New makes the optimizer of these parameters and what follows each of its steps.
+// New returns an optimizer of these parameters that applies the after-step rule after each step.
 func (c Config) New(threads Threads, params []Param) (Optimizer, error) {
 	grouped := make([]Param, len(params))
 	for i, p := range params {
@@ -155,7 +158,7 @@ func (g Groups) of(k Kind) Group {
 	panic("optim: no group for the kind " + string(k))
 }
 
-// ruled is an optimizer and the rule after each of its steps.
+// ruled is an optimizer with a rule that runs after each step.
 type ruled struct {
 	Optimizer
 	after func(updates int)

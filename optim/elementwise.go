@@ -7,15 +7,15 @@ type elementwise struct {
 	threads  Threads
 	params   []Param
 	parts    [][]Param
-	names    []string // of a parameter's state
+	names    []string // of the state buffers
 	update   func(dev compute.Device, p Param, lr float32)
 	lr, clip float32
 	count    int
 	part     func(thread, i int)
 }
 
-// newElementwise keeps for each parameter a buffer of each name. The caller sets update, which updates a piece of a
-// parameter from its clipped gradient, at the learning rate of its group.
+// newElementwise allocates a buffer of each name for each parameter. The caller sets update, which updates a piece of a
+// parameter from its clipped gradient, at the learning rate of the parameter's group.
 func newElementwise(threads Threads, params []Param, names ...string) (*elementwise, error) {
 	params, err := withState(threads.Devices[0], params, len(names))
 	if err != nil {

@@ -2,7 +2,7 @@ package optim
 
 import "math"
 
-// Gradient sums the gradients of a batch's slices and measures their sum.
+// Gradient sums the gradients of a batch's slices and computes the norm of the sum.
 type Gradient struct {
 	threads Threads
 	parts   [][]Param
@@ -10,7 +10,7 @@ type Gradient struct {
 	part    func(thread, i int)
 }
 
-// NewGradient is the gradient of these parameters.
+// NewGradient returns the Gradient of these parameters.
 func NewGradient(threads Threads, params []Param) *Gradient {
 	g := &Gradient{threads: threads, parts: cut(params)}
 	g.squares = make([]float64, len(g.parts))
@@ -18,7 +18,8 @@ func NewGradient(threads Threads, params []Param) *Gradient {
 	return g
 }
 
-// Sum adds to each parameter's Grad its Further, in order, and returns the Euclidean norm of it all. It allocates nothing.
+// Sum adds each parameter's Further to its Grad, in order, and returns the Euclidean norm of all gradients. It
+// allocates nothing.
 func (g *Gradient) Sum() float64 {
 	g.threads.Team.Run(len(g.parts), g.part)
 	squares := 0.0
@@ -39,8 +40,8 @@ func (g *Gradient) sumPart(thread, i int) {
 	}
 }
 
-// ClipFactor is what a gradient of that norm is multiplied by so that its norm is at most max (arXiv 1211.5063). A max of 0
-// does not clip; a norm that is not finite changes nothing.
+// ClipFactor returns the factor that brings a gradient of that norm to a norm of at most max (arXiv 1211.5063). It is 1
+// if max is 0, which means no clipping, or if the norm is not finite.
 func ClipFactor(norm, max float64) float32 {
 	if max > 0 && norm > max && !math.IsInf(norm, 0) {
 		return float32(max / norm)

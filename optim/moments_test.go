@@ -11,7 +11,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// everyMethod is each optimizer of the registry, and some with settings that could change what they keep.
+// everyMethod returns each optimizer of the registry, and some with settings that may change what they keep.
 func everyMethod(t *testing.T) map[string]Config {
 	all := map[string]Config{}
 	for name := range optimizers {
@@ -41,7 +41,7 @@ func everyMethod(t *testing.T) map[string]Config {
 	return all
 }
 
-// What a method says that it keeps is what its State holds, of parameters of every kind.
+// Moments agrees with the State of each method, for parameters of every kind.
 func TestMoments(t *testing.T) {
 	for name, c := range everyMethod(t) {
 		on := team(t, 1)
@@ -55,13 +55,13 @@ func TestMoments(t *testing.T) {
 				}
 			}
 			if want := c.Value.Moments(p.Kind) * p.Value.Len(); kept != want {
-				t.Errorf("%s: keeps %d numbers of a %s of %d, and says %d", name, kept, p.Kind, p.Value.Len(), want)
+				t.Errorf("%s: keeps %d numbers for a %s of %d, but reports %d", name, kept, p.Kind, p.Value.Len(), want)
 			}
 		}
 	}
 }
 
-// The forecasts of memory and disk count 3 numbers of matrices and 100 of embeddings and the head, by hand.
+// The forecasts of memory and disk, for 3 elements of matrices and 100 of embeddings and the head, counted by hand.
 func TestConfigMoments(t *testing.T) {
 	all := everyMethod(t)
 	for name, want := range map[string]float64{
@@ -73,7 +73,7 @@ func TestConfigMoments(t *testing.T) {
 	}
 }
 
-// Wherever the memory of a thread's device ends while an optimizer is made, that is an error.
+// If the memory of a thread's device runs out at any point while an optimizer is made, that is an error.
 func TestMemoryRefused(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(optimizers)) {
 		c := Default()
@@ -95,7 +95,7 @@ func TestMemoryRefused(t *testing.T) {
 				}
 			}
 			if refusals == 0 && (refuser == 0 || name == "muon") {
-				t.Errorf("%s takes nothing of device %d", name, refuser)
+				t.Errorf("%s allocates nothing on device %d", name, refuser)
 			}
 		}
 	}

@@ -10,14 +10,14 @@ import (
 
 // The scales of Muon's orthogonalised update.
 const (
-	Spectral      = "spectral"        // sqrt(max(1, rows/cols)), Jordan's
-	MatchRMSAdamW = "match_rms_adamw" // .2 sqrt(max(rows, cols)), Moonlight's and OSP's: AdamW's rate and decay carry over
+	Spectral      = "spectral"        // sqrt(max(1, rows/cols)), as Jordan
+	MatchRMSAdamW = "match_rms_adamw" // .2 sqrt(max(rows, cols)), as Moonlight and OSP: AdamW's rate and decay carry over
 )
 
 // Muon orthogonalises the Nesterov momentum of each matrix by five Newton-Schulz steps (arXiv 2506.19697; eps 1e-7 as
-// in Jordan's code). Embeddings and the head, gains and scalars take AdamW with Beta1, Beta2, Eps at the same rate,
-// unless told otherwise: Embeddings "muon" is OSP's "Muon without Adam"; Vectors "normalised" is OSP's u / (|u| + eps)
-// for one-dimensional parameters, scaled as a matrix of one row.
+// in Jordan's code). By default AdamW with Beta1, Beta2 and Eps updates embeddings, the head, gains, biases and scalars
+// at the same rate. Embeddings "muon" is OSP's "Muon without Adam". Vectors "normalised" is OSP's u / (|u| + eps) for
+// one-dimensional parameters, scaled like a matrix of one row.
 type Muon struct {
 	Momentum   float64 `json:"momentum" doc:"decay of the summed gradients a step"`
 	Scale      string  `json:"scale" doc:"of the orthogonalised update: .2 sqrt(max(rows, cols)), or sqrt(max(1, rows/cols))" enum:"match_rms_adamw,spectral"`
@@ -47,7 +47,7 @@ func (m *Muon) Moments(k Kind) int {
 	return m.adamw().Moments(k)
 }
 
-// adamw is the method of what Muon does not update itself.
+// adamw returns the method for the parameters that Muon does not update itself.
 func (m *Muon) adamw() *AdamW { return &AdamW{m.Beta1, m.Beta2, m.Eps} }
 
 // New implements Method.
@@ -80,7 +80,7 @@ func (m *Muon) New(threads Threads, params []Param) (Optimizer, error) {
 	return s, nil
 }
 
-// owns reports whether Muon, and not AdamW, updates parameters of that kind.
+// owns reports whether Muon itself, rather than AdamW, updates parameters of that kind.
 func (m *Muon) owns(k Kind) bool {
 	switch k {
 	case Embedding, Head:
@@ -91,7 +91,7 @@ func (m *Muon) owns(k Kind) bool {
 	return true
 }
 
-// sides are the rows and columns of a matrix; a vector is one row.
+// sides returns the rows and columns of a matrix; a vector is one row.
 func sides(p Param) (rows, cols int) {
 	if oneDimensional(p) {
 		return 1, p.Value.Len()
@@ -99,7 +99,7 @@ func sides(p Param) (rows, cols int) {
 	return p.Shape[0], p.Shape[1]
 }
 
-// schulz is a tenth of the operations of a matrix's Newton-Schulz.
+// schulz returns a tenth of the number of operations of a matrix's Newton-Schulz iteration.
 func schulz(p Param) int {
 	rows, cols := sides(p)
 	least, most := min(rows, cols), max(rows, cols)
@@ -108,7 +108,7 @@ func schulz(p Param) int {
 
 func oneDimensional(p Param) bool { return p.Kind == Vector || p.Kind == Scalar || len(p.Shape) != 2 }
 
-// muonScratch is what a thread needs for a matrix.
+// muonScratch is the memory that a thread needs to update a matrix.
 type muonScratch struct {
 	x, next compute.Buffer // the largest matrix
 	a, b    compute.Buffer // the largest Gram matrix
@@ -136,8 +136,8 @@ func newMuonScratch(dev compute.Device, params []Param) (s muonScratch, err erro
 type muon struct {
 	Muon
 	threads  Threads
-	own      []Param // Muon's own
-	dearest  []Param // the same, those first whose update takes longest
+	own      []Param // updated by Muon itself
+	dearest  []Param // own, the longest updates first
 	scratch  []muonScratch
 	rest     *adamw
 	lr, clip float32
@@ -151,7 +151,7 @@ func (s *muon) Step(lr, clip float32) {
 	s.threads.Team.Run(len(s.dearest)+len(s.rest.parts), s.part)
 }
 
-// updatePart updates one of Muon's own, or a part of the rest.
+// updatePart updates one of Muon's own parameters, or a part of the rest.
 func (s *muon) updatePart(thread, i int) {
 	if i < len(s.dearest) {
 		s.update(s.threads.Devices[thread], s.dearest[i], s.scratch[thread])
@@ -180,16 +180,16 @@ func (s *muon) update(dev compute.Device, p Param, scratch muonScratch) {
 	dev.Axpby(p.Value, x, -rate*float32(scale), 1-rate*float32(p.Decay))
 }
 
-// newtonSchulz applies X <- aX + (bA + cA^2)X, A = X X^T, five times to x [rows, cols], over the smaller side: for a
-// tall matrix A = X^T X stands on the right, which is the same polynomial. It returns x or next, whichever holds the
-// result.
+// newtonSchulz applies X <- aX + (bA + cA^2)X, A = X X^T, five times to x [rows, cols], over the smaller side. For a
+// tall matrix A = X^T X multiplies from the right, which gives the same polynomial. It returns x or next, whichever
+// holds the result.
 func newtonSchulz(dev compute.Device, x, next, a, b compute.Buffer, rows, cols int) compute.Buffer {
 	tall := rows > cols
 	m := min(rows, cols)
 	a, b = a.Slice(0, m*m), b.Slice(0, m*m)
 	for range 5 {
 		dev.Gram(a, x, m, max(rows, cols), tall)
-		dev.Gram(b, a, m, m, false) // A is symmetric to the bit: A A^T is A^2
+		dev.Gram(b, a, m, m, false) // A is symmetric to the bit, so A A^T is A^2
 		dev.Axpby(b, a, -4.7750, 2.0315)
 		if tall {
 			dev.MatMul(next, x, b, rows, cols, m, false, false, false)
@@ -202,7 +202,7 @@ func newtonSchulz(dev compute.Device, x, next, a, b compute.Buffer, rows, cols i
 	return x
 }
 
-// State implements Optimizer. The count is AdamW's, which steps as often.
+// State implements Optimizer. The count is that of AdamW, which takes as many steps.
 func (s *muon) State() State {
 	state := s.rest.State()
 	state.add(s.own, "momentum")

@@ -24,7 +24,8 @@ var optimizers = variant.Registry[Method]{
 	},
 	"muon": {
 		New: func() Method {
-			return &Muon{Momentum: .95, Scale: MatchRMSAdamW, Embeddings: "adamw", Vectors: "adamw", Beta1: .9, Beta2: .95, Eps: 1e-8}
+			return &Muon{Momentum: .95, Scale: MatchRMSAdamW, Embeddings: "adamw", Vectors: "adamw", Beta1: .9, Beta2: .95,
+				Eps: 1e-8}
 		},
 		Formula: "b = momentum b + g; u = g + momentum b; w -= lr (scale NewtonSchulz5(u / |u|) + decay w)",
 		Source:  "2506.19697; 2502.16982 for match_rms_adamw; Jordan et al. 2024 for spectral",

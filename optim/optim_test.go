@@ -20,7 +20,7 @@ func device(t *testing.T) *compute.CPU {
 	return dev
 }
 
-// must is a value that no test lacks memory for.
+// must returns the value and panics on an error: no test lacks memory.
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
@@ -28,19 +28,21 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// alone is one thread.
+// alone returns a team of one thread.
 func alone(dev compute.Device) Threads {
 	return Threads{Team: compute.NewTeam(1), Devices: []compute.Device{dev}}
 }
 
 func param(dev compute.Device, kind Kind, shape []int, value, grad []float32) Param {
-	p := Param{Name: string(kind), Kind: kind, Shape: shape, Value: must(dev.Alloc(len(value))), Grad: must(dev.Alloc(len(grad))), LRFactor: 1}
+	p := Param{Name: string(kind), Kind: kind, Shape: shape, Value: must(dev.Alloc(len(value))),
+		Grad: must(dev.Alloc(len(grad))), LRFactor: 1}
 	dev.Upload(p.Value, value)
 	dev.Upload(p.Grad, grad)
 	return p
 }
 
-// The polynomial on scalars, five steps without the normalisation: the vectors of arXiv 2506.19697's Muon.
+// The polynomial on scalars, five steps without the normalisation, against test vectors for the Muon of arXiv
+// 2506.19697.
 func TestNewtonSchulzScalars(t *testing.T) {
 	dev := device(t)
 	for _, c := range [][2]float32{{.001, .4705}, {.01, .6989}, {.1, .7121}, {.5, .7654}, {1, .6964}} {
@@ -126,7 +128,7 @@ func wide(x []float32) []float64 {
 	return y
 }
 
-// quintic is aX + (bA + cA^2)X with A = X X^T, x [rows, cols].
+// quintic returns aX + (bA + cA^2)X with A = X X^T, for x [rows, cols].
 func quintic(x []float64, rows, cols int) []float64 {
 	times := func(a, b []float64, m, k, n int) []float64 {
 		c := make([]float64, m*n)
@@ -157,7 +159,7 @@ func quintic(x []float64, rows, cols int) []float64 {
 	return y
 }
 
-// resumed is fresh with the state of old, as from a checkpoint.
+// resumed loads the state of old into fresh, as from a checkpoint.
 func resumed(dev compute.Device, old, fresh Optimizer) Optimizer {
 	from, to := old.State(), fresh.State()
 	for i, b := range from.Buffers {
@@ -167,8 +169,8 @@ func resumed(dev compute.Device, old, fresh Optimizer) Optimizer {
 	return fresh
 }
 
-// Every optimizer, alone and with every after-step rule, on f(w) = sum (w - 1)^2 / 2: it falls, repeats bit for bit,
-// goes on exactly from its State, and allocates nothing.
+// Every optimizer, with every after-step rule and without, on f(w) = sum (w - 1)^2 / 2: f falls, a second run repeats
+// bit for bit, a run resumed from its State is exact, and a step allocates nothing.
 func TestOptimizers(t *testing.T) {
 	for name := range optimizers {
 		for rule := range rules {
@@ -181,7 +183,8 @@ func TestOptimizers(t *testing.T) {
 			run := func(interrupt bool) []float32 {
 				dev := device(t)
 				start := []float32{3, -1, 2, 0, 1.5, -2}
-				ps := []Param{param(dev, Matrix, []int{2, 3}, start, make([]float32, 6)), param(dev, Vector, []int{6}, start, make([]float32, 6))}
+				ps := []Param{param(dev, Matrix, []int{2, 3}, start, make([]float32, 6)),
+					param(dev, Vector, []int{6}, start, make([]float32, 6))}
 				o := must(c.New(alone(dev), ps))
 				for step := range 60 {
 					if interrupt && step == 30 {
@@ -247,7 +250,7 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
-// A warm-up of 1,000 tokens at 96 a step is one of ceil(10.4) = 11 steps.
+// A warm-up of 1,000 tokens at 96 per step takes ceil(10.4) = 11 steps.
 func TestWarmupInTokens(t *testing.T) {
 	s := DefaultSchedule()
 	s.WarmupTokens = 1000
@@ -256,11 +259,11 @@ func TestWarmupInTokens(t *testing.T) {
 	}
 	s.Warmup = 5
 	if err := s.Validate(); err == nil {
-		t.Error("a warm-up in steps and in tokens passes")
+		t.Error("a warm-up in both steps and tokens is accepted")
 	}
 }
 
-// wsd is trapezoidal: one configuration, and so one run.
+// wsd is an alias of trapezoidal: the configuration, and so the run, is the same.
 func TestWSDIsTrapezoidal(t *testing.T) {
 	s := variantOf("wsd")
 	s.Value.(*Trapezoidal).Decay = .5
@@ -268,11 +271,11 @@ func TestWSDIsTrapezoidal(t *testing.T) {
 		t.Errorf("chosen %s", s.Chosen())
 	}
 	if err := s.Choose("wsd"); err != nil || s.Value.(*Trapezoidal).Decay != .5 {
-		t.Errorf("%v: said again it loses its parameters: %+v", err, s.Value)
+		t.Errorf("%v: choosing it again loses its parameters: %+v", err, s.Value)
 	}
 }
 
-// A fault is found, and said at its key.
+// A faulty setting is an error at its key.
 func TestValidate(t *testing.T) {
 	for key, spoil := range map[string]func(*Config){
 		"lr":           func(c *Config) { c.LR = math.NaN() },
@@ -281,7 +284,10 @@ func TestValidate(t *testing.T) {
 		"beta1":        func(c *Config) { c.Value.(*AdamW).Beta1 = 1 },
 		"beta2":        func(c *Config) { c.Value.(*AdamW).Beta2 = -.1 },
 		"eps":          func(c *Config) { c.Value.(*AdamW).Eps = 0 },
-		"momentum":     func(c *Config) { c.Slot = variant.New("optimizer", optimizers, "muon"); c.Value.(*Muon).Momentum = 1 },
+		"momentum": func(c *Config) {
+			c.Slot = variant.New("optimizer", optimizers, "muon")
+			c.Value.(*Muon).Momentum = 1
+		},
 		"embeddings": func(c *Config) {
 			c.Slot = variant.New("optimizer", optimizers, "muon")
 			c.Value.(*Muon).Embeddings = "sgd"
@@ -313,13 +319,13 @@ func TestValidate(t *testing.T) {
 	s := DefaultSchedule()
 	s.Warmup = -1
 	if s.Validate() == nil {
-		t.Error("a negative warm-up passes")
+		t.Error("a negative warm-up is accepted")
 	}
 }
 
 func variantOf(name string) variant.Slot[Shape] { return variant.New("schedule", schedules, name) }
 
-// Every optimizer, schedule and rule says its formula and source, and what each parameter is.
+// Every optimizer, schedule and rule has a formula and a source, and each parameter a text.
 func TestVariantsSayWhatTheyAre(t *testing.T) {
 	config := struct {
 		Optim    Config         `json:"optim"`
@@ -333,11 +339,12 @@ func TestVariantsSayWhatTheyAre(t *testing.T) {
 		}
 		for _, p := range v.Params {
 			if p.Doc == "" {
-				t.Errorf("%s %s: %s says nothing of itself", v.Slot, v.Name, p.Name)
+				t.Errorf("%s %s: %s has no text", v.Slot, v.Name, p.Name)
 			}
 		}
 	}
-	if slots["optim"] != len(optimizers) || slots["optim.after_step"] != len(rules) || slots["schedule"] != len(schedules) {
+	if slots["optim"] != len(optimizers) || slots["optim.after_step"] != len(rules) ||
+		slots["schedule"] != len(schedules) {
 		t.Errorf("listed: %v", slots)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// ScheduleConfig is the sweep file's `schedule`.
+// ScheduleConfig is `schedule` in the sweep file.
 type ScheduleConfig struct {
 	variant.Slot[Shape]
 	Warmup       int `json:"warmup" doc:"steps over which the rate rises linearly from 0"`
@@ -16,7 +16,7 @@ type ScheduleConfig struct {
 // Shape is the form of a schedule after its warm-up: the factor on the peak rate.
 type Shape interface {
 	Validate() error
-	// Factor is in [0, 1] for step in [warmup, steps).
+	// Factor returns a factor in [0, 1] for step in [warmup, steps).
 	Factor(step, warmup, steps int) float64
 }
 
@@ -39,12 +39,12 @@ var schedules = variant.Registry[Shape]{
 
 func trapezoidal() Shape { return &Trapezoidal{Decay: .2} }
 
-// DefaultSchedule is constant without a warm-up.
+// DefaultSchedule returns a constant schedule without a warm-up.
 func DefaultSchedule() ScheduleConfig {
 	return ScheduleConfig{Slot: variant.New("schedule", schedules, "constant")}
 }
 
-// Validate checks the common keys and the shape's own.
+// Validate checks the common keys and those of the shape.
 func (s ScheduleConfig) Validate() error {
 	switch {
 	case s.Warmup < 0:
@@ -52,12 +52,12 @@ func (s ScheduleConfig) Validate() error {
 	case s.WarmupTokens < 0:
 		return variant.Errorf("warmup_tokens", "must not be negative, is %d", s.WarmupTokens)
 	case s.Warmup > 0 && s.WarmupTokens > 0:
-		return variant.Errorf("warmup_tokens", "is given beside warmup (%d steps): leave one out, or set it to 0", s.Warmup)
+		return variant.Errorf("warmup_tokens", "is given beside warmup (%d steps): omit one, or set it to 0", s.Warmup)
 	}
 	return s.Value.Validate()
 }
 
-// InSteps is the same schedule with its warm-up in steps, of that many tokens each.
+// InSteps returns the same schedule with its warm-up in steps, given the number of tokens per step.
 func (s ScheduleConfig) InSteps(tokens int) ScheduleConfig {
 	if s.WarmupTokens > 0 {
 		s.Warmup, s.WarmupTokens = (s.WarmupTokens+tokens-1)/tokens, 0
@@ -65,8 +65,8 @@ func (s ScheduleConfig) InSteps(tokens int) ScheduleConfig {
 	return s
 }
 
-// Rate is the learning rate of the update that leads from step to step+1: peak (step+1)/warmup during the warm-up, so
-// that no update is lost on a rate of 0, and peak times the shape's factor after it. The warm-up must be in steps.
+// Rate returns the learning rate of the update from step to step+1: peak (step+1)/warmup during the warm-up, so that no
+// update is wasted on a rate of 0, and peak times the shape's factor after it. The warm-up must be in steps.
 func (s ScheduleConfig) Rate(peak float64, step, steps int) float64 {
 	if step < s.Warmup {
 		return peak * float64(step+1) / float64(s.Warmup)
@@ -83,7 +83,7 @@ func (*Constant) Validate() error { return nil }
 // Factor implements Shape.
 func (*Constant) Factor(int, int, int) float64 { return 1 }
 
-// Cosine falls from the peak to Floor times it at the end, by half a cosine.
+// Cosine falls from the peak to Floor times the peak at the end, along half a cosine.
 type Cosine struct {
 	Floor float64 `json:"floor" doc:"share of the peak at the end"`
 }
@@ -96,7 +96,7 @@ func (c *Cosine) Factor(step, warmup, steps int) float64 {
 	return c.Floor + (1-c.Floor)*(1+math.Cos(math.Pi*done(step, warmup, steps)))/2
 }
 
-// Linear falls from the peak to Floor times it at the end, in a straight line.
+// Linear falls from the peak to Floor times the peak at the end, in a straight line.
 type Linear struct {
 	Floor float64 `json:"floor" doc:"share of the peak at the end"`
 }
@@ -109,7 +109,7 @@ func (l *Linear) Factor(step, warmup, steps int) float64 {
 	return 1 - (1-l.Floor)*done(step, warmup, steps)
 }
 
-// done is the share, in [0, 1], of the steps after the warm-up that lie behind.
+// done returns the share, in [0, 1], of the steps after the warm-up that are done.
 func done(step, warmup, steps int) float64 {
 	return math.Min(1, float64(step-warmup)/math.Max(1, float64(steps-warmup)))
 }

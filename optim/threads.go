@@ -6,19 +6,19 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Threads are what an optimizer runs on: a team, and a device for each of its threads. The first device gives the
-// memory of the state. Nothing but time depends on how many there are.
+// Threads is what an optimizer runs on: a team, and one device for each of its threads. The first device provides the
+// memory of the state. The number of threads affects nothing but time.
 type Threads struct {
 	Team    *compute.Team
 	Devices []compute.Device
 }
 
-// partLen is how many elements a part has: so few that what a thread has written of them is still in its second cache
-// when it reads them again, and so many that memory comes in long runs.
+// partLen is the number of elements in a part. It is small enough that what a thread has written is still in its
+// second-level cache when it reads it again, and large enough that memory is read in long runs.
 const partLen = 16384
 
-// cut lays the parameters end to end and cuts them into parts of partLen elements, of which the last may be shorter. A
-// part is a list of pieces of parameters.
+// cut lays the parameters end to end and cuts them into parts of partLen elements; the last may be shorter. A part is a
+// list of pieces of parameters.
 func cut(params []Param) (parts [][]Param) {
 	room := 0
 	for _, p := range params {
@@ -35,7 +35,7 @@ func cut(params []Param) (parts [][]Param) {
 	return parts
 }
 
-// piece is the elements [from, to) of a parameter.
+// piece returns the elements [from, to) of a parameter.
 func (p Param) piece(from, to int) Param {
 	p.Value, p.Grad = p.Value.Slice(from, to), p.Grad.Slice(from, to)
 	p.Further, p.state = slices.Clone(p.Further), slices.Clone(p.state)
@@ -47,7 +47,7 @@ func (p Param) piece(from, to int) Param {
 	return p
 }
 
-// withState returns the parameters with so many zeroed buffers of their length each.
+// withState returns the parameters with that many zeroed state buffers each, as long as the parameter.
 func withState(dev compute.Device, params []Param, buffers int) ([]Param, error) {
 	params = slices.Clone(params)
 	for i, p := range params {
@@ -63,7 +63,7 @@ func withState(dev compute.Device, params []Param, buffers int) ([]Param, error)
 	return params, nil
 }
 
-// add lists the state of parameters, each buffer under its parameter's name and its own.
+// add appends the state of parameters. A buffer's name is its parameter's name, a dot and its own.
 func (s *State) add(params []Param, names ...string) {
 	for _, p := range params {
 		for i, b := range p.state {

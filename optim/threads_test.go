@@ -12,7 +12,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// team is that many threads, each with its device.
+// team returns that many threads, each with a device.
 func team(t *testing.T, threads int) Threads {
 	x := Threads{Team: compute.NewTeam(threads)}
 	t.Cleanup(x.Team.Close)
@@ -22,8 +22,8 @@ func team(t *testing.T, threads int) Threads {
 	return x
 }
 
-// batch is parameters of every kind, shorter and longer than a part, wide and tall, with gradients of three slices,
-// drawn anew by redraw.
+// batch returns parameters of every kind, shorter and longer than a part, wide and tall, with gradients of three
+// slices; redraw draws new gradients.
 func batch(dev compute.Device) (params []Param, redraw func(step int)) {
 	r := rng.New(0, "optim").Rand()
 	fill := func(buffers ...compute.Buffer) {
@@ -36,12 +36,14 @@ func batch(dev compute.Device) (params []Param, redraw func(step int)) {
 	for i, p := range []struct {
 		kind  Kind
 		shape []int
-	}{{Embedding, []int{130, 40}}, {Vector, []int{40}}, {Matrix, []int{40, 40}}, {Matrix, []int{120, 40}}, {Matrix, []int{40, 160}}, {Scalar, []int{1}}, {Head, []int{131, 40}}} {
+	}{{Embedding, []int{130, 40}}, {Vector, []int{40}}, {Matrix, []int{40, 40}}, {Matrix, []int{120, 40}},
+		{Matrix, []int{40, 160}}, {Scalar, []int{1}}, {Head, []int{131, 40}}} {
 		size := p.shape[0]
 		if len(p.shape) == 2 {
 			size *= p.shape[1]
 		}
-		q := Param{Name: fmt.Sprint(i), Kind: p.kind, Shape: p.shape, Value: must(dev.Alloc(size)), Grad: must(dev.Alloc(size))}
+		q := Param{Name: fmt.Sprint(i), Kind: p.kind, Shape: p.shape, Value: must(dev.Alloc(size)),
+			Grad: must(dev.Alloc(size))}
 		q.Further = []compute.Buffer{must(dev.Alloc(size)), must(dev.Alloc(size))}
 		params = append(params, q)
 	}
@@ -58,8 +60,8 @@ func batch(dev compute.Device) (params []Param, redraw func(step int)) {
 	return params, redraw
 }
 
-// Every optimizer, and Muon where it updates all, clipped: the same norms, weights and state from one, two and three
-// threads. A step of them allocates nothing and leaves no goroutine.
+// Every optimizer, and Muon for all parameters, with clipping: norms, weights and state are the same with one, two and
+// three threads. A step allocates nothing and leaves no goroutine.
 func TestBitsDoNotDependOnThreads(t *testing.T) {
 	configs := map[string]Config{}
 	for name := range optimizers {
@@ -121,7 +123,7 @@ func bits(buffers []compute.Buffer) (all []uint32) {
 	return all
 }
 
-// The parts hold each element once, in order, and are alike long but for the last.
+// The parts hold each element once, in order, and have equal lengths except for the last.
 func TestCut(t *testing.T) {
 	params, _ := batch(device(t))
 	n := 0
@@ -151,7 +153,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// (1, 0) + (1, 1) + (1, 3) = (3, 4), of norm 5. Where the gradient is not finite, its norm says so.
+// (1, 0) + (1, 1) + (1, 3) = (3, 4), of norm 5. If the gradient is not finite, nor is its norm.
 func TestGradientByHand(t *testing.T) {
 	dev := device(t)
 	p := param(dev, Vector, []int{2}, []float32{0, 0}, []float32{1, 0})

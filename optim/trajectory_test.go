@@ -10,7 +10,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// trajectories is testdata/trajectories.json, made by trajectories.py beside it.
+// trajectories is testdata/trajectories.json, written by trajectories.py beside it.
 type trajectories struct {
 	Tokens []int
 	Target []float64 // [tokens, 2]
@@ -32,9 +32,10 @@ type trajectories struct {
 	}
 }
 
-// Twenty steps of every optimizer, all parameters after each, within 1e-5 relative (max|a-b| / max|b|) of PyTorch's in
-// float32, or of the formula in float64 where PyTorch has none. After seven a fresh optimizer goes on from the State.
-func TestTrajectories(t *testing.T) {
+// Twenty steps of every optimizer. After each step all parameters are within 1e-5 relative (max|a-b| / max|b|) of
+// PyTorch in float32, or of the formula in float64 if PyTorch has none. After seven steps a fresh optimizer resumes
+// from the State.
+func TestTrajectories(t *testing.T) { //nolint:funlen // one loop over cases and steps
 	text, err := os.ReadFile("testdata/trajectories.json")
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +100,7 @@ func TestTrajectories(t *testing.T) {
 	}
 }
 
-// gradients overwrites the gradients of sum (y - target)^2 / (2 n), y = head (w (embedding[token] * gain) + bias), in
+// gradients computes the gradients of sum (y - target)^2 / (2 n), y = head (w (embedding[token] * gain) + bias), in
 // float64.
 func (f *trajectories) gradients(params []Param) {
 	v, g := make([][]float64, len(params)), make([][]float64, len(params))
@@ -148,7 +149,7 @@ func (f *trajectories) gradients(params []Param) {
 	}
 }
 
-// relative is max|a-b| / max|b|, or max|a| where b is 0.
+// relative returns max|a-b| / max|b|, or max|a| if b is 0.
 func relative(got compute.Buffer, want []float64) float64 {
 	off, largest := 0.0, 0.0
 	for i, x := range got.Host() {
@@ -160,8 +161,8 @@ func relative(got compute.Buffer, want []float64) float64 {
 	return off / largest
 }
 
-// One step by hand, of a weight 1 with gradient .5 at rate .1 and decay .2. Muon's orthogonalised 1 is .6964 (arXiv
-// 2506.19697), and its scale .2. An optimizer that is not here stands in the trajectories.
+// One step by hand: a weight of 1 with gradient .5 at rate .1 and decay .2. Muon's orthogonalised 1 is .6964 (arXiv
+// 2506.19697), and its scale .2. Optimizers not listed here are in the trajectories.
 func TestOneStepByHand(t *testing.T) {
 	for name, want := range map[string]float64{
 		"adam":  1 - .1*1,      // g = .5 + .2; m^ / sqrt(v^) = 1

@@ -15,7 +15,7 @@ func (stepScale) Normalize(lo, hi, x float64) float64 {
 	return (math.Log1p(x) - math.Log1p(lo)) / (math.Log1p(hi) - math.Log1p(lo))
 }
 
-// logScale spaces ratios evenly. What is not positive lies far below the axis, where it is clipped.
+// logScale spaces equal ratios evenly. Values that are not positive lie far below the axis, where they are clipped.
 type logScale struct{}
 
 // Normalize implements plot.Normalizer.
@@ -26,7 +26,7 @@ func (logScale) Normalize(lo, hi, x float64) float64 {
 	return plot.LogScale{}.Normalize(lo, hi, x)
 }
 
-// stepTicks are 0, 1, 10, 100 …, with minor ones between.
+// stepTicks labels 0, 1, 10, 100 … and puts minor ticks between them.
 type stepTicks struct{}
 
 // Ticks implements plot.Ticker.
@@ -41,7 +41,7 @@ func (stepTicks) Ticks(lo, hi float64) []plot.Tick {
 	return ticks
 }
 
-// ratioTicks label 1, 2 and 5 of each decade on a log axis; 1 alone where it spans more than two.
+// ratioTicks labels 1, 2 and 5 of each decade on a log axis, and only 1 if the axis spans more than two decades.
 type ratioTicks struct{}
 
 // Ticks implements plot.Ticker.
@@ -62,7 +62,7 @@ func (ratioTicks) Ticks(lo, hi float64) []plot.Tick {
 	return ticks
 }
 
-// roundTicks label multiples of 1, 2 or 5 times a power of ten, four to eight of them.
+// roundTicks labels multiples of 1, 2 or 5 times a power of ten, four to eight of them.
 type roundTicks struct{}
 
 // Ticks implements plot.Ticker.
@@ -83,7 +83,7 @@ func (roundTicks) Ticks(lo, hi float64) []plot.Tick {
 	return ticks
 }
 
-// places are labelled ticks at given values.
+// places puts labelled ticks at the given values.
 type places []float64
 
 // Ticks implements plot.Ticker.
@@ -95,7 +95,7 @@ func (at places) Ticks(float64, float64) []plot.Tick {
 	return ticks
 }
 
-// apply gives a plot's axis the range, the scale and the ticks of a.
+// apply sets the range, the scale and the ticks of a plot's axis to those of a.
 func (a Axis) apply(to *plot.Axis) {
 	to.Min, to.Max = a.Min, a.Max
 	switch a.Scale {
@@ -113,15 +113,16 @@ func (a Axis) apply(to *plot.Axis) {
 
 const stepLabel = "training step (updates)"
 
-// stepAxis reaches from step 0 to the last.
+// stepAxis returns an axis from step 0 to the last.
 func stepAxis(label string, last float64) Axis {
 	return Axis{Label: label, Scale: Steps, Max: max(last, 1)}
 }
 
-// shareAxis reaches from 0 to 1.
+// shareAxis returns an axis from 0 to 1.
 func shareAxis(label string) Axis { return Axis{Label: label, Scale: Linear, Max: 1} }
 
-// blockAxis labels at most a dozen blocks, and leaves room beside the first and the last.
+// blockAxis returns an axis over blocks. It labels at most a dozen of them and leaves room beside the first and the
+// last.
 func blockAxis(layers []int, room float64) Axis {
 	a := Axis{Label: "block", Scale: Linear, Min: float64(layers[0]) - room, Max: float64(layers[len(layers)-1]) + room}
 	every := (len(layers) + 11) / 12
@@ -131,8 +132,8 @@ func blockAxis(layers []int, room float64) Axis {
 	return a
 }
 
-// axisOver holds all values with some room about them. It is logarithmic if they are all positive and span more than a
-// decade.
+// axisOver returns an axis that covers all values with some room on both sides. It is logarithmic if the values are all
+// positive and span more than a decade.
 func axisOver(label string, values extent) Axis {
 	lo, hi := values.lo, values.hi
 	if lo > 0 && hi/lo > 10 {
@@ -159,7 +160,7 @@ func grouped(n int) string {
 	return s
 }
 
-// short writes three significant digits, without an exponent where that is readable.
+// short writes three significant digits, and 1,000 to 999,999 as grouped integers.
 func short(v float64) string {
 	if a := math.Abs(v); a >= 1000 && a < 1e6 {
 		return grouped(int(math.Round(v)))

@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// cells draws the rectangles of a panel, in the colours of the table.
+// cells draws a panel's rectangles in the colours of the table's scale.
 type cells struct {
 	rows   []Cells
 	colors Colors
@@ -25,7 +25,7 @@ func (h cells) Plot(c draw.Canvas, p *plot.Plot) {
 			if i+1 < len(row.X) {
 				next = row.X[i+1]
 			}
-			// A cell reaches under its right and upper neighbours, which are painted later, so that no seam shines through.
+			// A cell extends half a point under its right and upper neighbours, which are painted later: no seam is visible.
 			x1, y1 := min(trX(next)+.5, c.Max.X), min(y1+.5, c.Max.Y)
 			c.SetColor(color.NRGBA(shade(h.colors.position(row.Values[i]))))
 			c.Fill(vg.Rectangle{Min: vg.Point{X: trX(x), Y: y0}, Max: vg.Point{X: x1, Y: y1}}.Path())
@@ -33,7 +33,7 @@ func (h cells) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// position is where a value stands between the ends of the scale, 0 to 1.
+// position returns a value's position between the ends of the scale, 0 at Low and 1 at High.
 func (s Colors) position(v float64) float64 {
 	if s.High == s.Low {
 		return 0
@@ -44,14 +44,14 @@ func (s Colors) position(v float64) float64 {
 	return (v - s.Low) / (s.High - s.Low)
 }
 
-// anchors run from dark blue over teal to pale yellow, with a lightness (CIE L*) that rises evenly from 20 to 92 and
-// hues that the colour-blind keep apart; grey print keeps the order.
+// anchors run from dark blue over teal to pale yellow. Their lightness (CIE L*) rises evenly from 20 to 92, so that
+// they keep their order in grey print, and colour-blind readers can tell the hues apart.
 var anchors = []Color{
 	{0x1B, 0x2A, 0x6B, 0xFF}, {0x1F, 0x56, 0x8C, 0xFF}, {0x24, 0x80, 0x8E, 0xFF},
 	{0x3F, 0xA5, 0x7D, 0xFF}, {0x94, 0xC6, 0x5E, 0xFF}, {0xFB, 0xE8, 0x7A, 0xFF},
 }
 
-// shade is the colour at x of 0 to 1, by linear interpolation.
+// shade returns the colour at x, 0 to 1, by linear interpolation between the anchors.
 func shade(x float64) Color {
 	at := min(max(x, 0), 1) * float64(len(anchors)-1)
 	i := min(int(at), len(anchors)-2)
@@ -61,7 +61,7 @@ func shade(x float64) Color {
 	return Color{mix(a.R, b.R), mix(a.G, b.G), mix(a.B, b.B), 0xFF}
 }
 
-// paint draws the scale as a bar with its lower left corner at a point, its labels right of it.
+// paint draws the scale as a bar with its lower left corner at the given point and its labels to the right.
 func (s Colors) paint(c draw.Canvas, at vg.Point, height vg.Length) {
 	const bars, width = 128, 12
 	for i := range bars {
@@ -80,7 +80,7 @@ func (s Colors) paint(c draw.Canvas, at vg.Point, height vg.Length) {
 	c.FillText(label, vg.Point{X: at.X + barWidth - 4, Y: at.Y + height/2}, s.Label)
 }
 
-// ticks are the ends and those round values between them that leave room for their labels.
+// ticks returns the ends of the scale and the round values between them whose labels have room.
 func (s Colors) ticks(height vg.Length) []float64 {
 	ticks := []float64{s.Low}
 	far := func(v, from float64) bool {

@@ -10,16 +10,17 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Column is one series of a table, with the fits of every family, the best first (as fit.All returns them). A NaN among
-// Values is left out.
+// Column is one series of a table with the fits of every family, the best first, as fit.All returns them. NaNs in
+// Values are left out.
 type Column struct {
 	Name          string
-	Steps, Values []float64 // of one length; steps are not negative
+	Steps, Values []float64 // of equal length; no step is negative
 	Fits          []fit.Result
 }
 
-// DrawColumns writes a figure of a table's series, a panel each, by rename: the points, the emergence curve of arXiv
-// 2508.03616 over them, and every rival's curve, broken where it leaves the axis. The path ends in .svg or .png.
+// DrawColumns writes a figure with a panel for each series of a table: the points, the emergence curve of arXiv
+// 2508.03616 over them, and every rival's curve, interrupted where it leaves the axis. It writes the file by rename;
+// the path ends in .svg or .png.
 func DrawColumns(path, title string, table []Column) error {
 	t, err := columnsTable(title, table)
 	if err != nil {
@@ -29,9 +30,9 @@ func DrawColumns(path, title string, table []Column) error {
 }
 
 func columnsTable(title string, table []Column) (Table, error) {
-	t := Table{Title: printable(title), Subtitle: "Points: the table. Dashed: the curve A exp(-λx) ln x + K, x = γt + " +
-		"t0, fitted to them. Thin: its rivals.\nAbove each panel: the emergence curve's R², and the family with the " +
-		"smallest AICc.",
+	t := Table{Title: printable(title), Subtitle: "Points: the table's values. Dashed: the curve A exp(-λx) ln x + K, " +
+		"x = γt + t0, fitted to them. Thin: its rivals.\nAbove each panel: R² of the emergence curve, and the family " +
+		"with the smallest AICc.",
 		Columns: min(2, len(table)), Height: 150}
 	lines, drawn := familyLines(), map[string]bool{}
 	for _, c := range table {
@@ -52,7 +53,7 @@ func (c Column) panel(lines map[string]*Line, drawn map[string]bool) (Panel, err
 	x, y := make([]float64, 0, len(c.Steps)), make([]float64, 0, len(c.Steps))
 	for i, step := range c.Steps {
 		if step < 0 {
-			return Panel{}, variant.Errorf(c.Name, "step %g is negative: the axis is log(1 + step)", step)
+			return Panel{}, variant.Errorf(c.Name, "step %g is negative, which the axis log(1 + step) cannot show", step)
 		}
 		if !math.IsNaN(c.Values[i]) && !math.IsInf(c.Values[i], 0) {
 			x, y = append(x, step), append(y, c.Values[i])
@@ -65,7 +66,7 @@ func (c Column) panel(lines map[string]*Line, drawn map[string]bool) (Panel, err
 	measured := points("measured", x, y, styleOf(0).marker(1.6, 0xA0))
 	measured.Spacing = 2
 	p.Series = []Series{measured}
-	// The emergence curve lies above its rivals.
+	// The emergence curve is drawn last, above its rivals.
 	for _, f := range slices.SortedStableFunc(slices.Values(c.Fits), emergenceLast) {
 		drawn[f.Family] = true
 		if f.Family == "emergence" {
@@ -77,17 +78,17 @@ func (c Column) panel(lines map[string]*Line, drawn map[string]bool) (Panel, err
 	return p, nil
 }
 
-// emergenceLast orders the emergence curve after all others.
+// emergenceLast sorts the emergence curve after all others.
 func emergenceLast(a, b fit.Result) int {
 	rank := map[bool]int{true: 1}
 	return rank[a.Family == "emergence"] - rank[b.Family == "emergence"]
 }
 
-// familyLines give a colour to each family: the emergence curve is dashed; one that adds an offset to another has the
-// other's colour, and the other is dotted.
+// familyLines returns each family's line. The emergence curve is dashed. A family and its variant with an offset share
+// a colour: the family is dotted, the variant solid.
 func familyLines() map[string]*Line {
 	lines := map[string]*Line{"emergence": styleOf(1).line(1.4, 0xFF, fitDashes)}
-	colors := 2 // the first two are the points' and the emergence curve's
+	colors := 2 // the points and the emergence curve take the first two
 	families := fit.Families()
 	for _, family := range families {
 		if family == "emergence" || strings.HasSuffix(family, "_offset") {

@@ -10,7 +10,8 @@ import (
 	"github.com/outcrop-lab/outcrop/fit"
 )
 
-// seedsAndMedian are the series of all arms: each seed thin, the median bold with the arm's glyphs on it.
+// seedsAndMedian returns the series of all arms: a thin line for each seed, and a bold line with the arm's glyphs for
+// the median.
 func (e experiment) seedsAndMedian(m measured) (all []Series) {
 	for i, curves := range m {
 		if len(curves) == 0 {
@@ -30,10 +31,10 @@ func (e experiment) seedsAndMedian(m measured) (all []Series) {
 	return all
 }
 
-// seed names a curve of an arm.
+// seed returns the name of an arm's curve.
 func (a arm) seed(c curve) string { return fmt.Sprintf("%s, seed %d", a.name, c.seed) }
 
-// legend has an entry for each arm that has curves.
+// legend returns an entry for each arm that has curves.
 func (e experiment) legend(m measured) (all []Entry) {
 	for i, a := range e.arms {
 		if len(m[i]) > 0 {
@@ -43,12 +44,12 @@ func (e experiment) legend(m measured) (all []Entry) {
 	return all
 }
 
-// points are the measurements of one curve.
+// points returns the series that shows a curve's measurements.
 func points(name string, x, y []float64, glyph *Glyph) Series {
 	return Series{Name: name, X: x, Y: y, Glyph: glyph}
 }
 
-// fitted is a fitted curve from lo to hi, in pieces where it leaves the axis.
+// fitted returns a fitted curve from step lo to hi, split into pieces where it leaves the axis.
 func fitted(name string, f fit.Result, lo, hi float64, axis Axis, line *Line) (pieces []Series) {
 	broken := true
 	for _, t := range between(lo, hi, 400) {
@@ -67,7 +68,7 @@ func fitted(name string, f fit.Result, lo, hi float64, axis Axis, line *Line) (p
 	return pieces
 }
 
-// between returns n steps from lo to hi, evenly spaced on the axis of steps.
+// between returns n steps from lo to hi, evenly spaced on the step axis.
 func between(lo, hi float64, n int) []float64 {
 	steps := make([]float64, n)
 	for i := range steps {
@@ -77,13 +78,13 @@ func between(lo, hi float64, n int) []float64 {
 	return steps
 }
 
-// quantity is one panel of a figure that sets several quantities side by side, each with a y axis of its own.
+// quantity is one panel of a figure that shows several quantities side by side, each with its own y axis.
 type quantity struct {
 	derive.Need
 	title, label string
 }
 
-// needsOf lists what quantities are made of.
+// needsOf lists the statistics that the quantities read.
 func needsOf(quantities []quantity) (needs []derive.Need) {
 	for _, q := range quantities {
 		needs = append(needs, q.Need)
@@ -91,9 +92,9 @@ func needsOf(quantities []quantity) (needs []derive.Need) {
 	return needs
 }
 
-// sideBySide fills a table with a panel for each quantity that some run has: read gives its curves, axes its panel
-// without the series. It returns the runs that are drawn, and a sentence on what was not measured, with a space before
-// it.
+// sideBySide adds a panel to a table for each quantity that at least one run has. read returns the quantity's curves,
+// and axes its panel without the series. sideBySide returns the runs that are drawn, and a sentence, with a space
+// before it, that names what was not measured.
 func (e experiment) sideBySide(t *Table, quantities []quantity, read func(quantity) (measured, error),
 	axes func(quantity, measured) Panel) (has map[string]bool, lacking string, err error) {
 	has = map[string]bool{}
@@ -126,7 +127,7 @@ func (e experiment) sideBySide(t *Table, quantities []quantity, read func(quanti
 	return has, lacking, nil
 }
 
-// columns is how many panels stand side by side.
+// columns returns how many of n panels stand side by side.
 func columns(n int) int {
 	switch {
 	case n <= 3:

@@ -14,25 +14,24 @@ var overBlocks = []quantity{
 	{derive.Need{Site: sinkSite, Statistic: "sink_rate"}, "sink rate", "sink rate, mean over heads (share)"},
 }
 
-// depth shows what arXiv 2510.06477 sees over depth: where the BOS norm is large entropy is low and attention sinks, at
-// the last measured step.
+// depth shows at the last measured step what arXiv 2510.06477 reports over depth: in blocks with a large BOS norm,
+// entropy is low and attention has sinks.
 var depth = figure{needs: needsOf(overBlocks), table: depthTable}
 
 func depthTable(e experiment) (Table, error) {
 	t := Table{
 		Title:    "Over depth, at the last step: " + e.name,
-		Subtitle: "In each block's output and attention. Thin: each seed; bold: an arm's median.",
+		Subtitle: "In each block's output and attention. Thin: each seed. Bold: an arm's median.",
 		Height:   140,
 	}
 	has, lacking, err := e.sideBySide(&t, overBlocks, e.overDepth, e.depthPanel)
 	if err != nil {
 		return Table{}, err
 	}
-	t.Caption = fmt.Sprintf("Block by block at the last step at which each was measured: the norm of BOS over the mean "+
-		"norm of the other tokens; the matrix entropy of a sequence's activations, whose largest value is dotted; the "+
-		"share of heads and sequences whose mean attention to BOS is at least .3 (arXiv 2510.06477); %s, thin, and their "+
-		"median, bold.%s %s", e.seeds(has),
-		lacking, e.provenance(has))
+	t.Caption = fmt.Sprintf("Each block's values at the last step at which they were measured: the norm of BOS over the "+
+		"mean norm of the other tokens; the matrix entropy of a sequence's activations, with its largest possible value "+
+		"dotted; the share of heads and sequences whose mean attention to BOS is at least .3 (arXiv 2510.06477). Thin "+
+		"lines: %s; bold: their median.%s %s", e.seeds(has), lacking, e.provenance(has))
 	return t, nil
 }
 
@@ -53,7 +52,8 @@ func (e experiment) depthPanel(q quantity, m measured) Panel {
 	return p
 }
 
-// overDepth is a curve a run whose steps are blocks: the mean over heads of a statistic at the last step that has it.
+// overDepth returns one curve for each run: a statistic's mean over heads, at the last step that has it, against the
+// block. The curve's steps hold the blocks.
 func (e experiment) overDepth(q quantity) (measured, error) {
 	return e.collect(func(run string) ([]derive.Curve, error) {
 		rows, _, err := derive.Rows(e.db, run, q.Need)

@@ -11,7 +11,7 @@ import (
 	"github.com/outcrop-lab/outcrop/fit"
 )
 
-// picture is an SVG's paths: y grows upwards, in points.
+// picture holds an SVG's paths in points, with y growing upwards.
 type picture struct {
 	t     *testing.T
 	svg   string
@@ -54,7 +54,7 @@ func number(t *testing.T, s string) float64 {
 	return v
 }
 
-// find is the one path whose style holds all parts.
+// find returns the only path whose style holds all parts.
 func (p picture) find(parts ...string) path {
 	p.t.Helper()
 	all := p.all(parts...)
@@ -77,8 +77,8 @@ func (p picture) all(parts ...string) (found []path) {
 	return found
 }
 
-// frame is the data area: the y axis of a panel whose only axis line of width .6 that stands upright is that of its
-// left edge, and the x axis likewise.
+// frame returns the data area. Its left edge is the only upright axis line of width .6, and its lower edge the only
+// level one.
 func (p picture) frame() (left, right, bottom, top float64) {
 	p.t.Helper()
 	left, right, bottom, top = math.NaN(), math.NaN(), math.NaN(), math.NaN()
@@ -93,7 +93,7 @@ func (p picture) frame() (left, right, bottom, top float64) {
 	return left, right, bottom, top
 }
 
-// at checks a place given as shares of the data area, to the digits that an SVG has.
+// at checks a place, given as shares of the data area, to the digits that an SVG has.
 func (p picture) at(what string, got [2]float64, x, y float64) {
 	p.t.Helper()
 	left, right, bottom, top := p.frame()
@@ -110,8 +110,8 @@ func onePanel(p Panel) Table {
 
 var red, green = Color{255, 0, 0, 255}, Color{0, 255, 0, 255}
 
-// A line's points stand where the scales put them: 10 in the middle of 1 to 100 on a logarithmic axis, step 9 in the
-// middle of 0 to 99 on that of steps, and on a linear one in proportion.
+// A line's points lie where the scales put them: 10 in the middle of 1 to 100 on a logarithmic axis, step 9 in the
+// middle of 0 to 99 on a step axis, and in proportion on a linear axis.
 func TestLinesOnScales(t *testing.T) {
 	for _, c := range []struct {
 		x, y   Axis
@@ -158,7 +158,7 @@ func TestBandBarsGlyphsLevels(t *testing.T) {
 	}
 	p.at("the lower end of a bar", bars[2].points[0], .21, .2)
 	p.at("the upper end of a bar", bars[2].points[1], .21, .6)
-	glyphs := p.all("fill:#0000FF") // that at 21 is too close to the one at 20
+	glyphs := p.all("fill:#0000FF") // the one at 21 is too close to the one at 20
 	if len(glyphs) != 3 {
 		t.Fatalf("%d glyphs, want 3", len(glyphs))
 	}
@@ -171,7 +171,7 @@ func TestBandBarsGlyphsLevels(t *testing.T) {
 	p.at("the level's end", level.points[1], 1, .5)
 }
 
-// Cells have the colour of their value and reach to the next cell; the bar beside them says which colour is which.
+// Cells have the colour of their value and extend to the next cell; the bar beside them shows the scale.
 func TestCells(t *testing.T) {
 	table := onePanel(Panel{X: Axis{Scale: Linear, Max: 4}, Y: Axis{Scale: Linear, Min: -.5, Max: 1.5},
 		Cells: []Cells{{0, []float64{0, 1, 3}, []float64{1, 10, 100}}, {1, []float64{0, 2}, []float64{100, 1}}}})
@@ -212,7 +212,7 @@ func TestCells(t *testing.T) {
 
 func hexFill(c Color) string { return fmt.Sprintf("fill:#%02X%02X%02X", c.R, c.G, c.B) }
 
-// A landscape's ring stands on the cell that is largest, at its height above the ground.
+// A landscape's ring marks the largest cell, at its height above the ground.
 func TestRidges(t *testing.T) {
 	r := &Ridges{Heights: [][]float64{{1, 1, 1}, {1, 1, 20}}, Positions: 2, Channels: 3, Median: 1, Top: 20, Outlying: 10,
 		Color: red,
@@ -254,8 +254,8 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// An axis is logarithmic if all that it holds is positive and spans more than a decade. A level at 0 makes it linear,
-// and one that is forced upon a logarithmic axis is not drawn, as nothing is that it cannot show.
+// An axis is logarithmic if all its values are positive and span more than a decade. A level at 0 makes it linear. A
+// logarithmic axis does not draw a level at 0, or any other value that it cannot show.
 func TestAxisOver(t *testing.T) {
 	for _, c := range []struct {
 		values []float64
@@ -293,8 +293,8 @@ func TestUniformAttention(t *testing.T) {
 	}
 }
 
-// A fitted curve is drawn at the family's own values, in pieces where it leaves the axis: 4 exp(-x) ln x + 5 at x = t +
-// 1 is 5 at t = 0, rises, and falls again.
+// A fitted curve is drawn at the family's own values and split where it leaves the axis: 4 exp(-x) ln x + 5 at
+// x = t + 1 is 5 at t = 0, rises, and falls again.
 func TestFitted(t *testing.T) {
 	f := fit.Result{Family: "emergence", Params: map[string]float64{"A": 4, "lambda": 1, "gamma": 1, "t0": 1, "K": 5}}
 	whole := fitted("a", f, 0, 99, Axis{Min: 0, Max: 10}, nil)

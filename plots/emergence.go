@@ -13,8 +13,8 @@ const ratioLabel = "top-1 / median of |h| (ratio)"
 
 var ratioMean = derive.Need{Site: "resid_post", Statistic: "ratio_mean"}
 
-// emergence shows the massive activation rising: top-1 over median against steps, a panel per block, with the curve
-// of arXiv 2508.03616 over each run's points.
+// emergence shows the rise of the massive activation: top-1 over median against steps, a panel for each block, with the
+// curve of arXiv 2508.03616 over each run's points.
 var emergence = figure{needs: []derive.Need{ratioMean}, table: emergenceTable}
 
 func emergenceTable(e experiment) (Table, error) {
@@ -39,7 +39,7 @@ func emergenceTable(e experiment) (Table, error) {
 	}
 	t := Table{
 		Title: "Massive activations emerge during training: " + e.name,
-		Subtitle: "The largest activation over the median one, in each block's output: one outlier rising out of a flat " +
+		Subtitle: "The largest activation over the median one in each block's output: one outlier rises out of a flat " +
 			"plain.\n" +
 			"Points: every seed. Bold: an arm's median." +
 			explained(fits, " Dashed: the curve A exp(-λx) ln x + K, x = γt + t0, fitted to each seed."),
@@ -74,19 +74,18 @@ func emergenceTable(e experiment) (Table, error) {
 
 func (e experiment) emergenceCaption(m measured, fits [][]store.Fit, levels []Level) string {
 	has := m.runs()
-	caption := fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block, "+
-		"against training steps (log(1 + step), so that step 0 is shown), %s. Points are the measurements of every seed, "+
-		"the bold line is an arm's median over its seeds.",
-		e.seeds(has))
-	caption += explained(fits, " The dashed lines are the emergence curve of arXiv 2508.03616 fitted to each seed; R² "+
-		"in the legend is the range over seeds and blocks.")
+	caption := fmt.Sprintf("The largest |h| over the median |h| after each block, mean over probe sequences, against "+
+		"training steps on a log(1 + step) axis, which shows step 0; %s. Points are every seed's measurements; the bold "+
+		"line is an arm's median over its seeds.", e.seeds(has))
+	caption += explained(fits, " The dashed lines are the emergence curve of arXiv 2508.03616, fitted to each seed; R² "+
+		"in the legend is its range over seeds and blocks.")
 	if len(levels) > 0 {
-		caption += " The dotted line is the ratio that independent Gaussian activations would have."
+		caption += " The dotted line is the expected ratio of independent Gaussian activations."
 	}
 	return caption + " " + e.provenance(has)
 }
 
-// explained is the text, if there is any fit to explain.
+// explained returns the text if there is any fit to explain, and "" otherwise.
 func explained(fits [][]store.Fit, text string) string {
 	for _, fs := range fits {
 		if len(fs) > 0 {
@@ -96,12 +95,12 @@ func explained(fits [][]store.Fit, text string) string {
 	return ""
 }
 
-// ratios are the curves of ratio_mean, one a block.
+// ratios returns the curves of ratio_mean, one for each run and block.
 func (e experiment) ratios() (measured, error) {
 	return e.scalar(derive.Scalar{Site: ratioMean.Site, Statistic: ratioMean.Statistic, Layers: derive.Each})
 }
 
-// emergenceFits reads the emergence fits of the ratios, by arm.
+// emergenceFits reads the emergence curves fitted to the ratios, by arm.
 func (e experiment) emergenceFits() ([][]store.Fit, error) {
 	byArm := make([][]store.Fit, len(e.arms))
 	for i, a := range e.arms {
@@ -120,7 +119,7 @@ func (e experiment) emergenceFits() ([][]store.Fit, error) {
 	return byArm, nil
 }
 
-// everySeed is the median as a line, and every seed's points.
+// everySeed returns the median as a line and every seed's measurements as points.
 func (a arm) everySeed(curves []curve) (all []Series) {
 	if len(curves) == 0 {
 		return nil
@@ -133,7 +132,7 @@ func (a arm) everySeed(curves []curve) (all []Series) {
 	return all
 }
 
-// emergenceCurves are the fits of an arm's curves, over the steps that were measured.
+// emergenceCurves returns the curves fitted to an arm's series, over the steps that were measured.
 func (a arm) emergenceCurves(curves []curve, fits []store.Fit, axis Axis) (all []Series) {
 	for _, c := range curves {
 		for _, f := range fits {
@@ -147,7 +146,7 @@ func (a arm) emergenceCurves(curves []curve, fits []store.Fit, axis Axis) (all [
 	return all
 }
 
-// goodness is the range of R² over fits, " (fit R² .91–.99)".
+// goodness returns the range of R² over fits, as in " (fit R² 0.91 to 0.99)", or "" if none has an R².
 func goodness(fits []store.Fit) string {
 	var r extent
 	for _, f := range fits {

@@ -8,8 +8,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// families shows the emergence curve among its rivals: a panel per arm, of its first seed and the block whose ratio
-// ends largest.
+// families compares the emergence curve with its rivals: a panel for each arm shows its first seed, in the block with
+// the largest final ratio.
 var families = figure{needs: []derive.Need{ratioMean}, table: familiesTable}
 
 func familiesTable(e experiment) (Table, error) {
@@ -17,7 +17,7 @@ func familiesTable(e experiment) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	seeds := make(measured, len(all)) // of the block that is shown
+	seeds := make(measured, len(all)) // curves of the block that is shown
 	shown := 0
 	for i, curves := range all {
 		if len(curves) > 0 {
@@ -30,14 +30,14 @@ func familiesTable(e experiment) (Table, error) {
 	}
 	has := seeds.runs()
 	t := Table{
-		Title: "Which curve it is: " + e.name,
+		Title: "Which curve fits best: " + e.name,
 		Subtitle: "The emergence curve (dashed) and its rivals (thin), fitted to one block of one seed (dark points) of " +
 			"each arm.\n" +
 			"Above each panel: the family with the smallest AICc, and its Akaike weight among those drawn.",
-		Caption: fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| against training steps "+
-			"(log(1 + step)), in the block whose ratio ends largest in each arm's first seed, %s. The curves are every "+
-			"family fitted to that seed, whose points are dark; the pale ones are the other seeds. Akaike weights compare "+
-			"the families by AICc; they say which of them is nearest, not that it is right. %s",
+		Caption: fmt.Sprintf("The largest |h| over the median |h|, mean over probe sequences, against training steps "+
+			"(log(1 + step)), in the block with the largest final ratio in each arm's first seed; %s. Each curve is a "+
+			"family fitted to that seed, whose points are dark; the other seeds' points are pale. Akaike weights compare "+
+			"the families by AICc: they show which of them is nearest, not that it is right. %s",
 			e.seeds(has), e.provenance(has)),
 		Columns: min(2, shown), Height: 150,
 	}
@@ -56,7 +56,7 @@ func familiesTable(e experiment) (Table, error) {
 	return t, nil
 }
 
-// endsLargest is the block whose curve ends largest, of the first run.
+// endsLargest returns the block in which the first run's curve has the largest last value.
 func endsLargest(curves []curve) int {
 	largest := curves[0]
 	for _, c := range curves {
@@ -67,7 +67,8 @@ func endsLargest(curves []curve) int {
 	return largest.layer
 }
 
-// familiesPanel shows the fits of the first of an arm's seeds, and the points of all. It adds to drawn what it draws.
+// familiesPanel shows the fits of an arm's first seed and the points of all its seeds. It adds the families that it
+// draws to drawn.
 func (e experiment) familiesPanel(a arm, seeds []curve, y Axis, lines map[string]*Line, drawn map[string]bool,
 ) (Panel, error) {
 	c := seeds[0]
@@ -94,7 +95,7 @@ func (e experiment) familiesPanel(a arm, seeds []curve, y Axis, lines map[string
 	return p, nil
 }
 
-// familyLegend lists the families that are drawn, in the order of the registry.
+// familyLegend returns an entry for each family that is drawn, in the order of the registry.
 func familyLegend(lines map[string]*Line, drawn map[string]bool) (all []Entry) {
 	for _, family := range fit.Families() {
 		if drawn[family] {

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Foretold is the predicted curve of one block, with its interval, and what was measured of it, if anything.
+// Foretold is one block's predicted curve with its interval, and the series that were measured there, if any.
 type Foretold struct {
 	Layer                   int
-	Steps, Value, Low, High []float64 // of one length
+	Steps, Value, Low, High []float64 // of equal length
 	Measured                []Measured
 }
 
-// Measured is one run's series of a block.
+// Measured is one run's measured series in a block.
 type Measured struct {
 	Run           string
 	Seed          uint64
@@ -23,13 +23,13 @@ type Measured struct {
 // Forecast is a figure of an architecture's predicted curves.
 type Forecast struct {
 	Name    string
-	Source  string // what the prediction is made from, a sentence
-	Warning string // why it must not be trusted; "" if nothing is known against it
+	Source  string // a sentence on what the prediction is made from
+	Warning string // why the prediction must not be trusted, or ""
 	Layers  []Foretold
 }
 
-// DrawForecast writes the figure, a panel to each block, by rename, and returns its caption. The path ends in .svg or
-// .png.
+// DrawForecast writes the figure, with a panel for each block, and returns its caption. It writes the file by rename;
+// the path ends in .svg or .png.
 func DrawForecast(path string, f Forecast) (string, error) {
 	t := f.table()
 	return t.Caption, t.write(path)
@@ -40,20 +40,19 @@ const bandAlpha = 0x38
 func (f Forecast) table() Table {
 	foretold, seen := styleOf(1), styleOf(0)
 	name, runs := printable(f.Name), f.runs()
-	t := Table{Title: "Foretold before training: " + name, Columns: columns(len(f.Layers)), Height: 150,
-		Subtitle: "Line and band: the curve foretold from the architecture alone, and its 90 % interval.",
-		Caption: fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block of "+
-			"%s, against training steps (log(1 + step)), as foretold from the architecture alone: line and 90 %% interval, "+
-			"point by point. %s", name,
-			f.Source),
-		Legend: []Entry{{Text: "foretold", Line: foretold.line(1.6, 0xFF, nil)},
+	t := Table{Title: "Forecast before training: " + name, Columns: columns(len(f.Layers)), Height: 150,
+		Subtitle: "Line and band: the curve predicted from the architecture alone, and its 90 % interval.",
+		Caption: fmt.Sprintf("The largest |h| over the median |h| after each block of %s, mean over probe sequences, "+
+			"against training steps (log(1 + step)), predicted from the architecture alone. The band is the 90 %% interval "+
+			"of each point by itself. %s", name, f.Source),
+		Legend: []Entry{{Text: "predicted", Line: foretold.line(1.6, 0xFF, nil)},
 			{Text: "90 % interval", Line: foretold.line(7, bandAlpha, nil)}}}
 	if f.Warning != "" {
 		t.Subtitle += "\n" + f.Warning
 		t.Caption += " " + f.Warning
 	}
 	if len(runs) > 0 {
-		t.Subtitle += "\nPoints: what was measured in training, every seed."
+		t.Subtitle += "\nPoints: every seed's measurements in training."
 		t.Caption += " Points: the measurements of the runs " + strings.Join(runs, ", ") + "."
 		t.Legend = append(t.Legend, Entry{Text: "measured", Glyph: seen.marker(2.4, 0xFF)})
 	} else {
@@ -67,13 +66,13 @@ func (f Forecast) table() Table {
 			p.Series = append(p.Series, points(fmt.Sprintf("measured, seed %d", m.Seed), m.Steps, m.Values,
 				seen.marker(1.8, 0xC0)))
 		}
-		p.Series = append(p.Series, Series{Name: "foretold", X: l.Steps, Y: l.Value, Line: foretold.line(1.6, 0xFF, nil)})
+		p.Series = append(p.Series, Series{Name: "predicted", X: l.Steps, Y: l.Value, Line: foretold.line(1.6, 0xFF, nil)})
 		t.Panels = append(t.Panels, p)
 	}
 	return t
 }
 
-// values is the range of the intervals and of what was measured.
+// values returns the range of the intervals and the measurements.
 func (f Forecast) values() (e extent) {
 	for _, l := range f.Layers {
 		e.add(l.Low...)
@@ -85,7 +84,7 @@ func (f Forecast) values() (e extent) {
 	return e
 }
 
-// runs names each run that was measured, once.
+// runs lists each measured run once, as its short id and seed.
 func (f Forecast) runs() (all []string) {
 	for _, l := range f.Layers {
 		for _, m := range l.Measured {

@@ -25,7 +25,8 @@ func forecastFixture(measured bool) Forecast {
 	return f
 }
 
-// A forecast is drawn twice with the same bytes in both formats, says whose measurements it shows, and shows a warning.
+// A forecast has the same bytes when it is drawn again, in both formats. It names the runs whose measurements it shows,
+// and shows its warning.
 func TestForecast(t *testing.T) {
 	for _, extension := range []string{".svg", ".png"} {
 		first, second := filepath.Join(t.TempDir(), "a"+extension), filepath.Join(t.TempDir(), "b"+extension)
@@ -50,7 +51,7 @@ func TestForecast(t *testing.T) {
 			continue
 		}
 		validXML(t, content(t, first))
-		for _, label := range []string{"block 2", "foretold", "90 % interval", "measured", stepLabel, ratioLabel} {
+		for _, label := range []string{"block 2", "predicted", "90 % interval", "measured", stepLabel, ratioLabel} {
 			if !bytes.Contains(content(t, first), []byte(label)) {
 				t.Errorf("the SVG lacks the text %q", label)
 			}
@@ -73,6 +74,6 @@ func TestForecast(t *testing.T) {
 		t.Error("a .pdf was drawn")
 	}
 	if _, err := os.Stat(wrong); err == nil {
-		t.Error("something was written")
+		t.Error("a file was written")
 	}
 }

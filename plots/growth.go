@@ -5,32 +5,33 @@ import (
 	"math"
 )
 
-// Growth is a figure of how the time of a step grows with each of several numbers, beside its operations.
+// Growth is a figure of how the time of a step and its number of operations grow with each of several numbers.
 type Growth struct {
 	Title, Setting string
 	Panels         []GrowthPanel
 }
 
-// GrowthPanel is one number that grows while the others stay.
+// GrowthPanel is one number that grows while the others stay the same.
 type GrowthPanel struct {
 	Name, Unit      string
 	At              []float64 // ascending
-	Cost, Low, High []float64 // milliseconds a step: median, least and most of the rounds
+	Cost, Low, High []float64 // milliseconds a step: median, least and most over the rounds
 	Work            []float64 // operations, in any unit
-	Base            int       // the point through which theory's line is drawn
+	Base            int       // index of the point that the theoretical line passes through
 	Slope, Theory   float64   // of the last doubling
 }
 
-// DrawGrowth writes the figure, a panel to each number on logarithmic axes, by rename. The path ends in .svg or .png.
+// DrawGrowth writes the figure, with a panel on logarithmic axes for each number. It writes the file by rename; the
+// path ends in .svg or .png.
 func DrawGrowth(path string, g Growth) error { return g.table().write(path) }
 
 func (g Growth) table() Table {
 	measured, theory := styleOf(0), styleOf(1).line(1.4, 0xFF, fitDashes)
 	t := Table{Title: g.Title, Columns: columns(len(g.Panels)), Height: 150,
-		Subtitle: g.Setting + "\nDashed: the operations by formula, 6BT (12LD² + DV) + 7LT²DB, scaled to the base. Above " +
-			"each panel: the slope of the last doubling.",
+		Subtitle: g.Setting + "\nDashed: the operations by the formula 6BT (12LD² + DV) + 7LT²DB, scaled to the base. " +
+			"Above each panel: the slope of the last doubling.",
 		Legend: []Entry{
-			{Text: "measured: median, least and most of the rounds", Line: measured.line(.8, 0x90, nil),
+			{Text: "measured: median, least and most over the rounds", Line: measured.line(.8, 0x90, nil),
 				Glyph: measured.marker(2.6, 0xFF)},
 			{Text: "theory", Line: theory},
 			{Text: "the base", Glyph: &Glyph{"ring", ink, 4}},
@@ -43,7 +44,7 @@ func (g Growth) table() Table {
 	}
 	for _, l := range g.Panels {
 		t.Panels = append(t.Panels, Panel{
-			Title: fmt.Sprintf("%s: slope %.2f, theory's %.2f", l.Name, l.Slope, l.Theory),
+			Title: fmt.Sprintf("%s: slope %.2f, theory %.2f", l.Name, l.Slope, l.Theory),
 			X: Axis{Label: fmt.Sprintf("%s (%s)", l.Name, l.Unit), Scale: Log, Ticks: l.At,
 				Min: l.At[0] / math.Sqrt2, Max: l.At[len(l.At)-1] * math.Sqrt2},
 			Y: axisOver("ms a step", values),
@@ -58,7 +59,7 @@ func (g Growth) table() Table {
 	return t
 }
 
-// scaled are the operations as times, equal to the cost at the base.
+// scaled returns the operations as times, scaled so that they equal the cost at the base.
 func (l GrowthPanel) scaled() []float64 {
 	ms := make([]float64, len(l.Work))
 	for i, w := range l.Work {

@@ -17,8 +17,8 @@ func growthFixture() Growth {
 	}}
 }
 
-// The figure is drawn twice with the same bytes in both formats and shows slopes, numbers and units; theory's line
-// passes through the base and has the ratios of the operations.
+// The figure has the same bytes when it is drawn again, in both formats, and shows slopes, numbers and units. The
+// theoretical line passes through the base and has the ratios of the operations.
 func TestGrowth(t *testing.T) {
 	for _, extension := range []string{".svg", ".png"} {
 		first, second := filepath.Join(t.TempDir(), "a"+extension), filepath.Join(t.TempDir(), "b"+extension)
@@ -42,13 +42,13 @@ func TestGrowth(t *testing.T) {
 		}
 	}
 	if got := growthFixture().Panels[0].scaled(); got[0] != .75 || got[1] != 3 || got[2] != 12 {
-		t.Errorf("theory's line passes through %v, want .75, 3, 12", got)
+		t.Errorf("the theoretical line passes through %v, want .75, 3, 12", got)
 	}
 	wrong := filepath.Join(t.TempDir(), "c.pdf")
 	if err := DrawGrowth(wrong, growthFixture()); err == nil {
 		t.Error("a .pdf was drawn")
 	}
 	if _, err := os.Stat(wrong); err == nil {
-		t.Error("something was written")
+		t.Error("a file was written")
 	}
 }

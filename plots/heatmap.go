@@ -6,7 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/derive"
 )
 
-// heatmap shows where and when: the median ratio over seeds, step along x, block along y, a panel per arm.
+// heatmap shows where and when the ratio rises: its median over seeds, steps along x and blocks along y, a panel for
+// each arm.
 var heatmap = figure{needs: []derive.Need{ratioMean}, table: heatmapTable}
 
 func heatmapTable(e experiment) (Table, error) {
@@ -21,14 +22,13 @@ func heatmapTable(e experiment) (Table, error) {
 	t := Table{
 		Title:    "Where and when the ratio rises: " + e.name,
 		Subtitle: "Largest activation over the median one in each block's output; an arm's median over its seeds.",
-		Caption: fmt.Sprintf("The mean over probe sequences of the largest |h| over the median |h| after each block (y) "+
-			"at each probed step (x, log(1 + step)); colour, on a log scale, is the median over seeds; %s. A cell reaches "+
-			"from its probe step to the next. %s",
-			e.seeds(has), e.provenance(has)),
+		Caption: fmt.Sprintf("The largest |h| over the median |h|, mean over probe sequences, after each block (y) at each "+
+			"probed step (x, log(1 + step)). The colour, on a log scale, is the median over seeds (%s). A cell extends from "+
+			"its probe step to the next. %s", e.seeds(has), e.provenance(has)),
 		Height: float64(60 + min(10*len(layers), 120)),
 	}
 	x := stepAxis(stepLabel, m.steps().hi)
-	x.Max++ // the last cell has a width, too
+	x.Max++ // gives the last cell a width
 	var values extent
 	for i, a := range e.arms {
 		if len(m[i]) == 0 {

@@ -13,16 +13,16 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// landscape shows |h| over token and channel, as arXiv 2402.17762 does: the outlier on its plain. Of each arm it takes
-// the first seed that has snapshots, its first and last step, and the block where the last one peaks highest over its
-// median.
+// landscape shows |h| over token and channel, as arXiv 2402.17762 does: an outlier on a plain. For each arm it shows
+// the first and the last snapshot of the first seed that has any, in the block where the last snapshot's peak is
+// highest over its median.
 var landscape = figure{table: landscapeTable}
 
 func landscapeTable(e experiment) (Table, error) {
 	t := Table{
 		Title: "The landscape of |h|: " + e.name,
-		Subtitle: fmt.Sprintf("The activations of one probe sequence by position and channel; height in medians of |h|, "+
-			"in colour what exceeds %d. Ringed: the largest.\nLeft: the first step kept; right: the last.", outlying),
+		Subtitle: fmt.Sprintf("The activations of one probe sequence by position and channel. Height: in medians of |h|; "+
+			"coloured above %d. Ring: the largest.\nLeft: the first step kept; right: the last.", outlying),
 		Height: 165,
 	}
 	has := map[string]bool{}
@@ -41,29 +41,28 @@ func landscapeTable(e experiment) (Table, error) {
 		}
 	}
 	if len(t.Panels) == 0 {
-		return Table{}, fmt.Errorf("sweep %s: %w: none of its runs has a snapshot; say probe: {snapshots: {steps: [0, "+
-			"…]}} in the sweep and run it again", e.name, ErrNothing)
+		return Table{}, fmt.Errorf("sweep %s: %w: none of its runs has a snapshot; add probe: {snapshots: {steps: [0, "+
+			"…]}} to the sweep and run it again", e.name, ErrNothing)
 	}
 	for _, p := range t.Panels {
 		p.Ridges.Top = top
 	}
-	t.Caption = fmt.Sprintf("|h| of the first probe sequence over its own median, one ridge a position (BOS in front), "+
-		"channels along it; the height has one scale in all panels. The block is the one where the last snapshot's "+
-		"largest |h| is highest over its median, of the arm's first seed with snapshots; colour marks what exceeds %d "+
-		"medians.", outlying)
+	t.Caption = fmt.Sprintf("|h| of the first probe sequence over its own median. Each ridge is a position (BOS in "+
+		"front), with the channels along it; all panels share one height scale. Shown is the arm's first seed with "+
+		"snapshots, in the block where the last snapshot's largest |h| is highest over its median. Values above %d "+
+		"medians are coloured.", outlying)
 	if reduced {
-		t.Caption += fmt.Sprintf(" Where there are more than %d positions or %d channels, each cell shows the largest of "+
-			"several.",
-			mostRidges, mostChannels)
+		t.Caption += fmt.Sprintf(" With more than %d positions or %d channels, each cell shows the largest of several "+
+			"values.", mostRidges, mostChannels)
 	}
 	t.Caption += " " + e.provenance(has)
 	return t, nil
 }
 
 const (
-	outlying     = 10  // medians, from which a cell is coloured
-	mostRidges   = 96  // positions that are drawn one by one
-	mostChannels = 128 // channels that are
+	outlying     = 10  // medians above which a cell is coloured
+	mostRidges   = 96  // most positions drawn one by one
+	mostChannels = 128 // most channels drawn one by one
 )
 
 // scene is one sequence's |h| as a landscape.
@@ -71,11 +70,11 @@ type scene struct {
 	Ridges
 	site        string
 	layer, step int
-	reduced     bool // cells were joined
+	reduced     bool // whether cells were merged
 }
 
-// scenes are the first and the last snapshot of an arm's first run that has any, in the block where the last peaks
-// highest.
+// scenes returns the first and the last snapshot of the arm's first run that has any, in the block where the last
+// snapshot peaks highest over its median, and that run's id.
 func (e experiment) scenes(a arm) ([]*scene, string, error) {
 	for _, r := range a.runs {
 		files, err := e.db.Snapshots(r.ID)
@@ -109,7 +108,7 @@ func (e experiment) scenes(a arm) ([]*scene, string, error) {
 	return nil, "", nil
 }
 
-// highest is the scene of a step whose peak stands highest over its median.
+// highest returns a step's scene with the highest peak over its median.
 func (e experiment) highest(run string, color Color, files []store.SnapshotFile, step int) (best *scene, err error) {
 	for _, f := range files {
 		if f.Step != step {
@@ -126,7 +125,7 @@ func (e experiment) highest(run string, color Color, files []store.SnapshotFile,
 	return best, nil
 }
 
-// scene reads a snapshot's first sequence, from the file that the store says lies in the run's folder.
+// scene reads a snapshot's first sequence from the file in the run's folder that the store names.
 func (e experiment) scene(run string, color Color, f store.SnapshotFile) (*scene, error) {
 	path := filepath.Join(filepath.Dir(e.db.Path()), "runs", run, filepath.FromSlash(f.File))
 	tensors, _, err := safetensors.Read(path)
@@ -138,20 +137,21 @@ func (e experiment) scene(run string, color Color, f store.SnapshotFile) (*scene
 	}
 	i := slices.IndexFunc(tensors, func(t safetensors.Tensor) bool { return t.Name == f.Tensor })
 	if i < 0 || len(tensors[i].Shape) < 3 {
-		return nil, fmt.Errorf("%s holds no snapshot %s of positions and channels", path, f.Tensor)
+		return nil, fmt.Errorf("%s holds no snapshot %s with positions and channels", path, f.Tensor)
 	}
 	shape := tensors[i].Shape // [sequences, T, channels…]
 	data := tensors[i].Data[:len(tensors[i].Data)/shape[0]]
 	s := &scene{site: printable(f.Site), layer: f.Layer, step: f.Step,
 		Ridges: Ridges{Color: color, Outlying: outlying, Positions: shape[1], Channels: len(data) / shape[1]}}
 	if s.fill(data); math.IsNaN(s.Peak) || math.IsInf(s.Peak, 0) || s.Median == 0 {
-		return nil, fmt.Errorf("%w: %s in %s is not finite, or has a median of 0 and so no plain to stand out from",
+		return nil, fmt.Errorf("%w: %s in %s is not finite, or has a median of 0, over which nothing can stand out",
 			ErrNothing, f.Tensor, path)
 	}
 	return s, nil
 }
 
-// fill joins cells where there are more than can be told apart, keeping the largest.
+// fill sets the heights, the median and the peak from a sequence's data. If there are more cells than a reader can tell
+// apart, it merges neighbours and keeps the largest.
 func (s *scene) fill(data []float32) {
 	all := make([]float64, len(data))
 	for i, v := range data {
@@ -168,7 +168,7 @@ func (s *scene) fill(data []float32) {
 		t, c := i/s.Channels, i%s.Channels
 		cell := &s.Heights[t*ridges/s.Positions][c*channels/s.Channels]
 		*cell = max(*cell, float64(v))
-		if float64(v) > s.Peak || v != v { // NaN stays
+		if float64(v) > s.Peak || v != v { // a NaN stays the peak, and scene refuses it
 			s.Peak, s.Position, s.Channel = float64(v), t, c
 		}
 	}

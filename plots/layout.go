@@ -6,22 +6,22 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// multiples are plots in rows and columns whose data areas have one size and stand in line.
+// multiples lays plots out in rows and columns, with data areas that are equally large and aligned.
 type multiples struct {
 	plots  []*plot.Plot
 	titles []string
 	cols   int
-	width  vg.Length // of all, axes included
+	width  vg.Length // of all columns with their axes
 	height vg.Length // of one data area
 
-	left, right []vg.Length // by column: what axes take beside the data area
-	below       []vg.Length // by row: what axes take below it
+	left, right []vg.Length // by column: room for axes beside the data area
+	below       []vg.Length // by row: room for axes below the data area
 	dataWidth   vg.Length
 }
 
 const panelTitle = textSize + 6 // height above a data area
 
-// measured fills in the room that axes take.
+// measured returns m with the room that axes take filled in.
 func (m multiples) measured() multiples {
 	rows := (len(m.plots) + m.cols - 1) / m.cols
 	m.left, m.right, m.below = make([]vg.Length, m.cols), make([]vg.Length, m.cols), make([]vg.Length, rows)
@@ -41,7 +41,7 @@ func (m multiples) measured() multiples {
 	return m
 }
 
-// total is the height of all rows.
+// total returns the height of all rows.
 func (m multiples) total() vg.Length {
 	sum := gap * vg.Length(len(m.below)-1)
 	for _, below := range m.below {
@@ -71,8 +71,8 @@ func (m multiples) paint(c draw.Canvas) {
 	}
 }
 
-// drawInto draws a plot so that its data area is the rectangle given. What the axes take depends a little on the size
-// of the whole, so the whole is found by a few corrections.
+// drawInto draws a plot so that its data area is the given rectangle. The room for the axes depends slightly on the
+// size of the whole plot, so drawInto finds that size by a few corrections.
 func drawInto(p *plot.Plot, c draw.Canvas, data vg.Rectangle) {
 	c.Rectangle = data
 	for range 6 {

@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Sizes of every figure, in points. The width fills a page of text.
+// The sizes of every figure, in points. The width fills a page of text.
 const (
 	pageWidth  = 540
 	margin     = 10
@@ -23,11 +23,11 @@ const (
 	sampleWidth = 22 // of an entry's line
 	sampleSpace = 5  // between sample and text
 	entrySpace  = 16 // between entries
-	barWidth    = 56 // colour bar with its labels
+	barWidth    = 56 // of the colour bar with its labels
 )
 
-// drawing lays the table out from top to bottom: title, lines that say what is seen, panels, and a legend below them
-// all, where it can overlap nothing.
+// drawing lays the table out from top to bottom: the title, the subtitle's lines, the panels, and the legend, which
+// stands below the panels so that it overlaps nothing.
 func (t Table) drawing() drawing {
 	body := lettering(textSize, quiet)
 	var subtitle []string
@@ -75,7 +75,7 @@ func (t Table) drawing() drawing {
 	return d
 }
 
-// flow breaks a legend into rows that fit the page. A text too wide for a row of its own is cut.
+// flow breaks a legend into rows that fit the page. It cuts a text that is too wide for a row of its own.
 func flow(entries []Entry) [][]Entry {
 	style := lettering(textSize, ink)
 	var rows [][]Entry
@@ -110,7 +110,7 @@ func paintRow(c draw.Canvas, row []Entry, x, y vg.Length) {
 	}
 }
 
-// plot makes the i-th panel a plot in the style of all figures.
+// plot returns the i-th panel as a plot in the style of all figures.
 func (t Table) plot(i int) *plot.Plot {
 	panel := t.Panels[i]
 	p := plot.New()

@@ -1,5 +1,5 @@
-// Package plots draws figures from the store alone, and from the snapshots that it says lie beside the runs. A figure
-// drawn twice from one database has the same bytes.
+// Package plots draws figures. It reads only the store and the snapshots that the store lists, which lie beside the
+// runs. A figure that is drawn twice from one database has the same bytes.
 package plots
 
 import (
@@ -22,9 +22,9 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// figure is made in two steps: table reads a sweep and reduces it to all that is shown, and Table.drawing draws that.
+// figure is drawn in two steps: table reads a sweep and reduces it to what is shown, and Table.drawing draws that.
 type figure struct {
-	needs []derive.Need // what it reads; a panel whose need no run has is left out
+	needs []derive.Need // what it reads; a panel is left out if no run has what it needs
 	table func(e experiment) (Table, error)
 }
 
@@ -40,13 +40,13 @@ var figures = map[string]figure{
 	"valley":    valley,
 }
 
-// dotsPerInch is the resolution of a PNG.
+// dotsPerInch is the resolution of PNG files.
 const dotsPerInch = 200
 
-// Names lists the figures, sorted.
+// Names returns the names of the figures, sorted.
 func Names() []string { return slices.Sorted(maps.Keys(figures)) }
 
-// Needs lists the statistics that the figures read.
+// Needs returns the statistics that the figures read.
 func Needs() (all []derive.Need) {
 	for _, name := range Names() {
 		for _, need := range figures[name].needs {
@@ -58,7 +58,7 @@ func Needs() (all []derive.Need) {
 	return all
 }
 
-// Read makes the table of a sweep's figure: all that it shows, its caption too.
+// Read returns the table of a sweep's figure: all that the figure shows, with its caption.
 func Read(db *store.DB, sweep, name string) (Table, error) {
 	f, ok := figures[name]
 	if !ok {
@@ -75,8 +75,8 @@ func Read(db *store.DB, sweep, name string) (Table, error) {
 	return t, nil
 }
 
-// Draw writes a sweep's figure into dir, which it makes if needed, as figure.svg and figure.png, each by rename. It
-// returns their paths.
+// Draw writes a sweep's figure into dir as figure.svg and figure.png, each by rename, and returns their paths. It
+// creates dir if needed.
 func Draw(db *store.DB, sweep, figure, dir string) ([]string, error) {
 	t, err := Read(db, sweep, figure)
 	if err != nil {
@@ -109,11 +109,11 @@ func SVG(db *store.DB, sweep, figure string) ([]byte, string, error) {
 	return content, t.Caption, nil
 }
 
-// write draws a table into a file that ends in .svg or .png, by rename.
+// write draws a table into a file by rename. The path ends in .svg or .png.
 func (t Table) write(path string) error {
 	encode, ok := map[string]func(drawing) ([]byte, error){".svg": drawing.svg, ".png": drawing.png}[filepath.Ext(path)]
 	if !ok {
-		return variant.Errorf(path, "a figure's name ends in .svg or .png")
+		return variant.Errorf(path, "a figure's file name ends in .svg or .png")
 	}
 	content, err := encode(t.drawing())
 	if err == nil {
@@ -125,15 +125,15 @@ func (t Table) write(path string) error {
 	return nil
 }
 
-// drawing is a table laid out, which can be painted on any canvas of its size.
+// drawing is the layout of a table. It can be painted on any canvas of its size.
 type drawing struct {
-	title         string // for those who cannot see the figure
+	title         string // for screen readers
 	width, height vg.Length
 	paint         func(c draw.Canvas)
 }
 
-// svg names a fallback beside the Liberation fonts (Arial has their metrics) and labels the picture for screen
-// readers.
+// svg returns the drawing as an SVG document. It adds fallbacks for the Liberation fonts (Arial has the same metrics)
+// and labels the picture for screen readers.
 func (d drawing) svg() ([]byte, error) {
 	canvas := vgsvg.New(d.width, d.height)
 	d.paint(draw.New(canvas))

@@ -24,7 +24,7 @@ func fixture(t *testing.T) *store.DB {
 	return db
 }
 
-// Every registered figure is drawn twice from one database.
+// Every registered figure has the same bytes when it is drawn twice from one database.
 func TestFigures(t *testing.T) {
 	db := fixture(t)
 	for _, name := range Names() {
@@ -88,7 +88,7 @@ func TestDrawnAgainFromAnotherHandle(t *testing.T) {
 	}
 }
 
-// Names are input: they may hold markup, control characters and more than a line.
+// Names are input: they may hold markup and control characters, and may be longer than a line.
 func TestHostileNames(t *testing.T) {
 	db := plotstest.Open(t)
 	sweep := "\"><script>&\x01\n" + strings.Repeat("long ", 60)
@@ -105,7 +105,7 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// A value that was not a number, a planned run and an arm without rows leave a gap, not a failure.
+// A NaN, a planned run and an arm without rows leave a gap and do not fail.
 func TestGaps(t *testing.T) {
 	db := plotstest.Open(t)
 	for id, rows := range map[string][]store.Row{
@@ -139,7 +139,7 @@ func TestGaps(t *testing.T) {
 		}
 	}
 	if svg, _, err := SVG(db, "gaps", "emergence"); err != nil || bytes.Contains(svg, []byte("itted")) {
-		t.Errorf("the emergence figure explains fits that it does not have (%v)", err)
+		t.Errorf("the emergence figure explains fits, but there are none (%v)", err)
 	}
 	if _, _, err := SVG(db, "gaps", "sinks"); err == nil || !strings.Contains(err.Error(), "none of its 3 runs has a "+
 		"value of first_token_attention") {
@@ -147,7 +147,7 @@ func TestGaps(t *testing.T) {
 	}
 }
 
-// A snapshot that is gone, one without a plain and one that is not finite are no landscape, and say so.
+// A snapshot that is gone, has a median of 0 or is not finite cannot be drawn, and the error says why.
 func TestLandscapeWithoutSnapshot(t *testing.T) {
 	db := plotstest.Open(t)
 	id := plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline"}, 1)[0][0]
@@ -174,7 +174,7 @@ func TestLandscapeWithoutSnapshot(t *testing.T) {
 	}
 }
 
-// Of 192 positions and 256 channels two are joined each; the largest stays, and so does its own place.
+// With 192 positions and 256 channels, neighbours are merged in pairs. The largest value stays, with its own place.
 func TestSceneJoinsCells(t *testing.T) {
 	s := scene{Ridges: Ridges{Positions: 192, Channels: 256}}
 	h := make([]float32, s.Positions*s.Channels)
@@ -193,8 +193,8 @@ func TestSceneJoinsCells(t *testing.T) {
 	}
 }
 
-// The mean over heads at the last step, block by block, and the largest over blocks at every step; a NaN
-// leaves its block out.
+// The mean over heads at the last step by block, and the maximum over blocks at every step. A NaN leaves its block
+// out.
 func TestOverDepth(t *testing.T) {
 	db := plotstest.Open(t)
 	if err := db.PutRun(store.Run{ID: "aa"}); err != nil {
@@ -242,7 +242,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%q %q: %v, want %s", c.sweep, c.figure, err, c.want)
 		}
 		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%q %q: the folder was made though nothing was drawn", c.sweep, c.figure)
+			t.Errorf("%q %q: the folder was created though nothing was drawn", c.sweep, c.figure)
 		}
 	}
 }
@@ -258,7 +258,8 @@ func TestArmStylesDiffer(t *testing.T) {
 	}
 }
 
-// The lightness of the heat map's colours rises all along, so that grey print keeps the order (Rec. 709 luma).
+// The lightness of the heat map's colours rises throughout, so that they keep their order in grey print (Rec. 709
+// luma).
 func TestShadeRises(t *testing.T) {
 	last := -1.0
 	for i := range 101 {
@@ -271,7 +272,7 @@ func TestShadeRises(t *testing.T) {
 	}
 }
 
-// Worked by hand: of steps 0, 1 and 2 the last is there in one curve of three.
+// By hand: only one curve of three has step 2, so the median stops at step 1.
 func TestMedian(t *testing.T) {
 	m := median([]curve{
 		{steps: []float64{0, 1, 2}, values: []float64{1, 10, 5}},
@@ -299,8 +300,8 @@ func TestRoundTicks(t *testing.T) {
 	}
 }
 
-// Exact: one |x| has mean sqrt(2/pi), so the ratio is .7978846/.6744898. 7 for 2.6e5 scalars is of arXiv 2508.03616's
-// setting, to one digit.
+// The first value is exact: one |x| has mean sqrt(2/pi), so the ratio is .7978846/.6744898. The second, 7 for 2.6e5
+// scalars, is the setting of arXiv 2508.03616, to one digit.
 func TestGaussianRatio(t *testing.T) {
 	if got, want := gaussianRatio(1), math.Sqrt(2/math.Pi)/.6744897501960817; math.Abs(got-want) > 1e-6 {
 		t.Errorf("%v, want %v", got, want)

@@ -15,7 +15,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// experiment is a sweep as figures see it.
+// experiment is a sweep as the figures read it.
 type experiment struct {
 	db   *store.DB
 	name string
@@ -28,7 +28,7 @@ type arm struct {
 	runs  []store.Run // by seed
 }
 
-// read finds a sweep. Arms without a run stay, so that the others keep their colours.
+// read reads a sweep. It keeps arms without a run, so that the other arms keep their colours.
 func read(db *store.DB, sweep string) (experiment, error) {
 	s, _, err := db.Sweep(sweep)
 	if err != nil {
@@ -69,19 +69,19 @@ func unknownSweep(db *store.DB, sweep string) error {
 	return variant.Unknown("sweep", sweep, names)
 }
 
-// curve is one series of a run, its NaNs left out.
+// curve is one series of a run without its NaNs.
 type curve struct {
 	run    string
 	seed   uint64
-	layer  int // -1 where layers are reduced
+	layer  int // -1 if the curve is reduced over layers
 	steps  []float64
 	values []float64
 }
 
-// measured holds the curves of a sweep by arm. A run of which nothing is measured has none.
+// measured holds the curves of a sweep by arm. A run without measurements has no curve.
 type measured [][]curve
 
-// scalar reads a scalar of all runs, a curve a run and layer.
+// scalar reads a scalar of all runs: a curve for each run and layer.
 func (e experiment) scalar(s derive.Scalar) (measured, error) {
 	return e.collect(func(run string) ([]derive.Curve, error) {
 		curves, err := s.Read(e.db, run)
@@ -118,7 +118,7 @@ func (e experiment) collect(of func(run string) ([]derive.Curve, error)) (measur
 	return m, nil
 }
 
-// layers lists the layers of all curves.
+// layers returns the layers of all curves, sorted.
 func (m measured) layers() []int {
 	seen := map[int]bool{}
 	for _, curves := range m {
@@ -129,7 +129,7 @@ func (m measured) layers() []int {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// layer keeps the curves of one layer.
+// layer returns the curves of one layer.
 func (m measured) layer(layer int) measured {
 	kept := make(measured, len(m))
 	for i, curves := range m {
@@ -142,7 +142,7 @@ func ofLayer(curves []curve, layer int) []curve {
 	return slices.DeleteFunc(slices.Clone(curves), func(c curve) bool { return c.layer != layer })
 }
 
-// values is the range of all curves' values.
+// values returns the range of all curves' values.
 func (m measured) values() (e extent) {
 	for _, curves := range m {
 		for _, c := range curves {
@@ -152,7 +152,7 @@ func (m measured) values() (e extent) {
 	return e
 }
 
-// steps is the range of all curves' steps.
+// steps returns the range of all curves' steps.
 func (m measured) steps() (e extent) {
 	for _, curves := range m {
 		for _, c := range curves {
@@ -162,7 +162,7 @@ func (m measured) steps() (e extent) {
 	return e
 }
 
-// runs is the set of runs that have a curve.
+// runs returns the set of runs that have a curve.
 func (m measured) runs() map[string]bool {
 	has := map[string]bool{}
 	for _, curves := range m {
@@ -173,8 +173,7 @@ func (m measured) runs() map[string]bool {
 	return has
 }
 
-// median is the pointwise median over curves, at the steps that most of them share: those where at least half of the
-// curves have a value.
+// median returns the pointwise median over curves, at the steps at which at least half of the curves have a value.
 func median(curves []curve) curve {
 	at := map[float64][]float64{}
 	for _, c := range curves {
@@ -191,7 +190,7 @@ func median(curves []curve) curve {
 	return m
 }
 
-// extent is a growing range of numbers.
+// extent is the range of the numbers added to it.
 type extent struct {
 	lo, hi float64
 	any    bool
@@ -206,8 +205,8 @@ func (e *extent) add(values ...float64) {
 	}
 }
 
-// shapes lists the distinct values of a function of (context, width) over the runs, increasing. A run whose
-// configuration does not tell gives none.
+// shapes returns the distinct values of a function of context and width over the runs, in increasing order. It skips a
+// run whose configuration does not give both.
 func (e experiment) shapes(of func(context, width int) int) []int {
 	seen := map[int]bool{}
 	for _, a := range e.arms {
@@ -226,7 +225,8 @@ func (e experiment) shapes(of func(context, width int) int) []int {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// provenance is the end of every caption: how many runs of how many, and which. has holds the runs that are drawn.
+// provenance returns the sentence that ends every caption: how many of the sweep's runs are drawn, and which. has holds
+// the runs that are drawn.
 func (e experiment) provenance(has map[string]bool) string {
 	drawn, all := 0, 0
 	var arms []string
@@ -246,10 +246,12 @@ func (e experiment) provenance(has map[string]bool) string {
 	return fmt.Sprintf("Sweep %s, %d of %d runs: %s.", e.name, drawn, all, strings.Join(arms, "; "))
 }
 
-// ShortID is a run's id as figures and reports show it.
+// ShortID returns the first 8 digits of a run's id, as figures and reports show it: enough to tell the runs of one
+// sweep apart, and short enough for captions that list many of them. store.Short returns 12 digits because commands
+// find a run by them among all runs of a database.
 func ShortID(id string) string { return printable(id[:min(8, len(id))]) }
 
-// seeds says in words over how many runs an arm is drawn.
+// seeds returns in words how many runs of each arm are drawn.
 func (e experiment) seeds(has map[string]bool) string {
 	lo, hi := math.MaxInt, 0
 	for _, a := range e.arms {
@@ -272,10 +274,10 @@ func (e experiment) seeds(has map[string]bool) string {
 	return fmt.Sprintf("%d to %d seeds per arm", lo, hi)
 }
 
-// ErrNothing is the error of a figure whose rows are not there: not measured yet, or not wanted.
+// ErrNothing is the error of a figure without data: its rows were not measured yet, or not requested.
 var ErrNothing = errors.New("nothing to draw yet")
 
-// nothing is the error of a figure of which no run has the rows.
+// nothing returns the error of a figure whose rows no run has.
 func (e experiment) nothing(need derive.Need) error {
 	runs := 0
 	for _, a := range e.arms {

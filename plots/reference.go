@@ -2,8 +2,9 @@ package plots
 
 import "math"
 
-// gaussianRatio is the expected maximum of |x| over the median of |x| for n independent x of N(0,1), the ratio of an
-// activation without outliers: 5.64 for 4,096 scalars. It integrates one less the maximum's distribution.
+// gaussianRatio returns the expected maximum of |x| over the median of |x| for n independent x from N(0,1), which is
+// the ratio of an activation without outliers: 5.64 for 4,096 scalars. It integrates one minus the maximum's
+// distribution function.
 func gaussianRatio(n int) float64 {
 	const dx = 1e-3
 	sum := 0.0
@@ -15,8 +16,8 @@ func gaussianRatio(n int) float64 {
 	return sum / median
 }
 
-// uniformAttention is what position 0 receives, averaged over queries 1 to T-1, if each query attends evenly to
-// what it sees: (H_T - 1)/(T - 1), H_T the harmonic number.
+// uniformAttention returns the attention that position 0 receives, averaged over queries 1 to T-1, if each query
+// attends equally to all positions that it sees: (H_T - 1)/(T - 1), with H_T the T-th harmonic number.
 func uniformAttention(context int) float64 {
 	sum := 0.0
 	for t := 2; t <= context; t++ {

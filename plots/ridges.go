@@ -10,7 +10,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// ground is an oblique projection: channels to the right, positions to the back, which is right and up, height up.
+// ground is an oblique projection. Channels run to the right, positions to the back, drawn to the right and up, and
+// heights up.
 type ground struct {
 	origin vg.Point  // channel 0 of position 0 at height 0
 	right  vg.Length // to the last channel
@@ -18,7 +19,7 @@ type ground struct {
 	up     vg.Length // to the top of the scale
 }
 
-// groundOf fits the projection into a panel.
+// groundOf returns the projection that fits a panel.
 func groundOf(c draw.Canvas) ground {
 	size := c.Size()
 	return ground{
@@ -29,7 +30,7 @@ func groundOf(c draw.Canvas) ground {
 	}
 }
 
-// at is a place given by shares of the three extents.
+// at returns the point at the given shares, 0 to 1, of the three extents.
 func (g ground) at(channel, position, height float64) vg.Point {
 	return vg.Point{
 		X: g.origin.X + g.right*vg.Length(channel) + g.back.X*vg.Length(position),
@@ -37,7 +38,7 @@ func (g ground) at(channel, position, height float64) vg.Point {
 	}
 }
 
-// Plot implements plot.Plotter. Ridges are painted from the back, each hiding what stands behind it.
+// Plot implements plot.Plotter. It paints the ridges from back to front, so that each hides those behind it.
 func (s Ridges) Plot(c draw.Canvas, _ *plot.Plot) {
 	g := groundOf(c)
 	s.axes(c, g)
@@ -52,10 +53,10 @@ func (s Ridges) Plot(c draw.Canvas, _ *plot.Plot) {
 		vg.Point{X: (c.Min.X + c.Max.X) / 2, Y: c.Max.Y}, text)
 }
 
-// share is where i of n stands from the first, 0, to the last, 1.
+// share returns the position of i among 0 to n-1 as a share: 0 for the first, 1 for the last.
 func share(i, n int) float64 { return float64(i) / float64(max(1, n-1)) }
 
-// ridge draws one position: its outline over the channels, and in colour the cells that exceed the plain.
+// ridge draws one position: its outline over the channels, and the outlying cells in colour.
 func (s Ridges) ridge(c draw.Canvas, g ground, ridge int) {
 	v, cells := share(ridge, len(s.Heights)), s.Heights[ridge]
 	height := func(x float64) float64 { return x / s.Median / s.Top }
@@ -74,7 +75,7 @@ func (s Ridges) ridge(c draw.Canvas, g ground, ridge int) {
 	}
 }
 
-// axes draws the ground's edges and the height with its scale, in medians.
+// axes draws the ground's edges and the height axis with its scale in medians.
 func (s Ridges) axes(c draw.Canvas, g ground) {
 	line := Line{Color: quiet, Width: .5}.style()
 	for _, edge := range [][2]vg.Point{{g.at(0, 0, 0), g.at(1, 0, 0)}, {g.at(1, 0, 0), g.at(1, 1, 0)},

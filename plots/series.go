@@ -74,5 +74,5 @@ func (l Level) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// entry is the level's sample in a legend.
+// entry returns the level's entry in a legend.
 func (l Level) entry() Entry { return Entry{Text: l.Name, Line: &levelLine} }

@@ -10,8 +10,8 @@ const sinkSite = "attn.pattern"
 
 var firstTokenAttention = derive.Need{Site: sinkSite, Statistic: "first_token_attention"}
 
-// sinks shows the attention sink that goes with the activation: the attention that ordinary queries pay to the first
-// token, in each block's strongest head.
+// sinks shows the attention sinks that accompany massive activations: the attention that ordinary queries pay to the
+// first token, in each block's strongest head.
 var sinks = figure{needs: []derive.Need{firstTokenAttention}, table: sinksTable}
 
 func sinksTable(e experiment) (Table, error) {
@@ -27,10 +27,11 @@ func sinksTable(e experiment) (Table, error) {
 	t := Table{
 		Title: "Attention sinks on the first token: " + e.name,
 		Subtitle: "Share of attention that ordinary queries pay to the first token, in each block's strongest head.\n" +
-			"Thin: each seed; bold: an arm's median.",
-		Caption: fmt.Sprintf("Attention to the first token, averaged over ordinary queries of the probe batch, of the "+
-			"head where it is largest at each step, against training steps (log(1 + step)), a panel per block; %s, thin, and "+
-			"their median, bold. The dotted line is what uniform attention would pay. %s", e.seeds(has), e.provenance(has)),
+			"Thin: each seed. Bold: an arm's median.",
+		Caption: fmt.Sprintf("Attention to the first token in each block, averaged over ordinary queries of the probe "+
+			"batch, in the head where it is largest at each step, against training steps (log(1 + step)). Thin lines: %s; "+
+			"bold: their median. The dotted line is the value under uniform attention. %s",
+			e.seeds(has), e.provenance(has)),
 		Columns: columns(len(layers)), Height: 140,
 		Legend: e.legend(m),
 	}

@@ -12,16 +12,16 @@ var settling = []quantity{
 	{derive.Need{Site: sinkSite, Statistic: "sink_position"}, "position of the sink", ""},
 }
 
-// stability shows when the places settle: the share of sequences whose largest activation stands where it stood at the
-// measured step before.
+// stability shows when the places settle: the share of sequences whose largest activation is at the same place as at
+// the previous measured step.
 var stability = figure{needs: needsOf(settling), table: stabilityTable}
 
 func stabilityTable(e experiment) (Table, error) {
 	t := Table{
 		Title: "When the places settle: " + e.name,
-		Subtitle: "Share of probe sequences (of heads, for the sink) with the same place as at the measured step before, " +
+		Subtitle: "Share of probe sequences (of heads, for the sink) with the same place as at the previous measured step, " +
 			"mean over blocks.\n" +
-			"Thin: each seed; bold: an arm's median.",
+			"Thin: each seed. Bold: an arm's median.",
 		Height: 140,
 	}
 	has, _, err := e.sideBySide(&t, settling, e.settled, func(q quantity, m measured) Panel {
@@ -30,15 +30,14 @@ func stabilityTable(e experiment) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	t.Caption = fmt.Sprintf("Where the largest |h| of each probe sequence stands after each block, by channel and by "+
-		"position: the share of sequences in which it is where it was at the measured step before, mean over blocks, "+
-		"against training steps (log(1 + step)); a sink's position is each head's. 1 means that no place moved; %s, thin, "+
-		"and their median, bold. %s", e.seeds(has),
-		e.provenance(has))
+	t.Caption = fmt.Sprintf("The share of probe sequences whose largest |h| after a block has the same channel, or the "+
+		"same position, as at the previous measured step, and the share of heads whose sink has the same position; mean "+
+		"over blocks, against training steps (log(1 + step)). 1 means that no place moved. Thin lines: %s; bold: their "+
+		"median. %s", e.seeds(has), e.provenance(has))
 	return t, nil
 }
 
-// settled is a curve a run: the share of places that have not moved, mean over blocks.
+// settled returns one curve for each run: the share of places that have not moved, mean over blocks.
 func (e experiment) settled(q quantity) (measured, error) {
 	return e.collect(func(run string) ([]derive.Curve, error) {
 		rows, _, err := derive.Rows(e.db, run, q.Need)

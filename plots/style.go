@@ -13,7 +13,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// armColors are those of Okabe and Ito, told apart by the colour-blind, without the yellow, which fades on white.
+// armColors are the colours of Okabe and Ito, which colour-blind readers can tell apart, without the yellow, which is
+// too pale on white.
 var armColors = []Color{
 	{0x00, 0x72, 0xB2, 0xFF}, // blue
 	{0xD5, 0x5E, 0x00, 0xFF}, // vermillion
@@ -24,7 +25,8 @@ var armColors = []Color{
 	{0x00, 0x00, 0x00, 0xFF}, // black
 }
 
-// armGlyphs tell arms apart in grey print. Their number shares no factor with that of the colours: 56 arms differ.
+// armGlyphs distinguish arms in grey print. Eight glyphs and seven colours have no common factor, so that 56 arms look
+// different.
 var armGlyphs = []string{"circle", "box", "pyramid", "cross", "ring", "square", "triangle", "plus"}
 
 var shapes = map[string]draw.GlyphDrawer{
@@ -39,10 +41,10 @@ var (
 	paper = Color{0xFF, 0xFF, 0xFF, 0xFF}
 )
 
-// fitDashes mean "fitted" in every figure.
+// fitDashes is the dash pattern that means "fitted" in every figure.
 var fitDashes = []float64{4, 2.5}
 
-// armStyle is how an arm looks in every figure, by its place in the sweep.
+// armStyle is an arm's look in every figure. It depends on the arm's place in the sweep.
 type armStyle struct {
 	color Color
 	shape string
@@ -65,7 +67,7 @@ func (c Color) faded(alpha uint8) Color {
 	return c
 }
 
-// style is the plot library's form of a line.
+// style returns the line in the plot library's form.
 func (l Line) style() draw.LineStyle {
 	style := draw.LineStyle{Color: color.NRGBA(l.Color), Width: vg.Length(l.Width)}
 	for _, d := range l.Dashes {
@@ -78,7 +80,7 @@ func (g Glyph) style() draw.GlyphStyle {
 	return draw.GlyphStyle{Color: color.NRGBA(g.Color), Radius: vg.Length(g.Radius), Shape: shapes[g.Shape]}
 }
 
-// lettering is Liberation Sans of that size in points, anchored at the left of the baseline.
+// lettering returns Liberation Sans in the given size in points, anchored at the left end of the baseline.
 func lettering(size vg.Length, c Color) text.Style {
 	return text.Style{
 		Color:   color.NRGBA(c),
@@ -97,7 +99,7 @@ func aligned(s text.Style, x text.XAlignment, y text.YAlignment) text.Style {
 	return s
 }
 
-// printable makes a name safe to draw on one line: what has no glyph becomes a dot.
+// printable makes a name safe to draw on one line: it replaces characters that cannot be printed with a dot.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
@@ -107,7 +109,7 @@ func printable(s string) string {
 	}, s)
 }
 
-// shortened cuts a text that is wider than width.
+// shortened cuts a text that is wider than width and ends it with an ellipsis.
 func shortened(s string, style text.Style, width vg.Length) string {
 	if style.Width(s) <= width {
 		return s
@@ -119,7 +121,7 @@ func shortened(s string, style text.Style, width vg.Length) string {
 	return string(runes) + "…"
 }
 
-// wrapped breaks a text at spaces into lines no wider than width.
+// wrapped breaks a text at spaces into lines that are at most width wide.
 func wrapped(s string, style text.Style, width vg.Length) []string {
 	var lines []string
 	line := ""

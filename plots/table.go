@@ -6,12 +6,12 @@ import (
 	"image/color"
 )
 
-// Table is all that a figure shows. It is made from the store, and drawn from itself alone: a table that was written as
-// JSON and read again gives the same bytes of SVG and PNG.
+// Table is all that a figure shows. The drawing depends on the table alone: a table written as JSON and read again
+// gives the same bytes of SVG and PNG.
 type Table struct {
 	Title    string  `json:"title"`
-	Subtitle string  `json:"subtitle"` // lines that say what is seen; each is wrapped
-	Caption  string  `json:"caption"`  // what is drawn, over how many seeds, from which runs
+	Subtitle string  `json:"subtitle"` // lines that explain the figure; each is wrapped
+	Caption  string  `json:"caption"`  // what is drawn, from how many seeds and which runs
 	Columns  int     `json:"columns"`  // panels side by side
 	Height   float64 `json:"height"`   // of a panel's data area, in points
 	Panels   []Panel `json:"panels"`
@@ -19,8 +19,8 @@ type Table struct {
 	Colors   *Colors `json:"colors,omitempty"` // of the cells, shown as a bar beside the panels
 }
 
-// Panel is one pair of axes and what stands between them: the cells lowest, then a grid where there are none, the
-// levels, and the series in their order.
+// Panel is one pair of axes and what is drawn in it, from back to front: the cells, or a grid if there are none, then
+// the levels, then the series in their order.
 type Panel struct {
 	Title  string   `json:"title"`
 	X      Axis     `json:"x"`
@@ -28,36 +28,37 @@ type Panel struct {
 	Cells  []Cells  `json:"cells,omitempty"`
 	Levels []Level  `json:"levels,omitempty"`
 	Series []Series `json:"series,omitempty"`
-	Ridges *Ridges  `json:"ridges,omitempty"` // fill a panel alone, without axes
+	Ridges *Ridges  `json:"ridges,omitempty"` // drawn instead of all else, without axes
 }
 
-// Axis is a range of numbers. A label that repeats that of the panel to the left (y) or below (x) is left out.
+// Axis is a range of numbers. Its label is left out if the panel to the left (y) or below (x) has the same one.
 type Axis struct {
 	Label string    `json:"label"`
 	Scale Scale     `json:"scale"`
 	Min   float64   `json:"min"`
 	Max   float64   `json:"max"`
-	Ticks []float64 `json:"ticks,omitempty"` // where not those of the scale
+	Ticks []float64 `json:"ticks,omitempty"` // replace the scale's own
 }
 
-// Scale is how an axis spaces its numbers.
+// Scale names how an axis spaces its numbers.
 type Scale string
 
 // The scales.
 const (
 	Linear Scale = "linear"
 	Log    Scale = "log"
-	Steps  Scale = "step" // by log(1 + step), so that step 0 is shown and the early steps have room
+	Steps  Scale = "step" // log(1 + step), which shows step 0 and leaves room for the early steps
 )
 
-// Level is a horizontal line at a value that needs no training, to compare with.
+// Level is a horizontal line at a reference value that does not come from training.
 type Level struct {
 	Name string  `json:"name"`
 	At   float64 `json:"at"`
 }
 
-// Series is a list of points in data coordinates. Of what its style sets it shows, one upon the other: the band from
-// Low to High filled, a line through Y, a bar from Low to High at each point, a glyph at each point.
+// Series is a list of points in data coordinates. It is drawn in the styles that are set, from back to front: Fill
+// fills the band from Low to High, Line draws a line through Y, Bars draws a bar from Low to High at each point, and
+// Glyph draws a glyph at each point.
 type Series struct {
 	Name string    `json:"name"`
 	X    []float64 `json:"x"` // ascending
@@ -69,32 +70,33 @@ type Series struct {
 	Line  *Line  `json:"line,omitempty"`
 	Bars  *Line  `json:"bars,omitempty"`
 	Glyph *Glyph `json:"glyph,omitempty"`
-	// Glyphs are drawn at least Spacing points apart along x, the first from Offset points on, so that those of several
-	// series do not coincide.
+	// Glyphs are at least Spacing points apart along x, and the first is at least Offset points from the left edge. The
+	// offsets keep the glyphs of several series apart.
 	Spacing float64 `json:"spacing,omitempty"`
 	Offset  float64 `json:"offset,omitempty"`
 }
 
-// Cells are a row of rectangles of height 1 about Y. Each reaches from its X to the next, the last to the end of the
-// axis.
+// Cells is a row of rectangles of height 1, centred on Y. Each extends from its X to the next one's, and the last to
+// the end of the axis.
 type Cells struct {
 	Y      float64   `json:"y"`
 	X      []float64 `json:"x"`
 	Values []float64 `json:"values"`
 }
 
-// Colors is the scale from values to colours, logarithmic where Low is positive.
+// Colors is the scale from values to colours. It is logarithmic if Low is positive.
 type Colors struct {
 	Label string  `json:"label"`
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
 }
 
-// Ridges are a landscape in oblique projection: a ridge a position, the first in front, its channels along it.
+// Ridges is a landscape in oblique projection: one ridge for each position, the first in front, with the channels along
+// it.
 type Ridges struct {
-	Heights   [][]float64 `json:"heights"` // |h| by ridge, then channel; where cells were joined, the largest of them
+	Heights   [][]float64 `json:"heights"` // |h| by ridge, then channel; the largest of the cells that were merged
 	Positions int         `json:"positions"`
-	Channels  int         `json:"channels"` // before cells were joined
+	Channels  int         `json:"channels"` // before cells were merged
 	Median    float64     `json:"median"`   // of |h|
 	Top       float64     `json:"top"`      // of the scale, in medians
 	Outlying  float64     `json:"outlying"` // medians above which a cell is coloured
@@ -111,21 +113,21 @@ type Entry struct {
 	Glyph *Glyph `json:"glyph,omitempty"`
 }
 
-// Line is how a line looks; lengths in points.
+// Line is the look of a line. Lengths are in points.
 type Line struct {
 	Color  Color     `json:"color"`
 	Width  float64   `json:"width"`
 	Dashes []float64 `json:"dashes,omitempty"`
 }
 
-// Glyph is how a point looks: circle, box, pyramid, cross, ring, square, triangle or plus.
+// Glyph is the look of a point. Shape is circle, box, pyramid, cross, ring, square, triangle or plus.
 type Glyph struct {
 	Shape  string  `json:"shape"`
 	Color  Color   `json:"color"`
 	Radius float64 `json:"radius"` // in points
 }
 
-// Color is written as #rrggbbaa.
+// Color is a colour with its opacity, written as #rrggbbaa.
 type Color color.NRGBA
 
 // MarshalText implements encoding.TextMarshaler.

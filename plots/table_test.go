@@ -20,9 +20,9 @@ import (
 
 var update = flag.Bool("update", false, "write the golden tables, and the list of figures in docs/cli.md, again")
 
-// Every figure's table of the fixture is the golden one, and so are those that are drawn from elsewhere. Numbers are
-// compared to six significant digits, less than any picture shows, because the last bits of a float64 depend on the
-// processor (fused multiply-add).
+// Every figure's table of the fixture equals its golden table, and so do the tables that do not come from the store.
+// Numbers are compared to six significant digits, finer than any picture shows, because the last bits of a float64
+// depend on the processor (fused multiply-add).
 func TestGoldenTables(t *testing.T) {
 	db := fixture(t)
 	for _, name := range Names() {
@@ -51,7 +51,8 @@ func TestGoldenTables(t *testing.T) {
 	}
 }
 
-// columnsFixture is two series, one with a NaN, and their fits; the emergence curve is not the best, and comes last.
+// columnsFixture returns two series, one with a NaN, and their fits. The emergence curve is not the best and comes
+// last.
 func columnsFixture(t *testing.T) Table {
 	t.Helper()
 	emergence := fit.Result{Family: "emergence", R2: .5,
@@ -90,7 +91,7 @@ func golden(t *testing.T, path string, table Table) {
 	}
 }
 
-// difference is where two lines begin to differ.
+// difference shows the place at which two lines begin to differ.
 func difference(got, want []string, line int) string {
 	of := func(lines []string, from int) string {
 		if line >= len(lines) {
@@ -112,7 +113,7 @@ var (
 	longNumber = regexp.MustCompile(`-?\d+\.\d{6,}(e[-+]?\d+)?`)
 )
 
-// readable is the table as indented JSON, each list of numbers on one line.
+// readable returns the table as indented JSON with each list of numbers on one line.
 func readable(t *testing.T, table Table) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -132,7 +133,7 @@ func readable(t *testing.T, table Table) []byte {
 	})
 }
 
-// The drawing needs the table alone: one that was written as JSON and read again gives the same bytes.
+// The drawing depends on the table alone: a table written as JSON and read again gives the same bytes.
 func TestDrawnFromTable(t *testing.T) {
 	db := fixture(t)
 	for _, name := range Names() {
@@ -162,7 +163,7 @@ func TestDrawnFromTable(t *testing.T) {
 	}
 }
 
-// The line of docs/cli.md that lists the figures is written by -update.
+// docs/cli.md lists the figures on a line that -update writes.
 func TestDocs(t *testing.T) {
 	path := filepath.Join("..", "docs", "cli.md")
 	page, err := os.ReadFile(path)

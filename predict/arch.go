@@ -12,27 +12,30 @@ import (
 	"github.com/outcrop-lab/outcrop/settings"
 )
 
-// Arch is a resolved configuration as the predictor sees it: which numbers it has, and what it chooses. Seed, probe and
-// checkpoint are left out: they are no part of what is foretold.
+// Arch is a resolved configuration as the predictor sees it: its numbers and its choices. It leaves out seed, probe and
+// checkpoint, which do not bear on the forecast.
 type Arch struct {
 	// Numbers has one value for each of numberKeys.
 	Numbers map[string]float64
-	// Choices has every other setting. A slot's name stands under the slot's key, "arch.norm", its parameters under
-	// "arch.norm(rmsnorm).eps", so that equal words of two variants are two settings.
+	// Choices has every other setting. A slot's variant is stored under the slot's key, "arch.norm", and the variant's
+	// parameters under keys such as "arch.norm(rmsnorm).eps", so that parameters of the same name in two variants are
+	// distinct settings.
 	Choices map[string]string
 }
 
-// numberKeys are the settings that enter as numbers; the others are names among known ones.
-var numberKeys = []string{"arch.layers", "arch.width", "arch.heads", "arch.context", "arch.mlp.multiple", "optim.lr", "optim.weight_decay"}
+// numberKeys are the settings that become numerical features. All others are categories.
+var numberKeys = []string{
+	"arch.layers", "arch.width", "arch.heads", "arch.context", "arch.mlp.multiple", "optim.lr", "optim.weight_decay",
+}
 
-// ParseArch reads a run's resolved configuration, as the store keeps it (JSON).
+// ParseArch parses a run's resolved configuration, in JSON as the store keeps it.
 func ParseArch(config string) (Arch, error) {
 	list, err := settings.Parse(config)
 	if err != nil {
 		return Arch{}, fmt.Errorf("predict: %w", err)
 	}
 	a := Arch{Numbers: map[string]float64{}, Choices: map[string]string{}}
-	names := map[string]string{} // of variants, by the keys of their slots
+	names := map[string]string{} // the chosen variant by its slot's key
 	for _, s := range list {
 		if first, _, _ := strings.Cut(s.Key, "."); first == "seed" || first == "probe" || first == "checkpoint" {
 			continue
@@ -43,7 +46,7 @@ func ParseArch(config string) (Arch, error) {
 		if slices.Contains(numberKeys, s.Key) {
 			x, ok := settings.Number(list, s.Key)
 			if !ok {
-				return Arch{}, fmt.Errorf("predict: reading a configuration: %s is no number: %v", s.Key, s.Value)
+				return Arch{}, fmt.Errorf("predict: reading a configuration: %s is not a number: %v", s.Key, s.Value)
 			}
 			a.Numbers[s.Key] = x
 			continue
@@ -62,7 +65,7 @@ func ParseArch(config string) (Arch, error) {
 	return a, nil
 }
 
-// chosen is a dotted key with the names of the variants behind the slots on the way to it.
+// chosen returns the dotted key with the name of the chosen variant in parentheses after each slot on its path.
 func chosen(key string, names map[string]string) string {
 	out, at := "", ""
 	for part := range strings.SplitSeq(key, ".") {
@@ -74,24 +77,27 @@ func chosen(key string, names map[string]string) string {
 	return out
 }
 
-// same tells whether two architectures agree in every setting.
+// same reports whether two architectures agree in every setting.
 func (a Arch) same(b Arch) bool {
 	return maps.Equal(a.Numbers, b.Numbers) && maps.Equal(a.Choices, b.Choices)
 }
 
-// Layers is how many blocks it has.
+// Layers returns the number of blocks.
 func (a Arch) Layers() int { return int(a.Numbers["arch.layers"]) }
 
-// Outside is a setting that no training architecture has, or a number beyond all of theirs.
+// Outside is a setting outside the training data: a choice that no training architecture made, or a number beyond their
+// range.
 type Outside struct {
 	Key     string `json:"key"`
 	Value   string `json:"value"`
-	Trained string `json:"trained"` // what was trained: "2 to 8", "none, g1, g2"
+	Trained string `json:"trained"` // what was trained, such as "2 to 8" or "none, g1, g2"
 }
 
-// OutsideError says that an architecture lies outside what the predictor was trained on.
+// OutsideError reports that an architecture lies outside the predictor's training data, and lists every setting that
+// does.
 type OutsideError struct{ All []Outside }
 
+// Error implements error.
 func (e *OutsideError) Error() string {
 	parts := make([]string, len(e.All))
 	for i, o := range e.All {
@@ -100,12 +106,13 @@ func (e *OutsideError) Error() string {
 	return "predict: outside what the predictor was trained on: " + strings.Join(parts, "; ")
 }
 
-// domain is what a set of architectures spans.
+// domain is the range of settings that a set of architectures covers.
 type domain struct {
-	low, high map[string]float64  // of each of numberKeys
-	seen      map[string][]string // of every choice's key, the values, the most frequent first
+	low, high map[string]float64  // the range of each of numberKeys
+	seen      map[string][]string // each choice's values, the most frequent first
 }
 
+// domainOf returns the domain that the architectures cover.
 func domainOf(all []Arch) domain {
 	d := domain{low: map[string]float64{}, high: map[string]float64{}, seen: map[string][]string{}}
 	counts := map[string]map[string]int{}
@@ -131,8 +138,8 @@ func domainOf(all []Arch) domain {
 	return d
 }
 
-// outside lists what of a lies beyond, by key. A parameter of a variant that was never trained is not listed beside the
-// variant itself.
+// outside lists the settings of a that lie outside the domain: first the numbers, then the choices by key. If a variant
+// was never trained, its parameters are not listed in addition to the variant itself.
 func (d domain) outside(a Arch) []Outside {
 	var all []Outside
 	for _, key := range numberKeys {
@@ -156,20 +163,22 @@ func (d domain) outside(a Arch) []Outside {
 	return all
 }
 
+// number formats x with the fewest digits that determine it.
 func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
-// Feature is one number that foretells. Features of one group say the same thing in several ways.
+// Feature is one number from which a model predicts. The features of a group express the same property in different
+// ways.
 type Feature struct{ Name, Group string }
 
-// A column is a feature and how it is computed, for layer l of L counted from 1.
+// column is a feature and its formula for layer l of L, counted from 1.
 type column struct {
 	Feature
 	of func(a Arch, l float64) float64
 }
 
-// columns lists the features over a domain: those of arXiv 2508.03616 (the layer counted from 1, so that the last
-// one's relative depth is 1), then context, learning rate and weight decay, then each choice in which the architectures
-// differ, one-hot without its most frequent value.
+// columns returns the features over a domain. First come those of arXiv 2508.03616, with layers counted from 1 so that
+// the last one's relative depth is 1; then context, learning rate and weight decay; then each choice in which the
+// architectures differ, one-hot without its most frequent value.
 func (d domain) columns() []column {
 	n := func(a Arch, key string) float64 { return a.Numbers[key] }
 	depth := func(power float64) func(a Arch, l float64) float64 {

@@ -10,99 +10,149 @@ import (
 	"github.com/outcrop-lab/outcrop/fit"
 )
 
-// published is the best test R² of each parameter in arXiv 2508.03616: a random split of 188 layers.
-var published = map[string]string{"A": ".476 (forest)", "lambda": ".664 (boosting)", "gamma": ".056 (ridge)", "t0": ".447 (forest)", "K": ".847 (boosting)"}
+// published has the best test R² of each parameter in arXiv 2508.03616, on a random split of 188 layers.
+var published = map[string]string{
+	"A": ".476 (forest)", "lambda": ".664 (boosting)", "gamma": ".056 (ridge)", "t0": ".447 (forest)",
+	"K": ".847 (boosting)",
+}
+
+// page collects lines of Markdown.
+type page struct{ strings.Builder }
+
+func (p *page) line(format string, args ...any) { _, _ = fmt.Fprintf(p, format+"\n", args...) }
 
 // Print writes the card as Markdown.
 func (c Card) Print(out io.Writer) error {
-	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("# Model card of the predictor")
-	line("")
-	line("Written by `make predictor`; do not edit. Formulas and terms: `go doc ./predict`.")
-	line("")
-	line("## What it was trained on")
-	line("")
-	line("The sweep `%s` (`configs/sweeps/%s.yaml`): %d architectures, %d runs of %d steps, %d series (a layer of a run); %d runs were not done and are left out.", c.Sweep, c.Sweep, c.Architectures, c.Runs, c.Last, c.Series, c.LeftOut)
-	line("Trained with commit %s on %s, scored on %s. SHA-256 of the table: %s.", c.Commit, c.Machine, c.Created, c.Digest)
-	line("")
-	line("The emergence curve fits a series with R² %.2f in the median (a tenth have less than %.2f, a tenth more than %.2f).", c.FitR2[1], c.FitR2[0], c.FitR2[2])
+	var p page
+	p.line("# Model card of the predictor")
+	p.line("")
+	p.line("Written by `make predictor`; do not edit. Formulas and terms: `go doc ./predict`.")
+	p.line("")
+	c.printTraining(&p)
+	c.printScores(&p)
+	c.printCandidates(&p)
+	c.printImportance(&p)
+	c.printLimits(&p)
+	_, err := io.WriteString(out, p.String())
+	return err
+}
+
+func (c Card) printTraining(p *page) {
+	p.line("## What it was trained on")
+	p.line("")
+	p.line("The sweep `%s` (`configs/sweeps/%s.yaml`): %d architectures, %d runs of %d steps, %d series (one per layer "+
+		"of a run). %d runs were unfinished and left out.", c.Sweep, c.Sweep, c.Architectures, c.Runs, c.Last, c.Series,
+		c.LeftOut)
+	p.line("The runs were trained at commit %s on %s, and the predictor was scored on %s. SHA-256 of the table: %s.",
+		c.Commit, c.Machine, c.Created, c.Digest)
+	p.line("")
+	p.line("The emergence curve fits a series with a median R² of %.2f (10th percentile %.2f, 90th percentile %.2f).",
+		c.FitR2[1], c.FitR2[0], c.FitR2[2])
 	regimes := make([]string, 0, len(c.Regimes))
 	for _, name := range slices.Sorted(maps.Keys(c.Regimes)) {
-		said := name
+		shown := name
 		if name == "" {
-			said = "none (the curve falls)"
+			shown = "none (the curve falls)"
 		}
-		regimes = append(regimes, fmt.Sprintf("%s %d", said, c.Regimes[name]))
+		regimes = append(regimes, fmt.Sprintf("%s %d", shown, c.Regimes[name]))
 	}
-	line("Regimes: %s. Series that determine a parameter: %s.", strings.Join(regimes, ", "), c.determined())
-	line("")
-	line("Every series enters the curve's points. A parameter is learned from the series that determine it and are not flat, if they are at least %d of %d architectures; if not, from all that are not flat, and is then called undetermined: a table shows a dash for it.", enoughSeries, enoughArchs)
-	line("")
-	line("## Scores")
-	line("")
-	line("R² of the transformed target. *Random*: a random fifth of the series held out, mean of ten splits; the other layers and the other seed of an architecture are seen, so that it says little. *Left out*: one architecture after the other with all its series, the honest one. The learner was chosen by the R² over five folds of whole architectures among %d; that choice has seen all architectures, so that *left out* flatters a little. A variant stands in two shapes or more: where one is left out the other is seen, so that this is the score of a known variant in another shape. The last column: residuals of architectures left out that lie within the %.0f %% interval, its width taken from the others.", len(Candidates), 100*confidence)
-	line("")
-	line("| target | scale | series of architectures | learner | random | left out | paper, random | within |")
-	line("|---|---|---|---|---|---|---|---|")
+	p.line("Series by regime: %s. Series that determine each parameter: %s.", strings.Join(regimes, ", "), c.determined())
+	p.line("")
+	p.line("The points of the curve are learned from every series. A parameter is learned from the series that "+
+		"determine it and are not flat, if there are at least %d of them from at least %d architectures. Otherwise it is "+
+		"learned from all series that are not flat, and is called undetermined; tables show a dash for it.", enoughSeries,
+		enoughArchs)
+	p.line("")
+}
+
+func (c Card) printScores(p *page) {
+	p.line("## Scores")
+	p.line("")
+	p.line("All scores are R² of the transformed target. *Random*: a random fifth of the series is held out, and the "+
+		"mean of ten splits is taken. The other layers and the other seed of an architecture are seen, so this score says "+
+		"little. *Left out*: each architecture in turn is left out with all its series. This is the score to rely on. The "+
+		"learner was chosen among %d by R² over five folds of whole architectures. That choice saw all architectures, so "+
+		"*left out* is slightly optimistic. Every variant occurs in two shapes or more: when one is left out the others "+
+		"are seen, so this is the score for a known variant in another shape. *Within*: the share of residuals of left-out "+
+		"architectures inside the %.0f %% interval, with the interval taken from the other architectures.", len(Candidates),
+		100*confidence)
+	p.line("")
+	p.line("| target | scale | series (architectures) | learner | random | left out | paper, random | within |")
+	p.line("|---|---|---|---|---|---|---|---|")
 	for _, t := range c.Targets {
 		name := t.Name
 		if !t.Determined {
 			name += " (undetermined)"
 		}
-		line("| %s | %s | %d of %d | %s | %.2f | %.2f | %s | %.0f %% |", name, t.Transform, t.Series, t.Architectures, t.Learner, t.RandomR2, t.LeftOutR2, orDash(published[t.Name]), 100*t.Coverage)
+		p.line("| %s | %s | %d (%d) | %s | %.2f | %.2f | %s | %.0f %% |", name, t.Transform, t.Series, t.Architectures,
+			t.Learner, t.RandomR2, t.LeftOutR2, orDash(published[t.Name]), 100*t.Coverage)
 	}
-	line("")
-	line("The whole curve of an architecture left out: root mean square error of ln f %.3f over its nine points; %.3f for the mean curve of the other architectures, which knows nothing.", c.CurveRMS, c.MeanRMS)
-	line("")
+	p.line("")
+	p.line("The whole curve of a left-out architecture has a root mean square error of ln f of %.3f over its nine "+
+		"points. The mean curve of the other architectures, which ignores the features, has %.3f.", c.CurveRMS, c.MeanRMS)
+	p.line("")
 	worst := make([]string, len(c.Worst))
 	for i, w := range c.Worst {
 		worst[i] = fmt.Sprintf("%s %.2f", w.Name, w.RMS)
 	}
-	line("The same of the architectures that are foretold worst: %s. The interval has one width for all, which for these is too narrow.", strings.Join(worst, ", "))
-	line("")
-	line("The five parameters in the paper's way, from every series as it was fitted, determined or not:")
-	line("")
-	line("| parameter | learner | random | left out | paper, random |")
-	line("|---|---|---|---|---|")
+	p.line("The architectures with the largest such error: %s. The interval has the same width for all architectures "+
+		"and is too narrow for these.", strings.Join(worst, ", "))
+	p.line("")
+	p.line("The five parameters learned as in the paper, from every series as fitted, determined or not:")
+	p.line("")
+	p.line("| parameter | learner | random | left out | paper, random |")
+	p.line("|---|---|---|---|---|")
 	for _, t := range c.Plain {
-		line("| %s | %s | %.2f | %.2f | %s |", t.Name, t.Learner, t.RandomR2, t.LeftOutR2, orDash(published[t.Name]))
+		p.line("| %s | %s | %.2f | %.2f | %s |", t.Name, t.Learner, t.RandomR2, t.LeftOutR2, orDash(published[t.Name]))
 	}
-	line("")
-	line("The candidates, R² over five folds of whole architectures:")
-	line("")
-	line("| target | %s |", strings.Join(candidateNames(), " | "))
-	line("|---|%s", strings.Repeat("---|", len(Candidates)))
+	p.line("")
+}
+
+func (c Card) printCandidates(p *page) {
+	p.line("The candidates' R² over five folds of whole architectures:")
+	p.line("")
+	p.line("| target | %s |", strings.Join(candidateNames(), " | "))
+	p.line("|---|%s", strings.Repeat("---|", len(Candidates)))
 	for _, t := range c.Targets {
 		scores := make([]string, len(t.Candidates))
 		for i, s := range t.Candidates {
 			scores[i] = fmt.Sprintf("%.2f", s.R2)
 		}
-		line("| %s | %s |", t.Name, strings.Join(scores, " | "))
+		p.line("| %s | %s |", t.Name, strings.Join(scores, " | "))
 	}
-	line("")
-	line("What counts: how much R² falls when a group of features is dealt anew among the held out series, the five largest.")
-	line("")
-	line("| target | groups |")
-	line("|---|---|")
+	p.line("")
+}
+
+func (c Card) printImportance(p *page) {
+	p.line("The importance of the features: the drop in R² when a group of features is permuted among the held-out " +
+		"series. The five largest drops:")
+	p.line("")
+	p.line("| target | groups |")
+	p.line("|---|---|")
 	for _, t := range c.Targets {
 		groups := make([]string, min(5, len(t.Importance)))
 		for i := range groups {
 			groups[i] = fmt.Sprintf("%s %.2f", t.Importance[i].Group, t.Importance[i].Drop)
 		}
-		line("| %s | %s |", t.Name, strings.Join(groups, ", "))
+		p.line("| %s | %s |", t.Name, strings.Join(groups, ", "))
 	}
-	line("")
-	line("## Where it must not be used")
-	line("")
-	line("- For any other task, data, length of training, batch or schedule than the sweep's. Nothing here was learned from text, nor from a model of more than two million parameters.")
-	line("- Outside the range of a number or for a variant that the sweep does not have: `outcrop predict` refuses; `--extrapolate` answers, and marks the answer.")
-	line("- For combinations of variants: but for a few they were trained one at a time. The answer remarks on those that were not.")
-	line("- For parameters called undetermined, and in place of training where a decision hangs on it: see the column *left out*.")
-	_, err := io.WriteString(out, b.String())
-	return err
+	p.line("")
 }
 
+func (c Card) printLimits(p *page) {
+	p.line("## Where it must not be used")
+	p.line("")
+	p.line("- For any task, data, length of training, batch or schedule other than the sweep's. The training data " +
+		"include no text and no model of more than two million parameters.")
+	p.line("- For a number outside its range in the sweep, or a variant that the sweep lacks. `outcrop predict` refuses " +
+		"these; with `--extrapolate` it answers and marks the answer.")
+	p.line("- For combinations of variants: all but a few were trained one at a time. The answer names the combinations " +
+		"that were not trained.")
+	p.line("- For parameters called undetermined, and in place of training when a decision depends on the answer: see " +
+		"the column *left out*.")
+}
+
+// determined lists how many series determine each parameter.
 func (c Card) determined() string {
 	parts := make([]string, 0, len(paramNames))
 	for _, name := range append(fit.Params("emergence"), "beta") {
@@ -111,7 +161,7 @@ func (c Card) determined() string {
 	return strings.Join(parts, ", ") + fmt.Sprintf(" of %d", c.Series)
 }
 
-// String writes the transform for a table.
+// String returns the transform as tables show it.
 func (t Transform) String() string {
 	if t.Name == "yeo-johnson" {
 		return fmt.Sprintf("%s %.2f", t.Name, t.Lambda)

@@ -2,13 +2,14 @@ package predict
 
 import "github.com/outcrop-lab/outcrop/rng"
 
-// Forest is a random forest (Breiman 2001): trees of full depth, each on a bootstrap sample of the rows, a share of the
-// features tried at each node; their mean.
+// Forest is a random forest (Breiman 2001): the mean of trees of full depth, each grown on a bootstrap sample of the
+// rows. A node tries a random share of the features.
 type Forest struct {
 	Trees int
-	Share float64 // of the features, at least one
+	Share float64 // share of the features tried at a node; at least one is tried
 }
 
+// mean is the mean of several trees' predictions.
 type mean []tree
 
 // Predict implements Model.
@@ -36,13 +37,15 @@ func (l Forest) Fit(x [][]float64, y []float64, random rng.Stream) Model {
 	return forest
 }
 
-// Boosting is gradient boosting of squares (Friedman 2001): shallow trees one after another, each fitted to what is left
-// and added in part. Between features that split alike chance decides, as in a forest.
+// Boosting is gradient boosting with squared loss (Friedman 2001). Shallow trees are fitted one after another, each to
+// the residuals of those before, and added with weight Rate. Ties between features are broken at random, as in a
+// forest.
 type Boosting struct {
 	Rounds, Depth int
 	Rate          float64
 }
 
+// boosted is a constant plus rate times the sum of the trees.
 type boosted struct {
 	start, rate float64
 	trees       []tree

@@ -12,24 +12,26 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Model is what was learned.
+// Model is a trained regression model.
 type Model interface {
+	// Predict returns the prediction for one row of features.
 	Predict(x []float64) float64
 }
 
-// Learner learns y from the rows of x. The result depends on its arguments alone.
+// Learner is a regression method with its settings.
 type Learner interface {
+	// Fit learns y, [rows], from x, [rows][features]. The model depends on the arguments alone.
 	Fit(x [][]float64, y []float64, random rng.Stream) Model
 }
 
-// Candidate is a learner with its settings.
+// Candidate is a learner with a name.
 type Candidate struct {
 	Name string
 	Learner
 }
 
-// Candidates are the learners that cross-validation chooses among: those of arXiv 2508.03616, each with a few settings.
-// Targets have mean 0 and variance 1 when a learner sees them.
+// Candidates are the learners among which cross-validation chooses: those of arXiv 2508.03616, each with a few
+// settings. A learner sees targets of mean 0 and variance 1.
 var Candidates = []Candidate{
 	{"ridge, alpha 10", Ridge{10}},
 	{"ridge, alpha 30", Ridge{30}},
@@ -45,7 +47,7 @@ var Candidates = []Candidate{
 	{"boosting, 200 of depth 4", Boosting{Rounds: 200, Depth: 4, Rate: .05}},
 }
 
-// learnerNamed returns a candidate.
+// learnerNamed returns the candidate of that name and reports whether there is one.
 func learnerNamed(name string) (Learner, bool) {
 	for _, c := range Candidates {
 		if c.Name == name {
@@ -55,13 +57,14 @@ func learnerNamed(name string) (Learner, bool) {
 	return nil, false
 }
 
-// sample is the rows that one target is learned from.
+// sample is the rows from which one target is learned.
 type sample struct {
 	x      [][]float64
 	y      []float64 // transformed
-	groups []int     // of each row its architecture
+	groups []int     // each row's architecture
 }
 
+// only returns the rows for which keep is true.
 func (s sample) only(keep func(row int) bool) sample {
 	var out sample
 	for r := range s.y {
@@ -72,7 +75,7 @@ func (s sample) only(keep func(row int) bool) sample {
 	return out
 }
 
-// scaled is a model of a standardised target.
+// scaled turns a model of a standardised target into one of the target.
 type scaled struct {
 	Model
 	mean, scale float64
@@ -81,7 +84,8 @@ type scaled struct {
 // Predict implements Model.
 func (m scaled) Predict(x []float64) float64 { return m.mean + m.scale*m.Model.Predict(x) }
 
-// learn fits a learner to a sample with its target brought to mean 0 and variance 1.
+// learn standardises the sample's target to mean 0 and variance 1, fits the learner to it, and returns a model of the
+// target itself.
 func learn(l Learner, s sample, random rng.Stream) Model {
 	n := float64(len(s.y))
 	m := scaled{scale: 1}
@@ -103,7 +107,8 @@ func learn(l Learner, s sample, random rng.Stream) Model {
 	return m
 }
 
-// held predicts every row from a model that has not seen the rows of its fold. A row whose fold holds all of them is NaN.
+// held predicts every row by a model trained without the rows of its fold. If one fold holds all rows, the predictions
+// are NaN.
 func (s sample) held(l Learner, fold []int, random rng.Stream) []float64 {
 	out := make([]float64, len(s.y))
 	parallel(slices.Max(fold)+1, func(f int) {
@@ -120,8 +125,8 @@ func (s sample) held(l Learner, fold []int, random rng.Stream) []float64 {
 	return out
 }
 
-// Problem is one target of a predictor as its learners see it, to compare learners on: transformed values, and of each row
-// which of five folds of whole architectures it is in. ok is false for an unknown target.
+// Problem returns one target's training data, for comparing learners: features x, [rows][features], transformed values
+// y, and each row's fold, one of five of whole architectures. ok reports whether the target exists.
 func (p *Predictor) Problem(name string) (x [][]float64, y []float64, fold []int, ok bool) {
 	for i, t := range targets(p.Card.Last) {
 		if t.name == name {
@@ -132,13 +137,14 @@ func (p *Predictor) Problem(name string) (x [][]float64, y []float64, fold []int
 	return nil, nil, nil, false
 }
 
-// CrossValidate predicts every row from a model that has not seen the rows of its fold, of a target brought to mean 0 and
-// variance 1. A row whose fold holds all of them is NaN.
+// CrossValidate predicts every row by a model trained without the rows of its fold, on the target standardised to mean
+// 0 and variance 1. If one fold holds all rows, the predictions are NaN.
 func CrossValidate(l Learner, x [][]float64, y []float64, fold []int, random rng.Stream) []float64 {
 	return sample{x: x, y: y, groups: fold}.held(l, fold, random)
 }
 
-// folds deals groups to n folds at random, whole groups only; with n at least the number of groups each has its own.
+// folds assigns the rows to n folds at random, keeping each group in one fold. If n is at least the number of groups,
+// each group is a fold of its own.
 func (s sample) folds(n int, random rng.Stream) []int {
 	distinct := slices.Compact(slices.Sorted(slices.Values(s.groups)))
 	order := random.Named("folds").Rand().Perm(len(distinct))
@@ -150,7 +156,7 @@ func (s sample) folds(n int, random rng.Stream) []int {
 	return fold
 }
 
-// r2 is 1 less the squared error over that of the mean of y; 0 where y is constant.
+// r2 returns R²: 1 - (squared error of the predictions)/(squared error of the mean of y). It is 0 if y is constant.
 func r2(y, predicted []float64) float64 {
 	if slices.Min(y) == slices.Max(y) {
 		return 0
@@ -158,7 +164,7 @@ func r2(y, predicted []float64) float64 {
 	return stat.RSquaredFrom(predicted, y, nil)
 }
 
-// candidateScores are the candidates' R² in cross-validation over five folds of whole architectures.
+// candidateScores returns each candidate's R² in cross-validation over five folds of whole architectures.
 func (s sample) candidateScores(random rng.Stream) []float64 {
 	fold := s.folds(5, random)
 	scores := make([]float64, len(Candidates))
@@ -168,7 +174,7 @@ func (s sample) candidateScores(random rng.Stream) []float64 {
 	return scores
 }
 
-// parallel calls work for each index on all processors.
+// parallel calls work for each index from 0 to n-1, on all processors, and waits for all calls.
 func parallel(n int, work func(i int)) {
 	var next atomic.Int64
 	var workers sync.WaitGroup

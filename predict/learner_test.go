@@ -9,13 +9,14 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
+// onProcessors calls f with GOMAXPROCS set to n.
 func onProcessors(n int, f func()) {
 	before := runtime.GOMAXPROCS(n)
 	defer runtime.GOMAXPROCS(before)
 	f()
 }
 
-// friedman is the first problem of Friedman (1991) without noise: five of ten features count.
+// friedman returns data of the first problem of Friedman (1991) without noise. Five of the ten features matter.
 func friedman(n int, seed uint64) (x [][]float64, y []float64) {
 	r := rng.New(seed, "test.friedman").Rand()
 	for range n {
@@ -29,19 +30,19 @@ func friedman(n int, seed uint64) (x [][]float64, y []float64) {
 	return x, y
 }
 
-// Every candidate recovers a known function on rows that it has not seen, each as well as its kind can, and gives the same
-// bits again.
+// Every candidate predicts a known function on unseen rows as well as its kind can, and gives the same bits a second
+// time.
 func TestCandidatesRecover(t *testing.T) {
 	x, y := friedman(400, 1)
 	test, want := friedman(400, 2)
 	for _, c := range Candidates {
-		least := .65 // of a linear model: the rest is curved
+		least := .65 // a linear model misses the curved part
 		switch c.Learner.(type) {
 		case Boosting, Forest:
 			least = .75
 		}
 		if c.Name == "ridge, alpha 300" {
-			least = .5 // shrinks by 400/(400 + 300)
+			least = .5 // it shrinks the weights by 400/(400 + 300)
 		}
 		predict := func() []float64 {
 			model := learn(c.Learner, sample{x: x, y: y}, rng.New(3, "test"))
@@ -58,19 +59,20 @@ func TestCandidatesRecover(t *testing.T) {
 			t.Logf("%s: R² %.3f", c.Name, got)
 		}
 		if !slices.Equal(first, predict()) {
-			t.Errorf("%s: other bits the second time", c.Name)
+			t.Errorf("%s: the bits differ the second time", c.Name)
 		}
 	}
 }
 
-// A tree of full depth holds its rows; its first split is the best one, at the middle between neighbours.
+// A tree of full depth reproduces its training rows. Its first split is the best one, midway between neighbouring
+// values.
 func TestTreeByHand(t *testing.T) {
 	x := [][]float64{{1, 5}, {2, 4}, {3, 9}, {10, 1}}
 	y := []float64{1, 1, 2, 8}
 	g := grower{data: group(x), y: y}
 	grown := g.grow([]int32{0, 1, 2, 3})
-	// Splits of the first feature leave sums of squares 28.67, 18.5 + 0 and .667; of the second 28.67 (at 2.5 it is .667 too:
-	// the first of equal ones is taken).
+	// Splits of the first feature leave sums of squares of 28.67, 18.5 and .667. A split of the second at 2.5 leaves .667
+	// too; of equal splits the first is taken.
 	if root := grown[0]; root.feature != 0 || root.threshold != 6.5 {
 		t.Errorf("the root splits feature %d at %g, want 0 at 6.5", root.feature, root.threshold)
 	}
@@ -81,15 +83,15 @@ func TestTreeByHand(t *testing.T) {
 	}
 	shallow := grower{data: group(x), y: y, depth: 1}
 	if got := shallow.grow([]int32{0, 1, 2, 3}).Predict([]float64{2.9, 0}); got != 4./3 {
-		t.Errorf("a stump says %g, want the mean of 1, 1, 2", got)
+		t.Errorf("a tree of depth 1 predicts %g, want the mean of 1, 1, 2", got)
 	}
 	same := grower{data: group([][]float64{{1}, {1}}), y: []float64{0, 2}}
 	if got := same.grow([]int32{0, 1}).Predict([]float64{1}); got != 1 {
-		t.Errorf("rows that no feature tells apart: %g, want their mean", got)
+		t.Errorf("rows with equal features: %g, want their mean", got)
 	}
 }
 
-// Ridge and lasso on two uncorrelated standardised columns, where the weights are known: ridge n b/(n + alpha), lasso
+// On two uncorrelated standardised columns the weights of ridge and lasso are known: ridge n b/(n + alpha), lasso
 // sign(b) max(|b| - alpha, 0).
 func TestLinearByHand(t *testing.T) {
 	x := [][]float64{{1, 1, 7}, {1, -1, 7}, {-1, 1, 7}, {-1, -1, 7}} // the third is constant
@@ -108,20 +110,23 @@ func TestLinearByHand(t *testing.T) {
 	}
 }
 
-// The transform comes back, and its likelihood finds the power that was planted.
+// From inverts To, and the likelihood finds the planted lambda.
 func TestTransforms(t *testing.T) {
-	for _, tr := range []Transform{{Name: "log"}, {Name: "log1p"}, {Name: "yeo-johnson", Lambda: .3}, {Name: "yeo-johnson"}, {Name: "yeo-johnson", Lambda: 2}, {Name: "yeo-johnson", Lambda: -1}} {
+	for _, tr := range []Transform{
+		{Name: "log"}, {Name: "log1p"}, {Name: "yeo-johnson", Lambda: .3}, {Name: "yeo-johnson"},
+		{Name: "yeo-johnson", Lambda: 2}, {Name: "yeo-johnson", Lambda: -1},
+	} {
 		for _, x := range []float64{-30, -1, -1e-3, 0, 1e-6, .5, 40} {
 			if x <= 0 && tr.Name == "log" || x < 0 && tr.Name == "log1p" {
 				continue
 			}
 			if got := tr.From(tr.To(x)); math.Abs(got-x) > 1e-9*max(1, math.Abs(x)) {
-				t.Errorf("%v: %g comes back as %g", tr, x, got)
+				t.Errorf("%v: To and From turn %g into %g", tr, x, got)
 			}
 		}
 	}
 	if got := (Transform{Name: "log1p"}).From(-3); got != 0 {
-		t.Errorf("log1p of a number that is not negative: %g", got)
+		t.Errorf("the inverse of log1p is %g, want at least 0", got)
 	}
 	if got := (Transform{Name: "yeo-johnson", Lambda: -1}).From(2); !math.IsInf(got, 1) {
 		t.Errorf("beyond the limit 1 of a lambda of -1: %g", got)
@@ -135,11 +140,11 @@ func TestTransforms(t *testing.T) {
 		t.Errorf("lambda %g, planted .4", got)
 	}
 	if got := bestYeoJohnson([]float64{2, 2, 2}); got != 1 {
-		t.Errorf("of a constant: %g", got)
+		t.Errorf("constant values: lambda %g, want 1", got)
 	}
 }
 
-// The ranks of the residuals between which nine of ten new ones are expected: of 99, the 5th and the 95th.
+// Nine of ten new residuals are expected between the 5th and the 95th of 99.
 func TestWithin(t *testing.T) {
 	residuals := make([]float64, 99)
 	for i := range residuals {
@@ -149,11 +154,11 @@ func TestWithin(t *testing.T) {
 		t.Errorf("%g to %g, want 5 to 95", low, high)
 	}
 	if low, high := within([]float64{3, 1, 2}); low != 1 || high != 3 {
-		t.Errorf("of three: %g to %g", low, high)
+		t.Errorf("three residuals: %g to %g, want 1 to 3", low, high)
 	}
 }
 
-// Folds hold whole groups, and all of them.
+// Every group is in exactly one fold, and the folds are of similar size.
 func TestFolds(t *testing.T) {
 	s := sample{y: make([]float64, 60), groups: make([]int, 60)}
 	for r := range s.groups {

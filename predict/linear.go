@@ -8,15 +8,15 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Ridge is linear regression whose squared weights are kept small: |y - Xw|^2 + Alpha |w|^2, over columns of mean 0 and
-// variance 1; the intercept is free.
+// Ridge is linear regression with an L2 penalty. It minimises |y - Xw|^2 + Alpha |w|^2 over columns of mean 0 and
+// variance 1; the intercept is not penalised.
 type Ridge struct{ Alpha float64 }
 
-// Lasso is linear regression whose absolute weights are kept small: |y - Xw|^2/(2n) + Alpha |w|_1, over columns of mean 0
-// and variance 1; the intercept is free.
+// Lasso is linear regression with an L1 penalty. It minimises |y - Xw|^2/(2n) + Alpha |w|_1 over columns of mean 0 and
+// variance 1; the intercept is not penalised.
 type Lasso struct{ Alpha float64 }
 
-// line is x -> intercept + weights (x - mean)/scale.
+// line is the linear model x -> intercept + weights (x - mean)/scale.
 type line struct {
 	mean, scale, weights []float64
 	intercept            float64
@@ -33,7 +33,7 @@ func (m line) Predict(x []float64) float64 {
 	return y
 }
 
-// standardise returns the line without weights and the standardised columns, [features][rows], with y less its mean. A
+// standardise returns a line with zero weights, the standardised columns, [features][rows], and y less its mean. A
 // constant column becomes zeros.
 func standardise(x [][]float64, y []float64) (line, [][]float64, []float64) {
 	n := float64(len(y))
@@ -71,7 +71,7 @@ func standardise(x [][]float64, y []float64) (line, [][]float64, []float64) {
 	return m, columns, left
 }
 
-// Fit implements Learner. It draws nothing.
+// Fit implements Learner. It draws no random numbers.
 func (l Ridge) Fit(x [][]float64, y []float64, _ rng.Stream) Model {
 	m, columns, left := standardise(x, y)
 	p := len(columns)
@@ -85,17 +85,17 @@ func (l Ridge) Fit(x [][]float64, y []float64, _ rng.Stream) Model {
 	}
 	var factor mat.Cholesky
 	if !factor.Factorize(gram) {
-		panic("predict: a ridge's matrix is not positive definite; Alpha must be positive")
+		panic("predict: the ridge matrix is not positive definite: Alpha must be positive")
 	}
 	var w mat.VecDense
 	if err := factor.SolveVecTo(&w, right); err != nil {
-		panic(err) // a condition that Alpha bounds
+		panic(err) // Alpha bounds the condition number, so this cannot happen
 	}
 	copy(m.weights, w.RawVector().Data)
 	return m
 }
 
-// Fit implements Learner, by coordinate descent (Friedman et al. 2010). It draws nothing.
+// Fit implements Learner by coordinate descent (Friedman et al. 2010). It draws no random numbers.
 func (l Lasso) Fit(x [][]float64, y []float64, _ rng.Stream) Model {
 	const sweeps, precise = 10000, 1e-9
 	m, columns, left := standardise(x, y)

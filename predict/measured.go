@@ -7,7 +7,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Measured is the series of one layer of a trained run.
+// Measured is the measured series of one layer of a finished run.
 type Measured struct {
 	Run    string
 	Seed   uint64
@@ -16,8 +16,8 @@ type Measured struct {
 	Values []float64
 }
 
-// MeasuredOf lists the series of the runs of an architecture that are done, by run and layer. Values that are no numbers are
-// left out.
+// MeasuredOf returns the measured series of an architecture's finished runs, by run and layer. It leaves out NaN
+// values.
 func MeasuredOf(db *store.DB, a Arch) ([]Measured, error) {
 	runs, err := db.Runs()
 	if err != nil {
@@ -29,7 +29,7 @@ func MeasuredOf(db *store.DB, a Arch) ([]Measured, error) {
 			continue
 		}
 		if other, err := ParseArch(r.Config); err != nil || !other.same(a) {
-			continue // a run without these settings is another architecture
+			continue // a configuration without the predictor's settings is another architecture
 		}
 		series, err := db.Series(store.Select{Run: r.ID, Site: site, Statistic: statistic})
 		if err != nil {

@@ -1,22 +1,25 @@
-// Package predict foretells the emergence curve of each layer of an architecture before it is trained, from the curves
-// fitted to others (after arXiv 2508.03616).
+// Package predict forecasts the emergence curve of each layer of an architecture before it is trained, from the curves
+// fitted to other architectures (after arXiv 2508.03616).
 //
-// # What is foretold
+// # What is predicted
 //
-// The curve itself, at nine steps of the training (f(0) to f(last), logarithms), and the parameters of the curve, each by a
-// model of its own. The paper predicts the five parameters alone and draws the curve from them. Ours do not allow that: over
-// the length of these runs most series rise to a plateau, which whole families of the five draw alike (package fit says
-// which), so that a parameter predicted by itself means nothing and five of them together draw no curve. So a parameter is
-// learned from the series that determine it. Where fewer than 40 series or 10 architectures do, it is learned from all that
-// are not flat, as in the paper, and is called undetermined. The curve is learned from all series, flat ones too: what a fit
-// says of the curve stays where its parameters trade off.
+// Two things are predicted, each by a model of its own: the curve itself, as ln f at nine steps of the training from
+// f(0) to f(last), and the parameters of the curve. The paper predicts only the five parameters and draws the curve
+// from them. That fails on our series: over the length of these runs most of them rise to a plateau, which whole
+// families of the five parameters describe equally well (package fit reports which). A parameter predicted by itself
+// then means nothing, and five such predictions together do not describe a curve.
 //
-// # How good it is
+// Therefore a parameter is learned only from the series that determine it. If fewer than 40 series or 10 architectures
+// do, it is learned from all series that are not flat, as in the paper, and is called undetermined. The curve is
+// learned from all series, flat ones included, because a fit's curve is well defined even if its parameters trade off.
 //
-// Two scores, both R² of the transformed target: a random fifth of the series held out, the paper's way, in which the other
-// layers and the other seed of an architecture are seen; and one architecture after the other left out with all its series,
-// which is what a user asks for. The interval is that of the second: 90 % of the residuals of architectures left out. Its
-// width is the same for every architecture. The model card holds all of it.
+// # How accurate it is
+//
+// There are two scores, both R² of the transformed target. The first is the paper's: a random fifth of the series is
+// held out, while the other layers and the other seed of the same architecture are seen. The second is what a user asks
+// for: each architecture in turn is left out with all its series. The interval follows from the second score: it
+// contains 90 % of the residuals of left-out architectures. Its width is the same for every architecture. The model
+// card has all scores.
 package predict
 
 import (
@@ -37,7 +40,7 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// The shipped predictor: what `make predictor` wrote.
+// The files of the shipped predictor, written by `make predictor`.
 var (
 	//go:embed testdata/architectures.csv
 	archsCSV []byte
@@ -49,10 +52,10 @@ var (
 	cardText string
 )
 
-// CardText is the shipped predictor's model card, Markdown.
+// CardText returns the shipped predictor's model card (Markdown).
 func CardText() string { return cardText }
 
-// Predictor is a table and what its card chose to learn from it.
+// Predictor predicts curves from a table, with the learners that its card names.
 type Predictor struct {
 	Card    Card
 	table   Table
@@ -60,7 +63,8 @@ type Predictor struct {
 	columns []column
 }
 
-// Load returns the shipped predictor.
+// Load returns the shipped predictor. It is an error if the card was made from another table or names other targets or
+// learners.
 func Load() (*Predictor, error) {
 	table, err := Read(bytes.NewReader(archsCSV), bytes.NewReader(fitsCSV))
 	if err != nil {
@@ -85,11 +89,12 @@ func Load() (*Predictor, error) {
 		fits = known && card.Targets[i].Name == t.name
 	}
 	if !fits {
-		return nil, errors.New("predict: the model card does not belong to the table beside it; run make predictor")
+		return nil, errors.New("predict: the model card was made from another table: run make predictor")
 	}
 	return p, nil
 }
 
+// newPredictor returns a predictor over the table, with an empty card.
 func newPredictor(t Table) *Predictor {
 	archs := make([]Arch, len(t.Archs))
 	for i, a := range t.Archs {
@@ -99,7 +104,7 @@ func newPredictor(t Table) *Predictor {
 	return &Predictor{table: t, domain: d, columns: d.columns()}
 }
 
-// digest is the SHA-256 of the table's two files.
+// digest returns the SHA-256 (hex) of the table's two files.
 func (t Table) digest() (string, error) {
 	var archs, fits bytes.Buffer
 	if err := t.Write(&archs, &fits); err != nil {
@@ -109,17 +114,17 @@ func (t Table) digest() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// target is one number that is foretold of a layer.
+// target is one number that is predicted for a layer.
 type target struct {
 	name      string
 	transform string
-	step      int // of a point of the curve
-	param     bool
+	step      int  // for a point of the curve
+	param     bool // whether it is a parameter, not a point
 }
 
-// targets lists the parameters and the points of the curve, nine over the training: 0, 1/16, 1/8, 1/4 and on by eighths.
-// A and K are transformed by Yeo and Johnson (the paper takes log1p for A, which is negative for most of ours), beta by its
-// logarithm, the others by log1p as there.
+// targets returns the parameters and the nine points of the curve, at these fractions of the training: 0, 1/16, 1/8,
+// 1/4, 3/8, 1/2, 5/8, 3/4 and 1. A and K get the transform of Yeo and Johnson, beta its logarithm, and the other
+// parameters log1p as in the paper. The paper takes log1p for A too, but A is negative for most of our series.
 func targets(last int) []target {
 	all := []target{{name: "A", transform: "yeo-johnson", param: true}, {name: "lambda", transform: "log1p", param: true},
 		{name: "gamma", transform: "log1p", param: true}, {name: "t0", transform: "log1p", param: true},
@@ -131,6 +136,7 @@ func targets(last int) []target {
 	return all
 }
 
+// of returns the target's value for a row.
 func (t target) of(r Row) float64 {
 	if t.param {
 		return r.Params[t.name]
@@ -138,18 +144,19 @@ func (t target) of(r Row) float64 {
 	return r.evaluate(float64(t.step))
 }
 
-// The least number of series, and of their architectures, from which a parameter is learned as a determined one.
+// The fewest series, and the fewest architectures that these come from, for a parameter to be learned as determined.
 const (
 	enoughSeries = 40
 	enoughArchs  = 10
 )
 
-// sample is what a target is learned from, and whether these are the series that determine it.
+// sample returns the rows from which a target is learned, and reports whether these are the rows that determine it.
 func (p *Predictor) sample(t target, transform Transform) (s sample, determined bool) {
 	rows := slices.Clone(p.table.Rows)
 	if t.param {
 		rows = slices.DeleteFunc(rows, func(r Row) bool { return r.Regime == fit.RegimeFlat })
-		sure := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return slices.Contains(r.Undetermined, t.name) })
+		open := func(r Row) bool { return slices.Contains(r.Undetermined, t.name) }
+		sure := slices.DeleteFunc(slices.Clone(rows), open)
 		archs := map[int]bool{}
 		for _, r := range sure {
 			archs[r.Arm] = true
@@ -163,6 +170,7 @@ func (p *Predictor) sample(t target, transform Transform) (s sample, determined 
 	return p.sampleOf(rows, t, transform), determined
 }
 
+// sampleOf returns the features and the transformed target of the rows.
 func (p *Predictor) sampleOf(rows []Row, t target, transform Transform) sample {
 	var s sample
 	for _, r := range rows {
@@ -173,7 +181,7 @@ func (p *Predictor) sampleOf(rows []Row, t target, transform Transform) sample {
 	return s
 }
 
-// seeded is the randomness of all that concerns a target. The points of the curve share one.
+// seeded returns the random stream of a target. The points of the curve share one.
 func seeded(t target) rng.Stream {
 	if !t.param {
 		return rng.New(0, "predict").Named("curve")
@@ -181,21 +189,21 @@ func seeded(t target) rng.Stream {
 	return rng.New(0, "predict").Named(t.name)
 }
 
-// Estimate is a foretold number with its 90 % interval.
+// Estimate is a predicted number with its 90 % interval.
 type Estimate struct{ Value, Low, High float64 }
 
-// Layer is what is foretold of one block.
+// Layer is the prediction for one block.
 type Layer struct {
 	Layer  int
-	Params map[string]Estimate // the five of the curve, and beta
+	Params map[string]Estimate // the five parameters of the curve, and beta
 	Steps  []float64
 	Curve  []Estimate // f at Steps
-	// Through is the emergence curve fitted to the points of Curve: five parameters that draw it together, and which of them
-	// trade off.
+	// Through is the emergence curve fitted to the points of Curve: five parameters that jointly describe it, and which of
+	// them trade off.
 	Through fit.Result
 }
 
-// values are the estimates of every target, in the order of Card.Targets.
+// values returns the estimate of every target, in the order of Card.Targets.
 func (l Layer) values() []float64 {
 	var all []float64
 	for _, name := range paramNames {
@@ -207,20 +215,22 @@ func (l Layer) values() []float64 {
 	return all
 }
 
-// Prediction is what is foretold of an architecture.
+// Prediction is the prediction for an architecture.
 type Prediction struct {
 	Layers []Layer
-	// Undetermined are the parameters that the training series leave open: numbers without a meaning of their own.
+	// Undetermined lists the parameters that the training series do not determine. Their values mean nothing by
+	// themselves.
 	Undetermined []string
-	// LeftOut is the training architecture that this one is; its series were left out. "" if it is a new one.
+	// LeftOut is the name of this architecture in the training table, from which its series were left out; "" if it is
+	// new.
 	LeftOut string
-	Outside []Outside // where the prediction is an extrapolation; empty unless asked for
-	Remarks []string
+	Outside []Outside // the settings for which the prediction extrapolates; empty unless that was allowed
+	Remarks []string  // choices that were not trained together
 }
 
-// Predict foretells an architecture. One that lies outside what the predictor was trained on is refused with an
-// *OutsideError, unless extrapolate is said; a choice that was never trained then counts as none of the known ones. Where the
-// architecture is one of the trained, its own series are left out.
+// Predict predicts the curves of an architecture. If the architecture is in the training table, its own series are left
+// out. If it lies outside the training data, Predict returns an *OutsideError, unless extrapolate is true; then an
+// unknown choice counts as none of the known ones.
 func (p *Predictor) Predict(a Arch, extrapolate bool) (Prediction, error) {
 	var out Prediction
 	if out.Outside = p.domain.outside(a); len(out.Outside) > 0 && !extrapolate {
@@ -237,11 +247,11 @@ func (p *Predictor) Predict(a Arch, extrapolate bool) (Prediction, error) {
 		}
 	}
 	var err error
-	out.Layers, err = p.foretell(a, p.learn(own))
+	out.Layers, err = p.forecast(a, p.learn(own))
 	return out, err
 }
 
-// learn learns every target from the series of all architectures but one; -1 for none.
+// learn learns every target from the series of all architectures except the one with index but; -1 leaves out none.
 func (p *Predictor) learn(but int) []Model {
 	all := targets(p.Card.Last)
 	models := make([]Model, len(all))
@@ -253,8 +263,8 @@ func (p *Predictor) learn(but int) []Model {
 	return models
 }
 
-// foretell asks the models of every target for every layer.
-func (p *Predictor) foretell(a Arch, models []Model) ([]Layer, error) {
+// forecast predicts every target of every layer with the targets' models.
+func (p *Predictor) forecast(a Arch, models []Model) ([]Layer, error) {
 	var layers []Layer
 	for l := range a.Layers() {
 		layer := Layer{Layer: l, Params: map[string]Estimate{}}
@@ -281,7 +291,7 @@ func (p *Predictor) foretell(a Arch, models []Model) ([]Layer, error) {
 	return layers, nil
 }
 
-// combinations remarks on pairs of choices that no training architecture has together.
+// combinations returns a remark on each pair of a's choices that no training architecture combines.
 func (p *Predictor) combinations(a Arch) []string {
 	var own [][2]string
 	for _, c := range p.columns {
@@ -292,16 +302,18 @@ func (p *Predictor) combinations(a Arch) []string {
 	var remarks []string
 	for i, x := range own {
 		for _, y := range own[:i] {
-			if !slices.ContainsFunc(p.table.Archs, func(t Trained) bool { return t.Choices[x[0]] == x[1] && t.Choices[y[0]] == y[1] }) {
-				remarks = append(remarks, fmt.Sprintf("no training architecture has %s: %s together with %s: %s", y[0], y[1], x[0], x[1]))
+			both := func(t Trained) bool { return t.Choices[x[0]] == x[1] && t.Choices[y[0]] == y[1] }
+			if !slices.ContainsFunc(p.table.Archs, both) {
+				remarks = append(remarks, fmt.Sprintf("no training architecture has %s: %s together with %s: %s",
+					y[0], y[1], x[0], x[1]))
 			}
 		}
 	}
 	return remarks
 }
 
-// At is the foretold curve at a step of the training, between its points by a monotone cubic in the logarithm (Fritsch and
-// Butland 1984).
+// At returns the predicted curve at the given steps of the training. It interpolates between the points of Curve by a
+// monotone cubic in ln f (Fritsch and Butland 1984).
 func (l Layer) At(steps []float64) []Estimate {
 	pick := func(of func(Estimate) float64) func(float64) float64 {
 		y := make([]float64, len(l.Curve))
@@ -310,11 +322,13 @@ func (l Layer) At(steps []float64) []Estimate {
 		}
 		var spline interp.FritschButland
 		if err := spline.Fit(l.Steps, y); err != nil {
-			panic(err) // of fewer than two steps
+			panic(err) // only with fewer than two steps
 		}
 		return func(step float64) float64 { return math.Exp(spline.Predict(step)) }
 	}
-	value, low, high := pick(func(e Estimate) float64 { return e.Value }), pick(func(e Estimate) float64 { return e.Low }), pick(func(e Estimate) float64 { return e.High })
+	value := pick(func(e Estimate) float64 { return e.Value })
+	low := pick(func(e Estimate) float64 { return e.Low })
+	high := pick(func(e Estimate) float64 { return e.High })
 	out := make([]Estimate, len(steps))
 	for i, step := range steps {
 		out[i] = Estimate{value(step), low(step), high(step)}

@@ -15,14 +15,16 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// config is a resolved configuration of made-up runs.
+// config returns the resolved configuration of a made-up run.
 func config(layers, width int, lr float64, norm, gate string) string {
-	return fmt.Sprintf(`{"arch":{"layers":%d,"width":%d,"heads":2,"context":32,"norm":{"name":%q,"eps":1e-6},"gate":{"name":%q},"mlp":{"name":"gelu","multiple":4}},
-		"optim":{"name":"adamw","lr":%g,"weight_decay":0},"train":{"steps":800},"seed":3,"probe":{"heldout":8},"checkpoint":{"keep":1}}`, layers, width, norm, gate, lr)
+	return fmt.Sprintf(`{"arch":{"layers":%d,"width":%d,"heads":2,"context":32,
+		"norm":{"name":%q,"eps":1e-6},"gate":{"name":%q},"mlp":{"name":"gelu","multiple":4}},
+		"optim":{"name":"adamw","lr":%g,"weight_decay":0},"train":{"steps":800},
+		"seed":3,"probe":{"heldout":8},"checkpoint":{"keep":1}}`, layers, width, norm, gate, lr)
 }
 
-// planted is a table whose curves follow a known rule: ln K rises with ln width and depth and falls with a gate, the rest
-// of the curve is the same for all; noise is the standard deviation of ln K.
+// planted returns a table with curves that follow a known rule: ln K rises with ln width and depth and falls with a
+// gate; the other parameters are the same for all. noise is the standard deviation of ln K.
 func planted(t *testing.T, archs int, noise float64, seed uint64) Table {
 	t.Helper()
 	table, err := plant(archs, noise, seed)
@@ -58,6 +60,7 @@ func plant(archs int, noise float64, seed uint64) (Table, error) {
 	return table, nil
 }
 
+// rule returns the planted ln K without noise.
 func rule(a Arch, layer int) float64 {
 	y := .5*math.Log(a.Numbers["arch.width"]) + .4*float64(layer+1)/a.Numbers["arch.layers"]
 	if a.Choices["arch.gate"] == "g1" {
@@ -66,7 +69,7 @@ func rule(a Arch, layer int) float64 {
 	return y
 }
 
-// plantedRow saturates at k from 1: f = k + A exp(-lambda x) ln x falls short of it by A exp(-lambda x) ln x.
+// plantedRow returns a curve f = k + A exp(-lambda x) ln x that starts at 1 and saturates at k.
 func plantedRow(arm int, seed uint64, layer int, k float64) Row {
 	params := map[string]float64{"lambda": .5, "gamma": .01, "t0": 2, "K": k, "beta": .005}
 	params["A"] = (1 - k) / (math.Exp(-.5*2) * math.Log(2))
@@ -76,7 +79,7 @@ func plantedRow(arm int, seed uint64, layer int, k float64) Row {
 
 func quiet(string) {}
 
-// taught is a predictor of twenty planted architectures.
+// taught returns a predictor trained on twenty planted architectures.
 var taught = sync.OnceValues(func() (*Predictor, error) {
 	table, err := plant(20, .05, 1)
 	if err != nil {
@@ -85,7 +88,8 @@ var taught = sync.OnceValues(func() (*Predictor, error) {
 	return Train(table, quiet)
 })
 
-// What follows a rule is learned, architectures left out too; what is constant or undetermined is called so.
+// Targets that follow the rule are learned, also for left-out architectures. A parameter that no series determines is
+// called undetermined.
 func TestTrainOnPlantedRule(t *testing.T) {
 	p, err := taught()
 	if err != nil {
@@ -95,30 +99,32 @@ func TestTrainOnPlantedRule(t *testing.T) {
 	for _, c := range p.Card.Targets {
 		scores[c.Name] = c
 	}
-	// The rule's variance is about .12, that of the noise .0025: R² can reach .98.
+	// The variance is about .12 for the rule and .0025 for the noise, so that R² can reach .98.
 	for _, name := range []string{"K", "A", "f(800)"} {
 		if c := scores[name]; !(c.LeftOutR2 > .9) || !(c.RandomR2 > .9) || !c.Determined {
 			t.Errorf("%s: R² %.3f left out, %.3f random, determined %v", name, c.LeftOutR2, c.RandomR2, c.Determined)
 		}
 	}
 	if c := scores["lambda"]; c.Determined {
-		t.Error("lambda is called determined, but every series leaves it open")
+		t.Error("lambda is called determined, but no series determines it")
 	}
-	if top := scores["f(800)"].Importance; !slices.Contains([]string{"arch.gate", "width"}, top[0].Group) || !slices.Contains([]string{"arch.gate", "width", "depth"}, top[1].Group) {
+	if top := scores["f(800)"].Importance; !slices.Contains([]string{"arch.gate", "width"}, top[0].Group) ||
+		!slices.Contains([]string{"arch.gate", "width", "depth"}, top[1].Group) {
 		t.Errorf("the most important groups are %v, want gate, width and depth", top[:3])
 	}
 	for _, i := range scores["f(800)"].Importance {
 		if i.Group == "lr" && i.Drop > .05 {
-			t.Errorf("the learning rate counts %.3f, but the rule does not have it", i.Drop)
+			t.Errorf("the learning rate has importance %.3f, but the rule does not depend on it", i.Drop)
 		}
 	}
 	var out bytes.Buffer
-	if err := p.Card.Print(&out); err != nil || !strings.Contains(out.String(), "| lambda (undetermined) |") || !strings.Contains(out.String(), "Where it must not be used") {
+	if err := p.Card.Print(&out); err != nil || !strings.Contains(out.String(), "| lambda (undetermined) |") ||
+		!strings.Contains(out.String(), "Where it must not be used") {
 		t.Errorf("the card: %v\n%s", err, out.String())
 	}
 }
 
-// A rule without any truth in it is not learned, and the score says so.
+// Pure noise is not learned, and the score shows it.
 func TestTrainOnNoise(t *testing.T) {
 	table := planted(t, 20, 0, 1)
 	r := rng.New(7, "test").Rand()
@@ -134,12 +140,12 @@ func TestTrainOnNoise(t *testing.T) {
 		k, _ := p.sample(target, c.Transform)
 		c.Learner = "forest, a third of the features"
 		if c.score(k, seeded(target)); c.LeftOutR2 > .1 { // 160 rows: the standard error of a correlation of 0 is .08
-			t.Errorf("K: R² %.3f of noise", c.LeftOutR2)
+			t.Errorf("K: R² %.3f on noise", c.LeftOutR2)
 		}
 	}
 }
 
-// The interval holds what it promises for architectures never seen: new ones of the same rule, with the same noise.
+// The interval has its nominal coverage for new architectures that follow the same rule with the same noise.
 func TestIntervalCovers(t *testing.T) {
 	inside, all := 0, 0
 	for seed := range uint64(6) {
@@ -151,7 +157,8 @@ func TestIntervalCovers(t *testing.T) {
 		model := learn(Ridge{10}, k, seeded(target))
 		r := rng.New(seed, "test.new").Rand()
 		for i := range 20 {
-			a, err := ParseArch(config(2+i%4, 32+8*i%96, .002, []string{"rmsnorm", "ssnorm"}[i%2], []string{"none", "g1"}[i/2%2]))
+			a, err := ParseArch(config(2+i%4, 32+8*i%96, .002, []string{"rmsnorm", "ssnorm"}[i%2],
+				[]string{"none", "g1"}[i/2%2]))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -164,20 +171,21 @@ func TestIntervalCovers(t *testing.T) {
 			}
 		}
 	}
-	// 420 layers: a binomial's standard deviation is 1.5 %; the six intervals are known from 160 residuals each, to 1 % in all.
+	// With 420 layers the binomial standard deviation is 1.5 %. The six intervals come from 160 residuals each, which adds
+	// 1 % in all.
 	if share := float64(inside) / float64(all); share < .84 || share > .96 {
 		t.Errorf("%d of %d inside, want 90 %%", inside, all)
 	}
 }
 
-// What lies outside is refused and named; asked for, it is foretold and marked. Combinations that were not trained are
-// remarked on.
+// A configuration outside the training data is refused with its settings named; if extrapolation is allowed, it is
+// predicted and marked. Combinations that were not trained are remarked on.
 func TestOutside(t *testing.T) {
 	shared, err := taught()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newPredictor(planted(t, 20, .05, 1)) // a table of its own, which is changed below
+	p := newPredictor(planted(t, 20, .05, 1)) // its own table, which is changed below
 	p.Card = shared.Card
 	parse := func(text string) Arch {
 		a, err := ParseArch(text)
@@ -186,14 +194,17 @@ func TestOutside(t *testing.T) {
 		}
 		return a
 	}
+	base, gated := config(4, 64, .01, "rmsnorm", "none"), config(4, 64, .01, "rmsnorm", "g1")
+	replaced := func(text, old, new string) string { return strings.Replace(text, old, new, 1) }
 	for text, want := range map[string][]Outside{
 		config(12, 64, .01, "rmsnorm", "none"): {{"arch.layers", "12", "2 to 6"}},
 		config(4, 16, .1, "rmsnorm", "none"):   {{"arch.width", "16", "32 to 128"}, {"optim.lr", "0.1", "0.001 to 0.01"}},
 		config(4, 64, .01, "dyt", "none"):      {{"arch.norm", "dyt", "rmsnorm, ssnorm"}},
-		strings.Replace(config(4, 64, .01, "rmsnorm", "g1"), `{"name":"g1"}`, `{"name":"g1","granularity":"headwise"}`, 1): {{"arch.gate(g1).granularity", "headwise", "without it"}},
-		strings.Replace(config(4, 64, .01, "rmsnorm", "none"), `"weight_decay":0`, `"weight_decay":0,"after_step":{"name":"tvr","every":{"name":"log","n":9}}`, 1): {
-			{"optim(adamw).after_step", "tvr", "without it"}}, // not its parameters too
-		strings.Replace(config(4, 64, .01, "rmsnorm", "none"), `"steps":800`, `"steps":2000`, 1): {{"train.steps", "2000", "800"}},
+		replaced(gated, `{"name":"g1"}`, `{"name":"g1","granularity":"headwise"}`): {
+			{"arch.gate(g1).granularity", "headwise", "without it"}},
+		replaced(base, `"weight_decay":0`, `"weight_decay":0,"after_step":{"name":"tvr","every":{"name":"log","n":9}}`): {
+			{"optim(adamw).after_step", "tvr", "without it"}}, // and not its parameters
+		replaced(base, `"steps":800`, `"steps":2000`): {{"train.steps", "2000", "800"}},
 	} {
 		a := parse(text)
 		_, err := p.Predict(a, false)
@@ -201,30 +212,34 @@ func TestOutside(t *testing.T) {
 		if !errors.As(err, &outside) || !reflect.DeepEqual(outside.All, want) {
 			t.Errorf("error %v, want %v outside", err, want)
 		}
-		if foretold, err := p.Predict(a, true); err != nil || !reflect.DeepEqual(foretold.Outside, want) || len(foretold.Layers) != a.Layers() {
-			t.Errorf("extrapolated: %v, %v", foretold.Outside, err)
+		predicted, err := p.Predict(a, true)
+		if err != nil || !reflect.DeepEqual(predicted.Outside, want) || len(predicted.Layers) != a.Layers() {
+			t.Errorf("extrapolated: %v, %v", predicted.Outside, err)
 		}
 	}
 	known, err := p.Predict(p.table.Archs[3].Arch, false)
 	if err != nil || known.LeftOut != "arm-3" {
 		t.Errorf("a training architecture: left out %q, %v", known.LeftOut, err)
 	}
-	for i := range p.table.Rows { // what it was is forgotten: other values of its own change nothing
+	for i := range p.table.Rows { // its own series are left out, so changing them changes nothing
 		if p.table.Rows[i].Arm == 3 {
 			p.table.Rows[i] = plantedRow(3, p.table.Rows[i].Seed, p.table.Rows[i].Layer, 1000)
 		}
 	}
-	if again, err := p.Predict(p.table.Archs[3].Arch, false); err != nil || !reflect.DeepEqual(told(again), told(known)) {
-		t.Errorf("its own series count (%v)", err)
+	if again, err := p.Predict(p.table.Archs[3].Arch, false); err != nil ||
+		!reflect.DeepEqual(numbers(again), numbers(known)) {
+		t.Errorf("the prediction depends on the architecture's own series (%v)", err)
 	}
-	p.table.Archs = slices.DeleteFunc(p.table.Archs, func(a Trained) bool { return a.Choices["arch.gate"] == "g1" && a.Choices["arch.norm"] == "ssnorm" })
-	if got := p.combinations(parse(config(4, 64, .01, "ssnorm", "g1"))); len(got) != 1 || !strings.Contains(got[0], "arch.gate: g1 together with arch.norm: ssnorm") {
+	p.table.Archs = slices.DeleteFunc(p.table.Archs,
+		func(a Trained) bool { return a.Choices["arch.gate"] == "g1" && a.Choices["arch.norm"] == "ssnorm" })
+	if got := p.combinations(parse(config(4, 64, .01, "ssnorm", "g1"))); len(got) != 1 ||
+		!strings.Contains(got[0], "arch.gate: g1 together with arch.norm: ssnorm") {
 		t.Errorf("remarks %q", got)
 	}
 }
 
-// told are a prediction's numbers, without those of the fit through them, some of which are NaN.
-func told(p Prediction) []Layer {
+// numbers returns a prediction's layers without the fit through their points, which has NaN values.
+func numbers(p Prediction) []Layer {
 	layers := slices.Clone(p.Layers)
 	for i := range layers {
 		layers[i].Through = fit.Result{}
@@ -232,7 +247,7 @@ func told(p Prediction) []Layer {
 	return layers
 }
 
-// The same table gives the same card and the same predictions, whatever the number of processors.
+// The same table gives the same card on any number of processors.
 func TestDeterminism(t *testing.T) {
 	first, err := taught()
 	if err != nil {
@@ -248,7 +263,7 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
-// A table comes back from its files as it was.
+// Read returns the table that Write wrote.
 func TestTableFiles(t *testing.T) {
 	table := planted(t, 12, .1, 1)
 	table.Rows[0].Undetermined = nil
@@ -266,19 +281,21 @@ func TestTableFiles(t *testing.T) {
 		t.Error("the table differs")
 	}
 	_ = table.Write(&archs, &bytes.Buffer{})
-	if _, err := Read(&archs, strings.NewReader(strings.Replace(text, "\narm-1,", "\narm-x,", 1))); err == nil || !strings.Contains(err.Error(), "line 6: a fit of the architecture arm-x") {
+	if _, err := Read(&archs, strings.NewReader(strings.Replace(text, "\narm-1,", "\narm-x,", 1))); err == nil ||
+		!strings.Contains(err.Error(), "line 6: a fit of architecture arm-x") {
 		t.Errorf("error %v", err) // arm-0 has two layers and two seeds
 	}
 }
 
-// Few architectures, and runs of two lengths, are refused.
+// Train refuses too few architectures, and runs of different lengths.
 func TestTrainRefuses(t *testing.T) {
-	if _, err := Train(planted(t, 9, .1, 1), quiet); err == nil || !strings.Contains(err.Error(), "at least 10 are wanted") {
+	_, err := Train(planted(t, 9, .1, 1), quiet)
+	if err == nil || !strings.Contains(err.Error(), "at least 10 are needed") {
 		t.Errorf("nine architectures: %v", err)
 	}
 	table := planted(t, 12, .1, 1)
 	table.Rows[5].Last = 1000
-	if _, err := Train(table, quiet); err == nil || !strings.Contains(err.Error(), "800 and of 1000 steps") {
+	if _, err := Train(table, quiet); err == nil || !strings.Contains(err.Error(), "800 and 1000 steps") {
 		t.Errorf("two lengths: %v", err)
 	}
 }

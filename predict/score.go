@@ -10,11 +10,11 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Card says what a predictor was trained on, how good it is, and where it must not be used.
+// Card describes a predictor: what it was trained on, how accurate it is, and where it must not be used.
 type Card struct {
-	Created string `json:"created"` // day
+	Created string `json:"created"` // date
 	Machine string `json:"machine"`
-	Commit  string `json:"commit"` // of the program that trained the runs
+	Commit  string `json:"commit"` // commit of the program that trained the runs
 	Sweep   string `json:"sweep"`
 	Digest  string `json:"digest"` // SHA-256 of the table's files
 
@@ -23,70 +23,93 @@ type Card struct {
 	LeftOut       int            `json:"left_out"` // runs that were not done
 	Series        int            `json:"series"`
 	Regimes       map[string]int `json:"regimes"`
-	Open          map[string]int `json:"open"`   // of each parameter, the series that leave it open
-	FitR2         [3]float64     `json:"fit_r2"` // a tenth, half and nine tenths of the series have less
-	Last          int            `json:"last"`   // step at which training ends
+	Open          map[string]int `json:"open"`   // for each parameter, how many series leave it undetermined
+	FitR2         [3]float64     `json:"fit_r2"` // 10th, 50th and 90th percentile over the series
+	Last          int            `json:"last"`   // the last training step
 
 	Targets []TargetCard `json:"targets"`
-	// Plain are the five parameters learned from every series as it was fitted, determined or not: the paper's way.
+	// Plain has the five parameters learned as in the paper: from every series as fitted, determined or not.
 	Plain []TargetCard `json:"plain"`
-	// CurveRMS is the root mean square of the error in ln f over all points of the curve, architectures left out; MeanRMS
-	// that of the other architectures' mean curve, whatever the architecture.
+	// CurveRMS is the root mean square error of ln f over all points of the curves of left-out architectures. MeanRMS is
+	// the same error if every curve is predicted to be the mean curve of the other architectures.
 	CurveRMS float64 `json:"curve_rms"`
 	MeanRMS  float64 `json:"mean_rms"`
-	// Worst are the architectures whose curves, left out, are foretold worst, the worst first.
+	// Worst lists the architectures with the largest error when left out, the largest first.
 	Worst []ArchError `json:"worst"`
-	// Example is what is foretold of the first architecture without its own series: of each layer every target's value. It
-	// shows whether another machine foretells the same.
+	// Example is the prediction for the first architecture without its own series, [layers][targets]. It shows whether
+	// another machine predicts the same.
 	Example [][]float64 `json:"example"`
 }
 
-// ArchError is the root mean square error in ln f over all points of the curves of one architecture, left out.
+// ArchError is the root mean square error of ln f over all points of the curves of one left-out architecture.
 type ArchError struct {
 	Name string  `json:"name"`
 	RMS  float64 `json:"rms"`
 }
 
-// TargetCard is how one target is learned and how well.
+// TargetCard describes how one target is learned, and how well.
 type TargetCard struct {
 	Name          string    `json:"name"`
 	Transform     Transform `json:"transform"`
-	Determined    bool      `json:"determined"` // learned from the series that determine it
+	Determined    bool      `json:"determined"` // whether it is learned from the series that determine it
 	Series        int       `json:"series"`
 	Architectures int       `json:"architectures"`
 	Learner       string    `json:"learner"`
 	Candidates    []Score   `json:"candidates"`
 	RandomR2      float64   `json:"random_r2"`   // mean over ten random splits of 80 to 20
-	LeftOutR2     float64   `json:"left_out_r2"` // one architecture left out after the other
-	// Low and High are the residuals, transformed, between which 90 % of those of architectures left out lie; Coverage is
-	// the share inside when the two are taken from the other architectures.
+	LeftOutR2     float64   `json:"left_out_r2"` // each architecture left out in turn
+	// Low and High are the bounds that contain 90 % of the transformed residuals of left-out architectures. Coverage is
+	// the share of residuals within bounds taken from the other architectures.
 	Low        float64      `json:"low"`
 	High       float64      `json:"high"`
 	Coverage   float64      `json:"coverage"`
-	Importance []Importance `json:"importance"` // the largest first
+	Importance []Importance `json:"importance"` // the largest drop first
 }
 
-// Score is a learner and its R² over five folds of whole architectures.
+// Score is a learner's R² over five folds of whole architectures.
 type Score struct {
 	Learner string  `json:"learner"`
 	R2      float64 `json:"r2"`
 }
 
-// Importance is how much R² falls, over five folds of whole architectures, when a group of features is dealt anew among
-// the held out series (permutation importance, Breiman 2001).
+// Importance is the permutation importance (Breiman 2001) of a group of features: the drop in R², over five folds of
+// whole architectures, when the group's values are permuted among the held-out series.
 type Importance struct {
 	Group string  `json:"group"`
 	Drop  float64 `json:"drop"`
 }
 
-// estimate turns a prediction into the target's own units, with its interval.
+// estimate converts a prediction from the transformed scale to the target's own units, with its interval.
 func (c TargetCard) estimate(y float64) Estimate {
 	return Estimate{c.Transform.From(y), c.Transform.From(y + c.Low), c.Transform.From(y + c.High)}
 }
 
-// Train chooses a learner for every target of a table and scores it. Created, Machine, Commit, Sweep and LeftOut of the
-// card are the caller's to fill in. progress hears what is at hand.
+// Train chooses a learner for every target of a table and scores it. The caller fills in the card's Created, Machine,
+// Commit, Sweep and LeftOut. progress is called with a message as each step begins.
 func Train(t Table, progress func(string)) (*Predictor, error) {
+	if err := t.sufficient(); err != nil {
+		return nil, err
+	}
+	digest, err := t.digest()
+	if err != nil {
+		return nil, err
+	}
+	p := newPredictor(t)
+	p.Card = t.describe()
+	p.Card.Digest = digest
+	all := targets(p.Card.Last)
+	samples := p.choose(all, progress)
+	p.score(all, samples, progress)
+	p.scorePlain(all[:len(fit.Params("emergence"))], progress)
+	first, err := p.forecast(t.Archs[0].Arch, p.learn(0))
+	for _, layer := range first {
+		p.Card.Example = append(p.Card.Example, layer.values())
+	}
+	return p, err
+}
+
+// sufficient returns an error if too few architectures have a curve that is not flat, or if runs differ in length.
+func (t Table) sufficient() error {
 	rising := map[int]bool{}
 	for _, r := range t.Rows {
 		if r.Regime != fit.RegimeFlat {
@@ -94,48 +117,54 @@ func Train(t Table, progress func(string)) (*Predictor, error) {
 		}
 	}
 	if len(rising) < enoughArchs {
-		return nil, fmt.Errorf("predict: %d architectures with a curve that is not flat; at least %d are wanted", len(rising), enoughArchs)
+		return fmt.Errorf("predict: %d architectures have a curve that is not flat; at least %d are needed",
+			len(rising), enoughArchs)
 	}
-	p := newPredictor(t)
-	digest, err := t.digest()
-	if err != nil {
-		return nil, err
-	}
-	p.Card = t.describe()
-	p.Card.Digest = digest
 	for _, r := range t.Rows {
-		if r.Last != p.Card.Last {
-			return nil, fmt.Errorf("predict: runs of %d and of %d steps: a curve is foretold over one length of training", p.Card.Last, r.Last)
+		if last := t.Rows[0].Last; r.Last != last {
+			return fmt.Errorf("predict: the runs have %d and %d steps: a curve is predicted for one length of training",
+				last, r.Last)
 		}
 	}
-	all := targets(p.Card.Last)
+	return nil
+}
+
+// choose fills in the card's targets, each with its transform and learner, and returns their samples. The points of the
+// curve share one learner, the best on average, so that they form a curve.
+func (p *Predictor) choose(all []target, progress func(string)) []sample {
 	samples, curve := make([]sample, len(all)), make([]float64, len(Candidates))
+	scores := make([][]float64, len(all))
 	for i, target := range all {
 		progress("choosing " + target.name)
 		c := TargetCard{Name: target.name, Transform: p.transform(target, false)}
 		samples[i], c.Determined = p.sample(target, c.Transform)
-		scores := samples[i].candidateScores(seeded(target))
-		c.choose(scores, scores)
-		for k, score := range scores {
+		scores[i] = samples[i].candidateScores(seeded(target))
+		for k, score := range scores[i] {
 			if !target.param {
 				curve[k] += score
 			}
 		}
 		p.Card.Targets = append(p.Card.Targets, c)
 	}
+	for i, target := range all {
+		merit := curve
+		if target.param {
+			merit = scores[i]
+		}
+		p.Card.Targets[i].choose(scores[i], merit)
+	}
+	return samples
+}
+
+// score scores the chosen learner of every target, and the whole curve over its points.
+func (p *Predictor) score(all []target, samples []sample, progress func(string)) {
 	var squares, plain float64
 	points := 0
-	own, ownPoints := make([]float64, len(t.Archs)), make([]float64, len(t.Archs))
+	archs := p.table.Archs
+	own, ownPoints := make([]float64, len(archs)), make([]float64, len(archs)) // squares and points by architecture
 	for i, target := range all {
 		progress("scoring " + target.name)
 		c, s := &p.Card.Targets[i], samples[i]
-		if !target.param { // one learner for all points, so that they make a curve
-			scores := make([]float64, len(Candidates))
-			for k := range scores {
-				scores[k] = c.Candidates[k].R2
-			}
-			c.choose(scores, curve)
-		}
 		left := c.score(s, seeded(target))
 		c.Importance = p.importance(s, target, c.Learner)
 		if target.param {
@@ -150,29 +179,29 @@ func Train(t Table, progress func(string)) (*Predictor, error) {
 			ownPoints[s.groups[r]]++
 		}
 	}
-	for i, a := range t.Archs {
+	for i, a := range archs {
 		p.Card.Worst = append(p.Card.Worst, ArchError{a.Name, math.Sqrt(own[i] / max(ownPoints[i], 1))})
 	}
 	slices.SortStableFunc(p.Card.Worst, func(a, b ArchError) int { return cmp.Compare(b.RMS, a.RMS) })
 	p.Card.Worst = p.Card.Worst[:min(8, len(p.Card.Worst))]
 	p.Card.CurveRMS, p.Card.MeanRMS = math.Sqrt(squares/float64(points)), math.Sqrt(plain/float64(points))
-	for _, target := range all[:len(fit.Params("emergence"))] {
+}
+
+// scorePlain learns and scores the parameters as in the paper, from every series as fitted.
+func (p *Predictor) scorePlain(params []target, progress func(string)) {
+	for _, target := range params {
 		progress("scoring " + target.name + ", from every series")
 		c := TargetCard{Name: target.name, Transform: p.transform(target, true)}
-		s := p.sampleOf(t.Rows, target, c.Transform)
+		s := p.sampleOf(p.table.Rows, target, c.Transform)
 		scores := s.candidateScores(seeded(target))
 		c.choose(scores, scores)
 		c.score(s, seeded(target))
 		p.Card.Plain = append(p.Card.Plain, c)
 	}
-	first, err := p.foretell(t.Archs[0].Arch, p.learn(0))
-	for _, layer := range first {
-		p.Card.Example = append(p.Card.Example, layer.values())
-	}
-	return p, err
 }
 
-// transform is a target's, Yeo and Johnson's lambda taken from the series that it is learned from.
+// transform returns a target's transform. The lambda of yeo-johnson is fitted to the series from which the target is
+// learned: all series if plain, otherwise those that sample returns.
 func (p *Predictor) transform(t target, plain bool) Transform {
 	transform := Transform{Name: t.transform}
 	if t.transform == "yeo-johnson" {
@@ -186,9 +215,10 @@ func (p *Predictor) transform(t target, plain bool) Transform {
 	return transform
 }
 
-// describe fills what of the card only the table says.
+// describe returns a card with the fields that follow from the table alone.
 func (t Table) describe() Card {
-	c := Card{Architectures: len(t.Archs), Series: len(t.Rows), Regimes: map[string]int{}, Open: map[string]int{}, Last: t.Rows[0].Last}
+	c := Card{Architectures: len(t.Archs), Series: len(t.Rows), Last: t.Rows[0].Last,
+		Regimes: map[string]int{}, Open: map[string]int{}}
 	runs := map[string]bool{}
 	var fits []float64
 	for _, r := range t.Rows {
@@ -207,13 +237,13 @@ func (t Table) describe() Card {
 	return c
 }
 
-// average is a learner that knows no features.
+// average is a learner that ignores the features and predicts the mean.
 type average struct{}
 
-// Fit implements Learner. The target has mean 0.
+// Fit implements Learner. The target has mean 0, which a line without weights predicts.
 func (average) Fit([][]float64, []float64, rng.Stream) Model { return line{} }
 
-// choose takes the candidate of the largest merit.
+// choose records the candidates' scores and chooses the candidate with the largest merit.
 func (c *TargetCard) choose(scores, merit []float64) {
 	c.Candidates = nil
 	best := 0
@@ -226,7 +256,8 @@ func (c *TargetCard) choose(scores, merit []float64) {
 	c.Learner = Candidates[best].Name
 }
 
-// score scores the chosen learner; left are the predictions of architectures left out.
+// score fills in the scores of the chosen learner and returns its predictions of every row, each architecture left out
+// in turn.
 func (c *TargetCard) score(s sample, random rng.Stream) (left []float64) {
 	c.Series = len(s.y)
 	l, _ := learnerNamed(c.Learner)
@@ -259,11 +290,11 @@ func (c *TargetCard) score(s sample, random rng.Stream) (left []float64) {
 	return left
 }
 
-// confidence of the interval.
+// confidence is the share of residuals that the interval is to contain.
 const confidence = 0.9
 
-// within returns the residuals between which the share confidence of new ones is expected: the order statistics of rank
-// (n+1) (1 -+ confidence)/2, outwards.
+// within returns the residuals between which the share confidence of new ones is expected. They are the order
+// statistics of ranks (n+1)(1 -+ confidence)/2, rounded outwards.
 func within(residuals []float64) (low, high float64) {
 	sorted := slices.Sorted(slices.Values(residuals))
 	n := len(sorted)
@@ -272,7 +303,7 @@ func within(residuals []float64) (low, high float64) {
 	return sorted[rank-1], sorted[n-rank]
 }
 
-// random is the mean R² over ten random splits of the series, 80 to learn from and 20 to score.
+// random returns the mean R² over ten random splits of the series, 80 % for training and 20 % for scoring.
 func (s sample) random(l Learner, random rng.Stream) float64 {
 	const splits = 10
 	scores := make([]float64, splits)
@@ -293,7 +324,7 @@ func (s sample) random(l Learner, random rng.Stream) float64 {
 	return sum
 }
 
-// importance is that of every group of features.
+// importance returns the importance of every group of features, the largest drop first.
 func (p *Predictor) importance(s sample, t target, learner string) []Importance {
 	const folds, repeats = 5, 5
 	l, _ := learnerNamed(learner)
@@ -338,7 +369,7 @@ func (p *Predictor) importance(s sample, t target, learner string) []Importance 
 	return all
 }
 
-// shuffledWithin deals the rows of each fold among themselves.
+// shuffledWithin returns a random permutation of the rows that keeps each row in its fold.
 func shuffledWithin(fold []int, random rng.Stream) []int {
 	from := make([]int, len(fold))
 	r := random.Rand()

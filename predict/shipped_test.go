@@ -9,32 +9,31 @@ import (
 	"github.com/outcrop-lab/outcrop/configs"
 )
 
-// The shipped predictor foretells what its card says it foretold when it was trained, to 1e-6: another machine may round
-// otherwise.
+// The shipped predictor reproduces the example of its card to 1e-6; another machine may round differently.
 func TestShippedExample(t *testing.T) {
 	p, err := Load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	first := p.table.Archs[0]
-	foretold, err := p.Predict(first.Arch, false)
-	if err != nil || foretold.LeftOut != first.Name {
-		t.Fatalf("left out %q, want %q (%v)", foretold.LeftOut, first.Name, err)
+	predicted, err := p.Predict(first.Arch, false)
+	if err != nil || predicted.LeftOut != first.Name {
+		t.Fatalf("left out %q, want %q (%v)", predicted.LeftOut, first.Name, err)
 	}
-	if len(foretold.Layers) != len(p.Card.Example) || first.Layers() != len(p.Card.Example) {
-		t.Fatalf("%d layers, the card has %d", len(foretold.Layers), len(p.Card.Example))
+	if len(predicted.Layers) != len(p.Card.Example) || first.Layers() != len(p.Card.Example) {
+		t.Fatalf("%d layers, the card has %d", len(predicted.Layers), len(p.Card.Example))
 	}
-	for l, layer := range foretold.Layers {
+	for l, layer := range predicted.Layers {
 		for i, v := range layer.values() {
 			if want := p.Card.Example[l][i]; math.Abs(v-want) > 1e-6*math.Abs(want) {
-				t.Errorf("layer %d, %s: %g, the card says %g", l, p.Card.Targets[i].Name, v, want)
+				t.Errorf("layer %d, %s: %g, want the card's %g", l, p.Card.Targets[i].Name, v, want)
 			}
 		}
 	}
 }
 
-// What is shipped is what the issue of it asks for: at least 40 architectures of 2 to 8 layers and widths of 32 to 128, two
-// seeds each, from the embedded sweep; the text of the card is the card's.
+// The shipped table has at least 40 architectures of 2 to 8 layers and widths of 32 to 128, with two seeds each, from
+// the embedded sweep. card.md is the text of card.json.
 func TestShippedTable(t *testing.T) {
 	p, err := Load()
 	if err != nil {
@@ -44,8 +43,10 @@ func TestShippedTable(t *testing.T) {
 		t.Errorf("the sweep %q is not embedded", p.Card.Sweep)
 	}
 	d := p.domain
-	if len(p.table.Archs) < 40 || d.low["arch.layers"] != 2 || d.high["arch.layers"] != 8 || d.low["arch.width"] != 32 || d.high["arch.width"] != 128 {
-		t.Errorf("%d architectures, layers %g to %g, width %g to %g", len(p.table.Archs), d.low["arch.layers"], d.high["arch.layers"], d.low["arch.width"], d.high["arch.width"])
+	if len(p.table.Archs) < 40 || d.low["arch.layers"] != 2 || d.high["arch.layers"] != 8 || d.low["arch.width"] != 32 ||
+		d.high["arch.width"] != 128 {
+		t.Errorf("%d architectures, layers %g to %g, width %g to %g", len(p.table.Archs), d.low["arch.layers"],
+			d.high["arch.layers"], d.low["arch.width"], d.high["arch.width"])
 	}
 	seen := map[[3]int]bool{}
 	for _, r := range p.table.Rows {
@@ -62,16 +63,16 @@ func TestShippedTable(t *testing.T) {
 	}
 	var text bytes.Buffer
 	if err := p.Card.Print(&text); err != nil || text.String() != CardText() {
-		t.Errorf("card.md is not card.json's (%v)", err)
+		t.Errorf("card.md is not the text of card.json (%v)", err)
 	}
 	for _, c := range p.Card.Targets {
-		if c.Coverage < .8 || c.Coverage > .98 { // measured; it is meant to be .9
+		if c.Coverage < .8 || c.Coverage > .98 { // the nominal coverage is .9
 			t.Errorf("%s: %.2f of the series left out lie within the 90 %% interval", c.Name, c.Coverage)
 		}
 	}
 }
 
-// A card that belongs to another table is refused.
+// Load refuses a card that was made from another table.
 func TestLoadRefusesAnotherTable(t *testing.T) {
 	before := fitsCSV
 	defer func() { fitsCSV = before }()

@@ -15,27 +15,28 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Table is what a predictor learns from: architectures, and the emergence curves fitted to the layers of their runs.
+// Table is a predictor's training data: architectures, and the emergence curves fitted to the layers of their runs.
 type Table struct {
 	Archs []Trained
 	Rows  []Row
 }
 
-// Trained is an architecture of the table. Config is its resolved configuration without what Arch leaves out, JSON.
+// Trained is an architecture of the table. Config is its resolved configuration (JSON) without the settings that Arch
+// leaves out.
 type Trained struct {
 	Name, Config string
 	Arch
 }
 
-// Row is the emergence curve fitted to one layer of one run: the statistic ratio_mean at the block's output.
+// Row is the emergence curve fitted to one layer of one run, of the statistic ratio_mean at the block's output.
 type Row struct {
 	Arm   int // index of Table.Archs
 	Seed  uint64
 	Run   string // the first twelve characters of its id
 	Layer int    // counted from 0
-	// Params are the five of the curve, and beta = lambda gamma.
+	// Params holds the five parameters of the curve, and beta = lambda gamma.
 	Params       map[string]float64
-	Undetermined []string // of Params, those that the series leaves open
+	Undetermined []string // the parameters that the series does not determine
 	Regime       string
 	R2           float64
 	Last         int // step of the last point
@@ -44,21 +45,21 @@ type Row struct {
 // paramNames are the keys of Row.Params.
 var paramNames = append(fit.Params("emergence"), "beta")
 
-// The series that is foretold.
+// The series that the predictor forecasts.
 const (
 	site      = "resid_post"
 	statistic = "ratio_mean"
 )
 
-// Collect reads a sweep's table from a results database. Runs that are not done, and series without a fit, do not enter;
-// left says how many of the members they are.
+// Collect reads a sweep's table from a results database. It leaves out runs that are not done, of which left is the
+// number, and series without a fit.
 func Collect(db *store.DB, sweep string) (t Table, left int, err error) {
 	runs, err := db.RunsOf(sweep)
 	if err != nil {
 		return Table{}, 0, err
 	}
 	if len(runs) == 0 {
-		return Table{}, 0, fmt.Errorf("predict: the database holds no sweep %s", sweep)
+		return Table{}, 0, fmt.Errorf("predict: the database has no sweep %s", sweep)
 	}
 	for _, m := range runs {
 		if m.Run.Status != "done" {
@@ -86,7 +87,7 @@ func Collect(db *store.DB, sweep string) (t Table, left int, err error) {
 	return t, left, nil
 }
 
-// trained keeps of a configuration what the predictor sees of it.
+// trained parses a configuration and removes the settings that the predictor does not see.
 func trained(name, config string) (Trained, error) {
 	a, err := ParseArch(config)
 	if err != nil {
@@ -103,6 +104,7 @@ func trained(name, config string) (Trained, error) {
 	return Trained{name, string(text), a}, err
 }
 
+// rowOf converts a stored fit. beta is undetermined if its interval has an open end.
 func rowOf(f store.Fit, arm int, run store.Run) Row {
 	r := Row{Arm: arm, Seed: run.Seed, Run: fmt.Sprintf("%.12s", run.ID), Layer: f.Layer, Params: map[string]float64{},
 		Undetermined: slices.Clone(f.Undetermined), Regime: f.Regime, R2: f.R2, Last: run.Steps}
@@ -118,13 +120,14 @@ func rowOf(f store.Fit, arm int, run store.Run) Row {
 
 var (
 	archHeader = []string{"arm", "config"}
-	fitHeader  = append(append([]string{"arm", "seed", "run", "layer"}, paramNames...), "undetermined", "regime", "r2", "last")
+	fitHeader  = slices.Concat([]string{"arm", "seed", "run", "layer"}, paramNames,
+		[]string{"undetermined", "regime", "r2", "last"})
 )
 
-// Write writes the architectures and the fits as CSV.
+// Write writes the architectures and the fits, each as a CSV file.
 func (t Table) Write(archs, fits io.Writer) error {
 	a, f := csv.NewWriter(archs), csv.NewWriter(fits)
-	_ = a.Write(archHeader) // the error stays until Error is asked
+	_ = a.Write(archHeader) // Error returns the first error, at the end
 	_ = f.Write(fitHeader)
 	for _, x := range t.Archs {
 		_ = a.Write([]string{x.Name, x.Config})
@@ -141,14 +144,14 @@ func (t Table) Write(archs, fits io.Writer) error {
 	return errors.Join(a.Error(), f.Error())
 }
 
-// Read reads what Write wrote.
+// Read reads a table from the files that Write wrote.
 func Read(archs, fits io.Reader) (Table, error) {
 	var t Table
 	index := map[string]int{}
 	err := eachLine(archs, archHeader, func(line []string) error {
 		a, err := trained(line[0], line[1])
 		if _, twice := index[line[0]]; twice && err == nil {
-			err = fmt.Errorf("architecture %s comes twice", line[0])
+			err = fmt.Errorf("architecture %s is listed twice", line[0])
 		}
 		index[line[0]] = len(t.Archs)
 		t.Archs = append(t.Archs, a)
@@ -160,7 +163,7 @@ func Read(archs, fits io.Reader) (Table, error) {
 	err = eachLine(fits, fitHeader, func(line []string) error {
 		arm, ok := index[line[0]]
 		if !ok {
-			return fmt.Errorf("a fit of the architecture %s, which is not among them", line[0])
+			return fmt.Errorf("a fit of architecture %s, which is not in the list of architectures", line[0])
 		}
 		r := Row{Arm: arm, Run: line[2], Params: map[string]float64{}}
 		var failed error
@@ -189,6 +192,7 @@ func Read(archs, fits io.Reader) (Table, error) {
 	return t, nil
 }
 
+// eachLine checks the header of a CSV file and calls f for each line after it.
 func eachLine(from io.Reader, header []string, f func(line []string) error) error {
 	r := csv.NewReader(from)
 	first, err := r.Read()
@@ -196,7 +200,7 @@ func eachLine(from io.Reader, header []string, f func(line []string) error) erro
 		return err
 	}
 	if !slices.Equal(first, header) {
-		return fmt.Errorf("the header is %q, wants %q", first, header)
+		return fmt.Errorf("the header is %q, want %q", first, header)
 	}
 	for {
 		line, err := r.Read()
@@ -213,7 +217,7 @@ func eachLine(from io.Reader, header []string, f func(line []string) error) erro
 	}
 }
 
-// evaluate is the row's curve at a step, at least 1: no largest value is smaller than the median.
+// evaluate returns the row's curve at a step. It is at least 1, because a largest value is never below the median.
 func (r Row) evaluate(step float64) float64 {
 	return max(1, fit.Eval(fit.Result{Family: "emergence", Params: r.Params}, step))
 }

@@ -2,13 +2,13 @@ package predict
 
 import "math"
 
-// Transform brings a target to a scale on which a model learns it.
+// Transform maps a target to the scale on which a model learns it.
 type Transform struct {
 	Name   string  `json:"name"`             // log1p, yeo-johnson or log
-	Lambda float64 `json:"lambda,omitempty"` // of Yeo and Johnson
+	Lambda float64 `json:"lambda,omitempty"` // of yeo-johnson
 }
 
-// To is the transformed value. log takes values above 0, log1p above -1.
+// To returns the transformed value of x. log requires x > 0, log1p x > -1.
 func (t Transform) To(x float64) float64 {
 	switch t.Name {
 	case "log":
@@ -19,7 +19,8 @@ func (t Transform) To(x float64) float64 {
 	return yeoJohnson(x, t.Lambda)
 }
 
-// From is its inverse. A value that no x has gives the nearest one that is; log1p is of numbers that are not negative.
+// From returns the x whose transformed value is y. If no x has that value, it returns the limit of x nearest to it.
+// log1p serves targets that are never negative, so From is at least 0 for it.
 func (t Transform) From(y float64) float64 {
 	switch t.Name {
 	case "log":
@@ -35,8 +36,8 @@ func (t Transform) From(y float64) float64 {
 	return yeoJohnsonInverse(y, lambda)
 }
 
-// yeoJohnson is the power transform of Yeo and Johnson (2000): ((1+x)^lambda - 1)/lambda for x >= 0, and for negative x the
-// same of -x with 2 - lambda, negated.
+// yeoJohnson is the power transform of Yeo and Johnson (2000). It is ((1+x)^lambda - 1)/lambda for x >= 0. For negative
+// x it is minus the same function of -x, with 2 - lambda in place of lambda.
 func yeoJohnson(x, lambda float64) float64 {
 	sign := 1.0
 	if x < 0 {
@@ -48,6 +49,7 @@ func yeoJohnson(x, lambda float64) float64 {
 	return sign * math.Expm1(lambda*math.Log1p(x)) / lambda
 }
 
+// yeoJohnsonInverse inverts yeoJohnson for y >= 0.
 func yeoJohnsonInverse(y, lambda float64) float64 {
 	if math.Abs(lambda) < 1e-9 {
 		return math.Expm1(y)
@@ -59,8 +61,8 @@ func yeoJohnsonInverse(y, lambda float64) float64 {
 	return math.Expm1(math.Log1p(inside) / lambda)
 }
 
-// bestYeoJohnson is the lambda of the largest likelihood of a Gaussian, -n/2 ln var + (lambda-1) sum sign(x) ln(1+|x|),
-// within -3 to 5, by golden section. Where all values are alike it is 1.
+// bestYeoJohnson returns the lambda in [-3, 5] that maximises the Gaussian likelihood of the transformed values,
+// -n/2 ln var + (lambda-1) sum sign(x) ln(1+|x|), found by golden section. It is 1 if all values are equal.
 func bestYeoJohnson(values []float64) float64 {
 	var jacobian float64
 	for _, x := range values {

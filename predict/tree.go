@@ -6,7 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// node of a tree: x[feature] <= threshold goes left. A leaf has left 0 and the mean of its targets.
+// node is a node of a tree. A row with x[feature] <= threshold goes left. A leaf has left = 0, and value is the mean of
+// its targets.
 type node struct {
 	feature     int
 	threshold   float64
@@ -14,7 +15,7 @@ type node struct {
 	value       float64
 }
 
-// tree is a regression tree (Breiman et al. 1984), its root first.
+// tree is a regression tree (Breiman et al. 1984). The root comes first.
 type tree []node
 
 // Predict implements Model.
@@ -30,13 +31,14 @@ func (t tree) Predict(x []float64) float64 {
 	return t[at].value
 }
 
-// grouped is a table whose columns are sorted once: of each feature the distinct values, and of each row which of them it
-// has. Architectures give few distinct values, so that a node's best split is a walk over them.
+// grouped is a table with each column encoded as indices into its sorted distinct values. Architectures have few
+// distinct values, so that finding a node's best split is a short walk over them.
 type grouped struct {
 	values [][]float64 // [features][distinct], increasing
 	codes  [][]int32   // [features][rows]
 }
 
+// group encodes x, [rows][features].
 func group(x [][]float64) grouped {
 	var g grouped
 	if len(x) == 0 {
@@ -59,14 +61,14 @@ func group(x [][]float64) grouped {
 	return g
 }
 
-// grower grows a tree greedily: each node is split where the sum of squares falls most, at the middle between two
-// neighbouring values that its rows have.
+// grower grows a tree greedily. It splits each node where this reduces the sum of squares most, midway between two
+// neighbouring values of the node's rows.
 type grower struct {
 	data     grouped
 	y        []float64
-	depth    int       // at most; 0 for any
-	features int       // how many are tried at a node; 0 for all
-	random   *rng.Rand // draws them, and decides between equal splits; nil takes all in order
+	depth    int       // the largest depth; 0 for no limit
+	features int       // how many features are tried at a node; 0 for all
+	random   *rng.Rand // shuffles the features, which also breaks ties; nil tries them in order
 	tree     tree
 
 	order  []int
@@ -74,6 +76,7 @@ type grower struct {
 	counts []int32
 }
 
+// grow returns a tree over the rows, which it reorders.
 func (g *grower) grow(rows []int32) tree {
 	most := 0
 	for _, v := range g.data.values {
@@ -88,7 +91,7 @@ func (g *grower) grow(rows []int32) tree {
 	return g.tree
 }
 
-// split adds the node of those rows, and all below it, and returns its place. It sorts rows.
+// split adds the node of those rows and its subtree, and returns the node's index. It partitions rows in place.
 func (g *grower) split(rows []int32, depth int) int32 {
 	at := int32(len(g.tree))
 	var sum float64
@@ -124,8 +127,8 @@ func (g *grower) split(rows []int32, depth int) int32 {
 	return at
 }
 
-// best finds the split after a code of a feature that leaves the least sum of squares. Of features without a split among
-// these rows others take the place.
+// best returns the split with the least remaining sum of squares: rows with at most that code of the feature go left. A
+// feature that is constant over the rows does not count towards the features to try.
 func (g *grower) best(rows []int32, sum float64) (feature int, code int32, found bool) {
 	if g.random != nil {
 		g.random.Shuffle(len(g.order), func(i, j int) { g.order[i], g.order[j] = g.order[j], g.order[i] })

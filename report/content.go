@@ -15,7 +15,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// content is what the page shows, in its order.
+// content is what the page shows, in the page's order.
 type content struct {
 	Name, Source, Summary string
 	Remarks               []remark
@@ -23,8 +23,8 @@ type content struct {
 	Figures               []figure
 	Fits                  []fitRow
 	Metrics               []metricRow
-	Derived, Underived    []derivedTable // with rows, and without
-	Risks                 bool           // whether some run has them
+	Derived, Underived    []derivedTable // tables with rows, and tables without
+	Risks                 bool           // whether any run has the two risks
 	Runs                  []runRow
 	Conflicts             []conflictRow
 	Differences           []differenceRow
@@ -40,7 +40,7 @@ type armRow struct {
 
 type setting struct{ Key, Value string }
 
-// figure is a drawing, or the reason why there is none.
+// figure is a drawing, or the reason why it is missing.
 type figure struct {
 	Name, Caption, Missing string
 	SVG                    template.HTML
@@ -109,13 +109,14 @@ func read(db *store.DB, sweep string) (content, error) {
 	return c, nil
 }
 
-// remark is a paragraph of the comment at a sweep file's head; Label is the word before its colon, as in `Paper: …`.
+// remark is a paragraph of the comment at the head of a sweep file. Label is the word before the colon, as in
+// `Paper: …`.
 type remark struct{ Label, Text string }
 
 var label = regexp.MustCompile(`^([A-Z][a-z]+):\s+(.*)$`)
 
-// remarks reads the comment at the head of the sweep file. A labelled or an empty line begins a paragraph; other lines
-// go on with the one before.
+// remarks reads the comment at the head of the sweep file. A paragraph begins at a line with a label and after an empty
+// line; other lines continue the paragraph before.
 func remarks(source string) (all []remark) {
 	begin := true
 	for line := range strings.Lines(source) {
@@ -172,8 +173,8 @@ func arm(a store.Arm, members []store.MemberRun) armRow {
 	return row
 }
 
-// settings reads JSON of dotted keys to values, or of maps, or a list of {key, value}, in the order in which it is
-// written. What is none of these is shown as it stands.
+// settings reads JSON in the order in which it is written: an object of dotted keys, nested objects, or a list of
+// {key, value}. It returns any other text unchanged, as a value without a key.
 func settings(differs string) []setting {
 	var list []struct {
 		Key   string
@@ -193,7 +194,7 @@ func settings(differs string) []setting {
 	return all
 }
 
-// flattened keeps the order of the keys, which a map would lose.
+// flattened returns an object's settings with dotted keys. It keeps the order of the keys, which a map would lose.
 func flattened(prefix string, object []byte) ([]setting, error) {
 	d := json.NewDecoder(bytes.NewReader(object))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -220,7 +221,7 @@ func flattened(prefix string, object []byte) ([]setting, error) {
 	return all, nil
 }
 
-// plain is a JSON value as YAML would have it: a string without its quotes.
+// plain returns a JSON value as YAML writes it: a string without its quotes.
 func plain(value json.RawMessage) string {
 	var text string
 	if json.Unmarshal(value, &text) == nil {
@@ -229,7 +230,7 @@ func plain(value json.RawMessage) string {
 	return string(value)
 }
 
-// figures are all that the plots know, the emergence first. One that lacks its rows says so.
+// figures returns all figures of package plots, the emergence figure first. A figure without rows says why.
 func figures(db *store.DB, sweep string) ([]figure, error) {
 	names := []string{"emergence"}
 	for _, name := range plots.Names() {
@@ -254,7 +255,7 @@ func figures(db *store.DB, sweep string) ([]figure, error) {
 
 var sized = regexp.MustCompile(`width="[^"]*pt" height="[^"]*pt" viewBox`)
 
-// inline makes of an SVG document an element that takes the width of its card.
+// inline turns an SVG document into an element that fills the width of its card.
 func inline(svg []byte) string {
 	text := string(svg[max(0, bytes.Index(svg, []byte("<svg"))):])
 	return sized.ReplaceAllString(text, "viewBox")
@@ -282,7 +283,7 @@ func (c *content) readDisagreements(db *store.DB, in map[string]bool) error {
 	return nil
 }
 
-// commit shortens a commit, and keeps the mark of a working tree that was changed.
+// commit shortens a commit's hash and keeps the mark of a modified working tree.
 func commit(c string) string {
 	hash, modified, _ := strings.Cut(c, "+")
 	hash = hash[:min(10, len(hash))]

@@ -11,12 +11,13 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// derivedTable is a table of quantities that are derived from stored rows, a line a run or a run's block.
+// derivedTable is a table of a quantity derived from stored rows, with a line for each run or each block of a run.
 type derivedTable struct {
 	Title, Caption string
 	Columns        []column // after arm and seed
 	Rows           []derivedRow
-	// What is lacking and Probe, the command that measures it, of the first run that lacks it; Lacking counts such runs.
+	// What names the missing statistics of the first run that lacks any, and Probe the command that measures them.
+	// Lacking is the number of such runs, and Of the number of all runs.
 	What, Probe string
 	Lacking, Of int
 }
@@ -32,10 +33,10 @@ type derivedRow struct {
 	Cells []string
 }
 
-// Long reports whether a table is folded.
+// Long reports whether the page folds the table.
 func (t derivedTable) Long() bool { return len(t.Rows) > 12 }
 
-// section is a table of a quantity: rows makes a run's lines of what was read.
+// section describes the table of a quantity. rows makes a run's lines from the rows that were read.
 type section struct {
 	quantity, title, caption string
 	columns                  []column
@@ -64,20 +65,21 @@ var sections = []section{
 		numbers("first step", "F-Attn", "last step", "F-Attn"),
 		func(rows []derive.Row) [][]string { return ends(derive.FAttn(rows)) }},
 	{"first_crossing", "First to cross", "The first measured step at which ratio_mean exceeds a threshold anywhere, " +
-		"and there the first operator in the order of the forward pass (after arXiv 2505.21670). “Of” counts the " +
-		"operators that were measured: of one, it is that one.",
+		"and the first operator that exceeds it there, in the order of the forward pass (after arXiv 2505.21670). “Of” " +
+		"is the number of operators that were measured; if it is 1, no other operator could be first.",
 		append(numbers("of"), text(labels("> %d", derive.Thresholds)...)...),
 		func(rows []derive.Row) [][]string { return crossings(rows, derive.Thresholds) }},
-	{"first_growth", "First to grow", "The same of the ratio over the same operator's own at step 0: a sparse " +
-		"activation's ratio is large from the start.",
+	{"first_growth", "First to grow", "The same for the ratio divided by the operator's own ratio at step 0, because a " +
+		"sparse activation's ratio is large from the start.",
 		append(numbers("of"), text(labels("> %d×", derive.Growths)...)...),
 		func(rows []derive.Row) [][]string {
 			return crossings(derive.Growth(rows, "ratio_mean"), derive.Growths)
 		}},
-	{"phases", "Phases of depth", "At the last step. A block compresses if its matrix entropy lies below the middle " +
-		"between the smallest and the largest over blocks, or if it lies between two such blocks; blocks before mix, " +
-		"blocks after refine. Where the smallest is not 20 % below the largest there is no valley, and all mix. The rule " +
-		"is ours; arXiv 2510.06477 sees mixing in the first 20 % of depth, refining from 85 %.",
+	{"phases", "Phases of depth", "At the last step. A block compresses if its matrix entropy is below the midpoint of " +
+		"the smallest and the largest over blocks, or if it lies between two such blocks; blocks before these mix, and " +
+		"blocks after them refine. If the smallest is not at least 20 % below the largest, there is no valley, and all " +
+		"blocks mix. The rule is our own; arXiv 2510.06477 reports mixing in the first 20 % of depth and refining from " +
+		"85 %.",
 		append(numbers("step"), append(text("phases, by block"),
 			numbers("smallest entropy (bits)", "block", "largest (bits)", "block")...)...), phases},
 	{"bos_entropy_correlation", "BOS norm against entropy over depth", correlationCaption + " arXiv 2510.06477 reports " +
@@ -90,23 +92,23 @@ var sections = []section{
 		placeColumns("channel"), places("resid_post", "top1_channel")},
 	{"position_stability", "Positions of the largest |h|", "At the last step: the position " + placeCaption,
 		placeColumns("position"), places("resid_post", "top1_position")},
-	{"sink_stability", "Positions of the sinks", "At the last step: the position where most heads of a block have " +
-		"their sink, in which share of them, which share kept its own since the measured step before, and since which " +
-		"step it has been the commonest.",
+	{"sink_stability", "Positions of the sinks", "At the last step: the position at which most heads of a block have " +
+		"their sink, the share of heads that have it there, the share that kept their own position since the previous " +
+		"measured step, and the step since which it has been the most common.",
 		placeColumns("position"), places("attn.pattern", "sink_position")},
-	{"super_weights", "Super weights", fmt.Sprintf("At the last step: W_down[row, column], row and column being the "+
+	{"super_weights", "Super weights", fmt.Sprintf("At the last step: W_down[row, column], where row and column are the "+
 		"channels of the largest |.| at the down projection's output and input (arXiv 2411.07191). Input and output are "+
-		"over their median over blocks; a block spikes where both exceed %d, a threshold of ours. Shown are the blocks "+
-		"that spike, or the one that stands out most.", derive.Spike),
+		"divided by their median over blocks. A block spikes if both exceed %d, a threshold of our own. The table shows "+
+		"the blocks that spike, or the one that stands out most.", derive.Spike),
 		append(numbers("step", "block", "row", "column", "weight", "input", "output"), column{"spikes", false},
 			column{"sequences that agree", true}, column{"since step", true}), superWeights},
 }
 
 const (
 	correlationCaption = "Pearson's r over blocks at the last step, of the values and of their changes from block to " +
-		"block; a dash where there are fewer than three points or a quantity does not change."
-	placeCaption = "where most sequences have it, in which share of them, which share kept its own since the measured " +
-		"step before, and since which step it has been the commonest."
+		"block. A dash means that there are fewer than three points or that a quantity does not change."
+	placeCaption = "of the largest |h| in most sequences, the share of sequences that have it, the share that kept " +
+		"their own since the previous measured step, and the step since which it has been the most common."
 )
 
 var correlationColumns = numbers("step", "blocks", "r of values", "r of changes")
@@ -115,7 +117,7 @@ func placeColumns(place string) []column {
 	return numbers("step", "block", place, "share", "kept", "since step")
 }
 
-// readDerived makes all tables. One of which no run has the rows says what measures them.
+// readDerived reads all tables. A table whose rows no run has says how to measure them.
 func (c *content) readDerived(db *store.DB, members []store.MemberRun) error {
 	for _, s := range sections {
 		q, _ := derive.Lookup(s.quantity)
@@ -145,7 +147,7 @@ func (c *content) readDerived(db *store.DB, members []store.MemberRun) error {
 			c.Derived = append(c.Derived, t)
 		} else if t.Lacking > 0 || measured {
 			if t.Lacking == 0 {
-				t.What = "a step at which all that it reads is measured and finite; a correlation, three blocks"
+				t.What = "a step at which all its statistics are measured and finite (for a correlation, in three blocks)"
 			}
 			c.Underived = append(c.Underived, t)
 		}
@@ -177,7 +179,7 @@ func crossings(rows []derive.Row, thresholds []int) [][]string {
 	return [][]string{line}
 }
 
-// phases joins neighbouring blocks of one phase.
+// phases returns the last step's phases, with neighbouring blocks of one phase joined.
 func phases(rows []derive.Row) [][]string {
 	all := derive.Phases(rows)
 	if len(all) == 0 {
@@ -219,9 +221,9 @@ func blocks(from, to int) string {
 	return fmt.Sprintf("%d–%d", from, to)
 }
 
-// correlation has no line where there are too few blocks for any r.
+// correlation returns the last step's correlations, or no line if there are too few blocks for any r.
 func correlation(all []derive.DepthCorrelation) [][]string {
-	if len(all) == 0 { // never measured at one step
+	if len(all) == 0 { // never measured at the same step
 		return nil
 	}
 	c := all[len(all)-1]
@@ -251,10 +253,11 @@ func places(site, statistic string) func(rows []derive.Row) [][]string {
 	}
 }
 
-// superWeights are the blocks that spike at the last step, or the one whose lesser ratio is the largest.
+// superWeights returns the blocks that spike at the last step, or, if none does, the block whose smaller ratio is the
+// largest.
 func superWeights(rows []derive.Row) (lines [][]string) {
 	all := derive.SuperWeights(rows)
-	if len(all) == 0 { // never measured at one step
+	if len(all) == 0 { // never measured at the same step
 		return nil
 	}
 	var shown []derive.Candidate

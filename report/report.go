@@ -1,5 +1,5 @@
-// Package report writes one self-contained HTML page per sweep: what was asked, the figures, the fits and where the
-// numbers come from. A page written twice from one database has the same bytes: it holds no clock values.
+// Package report writes one self-contained HTML page for each sweep: the question, the figures, the fits and the origin
+// of the numbers. A page that is written twice from one database has the same bytes, because it holds no times of day.
 package report
 
 import (
@@ -19,8 +19,8 @@ var source string
 
 var page = template.Must(template.New("report").Funcs(template.FuncMap{"commit": commit}).Parse(source))
 
-// Write makes the page of a sweep at path by rename, and the folders above it. The sweep must be in the database; runs
-// that are not done yet, and figures for which no rows are there yet, are named as missing.
+// Write writes the page of a sweep to path by rename, and creates the folders above it. The sweep must be in the
+// database. The page names runs that are not done yet, and figures that have no rows yet, as missing.
 func Write(db *store.DB, sweep, path string) error {
 	c, err := read(db, sweep)
 	if err != nil {

@@ -33,7 +33,8 @@ func written(t *testing.T, db *store.DB, sweep string) string {
 
 var update = flag.Bool("update", false, "write the golden content again")
 
-// needs are what the page itself reads and the derived quantities, but for some; what figures read is in plots.Needs.
+// needs returns the statistics that the page itself and the derived quantities read, except those of some quantities.
+// plots.Needs returns the statistics of the figures.
 func needs(but ...string) []derive.Need {
 	all := []derive.Need{{Site: ratioSite, Statistic: ratioStatistic},
 		{Site: "attn.pattern", Statistic: "first_token_attention"},
@@ -52,7 +53,7 @@ func needs(but ...string) []derive.Need {
 	return all
 }
 
-// All that the page says beside its figures, numbers and words, is the golden content.
+// Everything on the page except its figures, numbers and words alike, equals the golden content.
 func TestGoldenContent(t *testing.T) {
 	db := plotstest.Open(t)
 	plotstest.Fill(t, db, plotstest.Sweep, []string{"baseline", "gated", "single-scale"}, 4, needs()...)
@@ -95,7 +96,7 @@ func TestGoldenContent(t *testing.T) {
 	}
 }
 
-// 1/(lambda gamma) of the planted curve, .12 and .012, by hand, and a dash where its interval is open.
+// 1/(lambda gamma) of the planted curve (.12 and .012) by hand, and a dash if its interval is open.
 func TestDecay(t *testing.T) {
 	f := store.Fit{Params: map[string]float64{"lambda": .12, "gamma": .012}}
 	if got := decay(f); got != "694.4" {
@@ -117,9 +118,9 @@ func TestWrite(t *testing.T) {
 	}
 	for _, part := range []string{
 		"<title>fixture – Outcrop</title>", "Does a gate keep massive activations away?", "3 arms, 6 runs, 6 done.",
-		"<code>arch.gate.name: g1</code>", "<code>optim.lr: 0.01</code>", "nothing: it is the base",
+		"<code>arch.gate.name: g1</code>", "<code>optim.lr: 0.01</code>", "nothing: this is the base",
 		"0.9800", "-31.5", "logarithmic increase", `<td class="n">640</td>`, // of plotstest's fits
-		"0123456789", "go1.26", "cpu portable", "Fixture CPU", "d19e57", "No determinism conflict",
+		"0123456789", "go1.26", "cpu portable", "Fixture CPU", "d19e57", "No determinism conflicts",
 		// The planted curve of block 1 exceeds 10 at step 64, that of block 0 at 128.
 		"<h3>M-Act</h3>", "step 64: block 1, resid_post (10.81)",
 		`<th scope="row">Super weights</th>`, "outcrop probe 01005eed0000 --statistics super_weight_row,super_weight_column",
@@ -141,13 +142,13 @@ func TestWrite(t *testing.T) {
 	selfContained(t, html)
 }
 
-// Every derived quantity has a section, or is drawn; quantities whose statistics share no step have no table, and no
-// panic.
+// Every derived quantity has a section or is drawn. Quantities whose statistics share no step have no table and cause
+// no panic.
 func TestDerivedSections(t *testing.T) {
 	shown := []string{"layer_sink_rate"} // by the figures depth and valley
 	for _, s := range sections {
 		if _, ok := derive.Lookup(s.quantity); !ok {
-			t.Errorf("%s is no quantity", s.quantity)
+			t.Errorf("%s is not a quantity", s.quantity)
 		}
 		shown = append(shown, s.quantity)
 	}
@@ -171,9 +172,10 @@ func TestDerivedSections(t *testing.T) {
 		}
 	}
 	html := written(t, db, plotstest.Sweep)
-	for _, title := range []string{"Super weights", "BOS norm against entropy over depth"} { // the other of one block
+	// The correlation has only one block.
+	for _, title := range []string{"Super weights", "BOS norm against entropy over depth"} {
 		if !strings.Contains(html, `<th scope="row">`+title+"</th>") || strings.Contains(html, "<h3>"+title) {
-			t.Errorf("%s has a table of nothing", title)
+			t.Errorf("%s has an empty table", title)
 		}
 	}
 	balanced(t, html)
@@ -193,7 +195,7 @@ func TestHostileNames(t *testing.T) {
 	selfContained(t, html)
 }
 
-// A sweep of which nothing is measured has a page that says so.
+// The page of a sweep without measurements says so.
 func TestPlannedOnly(t *testing.T) {
 	db := plotstest.Open(t)
 	s := store.Sweep{Name: "planned", Arms: []store.Arm{{Name: "a"}}}
@@ -251,7 +253,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// balanced checks that every element is closed in its order, void elements aside.
+// balanced checks that every element is closed in the right order, except void elements.
 func balanced(t *testing.T, html string) {
 	t.Helper()
 	html = regexp.MustCompile(`(?s)<style>.*?</style>|<!--.*?-->`).ReplaceAllString(html, "")
@@ -274,7 +276,7 @@ func balanced(t *testing.T, html string) {
 	}
 }
 
-// selfContained checks that nothing is fetched: no address but the names of XML namespaces.
+// selfContained checks that the page fetches nothing: it holds no address except the names of XML namespaces.
 func selfContained(t *testing.T, html string) {
 	t.Helper()
 	html = regexp.MustCompile(`xmlns(:xlink)?="http://www\.w3\.org/[^"]*"`).ReplaceAllString(html, "")

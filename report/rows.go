@@ -16,7 +16,7 @@ const (
 	ratioStatistic = "ratio_mean"
 )
 
-// fitRow is a series' emergence curve, and the family that describes it best.
+// fitRow is the emergence curve of a series, and the family that fits it best.
 type fitRow struct {
 	Arm, Run, A, Lambda, Gamma, T0, K, Decay, R2, AICc, Best, TPeak, Regime, Message string
 	Seed                                                                             uint64
@@ -52,7 +52,7 @@ func fits(db *store.DB, members []store.MemberRun) ([]fitRow, error) {
 	return rows, nil
 }
 
-// param is a dash where the data do not determine the parameter.
+// param returns a fit's parameter, or a dash if the data do not determine it.
 func param(f store.Fit, name string) string {
 	v, ok := f.Params[name]
 	if !ok || slices.Contains(f.Undetermined, name) {
@@ -61,7 +61,7 @@ func param(f store.Fit, name string) string {
 	return number(v)
 }
 
-// decay is 1/(lambda gamma) in steps, a dash where its interval is open.
+// decay returns 1/(lambda gamma) in steps, or a dash if its interval is open.
 func decay(f store.Fit) string {
 	if i, ok := f.Intervals["beta"]; ok && (math.IsInf(i[0], 0) || math.IsInf(i[1], 0)) {
 		return none
@@ -69,7 +69,8 @@ func decay(f store.Fit) string {
 	return number(1 / (f.Params["lambda"] * f.Params["gamma"]))
 }
 
-// peak is where the curve is highest within the data.
+// peak returns the step of the curve's maximum if it lies within the data, "later" if it lies beyond them, and a dash
+// if there is none.
 func peak(f store.Fit) string {
 	switch {
 	case f.PeakSeen:
@@ -80,7 +81,7 @@ func peak(f store.Fit) string {
 	return none
 }
 
-// metricRow is where a run ended.
+// metricRow is a run's last values.
 type metricRow struct {
 	Arm, Run, Status, HeldOut, Backcopy, Bigram string
 	Ratio, Layer, Factor, Sink                  string
@@ -114,7 +115,8 @@ func (c *content) readMetrics(db *store.DB, members []store.MemberRun) error {
 	return nil
 }
 
-// readActivations takes the ratio of the block where it ends largest, and the strongest head's attention to BOS.
+// readActivations reads the ratio in the block where its last value is largest, and the strongest head's attention to
+// BOS.
 func (row *metricRow) readActivations(db *store.DB, run string) error {
 	row.Ratio, row.Layer, row.Factor, row.Sink = none, none, none, none
 	ratio := derive.Scalar{Site: ratioSite, Statistic: ratioStatistic, Layers: derive.Each, Step: derive.Last}
@@ -152,7 +154,7 @@ func (row *metricRow) readActivations(db *store.DB, run string) error {
 	return nil
 }
 
-// curves are a scalar's, or none where the run lacks it.
+// curves returns a scalar's curves, or none if the run lacks it.
 func curves(db *store.DB, run string, s derive.Scalar) ([]derive.Curve, error) {
 	all, err := s.Read(db, run)
 	var missing *derive.Missing
@@ -171,7 +173,7 @@ func fixed(v float64, places int) string {
 	return strconv.FormatFloat(v, 'f', places, 64)
 }
 
-// number has four significant digits.
+// number writes four significant digits, or a dash if v is not finite.
 func number(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return none

@@ -29,8 +29,8 @@ type entry struct {
 
 const metadataKey = "__metadata__"
 
-// Write writes the tensors, in the order given, and the metadata to a file. The file appears under its name only once it
-// is complete.
+// Write writes the tensors, in the order given, and the metadata to a file. The file appears under its name only once
+// it is complete.
 func Write(path string, tensors []Tensor, metadata map[string]string) (err error) {
 	header, offset := map[string]any{}, int64(0)
 	if len(metadata) > 0 {
@@ -106,7 +106,8 @@ func parse(content []byte) ([]Tensor, map[string]string, error) {
 	}
 	length, body := binary.LittleEndian.Uint64(content), content[8:]
 	if length > uint64(len(body)) {
-		return nil, nil, fmt.Errorf("a header of %d bytes does not fit in a file of %d: %w", length, len(content), io.ErrUnexpectedEOF)
+		return nil, nil, fmt.Errorf("a header of %d bytes does not fit in a file of %d: %w",
+			length, len(content), io.ErrUnexpectedEOF)
 	}
 	fields, err := object(body[:length])
 	if err != nil {
@@ -144,7 +145,8 @@ func parse(content []byte) ([]Tensor, map[string]string, error) {
 		}
 		n := size(e.Shape)
 		if n < 0 || e.Offsets[0] != offset || e.Offsets[1] != offset+4*n || e.Offsets[1] > int64(len(body)) {
-			return nil, nil, fmt.Errorf("tensor %q of shape %v has offsets %v in %d bytes of data", name, e.Shape, e.Offsets, len(body))
+			return nil, nil, fmt.Errorf("tensor %q of shape %v has offsets %v in %d bytes of data",
+				name, e.Shape, e.Offsets, len(body))
 		}
 		t := Tensor{Name: name, Shape: e.Shape, Data: make([]float32, n)}
 		for i := range t.Data {

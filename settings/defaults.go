@@ -5,18 +5,18 @@ import (
 	"sync"
 )
 
-// Defaults compares configurations of type T with their default, and caches the default settings of each choice of variants.
-// Several goroutines may share it.
+// Defaults compares configurations of type T with their default, and caches the default settings of each choice of
+// variants. Several goroutines may use it.
 type Defaults[T any] struct {
 	// Standard returns the default configuration, a new one at each call.
 	Standard func() T
 
-	known sync.Map // the names of the chosen variants to []Setting
+	known sync.Map // from the names of the chosen variants to []Setting
 }
 
-// Overridden lists the settings of c that differ from their default, in the order of the configuration; list holds all of
-// them, as Of gives them. The default of a variant's parameter is that variant's, whether or not the variant is the default
-// one.
+// Overridden lists the settings of c that differ from their default, in the order of the configuration. list holds all
+// settings of c, as Of returns them. A variant's parameter has that variant's default, whether or not the variant is
+// the default one.
 func (d *Defaults[T]) Overridden(list []Setting, c T) []Setting {
 	var names []byte
 	for _, s := range list {
@@ -38,8 +38,8 @@ func (d *Defaults[T]) Overridden(list []Setting, c T) []Setting {
 	return own
 }
 
-// alignedWith lists the default settings, with the parameters of the variants that c chooses and the names of the default
-// ones.
+// alignedWith lists the default settings that c's are compared with: the default parameters of the variants that c
+// chooses, but the names of the default variants.
 func (d *Defaults[T]) alignedWith(c *T) []Setting {
 	standard := d.Standard()
 	chosen := map[string]any{}
@@ -58,7 +58,7 @@ func (d *Defaults[T]) alignedWith(c *T) []Setting {
 	return aligned
 }
 
-// align chooses in standard every variant that is chosen in v, so that both have the same keys.
+// align chooses in standard every variant that v chooses, so that both have the same keys.
 func align(standard, v reflect.Value) {
 	if IsSlot(v) && Slot(standard).Chosen() != Slot(v).Chosen() {
 		if err := Slot(standard).Choose(Slot(v).Chosen()); err != nil {

@@ -7,20 +7,21 @@ import (
 	"strings"
 )
 
-// maxFaults is how many faults of one file are shown.
+// maxFaults is the number of faults that a message shows.
 const maxFaults = 10
 
-// Fault is one mistake in an input file. Line and Column count from 1; 0 where the place is not known.
+// Fault is one mistake in an input file. Line and Column count from 1; they are 0 if the place is not known.
 type Fault struct {
 	File         string
 	Line, Column int
-	// Key is the dotted key, as "base.arch.heads"; "" for the file as a whole.
+	// Key is the dotted key, such as "base.arch.heads"; "" for the file as a whole.
 	Key     string
 	Message string
 	// Extended is ", extended by FILE:LINE:COLUMN" for each file between this one and the sweep; "" in the sweep itself.
 	Extended string
 }
 
+// String returns the fault in one line: "FILE:LINE:COLUMN: KEY: message (extended by …)".
 func (f Fault) String() string {
 	var b strings.Builder
 	b.WriteString(f.File)
@@ -38,12 +39,12 @@ func (f Fault) String() string {
 	return b.String()
 }
 
-// InputError is bad input: what the user must mend before anything trains. It has at least one fault.
+// InputError is bad input, which the user must correct before anything trains. It has at least one fault.
 type InputError struct {
 	Faults []Fault
 }
 
-// Error gives a line to each fault, in the order of the file, up to ten.
+// Error returns one line per fault, in order, for the first ten faults.
 func (e *InputError) Error() string {
 	lines := make([]string, 0, maxFaults+1)
 	for i, f := range e.Faults {
@@ -56,19 +57,19 @@ func (e *InputError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Refuse returns the faults as an *InputError, in the order of their places and each once; nil without faults.
+// Refuse returns the faults as an *InputError, each once, in the order of their places; nil if there are none.
 func Refuse(faults ...Fault) error {
 	if len(faults) == 0 {
 		return nil
 	}
-	var told []Fault
+	var distinct []Fault
 	for _, f := range faults {
-		if !slices.Contains(told, f) {
-			told = append(told, f)
+		if !slices.Contains(distinct, f) {
+			distinct = append(distinct, f)
 		}
 	}
-	slices.SortStableFunc(told, func(a, b Fault) int {
+	slices.SortStableFunc(distinct, func(a, b Fault) int {
 		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Column-b.Column)
 	})
-	return &InputError{Faults: told}
+	return &InputError{Faults: distinct}
 }

@@ -12,11 +12,11 @@ type Field struct {
 	Name  string
 	Value reflect.Value
 	Doc   string   // what it is, with its unit
-	Enum  []string // the texts that it may hold; nil for any
+	Enum  []string // the strings that it may hold; nil for any
 }
 
-// Fields lists the keys of an addressable struct in the order of its declaration, those of embedded structs in place. Of a
-// slot these are the common keys, then the parameters of the variant that is chosen.
+// Fields lists the keys of an addressable struct in the order of its declaration, with those of embedded structs in
+// place. For a slot it lists the common keys, then the parameters of the chosen variant.
 func Fields(v reflect.Value) []Field {
 	keys := variant.Keys(v.Type())
 	own, params := paramsOf(v)
@@ -30,7 +30,8 @@ func Fields(v reflect.Value) []Field {
 	return out
 }
 
-// paramsOf is the parameter struct of the variant that a slot holds, with its keys; none for what is no slot.
+// paramsOf returns the parameter struct of the variant that a slot holds, with its keys. keys is nil if v is no slot or
+// the variant has no parameters.
 func paramsOf(v reflect.Value) (keys []variant.Key, params reflect.Value) {
 	if !IsSlot(v) {
 		return nil, v
@@ -50,7 +51,7 @@ func Names(fields []Field) []string {
 	return names
 }
 
-// At returns the key of that name of an addressable struct, and whether there is one.
+// At returns the value of the key of that name in an addressable struct, and reports whether there is one.
 func At(v reflect.Value, name string) (reflect.Value, bool) {
 	for _, k := range variant.Keys(v.Type()) {
 		if k.Name == name {
@@ -69,10 +70,10 @@ func At(v reflect.Value, name string) (reflect.Value, bool) {
 // IsSlot reports whether v is a slot, or a struct that embeds one.
 func IsSlot(v reflect.Value) bool { return variant.IsSlotType(v.Type()) }
 
-// Slot is the slot that v is or embeds; v is addressable.
+// Slot returns the slot that v is or embeds; v is addressable.
 func Slot(v reflect.Value) variant.Chooser { return v.Addr().Interface().(variant.Chooser) }
 
-// Plain is the value of a field as a setting holds it: bool, string, int64, uint64, float64 or []any.
+// Plain returns the value of a field as a setting holds it: a bool, string, int64, uint64, float64 or []any.
 func Plain(v reflect.Value) any {
 	switch v.Kind() {
 	case reflect.Bool:
@@ -95,13 +96,14 @@ func Plain(v reflect.Value) any {
 	panic("settings: no YAML for " + v.Type().String())
 }
 
-// Clone returns a configuration of its own: no slot of it shares its parameters with another.
+// Clone returns a copy of a configuration whose slots share no parameters with the original's.
 func Clone[T any](c T) T {
 	Unshare(reflect.ValueOf(&c).Elem())
 	return c
 }
 
-// Unshare gives every slot in v parameters of its own, of equal values. Lists are replaced whole, never written into.
+// Unshare gives every slot in v parameters of its own, with equal values. Lists stay shared: they are replaced whole,
+// never written into.
 func Unshare(v reflect.Value) {
 	if v.Kind() != reflect.Struct {
 		return

@@ -1,5 +1,5 @@
-// Package settings reads a configuration as an ordered list of dotted keys with their values, from the struct that a program
-// holds or from the JSON that a database keeps.
+// Package settings reads a configuration as an ordered list of dotted keys and values, from a program's struct or from
+// the JSON in a database.
 package settings
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Setting is one resolved key of a configuration. Value is a bool, string, int64, uint64, float64 or []any. A slot's name
-// stands under the slot's own key.
+// Setting is one resolved key of a configuration. Value is a bool, string, int64, uint64, float64 or []any. A slot's
+// name is the value of the slot's own key.
 type Setting struct {
 	Key   string
 	Value any
@@ -26,7 +26,7 @@ type Setting struct {
 	Aliases []string
 }
 
-// String writes a setting as a sweep file would, "optim.lr: 0.01".
+// String returns the setting as a sweep file has it: "optim.lr: 0.01".
 func (s Setting) String() string {
 	if x, ok := s.Value.(float64); ok {
 		return s.Key + ": " + strconv.FormatFloat(x, 'g', -1, 64)
@@ -117,7 +117,7 @@ func Arrange(list []Setting, keys []string) {
 	slices.SortStableFunc(list, func(a, b Setting) int { return rank(a) - rank(b) })
 }
 
-// dottedKeys holds the dotted keys of a type under a key, so that a plan of many runs makes each text once.
+// dottedKeys caches the dotted keys of a type under a key, so that a plan of many runs makes each string once.
 var dottedKeys sync.Map // typeUnder to []string
 
 type typeUnder struct {
@@ -137,7 +137,7 @@ func keysBelow(t reflect.Type, key string) []string {
 	return keys
 }
 
-// Join is the dotted key of a name below a key, which may be "".
+// Join returns the dotted key of a name below a key, which may be "".
 func Join(key, name string) string {
 	if key == "" {
 		return name
@@ -145,7 +145,7 @@ func Join(key, name string) string {
 	return key + "." + name
 }
 
-// Section returns the settings of one key at the top of a configuration, which lie together.
+// Section returns the settings of a top key, which lie together: the key itself and all keys below it.
 func Section(list []Setting, key string) []Setting {
 	in := func(s Setting) bool { return s.Key == key || strings.HasPrefix(s.Key, key+".") }
 	from := slices.IndexFunc(list, in)
@@ -159,7 +159,7 @@ func Section(list []Setting, key string) []Setting {
 	return list[from:to]
 }
 
-// Value returns the value of a key; nil where the list lacks it.
+// Value returns the value of a key; nil if the list lacks the key.
 func Value(list []Setting, key string) any {
 	if i := slices.IndexFunc(list, func(s Setting) bool { return s.Key == key }); i >= 0 {
 		return list[i].Value
@@ -167,7 +167,7 @@ func Value(list []Setting, key string) any {
 	return nil
 }
 
-// Number returns the value of a key as a number, and whether it is one.
+// Number returns the value of a key as a number, and reports whether it is one.
 func Number(list []Setting, key string) (float64, bool) {
 	switch x := Value(list, key).(type) {
 	case int64:
@@ -180,7 +180,7 @@ func Number(list []Setting, key string) (float64, bool) {
 	return 0, false
 }
 
-// Fingerprint is a string that is equal for two lists of settings if and only if all keys and values are equal.
+// Fingerprint returns a string that is equal for two lists of settings if and only if all keys and values are equal.
 func Fingerprint(list []Setting) string {
 	b := make([]byte, 0, 2048)
 	for _, s := range list {
@@ -194,7 +194,7 @@ func Fingerprint(list []Setting) string {
 			b = strconv.AppendUint(b, x, 10)
 		case float64:
 			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
-		default: // bools, and lists of the above, which show where each element begins
+		default: // bools, and lists, whose elements %#v keeps apart
 			b = fmt.Appendf(b, "%#v", x)
 		}
 		b = append(b, 0)
@@ -213,7 +213,7 @@ func Same(a, b any) bool {
 	return a == b
 }
 
-// Diff lists the settings that usual, by key, lacks or holds with another value.
+// Diff returns the settings of list that usual, which maps keys to values, lacks or holds with another value.
 func Diff(usual map[string]any, list []Setting) (out []Setting) {
 	for _, one := range list {
 		if v, ok := usual[one.Key]; !ok || !Same(v, one.Value) {
@@ -223,11 +223,11 @@ func Diff(usual map[string]any, list []Setting) (out []Setting) {
 	return out
 }
 
-// NamePattern is the regular expression of the texts that IsName accepts.
+// NamePattern is the regular expression of the names that IsName accepts.
 const NamePattern = `^[A-Za-z0-9][A-Za-z0-9._-]*$`
 
 var name = regexp.MustCompile(NamePattern)
 
-// IsName reports whether a text may name a sweep, an arm or a run, and so a folder or a file: letters, digits, dots, dashes
-// and underscores, the first of them a letter or a digit.
+// IsName reports whether a string may name a sweep, an arm or a run, and so a folder or a file: whether it consists of
+// letters, digits, dots, dashes and underscores and begins with a letter or a digit.
 func IsName(text string) bool { return name.MatchString(text) }

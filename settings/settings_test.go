@@ -10,7 +10,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// pen is a slot with a parameter, in a configuration of its own.
+// pen is a slot with a parameter, in a configuration made for the tests.
 type pen interface{ stroke() }
 
 type solid struct {
@@ -54,7 +54,8 @@ func TestOf(t *testing.T) {
 	for _, s := range Of(&c) {
 		got = append(got, s.String())
 	}
-	if want := "rate: 0.5, pen: solid, pen.width: 1, in.on: false, in.count: 3, in.seed: 0, in.label: x"; strings.Join(got, ", ") != want {
+	const want = "rate: 0.5, pen: solid, pen.width: 1, in.on: false, in.count: 3, in.seed: 0, in.label: x"
+	if strings.Join(got, ", ") != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -86,7 +87,7 @@ func TestClone(t *testing.T) {
 	}
 }
 
-// The default of a variant's parameter is the variant's, whether or not the variant is the default one.
+// A variant's parameter has that variant's default, whether or not the variant is the default one.
 func TestOverridden(t *testing.T) {
 	d := Defaults[config]{Standard: standard}
 	c := standard()
@@ -97,7 +98,8 @@ func TestOverridden(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Rate = 0.25
-	if own := d.Overridden(Of(&c), c); len(own) != 2 || own[0].String() != "rate: 0.25" || own[1].String() != "pen: dashed" {
+	if own := d.Overridden(Of(&c), c); len(own) != 2 || own[0].String() != "rate: 0.25" ||
+		own[1].String() != "pen: dashed" {
 		t.Errorf("got %v, want the rate and the pen", own)
 	}
 	c.Pen.Value.(*dashed).Gaps = []int{1, 2}
@@ -152,7 +154,8 @@ func TestParseNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Setting{{Key: "a", Value: int64(1)}, {Key: "b", Value: uint64(18446744073709551615)}, {Key: "c", Value: 1e-3},
+	want := []Setting{{Key: "a", Value: int64(1)}, {Key: "b", Value: uint64(18446744073709551615)},
+		{Key: "c", Value: 1e-3},
 		{Key: "d", Value: -2.5}, {Key: "e", Value: []any{int64(1), "x", true}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -166,7 +169,8 @@ func TestParseNumbers(t *testing.T) {
 }
 
 func TestParseFaults(t *testing.T) {
-	for _, bad := range []string{"", "1", "[]", "{", `{"a": null}`, `{"a": [{}]}`, `{"a": [[1]]}`, `{"a": {"name": {"b": 1}}}`, `{"a": 1} {}`, `{"a": 1e999}`} {
+	for _, bad := range []string{"", "1", "[]", "{", `{"a": null}`, `{"a": [{}]}`, `{"a": [[1]]}`,
+		`{"a": {"name": {"b": 1}}}`, `{"a": 1} {}`, `{"a": 1e999}`} {
 		if got, err := Parse(bad); err == nil {
 			t.Errorf("%q is read as %v", bad, got)
 		}
@@ -205,7 +209,8 @@ func TestRefuse(t *testing.T) {
 }
 
 func TestIsName(t *testing.T) {
-	for name, want := range map[string]bool{"a": true, "A-1_b.c": true, "": false, ".": false, "..": false, "../a": false, "a/b": false, "-a": false, "ä": false} {
+	for name, want := range map[string]bool{"a": true, "A-1_b.c": true, "": false, ".": false, "..": false, "../a": false,
+		"a/b": false, "-a": false, "ä": false} {
 		if IsName(name) != want {
 			t.Errorf("%q: %v, want %v", name, !want, want)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/gowebpki/jcs"
 )
 
-// Canonical is the RFC 8785 JSON of a value.
+// Canonical returns the RFC 8785 JSON of a value.
 func Canonical(v any) ([]byte, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -20,7 +20,8 @@ func Canonical(v any) ([]byte, error) {
 	return jcs.Transform(text)
 }
 
-// Exact turns a whole number that a float64 cannot hold into a string, as RFC 8785 (appendix D) asks.
+// Exact turns an integer beyond 2^53, which a float64 may not hold exactly, into a string, as RFC 8785 (appendix D)
+// asks.
 func Exact(v any) any {
 	const most = 1 << 53
 	switch x := v.(type) {
@@ -36,10 +37,11 @@ func Exact(v any) any {
 	return v
 }
 
-// Stored is the configuration that config points to as a database keeps it: the canonical JSON of its Tree.
+// Stored returns the configuration that config points to as a database keeps it: the canonical JSON of its Tree.
 func Stored(config any) ([]byte, error) { return Canonical(Tree(config)) }
 
-// Tree is the configuration that config points to as nested maps, with every key; a slot is always a map with its name.
+// Tree returns the configuration that config points to as nested maps, with every key. A slot is always a map that has
+// its name.
 func Tree(config any) any { return tree(reflect.ValueOf(config).Elem()) }
 
 func tree(v reflect.Value) any {
@@ -56,17 +58,17 @@ func tree(v reflect.Value) any {
 	return at
 }
 
-// Parse lists the settings of a stored configuration, in the order of its text, which is sorted by key. It knows no
-// registry: an older configuration lacks the keys that came after it. A number without a fraction or an exponent is an
-// int64, or a uint64 where it is too large for one; any other is a float64. A null and a list of maps are errors, since no
-// configuration holds them.
+// Parse lists the settings of a stored configuration in the order of its text, which is sorted by key. It consults no
+// registry, so an older configuration lacks the keys that were added later. A number without a fraction or an exponent
+// is an int64, or a uint64 if it is too large for one; any other number is a float64. A null or a list of maps is an
+// error, because no configuration holds one.
 func Parse(stored string) ([]Setting, error) {
 	d := json.NewDecoder(bytes.NewReader([]byte(stored)))
 	d.UseNumber()
 	list, err := parse(nil, d, "")
 	if err == nil {
 		if _, extra := d.Token(); extra != io.EOF {
-			err = fmt.Errorf("something follows it")
+			err = fmt.Errorf("text follows its end")
 		}
 	}
 	if err != nil {
@@ -75,7 +77,7 @@ func Parse(stored string) ([]Setting, error) {
 	return list, nil
 }
 
-// parse reads one value below key, keeping the order of the text.
+// parse appends the settings of one value under key, in the order of the text.
 func parse(to []Setting, d *json.Decoder, key string) ([]Setting, error) {
 	token, err := d.Token()
 	if err != nil {
@@ -100,13 +102,14 @@ func parse(to []Setting, d *json.Decoder, key string) ([]Setting, error) {
 			}
 			list = append(list, value)
 		}
-		_, err := d.Token() // its end
+		_, err := d.Token() // the closing bracket
 		return append(to, Setting{Key: key, Value: list}), err
 	}
 	value, err := scalar(token, key)
 	return append(to, Setting{Key: key, Value: value}), err
 }
 
+// parseMap appends the settings of a map under key, whose opening brace has been read.
 func parseMap(to []Setting, d *json.Decoder, key string) ([]Setting, error) {
 	at := len(to)
 	for d.More() {
@@ -131,7 +134,7 @@ func parseMap(to []Setting, d *json.Decoder, key string) ([]Setting, error) {
 			return nil, err
 		}
 	}
-	_, err := d.Token() // its end
+	_, err := d.Token() // the closing brace
 	return to, err
 }
 

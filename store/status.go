@@ -36,5 +36,6 @@ func Ended(status string) bool { return status == Done || status == Diverged }
 // Settled reports whether a status is one that only the user changes.
 func Settled(status string) bool { return Ended(status) || status == Failed }
 
-// Short is as much of a run's id as tells it from others to a reader: its first 12 digits.
+// Short returns the first 12 digits of a run's id, enough to find the run among all runs of a database; commands print
+// and accept them. Captions and reports, which list the runs of one sweep, use the 8 digits of plots.ShortID.
 func Short(id string) string { return id[:min(len(id), 12)] }

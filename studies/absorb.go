@@ -13,16 +13,16 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// AbsorbOptions say whose projections are folded into embedding and head, and where the model goes.
+// AbsorbOptions say which run's projections are folded into embedding and head, and where the model is written.
 type AbsorbOptions struct {
 	Results string
 	// Run names the run, as results.Find takes it.
 	Run string
-	// Out is the safetensors file to write.
+	// Out is the path of the safetensors file to write.
 	Out string
 }
 
-// Absorbed is the result of folding, and the bound under which the file was written.
+// Absorbed is the result of folding, with the bound on the difference of the logits.
 type Absorbed struct {
 	Run string `json:"run"`
 	Out string `json:"out"`
@@ -30,16 +30,18 @@ type Absorbed struct {
 	Bound float64 `json:"bound"`
 }
 
-// Absorb writes a run's newest sound checkpoint as a model without embed_proj, whose logits trainer.Absorb has proved
-// unchanged. The run stays as it is. A name that stands for no run or for several, a run without embed_proj or without
-// checkpoints, and a file that cannot be there are each a *settings.InputError.
+// Absorb writes a run's newest sound checkpoint as a model without embed_proj, after trainer.Absorb has checked that
+// the logits agree to trainer.AbsorbBound. The run stays as it is. A name that stands for no run or for several, a run
+// without embed_proj or without checkpoints, and a path at which no file can be written are each a
+// *settings.InputError.
 func Absorb(o AbsorbOptions) (done Absorbed, err error) {
 	r, _, err := open(o.Results, o.Run)
 	if err != nil {
 		return done, err
 	}
 	if info, err := os.Stat(filepath.Dir(o.Out)); err != nil || !info.IsDir() {
-		return done, settings.Refuse(settings.Fault{File: "--out", Message: fmt.Sprintf("%s is no folder", filepath.Dir(o.Out))})
+		return done, settings.Refuse(settings.Fault{File: "--out",
+			Message: fmt.Sprintf("%s is not a folder", filepath.Dir(o.Out))})
 	}
 	if info, err := os.Stat(o.Out); err == nil && info.IsDir() {
 		return done, settings.Refuse(settings.Fault{File: "--out", Message: o.Out + " is a folder: name a file in it"})

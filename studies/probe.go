@@ -1,4 +1,4 @@
-// Package studies does what is done to a run after its training: it measures checkpoints again and changes their models.
+// Package studies works on runs that have been trained: it measures their checkpoints again and changes their models.
 package studies
 
 import (
@@ -17,12 +17,12 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// ProbeOptions say which run is measured again, and what of it.
+// ProbeOptions say which run is measured again, and what is measured.
 type ProbeOptions struct {
 	Results string
 	// Run names the run, as results.Find takes it.
 	Run string
-	// Sites and Statistics are those of the configuration's `probe`; none keeps the run's own.
+	// Sites and Statistics replace those of the configuration's `probe`; an empty list keeps the run's own.
 	Sites, Statistics []string
 	Threads           int
 	// Progress is called after every checkpoint; it may be nil.
@@ -34,14 +34,14 @@ type Probed struct {
 	Run   string `json:"run"`
 	Steps []int  `json:"steps"` // of the checkpoints that were measured
 	Rows  int    `json:"rows"`  // that were not in the database before
-	// Conflicts counts rows that differ from those stored before under equal provenance, Differences under another.
+	// Conflicts counts rows that differ from those stored before under equal provenance, Differences under another one.
 	Conflicts   int `json:"conflicts"`
 	Differences int `json:"differences"`
 }
 
-// Probe measures a run of a results folder again at all its kept checkpoints, and merges the rows into the database. The
-// run's id, its status and the rows that are there stay. A name that stands for no run or for several, an unknown site or
-// statistic, and a run without checkpoints are each a *settings.InputError.
+// Probe measures a run of a results folder again at all its kept checkpoints, and merges the rows into the database. It
+// changes neither the run's id and status nor the rows that are stored. A name that stands for no run or for several,
+// an unknown site or statistic, and a run without checkpoints are each a *settings.InputError.
 func Probe(ctx context.Context, o ProbeOptions) (done Probed, err error) {
 	r, stored, err := open(o.Results, o.Run)
 	if err != nil {
@@ -66,9 +66,10 @@ func Probe(ctx context.Context, o ProbeOptions) (done Probed, err error) {
 	}
 	if len(steps) == 0 {
 		return done, settings.Refuse(settings.Fault{File: dir, Message: "holds no checkpoints to measure: " +
-			"say checkpoint.every and keep, or probe.statistics, in the sweep and run it again"})
+			"set checkpoint.every and keep, or probe.statistics, in the sweep and run it again"})
 	}
-	r.Measure = &run.Measuring{Steps: steps, Status: stored.Status, Step: stored.Step, Error: stored.Error, Params: stored.Params}
+	r.Measure = &run.Measuring{Steps: steps, Status: stored.Status, Step: stored.Step, Error: stored.Error,
+		Params: stored.Params}
 	if err := worker.Measure(ctx, dir, r, o.Threads, o.Progress); err != nil {
 		return done, err
 	}
@@ -94,7 +95,8 @@ func open(dir, name string) (r run.Run, stored store.Run, err error) {
 		return r, stored, settings.Refuse(settings.Fault{File: "name",
 			Message: "run " + store.Short(stored.ID) + " is planned, not trained yet"})
 	}
-	r = run.Run{ID: stored.ID, DataDigest: stored.DataDigest, Device: stored.Device, Seed: stored.Seed, Params: stored.Params}
+	r = run.Run{ID: stored.ID, DataDigest: stored.DataDigest, Device: stored.Device, Seed: stored.Seed,
+		Params: stored.Params}
 	r.Config, err = run.ConfigOf(stored)
 	return r, stored, err
 }

@@ -158,9 +158,9 @@ func newTraining(c Config, o Options) (t *training, err error) {
 		Recompute: arch.Width >= wide}
 	for i := range c.Train.Slices {
 		s := slice{}
-		shape.Onto = nil
+		shape.AccumulateInto = nil
 		if i%2 == 1 { // two by two: a third in a row would wait for the second
-			shape.Onto = t.slices[i-1].model
+			shape.AccumulateInto = t.slices[i-1].model
 		}
 		if s.device, err = compute.NewCPU(o.Kernels, compute.Precision(c.Train.Precision)); err != nil {
 			return t, err

@@ -6,12 +6,12 @@ import (
 	"sync"
 )
 
-// Key is one key of a configuration struct, as its field's tags say it.
+// Key is one key of a configuration struct, as the tags of its field describe it.
 type Key struct {
-	Name  string   // by the tag `json`, else the field's
+	Name  string   // from the tag `json`, else the field's name
 	Index []int    // of the field, for reflect's FieldByIndex
 	Doc   string   // what it is, with its unit
-	Enum  []string // the texts that it may hold; nil for any
+	Enum  []string // the strings that it may hold; nil for any
 }
 
 var (
@@ -21,8 +21,9 @@ var (
 	chooserType = reflect.TypeFor[Chooser]()
 )
 
-// Keys lists the keys of a struct type in the order of its declaration, those of embedded structs in place. Of a slot these
-// are the common keys; the parameters of the chosen variant are keys of their own struct. Nobody may write into the list.
+// Keys lists the keys of a struct type in the order of its declaration, with those of embedded structs in place. For a
+// slot it lists the common keys; the parameters of a variant are keys of the variant's own struct. Callers must not
+// write into the list.
 func Keys(t reflect.Type) []Key {
 	if had, ok := keysOf.Load(t); ok {
 		return had.([]Key)
@@ -73,6 +74,7 @@ func IsBareSlotType(t reflect.Type) bool {
 	})
 }
 
+// remembered returns the result of is for a type, which it caches.
 func remembered(in *sync.Map, t reflect.Type, is func() bool) bool {
 	if had, ok := in.Load(t); ok {
 		return had.(bool)

@@ -8,7 +8,7 @@ import (
 
 // Listed is what a registry says of one variant.
 type Listed struct {
-	Slot    string  `json:"slot"` // dotted key of the configuration, as "arch.norm"
+	Slot    string  `json:"slot"` // dotted key of the configuration, such as "arch.norm"
 	Name    string  `json:"name"`
 	Formula string  `json:"formula"`
 	Params  []Param `json:"params"` // the variant's own, without the slot's common keys
@@ -20,10 +20,10 @@ type Param struct {
 	Name    string   `json:"name"`
 	Default any      `json:"default"`
 	Doc     string   `json:"doc"`
-	Enum    []string `json:"enum,omitempty"` // the texts that it may be
+	Enum    []string `json:"enum,omitempty"` // the strings that it may hold
 }
 
-// List tells of every variant of every slot in the struct that config points to, in the order of its declaration.
+// List describes every variant of every slot in the struct that config points to, in the order of its declaration.
 func List(config any) []Listed { return list(reflect.ValueOf(config).Elem(), "") }
 
 func list(v reflect.Value, key string) (all []Listed) {
@@ -37,7 +37,7 @@ func list(v reflect.Value, key string) (all []Listed) {
 	for i := range v.NumField() {
 		at := v.Type().Field(i)
 		name, _, _ := strings.Cut(at.Tag.Get("json"), ",")
-		// Of a slot itself nothing is a key; a struct that embeds one may hold others among its common keys.
+		// A slot itself has no keys here. A struct that embeds one may hold other slots among its common keys.
 		if !at.IsExported() || name == "-" || isSlot && name == "" {
 			continue
 		}
@@ -75,7 +75,7 @@ func params(v reflect.Value) []Param {
 	return all
 }
 
-// CheckEnums returns an *Error at the first parameter whose text is not one of its `enum` tag. params points to a struct.
+// CheckEnums returns an *Error at the first parameter whose string is not in its `enum` tag. params points to a struct.
 func CheckEnums(params any) error { return checkEnums(reflect.ValueOf(params).Elem()) }
 
 func checkEnums(v reflect.Value) error {
@@ -94,7 +94,7 @@ func checkEnums(v reflect.Value) error {
 	return nil
 }
 
-// Enum lists the texts that a field tagged `enum:"a,b"` may be; nil for any.
+// Enum lists the strings that a field tagged `enum:"a,b"` may hold; nil for any.
 func Enum(f reflect.StructField) []string {
 	text, ok := f.Tag.Lookup("enum")
 	if !ok {

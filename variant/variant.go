@@ -1,5 +1,5 @@
-// Package variant holds named choices: a slot of a configuration takes one of the variants that its
-// registry lists, each with parameters of its own.
+// Package variant holds named choices: a slot of a configuration takes one of the variants in its registry, each with
+// parameters of its own.
 package variant
 
 import (
@@ -11,20 +11,20 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// Registry maps the YAML name of each variant to what is known of it. T is an interface.
+// Registry maps the YAML name of each variant to its entry. T is an interface.
 type Registry[T any] map[string]Entry[T]
 
 // Entry is one variant of a registry.
 type Entry[T any] struct {
-	// New returns the variant with its default parameters: a pointer to a struct, into whose exported fields (tagged
-	// `json:"name"`) the parameters are decoded. A tag `doc:"…"` says what a parameter is, with its unit;
-	// `enum:"a,b"` lists the texts that it may be.
+	// New returns the variant with its default parameters: a pointer to a struct. Parameters are decoded into the struct's
+	// exported fields, which are tagged `json:"name"`. A tag `doc:"…"` says what a parameter is, with its unit;
+	// `enum:"a,b"` lists the strings that it may hold.
 	New func() T
-	// Formula says in one line what the variant computes; Source is the arXiv id it is taken from, or a few words where
-	// there is none.
+	// Formula says in one line what the variant computes; Source is the arXiv id that the formula is taken from, or a few
+	// words if there is none.
 	Formula, Source string
-	// Alias is the name of the entry that this is another name of, "" for none. Choosing it chooses that entry, so that
-	// both are one configuration; it has that entry's New.
+	// Alias, if not "", is the entry that this one is another name for. Choosing either gives the same configuration; both
+	// have the same New.
 	Alias string
 }
 
@@ -38,24 +38,24 @@ func (r Registry[T]) Names() []string {
 	return names
 }
 
-// Chooser is what a decoder needs of a slot, whatever its type.
+// Chooser is the part of a slot that a decoder needs, whatever the slot's type.
 type Chooser interface {
-	// Choose takes the variant of that name with its default parameters.
+	// Choose sets the variant of that name, with its default parameters.
 	Choose(name string) error
-	// Chosen is the name of the present variant.
+	// Chosen returns the name of the current variant.
 	Chosen() string
-	// Params is a pointer to the struct that holds the present variant's parameters.
+	// Params returns a pointer to the struct that holds the current variant's parameters.
 	Params() any
 	// Names lists the names that Choose accepts, sorted.
 	Names() []string
-	// Aliases lists the other names of the present variant.
+	// Aliases lists the other names of the current variant.
 	Aliases() []string
-	// List tells of every variant, sorted by name, under that slot's key.
+	// List describes every variant, sorted by name; slot is the slot's dotted key.
 	List(slot string) []Listed
 }
 
-// Slot is one choice among a registry's variants. A struct that embeds a Slot adds the slot's common
-// keys, which stay when the variant changes.
+// Slot is one choice among a registry's variants. A struct that embeds a Slot adds the slot's common keys, which stay
+// when the variant changes.
 type Slot[T any] struct {
 	Name  string
 	Value T
@@ -64,8 +64,8 @@ type Slot[T any] struct {
 	registry Registry[T]
 }
 
-// New returns a slot of that kind ("archs: norm") holding the named variant. It panics if the registry lacks it:
-// defaults are written by programmers.
+// New returns a slot of that kind ("archs: norm") with the named variant. It panics if the registry lacks the name,
+// because defaults are written by programmers.
 func New[T any](kind string, registry Registry[T], name string) Slot[T] {
 	s := Slot[T]{kind: kind, registry: registry}
 	if err := s.Choose(name); err != nil {
@@ -82,7 +82,7 @@ func (s *Slot[T]) Choose(name string) error {
 	}
 	if entry.Alias != "" {
 		if s.Name == entry.Alias {
-			return nil // its parameters stay, as they do where a name is said again
+			return nil // the parameters stay, as they do if a name is given again
 		}
 		name = entry.Alias
 	}
@@ -110,7 +110,7 @@ func (s *Slot[T]) Aliases() []string {
 	return names
 }
 
-// MarshalJSON writes {"name": …} and the variant's parameters beside it.
+// MarshalJSON returns an object with the variant's name, under "name", and its parameters.
 func (s Slot[T]) MarshalJSON() ([]byte, error) {
 	params, err := json.Marshal(s.Value)
 	if err != nil {
@@ -128,7 +128,8 @@ func (s Slot[T]) MarshalJSON() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// Unknown is the error for a name that is not among the known ones; it names the nearest.
+// Unknown returns the error for a name that is not among the known ones. The error gives the nearest of them, if one is
+// near, and all of them.
 func Unknown(kind, name string, known []string) error {
 	if near, ok := Nearest(name, known); ok {
 		return fmt.Errorf("unknown %s %q, did you mean %q? (%s)", kind, name, near, strings.Join(known, ", "))
@@ -136,8 +137,8 @@ func Unknown(kind, name string, known []string) error {
 	return fmt.Errorf("unknown %s %q (%s)", kind, name, strings.Join(known, ", "))
 }
 
-// Nearest returns the known name with the smallest edit distance, if that is at most half of the
-// name's length.
+// Nearest returns the known name with the smallest edit distance, and reports whether that distance is at most half of
+// the name's length.
 func Nearest(name string, known []string) (string, bool) {
 	best, at := len(name)/2+1, ""
 	for _, k := range known {
@@ -148,13 +149,14 @@ func Nearest(name string, known []string) (string, bool) {
 	return at, at != ""
 }
 
-// Error is a fault in a configuration at a dotted key, such as "arch.heads". The decoder that knows the file
-// adds line and column.
+// Error is a fault in a configuration at a dotted key, such as "arch.heads". The decoder, which knows the file, adds
+// line and column.
 type Error struct {
 	Key     string
 	Message string
 }
 
+// Error returns "KEY: message".
 func (e *Error) Error() string { return e.Key + ": " + e.Message }
 
 // Errorf returns an *Error for that key.
@@ -162,7 +164,7 @@ func Errorf(key, format string, args ...any) error {
 	return &Error{Key: key, Message: fmt.Sprintf(format, args...)}
 }
 
-// Within puts a key before the key of a *Error; another error becomes one at that key.
+// Within puts a key in front of the key of an *Error. It turns any other error into an *Error at that key.
 func Within(key string, err error) error {
 	if at, ok := err.(*Error); ok {
 		return &Error{Key: key + "." + at.Key, Message: at.Message}

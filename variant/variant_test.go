@@ -68,7 +68,8 @@ func TestNearest(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	for name, want := range map[string]string{"square": `{"name":"square","side":2,"pen":"solid"}`, "dot": `{"name":"dot"}`} {
+	for name, want := range map[string]string{"square": `{"name":"square","side":2,"pen":"solid"}`,
+		"dot": `{"name":"dot"}`} {
 		got, err := json.Marshal(New("shape", shapes, name))
 		if err != nil || string(got) != want {
 			t.Errorf("%s %v, want %s", got, err, want)
@@ -107,8 +108,10 @@ func TestListWalksAConfiguration(t *testing.T) {
 			Far inner `json:"far"`
 		} `json:"deep"`
 	}{Near: New("shape", shapes, "dot")}
-	config.Deep.Far.Slot, config.Deep.Far.Shade = New("shape", shapes, "square"), New("shade", Registry[shape]{"dot": {Alias: "square", New: shapes["square"].New}, "square": shapes["square"]}, "square")
-	square := []Param{{Name: "side", Default: 2.0, Doc: "length, cm"}, {Name: "pen", Default: "solid", Doc: "how it is drawn", Enum: []string{"solid", "dashed"}}}
+	shades := Registry[shape]{"dot": {Alias: "square", New: shapes["square"].New}, "square": shapes["square"]}
+	config.Deep.Far.Slot, config.Deep.Far.Shade = New("shape", shapes, "square"), New("shade", shades, "square")
+	square := []Param{{Name: "side", Default: 2.0, Doc: "length, cm"},
+		{Name: "pen", Default: "solid", Doc: "how it is drawn", Enum: []string{"solid", "dashed"}}}
 	want := []Listed{
 		{Slot: "near", Name: "dot", Params: []Param{}},
 		{Slot: "near", Name: "square", Formula: "side^2", Source: "Euclid", Params: square},

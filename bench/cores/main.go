@@ -1,5 +1,5 @@
-// Command cores measures how a sweep should use the cores: threads of a run against runs at once. The README beside it holds
-// its results.
+// Command cores measures how a sweep should use the cores: more threads per run, or more runs at once. The README in
+// this folder has its results.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 	"github.com/outcrop-lab/outcrop/fit"
 )
 
-// sizes are sweeps of equal runs, some seconds each.
+// sizes are sweeps of identical runs, a few seconds each.
 var sizes = []struct {
 	name, base string
 	steps      int
@@ -36,10 +36,10 @@ var sizes = []struct {
 	{"b", "arch: {layers: 4, width: 128, heads: 4, context: 128, vocab: 256}", 30},
 }
 
-// way is how many runs are executed in which manner; 0 is auto.
+// way is how a number of runs is executed: jobs at once, with threads each. 0 is auto.
 type way struct{ runs, jobs, threads int }
 
-// questions each hold one way against another; an answer above 1 is for the first.
+// questions each compare two ways. An answer above 1 favours the new one.
 var questions = []struct {
 	name     string
 	new, old way
@@ -49,7 +49,7 @@ var questions = []struct {
 	{"three runs: auto against two at once, one thread each", way{3, 0, 0}, way{3, 2, 1}},
 }
 
-// answer is what one question came to at a size: seconds of each round, and the ratio of throughputs.
+// answer is the result of one question at one size: the seconds of each round, and the ratio of throughputs.
 type answer struct {
 	Size     string    `json:"size"`
 	Question string    `json:"question"`
@@ -68,8 +68,8 @@ func main() {
 		}
 		return
 	}
-	rounds := flag.Int("rounds", 5, "how often each way takes its turn")
-	only := flag.String("size", "", "a or b; none is both")
+	rounds := flag.Int("rounds", 5, "rounds; each way runs once in a round")
+	only := flag.String("size", "", "size a or b; both if empty")
 	asJSON := flag.Bool("json", false, "print one JSON document")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -83,6 +83,7 @@ func main() {
 	}
 }
 
+// run answers the questions at the size named by only, or at all sizes, and prints the answers.
 func run(ctx context.Context, rounds int, only string, asJSON bool) error {
 	var all []answer
 	for _, s := range sizes {
@@ -118,13 +119,13 @@ func run(ctx context.Context, rounds int, only string, asJSON bool) error {
 	return printed(os.Stdout, all, rounds)
 }
 
-// turn is one way's, whose time is added to a list.
+// turn executes a way and appends its time to seconds.
 type turn struct {
 	way
 	seconds *[]float64
 }
 
-// take executes a sweep in a results folder of its own: planned, trained by worker processes, merged, fitted.
+// take executes a sweep in a new results folder, from the plan over worker processes to the merged and fitted results.
 func (t turn) take(ctx context.Context, base string) error {
 	sweep, err := sweep.LoadBytes("cores", fmt.Appendf(nil, "name: cores\nbase: %s\nseeds: %d\n", base, t.runs))
 	if err != nil {
@@ -146,13 +147,13 @@ func (t turn) take(ctx context.Context, base string) error {
 		return err
 	}
 	if sum.Done != t.runs {
-		return fmt.Errorf("of %d runs %d are done: %s", t.runs, sum.Done, strings.Join(sum.Errors, "; "))
+		return fmt.Errorf("%d of %d runs are done: %s", sum.Done, t.runs, strings.Join(sum.Errors, "; "))
 	}
 	*t.seconds = append(*t.seconds, time.Since(began).Seconds())
 	return nil
 }
 
-// reduce holds the rounds against each other: as many runs in less time are a throughput above 1.
+// reduce computes the ratio of throughputs round by round. It is above 1 if the new way takes less time.
 func (a *answer) reduce() {
 	ratios := make([]float64, len(a.New))
 	for i := range ratios {
@@ -161,9 +162,11 @@ func (a *answer) reduce() {
 	a.Ratio, a.Low, a.High = fit.Median(ratios), slices.Min(ratios), slices.Max(ratios)
 }
 
+// printed writes the answers as a Markdown table.
 func printed(out io.Writer, all []answer, rounds int) error {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	lines := []string{fmt.Sprintf("%s, %d cores of an %s (family %d), %d rounds\n", time.Now().UTC().Format(time.DateOnly), runtime.GOMAXPROCS(0),
+	lines := []string{fmt.Sprintf("%s, %d cores of an %s (family %d), %d rounds\n", time.Now().UTC().Format(time.DateOnly),
+		runtime.GOMAXPROCS(0),
 		strings.TrimSpace(cpuid.CPU.BrandName), cpuid.CPU.Family, rounds),
 		"| size\t| \t| seconds\t| against\t| throughput (range)\t|", strings.Repeat("|---\t", 5) + "|"}
 	for _, a := range all {

@@ -15,7 +15,7 @@ import (
 //go:embed learners.py
 var learnersScript string
 
-// lesson and lessonAnswer are lines of JSON between us and learners.py.
+// lesson is a request to learners.py, one line of JSON: a problem, its folds and a learner.
 type lesson struct {
 	X     [][]float64 `json:"x"`
 	Y     []float64   `json:"y"`
@@ -29,13 +29,14 @@ type lesson struct {
 	Seed  int         `json:"seed"`
 }
 
+// lessonAnswer is the answer to a lesson, one line of JSON.
 type lessonAnswer struct {
 	Predicted []float64 `json:"predicted"`
 	Seconds   float64   `json:"seconds"`
 	Version   string    `json:"version"`
 }
 
-// of fills in what learner it is, and says whether it draws random numbers.
+// of fills in the learner and its settings, and reports whether it draws random numbers.
 func (l *lesson) of(learner predict.Learner) (drawn bool) {
 	switch o := learner.(type) {
 	case predict.Ridge:
@@ -52,8 +53,12 @@ func (l *lesson) of(learner predict.Learner) (drawn bool) {
 	return false
 }
 
-// compareLearners sets the predictor's learners against scikit-learn's on the same folds: of three of its own targets, and
-// of the first problem of Friedman (1991), 10 sin(pi x1 x2) + 20 (x3 - 1/2)^2 + 10 x4 + 5 x5 + N(0, 1) of ten features.
+// repeats is the number of seeds for a learner that draws random numbers.
+const repeats = 5
+
+// compareLearners compares the predictor's learners with scikit-learn's on the same folds. The problems are three of
+// the predictor's own targets, and the first problem of Friedman (1991), with ten features: 10 sin(pi x1 x2) + 20 (x3 -
+// 1/2)^2 + 10 x4 + 5 x5 + N(0, 1).
 func compareLearners(python string, seed uint64) error {
 	p, err := predict.Load()
 	if err != nil {
@@ -64,11 +69,12 @@ func compareLearners(python string, seed uint64) error {
 		return err
 	}
 	defer end()
-	const repeats = 5 // of what draws random numbers, by seed
-	fmt.Println("\n| problem | learner | R², ours | R², scikit-learn | largest difference of predictions, in standard deviations of the target | seconds, ours | seconds, scikit-learn |")
+	fmt.Println("\n| problem | learner | R², ours | R², scikit-learn | largest difference of predictions, in standard " +
+		"deviations of the target | seconds, ours | seconds, scikit-learn |")
 	fmt.Println("|---|---|---|---|---|---|---|")
 	version := ""
-	for _, name := range []string{"Friedman 1", "K", fmt.Sprintf("f(%d)", p.Card.Last/4), fmt.Sprintf("f(%d)", p.Card.Last)} {
+	for _, name := range []string{"Friedman 1", "K", fmt.Sprintf("f(%d)", p.Card.Last/4),
+		fmt.Sprintf("f(%d)", p.Card.Last)} {
 		x, y, fold, ok := p.Problem(name)
 		if !ok {
 			x, y, fold = friedman(seed)
@@ -90,7 +96,7 @@ func compareLearners(python string, seed uint64) error {
 				}
 				var a lessonAnswer
 				if err := hear.Decode(&a); err != nil {
-					return fmt.Errorf("hearing scikit-learn (is it installed for %s?): %w", python, err)
+					return fmt.Errorf("reading scikit-learn's answer (is it installed for %s?): %w", python, err)
 				}
 				version = a.Version
 				peerTook += a.Seconds / float64(times)
@@ -100,13 +106,15 @@ func compareLearners(python string, seed uint64) error {
 					apart = max(apart, math.Abs(mine[r]-a.Predicted[r])/deviation(y))
 				}
 			}
-			fmt.Printf("| %s, %d rows | %s | %.4f | %.4f | %.2g | %.2f | %.2f |\n", name, len(y), c.Name, ours, theirs, apart, took, peerTook)
+			fmt.Printf("| %s, %d rows | %s | %.4f | %.4f | %.2g | %.2f | %.2f |\n", name, len(y), c.Name, ours, theirs, apart,
+				took, peerTook)
 		}
 	}
 	fmt.Printf("\nscikit-learn %s; forests and boosting are means over %d seeds.\n", version, repeats)
 	return nil
 }
 
+// friedman returns 400 rows of the first problem of Friedman (1991), and each row's fold of five.
 func friedman(seed uint64) (x [][]float64, y []float64, fold []int) {
 	r := rng.New(seed, "bench.fit.friedman").Rand()
 	for i := range 400 {
@@ -120,7 +128,7 @@ func friedman(seed uint64) (x [][]float64, y []float64, fold []int) {
 	return x, y, fold
 }
 
-// goodness is R².
+// goodness returns R².
 func goodness(y, predicted []float64) float64 {
 	var sse float64
 	for r := range y {
@@ -130,6 +138,7 @@ func goodness(y, predicted []float64) float64 {
 	return 1 - sse/(d*d*float64(len(y)))
 }
 
+// deviation returns the population standard deviation.
 func deviation(y []float64) float64 {
 	return stat.PopStdDev(y, nil)
 }

@@ -1,8 +1,8 @@
-"""scikit-learn's learners on the folds that it is given.
+"""scikit-learn's learners on given folds.
 
-Reads problems, one JSON object a line {"x", "y", "fold", "kind", "alpha", "trees", "share", "depth", "rate", "seed"}, and
-answers each with the predictions of every row by a model that has not seen its fold, and the seconds that took. The target
-of each training set is brought to mean 0 and variance 1, for linear models the features too.
+Reads problems, one JSON object per line {"x", "y", "fold", "kind", "alpha", "trees", "share", "depth", "rate", "seed"}, and
+answers each with a prediction of every row, by a model trained without the row's fold, and the time in seconds. The target of
+each training set is standardised to mean 0 and variance 1; for linear models the features are too.
 """
 import json
 import os

@@ -1,5 +1,5 @@
-// Command fit measures the fitter on planted emergence curves, with --peer against SciPy's curve_fit, and with --learners
-// the predictor's learners against scikit-learn's. The README beside it holds its results.
+// Command fit measures the fitter on planted emergence curves. With --peer it also compares it with SciPy's curve_fit;
+// with --learners it compares the predictor's learners with scikit-learn's. The README in this folder has its results.
 package main
 
 import (
@@ -18,11 +18,12 @@ import (
 )
 
 func main() {
-	curves := flag.Int("curves", 2000, "planted curves")
+	curves := flag.Int("curves", 2000, "number of planted curves")
 	seed := flag.Uint64("seed", 0, "seed of the curves and of their noise")
-	python := flag.String("peer", "", "a Python with SciPy: fit the same curves with it too, in turn")
-	learners := flag.Bool("learners", false, "with --peer: only compare the predictor's learners with scikit-learn's, on the same folds")
-	all := flag.Bool("all", false, "with --peer: all the curves, not the first 100")
+	python := flag.String("peer", "", "a Python with SciPy: fit the same curves with SciPy too, by turns")
+	learners := flag.Bool("learners", false,
+		"with --peer: only compare the predictor's learners with scikit-learn's, on the same folds")
+	all := flag.Bool("all", false, "with --peer: fit all curves, not only the first 100")
 	flag.Parse()
 	if *learners {
 		if err := compareLearners(*python, *seed); err != nil {
@@ -46,7 +47,7 @@ func main() {
 	}
 }
 
-// steps are the 154 checkpoints of the Pythia models: 0, 1, 2, 4 … 512, 1000, 2000 … 143000.
+// steps are the 154 checkpoint steps of the Pythia models: 0, 1, 2, 4 … 512, 1000, 2000 … 143000.
 var steps = func() []float64 {
 	t := []float64{0}
 	for s := 1; s <= 512; s *= 2 {
@@ -58,18 +59,18 @@ var steps = func() []float64 {
 	return t
 }()
 
-// curve is a planted one.
+// curve is a planted emergence curve.
 type curve struct {
 	index        int
 	params       map[string]float64
-	y            []float64 // without noise
-	span         float64
+	y            []float64 // the values at steps, without noise
+	span         float64   // the range of y
 	identifiable bool
 }
 
-// plant draws A from .05 to 2, K from 0 to 1 and t0 from .2 to 1.5 uniformly, lambda from 10^-2 to 10^.3 and gamma from
-// 10^-5 to 10^-2.5 log-uniformly. A curve is identifiable where the condition number of its Jacobian with unit columns
-// is below 1e6.
+// plant draws n curves: A from .05 to 2, K from 0 to 1 and t0 from .2 to 1.5 uniformly, lambda from 10^-2 to 10^.3 and
+// gamma from 10^-5 to 10^-2.5 log-uniformly. A curve is identifiable if the condition number of its Jacobian with unit
+// columns is below 1e6.
 func plant(seed uint64, n int) []curve {
 	all := make([]curve, n)
 	for i := range all {
@@ -89,9 +90,10 @@ func plant(seed uint64, n int) []curve {
 	return all
 }
 
+// noises are standard deviations of the noise, as shares of a curve's range.
 var noises = []float64{0, .01, .05}
 
-// noisy is the curve with Gaussian noise whose standard deviation is that share of its range.
+// noisy returns the curve with Gaussian noise. The noise's standard deviation is that share of the curve's range.
 func (c curve) noisy(noise float64, seed uint64) fit.Points {
 	r := rng.New(seed, "bench.fit.noise").Named(fmt.Sprint(noise)).At(c.index).Rand()
 	y := slices.Clone(c.y)
@@ -101,7 +103,7 @@ func (c curve) noisy(noise float64, seed uint64) fit.Points {
 	return fit.Points{T: steps, Y: y}
 }
 
-// parallel calls work for every index on all processors.
+// parallel calls work for each index from 0 to n-1, on all processors, and waits for all calls.
 func parallel(n int, work func(i int)) {
 	var wait sync.WaitGroup
 	for p := range runtime.GOMAXPROCS(0) {
@@ -114,7 +116,7 @@ func parallel(n int, work func(i int)) {
 	wait.Wait()
 }
 
-// recovery prints how well the planted curves come back.
+// recovery prints how well fits recover the planted curves.
 func recovery(planted []curve, seed uint64) {
 	identifiable := 0
 	for _, c := range planted {
@@ -123,14 +125,15 @@ func recovery(planted []curve, seed uint64) {
 		}
 	}
 	fmt.Printf("%d planted curves, %d identifiable (condition below 1e6)\n\n", len(planted), identifiable)
-	fmt.Println("| noise | identifiable to 1e-6 | RMS of fitted less true, median | 99th of 100 | worst | A | lambda | gamma | t0 | K | determined |")
+	fmt.Println("| noise | identifiable to 1e-6 | RMS of fitted less true, median | 99th of 100 | worst " +
+		"| A | lambda | gamma | t0 | K | determined |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, noise := range noises {
 		results := make([]fit.Result, len(planted))
 		parallel(len(planted), func(i int) {
 			r, err := fit.Fit("emergence", planted[i].noisy(noise, seed), fit.Options{})
 			if err != nil {
-				panic(err) // a planted curve can be fitted
+				panic(err) // every planted curve can be fitted
 			}
 			results[i] = r
 		})
@@ -155,7 +158,8 @@ func recovery(planted []curve, seed uint64) {
 			}
 		}
 		slices.Sort(off)
-		fmt.Printf("| %g %% | %d of %d | %.4f %% | %.4f %% | %.4f %%", 100*noise, exact, identifiable, 100*off[len(off)/2], 100*off[len(off)*99/100], 100*off[len(off)-1])
+		fmt.Printf("| %g %% | %d of %d | %.4f %% | %.4f %% | %.4f %%", 100*noise, exact, identifiable, 100*off[len(off)/2],
+			100*off[len(off)*99/100], 100*off[len(off)-1])
 		for _, name := range fit.Params("emergence") {
 			if noise == 0 {
 				fmt.Print(" | –")
@@ -165,10 +169,12 @@ func recovery(planted []curve, seed uint64) {
 		}
 		fmt.Printf(" | %d |\n", determined)
 	}
-	fmt.Println("\nA … K: how often the 95 % profile interval of an identifiable curve's parameter holds the truth.")
+	fmt.Println("\nA … K: how often the 95 % profile interval of an identifiable curve's parameter " +
+		"contains the true value.")
 }
 
-// distance is the root mean square of fitted less true over the steps, as a share of the true curve's range.
+// distance returns the root mean square of fitted less true values over the steps, as a share of the true curve's
+// range.
 func (c curve) distance(r fit.Result) float64 {
 	var sum float64
 	for i, t := range steps {
@@ -178,7 +184,7 @@ func (c curve) distance(r fit.Result) float64 {
 	return math.Sqrt(sum/float64(len(steps))) / c.span
 }
 
-// worst is the largest relative error of a parameter.
+// worst returns the largest relative error of a parameter.
 func (c curve) worst(r fit.Result) (worst float64) {
 	for name, truth := range c.params {
 		worst = max(worst, math.Abs(r.Params[name]-truth)/math.Abs(truth))
@@ -186,7 +192,7 @@ func (c curve) worst(r fit.Result) (worst float64) {
 	return worst
 }
 
-// speed times 188 series, as many as the layers of arXiv 2508.03616.
+// speed times the fits of 188 series, the number of layers in arXiv 2508.03616.
 func speed(planted []curve, seed uint64) {
 	n := min(188, len(planted))
 	points := make([]fit.Points, n)
@@ -217,11 +223,12 @@ func speed(planted []curve, seed uint64) {
 	}
 }
 
-// processorTime is what this process has used of all processors: on a machine that is shared, the steadier measure.
+// processorTime returns the processor time of this process on all processors. On a shared machine it is steadier than
+// the clock.
 func processorTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err) // of arguments alone
+		panic(err) // cannot fail with these arguments
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

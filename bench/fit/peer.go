@@ -15,22 +15,23 @@ import (
 //go:embed peer.py
 var peerScript string
 
-// request and answer are lines of JSON between us and peer.py.
+// request asks peer.py to fit one series, in one line of JSON.
 type request struct {
 	T    []float64 `json:"t"`
 	Y    []float64 `json:"y"`
 	Seed int       `json:"seed"`
 }
 
+// answer is the answer to a request, one line of JSON.
 type answer struct {
-	SSE          float64 `json:"sse"`           // of the best start
+	SSE          float64 `json:"sse"`           // of the best of all starts
 	Seconds      float64 `json:"seconds"`       // of all starts
 	FirstSSE     float64 `json:"first_sse"`     // of the paper's start
 	FirstSeconds float64 `json:"first_seconds"` // of the paper's start
 	SciPy        string  `json:"scipy"`
 }
 
-// startPeer runs a script that answers each JSON document on its input with one on its output; end ends it.
+// startPeer starts a script that answers each JSON document on its input with one on its output. end stops the script.
 func startPeer(python, script string) (ask *json.Encoder, hear *json.Decoder, end func(), err error) {
 	peer := exec.Command(python, "-c", script)
 	peer.Stderr = os.Stderr
@@ -48,8 +49,8 @@ func startPeer(python, script string) (ask *json.Encoder, hear *json.Decoder, en
 	return json.NewEncoder(in), json.NewDecoder(out), func() { _ = in.Close(); _ = peer.Wait() }, nil
 }
 
-// compare fits each curve with us and with SciPy in turn, so that both see the same machine. Curve i has the noise
-// i mod 3.
+// compare fits each curve with Outcrop and with SciPy by turns, so that both see the same state of the machine. Curve i
+// has noise number i mod 3.
 func compare(python string, planted []curve, seed uint64) error {
 	ask, hear, end, err := startPeer(python, peerScript)
 	if err != nil {
@@ -72,14 +73,14 @@ func compare(python string, planted []curve, seed uint64) error {
 			return fmt.Errorf("asking SciPy (is it installed for %s?): %w", python, err)
 		}
 		if err := hear.Decode(&last); err != nil {
-			return fmt.Errorf("hearing SciPy (is it installed for %s?): %w", python, err)
+			return fmt.Errorf("reading SciPy's answer (is it installed for %s?): %w", python, err)
 		}
 		fmt.Fprintf(os.Stderr, "\r%d of %d curves against SciPy", i+1, len(planted))
 		ours += took
 		theirs += time.Duration(last.Seconds * 1e9)
 		first += time.Duration(last.FirstSeconds * 1e9)
 		ratios = append(ratios, last.Seconds/took.Seconds())
-		// What is left of a curve without noise is rounding: not more than a billionth of the range a point.
+		// Residuals of a curve without noise are rounding errors: at most a billionth of the range per point.
 		rounding := float64(len(steps)) * 1e-18 * c.span * c.span
 		if r.SSE > last.SSE*(1+1e-6)+rounding {
 			worse++
@@ -99,11 +100,12 @@ func compare(python string, planted []curve, seed uint64) error {
 	fmt.Fprintln(os.Stderr)
 	n := len(planted)
 	slices.Sort(ratios)
-	fmt.Printf("\nAgainst SciPy %s, %d curves in turn, one thread each:\n", last.SciPy, n)
+	fmt.Printf("\nAgainst SciPy %s, %d curves by turns, one thread each:\n", last.SciPy, n)
 	fmt.Printf("  a fit: %.2f ms; curve_fit from the paper's start %.1f ms; best of 50 starts %.2f s\n",
 		1e3*ours.Seconds()/float64(n), 1e3*first.Seconds()/float64(n), theirs.Seconds()/float64(n))
-	fmt.Printf("  rate over that of best of 50: %.0f times (all curves), %.0f in the median, %.0f at least\n", theirs.Seconds()/ours.Seconds(), ratios[n/2], ratios[0])
+	fmt.Printf("  rate relative to best of 50: %.0f times (all curves), median %.0f, least %.0f\n",
+		theirs.Seconds()/ours.Seconds(), ratios[n/2], ratios[0])
 	fmt.Printf("  sum of squares: worse than best of 50 in %d, better in %d, equal to 1e-6 in the others\n", worse, better)
-	fmt.Printf("  R² below .99 where ours is not: %d from the paper's start, %d best of 50\n", poorFirst, poorBest)
+	fmt.Printf("  R² below .99 although ours is not: %d from the paper's start, %d best of 50\n", poorFirst, poorBest)
 	return nil
 }

@@ -1,9 +1,9 @@
 """SciPy's curve_fit on the emergence curve of arXiv 2508.03616, best of 50 starts.
 
-Reads series, one JSON object a line {"t", "y", "seed"}, and answers each with a line. As in the paper: trust region
-reflective, analytic Jacobian, data normalised; SciPy's default budget of evaluations (a start that spends it is lost).
-The first start is the paper's, the other 49 are drawn around the planted ranges, in normalised units. Bounds are
-lambda, gamma, t0 > 0.
+Reads series, one JSON object per line {"t", "y", "seed"}, and answers each with one line. As in the paper, the method is
+trust region reflective with an analytic Jacobian on normalised data. SciPy's default budget of evaluations applies; a start
+that exhausts it counts as failed. The first start is the paper's; the other 49 are drawn around the planted ranges, in
+normalised units. The bounds are lambda, gamma, t0 > 0.
 """
 import json
 import os

@@ -15,26 +15,27 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// base is where the four axes meet.
+// base is the shape from which each axis varies one number.
 var base = steady.Size{Layers: 4, Width: 128, Heads: 4, Context: 128, Batch: 16, Vocab: 256}
 
-// axis is one number of the base doubled several times, the others as they are.
+// axis doubles one number of the base several times and keeps the others.
 type axis struct {
 	Name   string  `json:"axis"`
 	Points []point `json:"points"`
-	Top    slopes  `json:"top"`  // of the last doubling
+	Top    slopes  `json:"top"`  // over the last doubling
 	Over   slopes  `json:"over"` // least squares over all points
 
 	unit string
 }
 
-// slopes are d log(time) / d log(number), and of the operations.
+// slopes are d log(time) / d log(number) as measured, and the same for the number of operations (theory).
 type slopes struct {
 	Measured float64 `json:"measured"`
 	Theory   float64 `json:"theory"`
 }
 
-// point is one shape's step: its median, and the least and the most of its rounds' medians.
+// point is the step of one shape: the median over the rounds, and the smallest and largest round. A round's time is the
+// median of its steps.
 type point struct {
 	At     int         `json:"at"`
 	Size   steady.Size `json:"size"`
@@ -42,10 +43,11 @@ type point struct {
 	Low    float64     `json:"ms_low"`
 	High   float64     `json:"ms_high"`
 	GFLOP  float64     `json:"gflop"`
-	Rate   float64     `json:"gflops"` // a second
+	Rate   float64     `json:"gflops"` // GFLOP/s
 }
 
-// axes are those whose names are listed, or all. Heads keep their width of 32.
+// axes returns the axes listed in only, separated by commas, or all if only is empty, up to the number last. Heads
+// are always 32 channels wide.
 func axes(only string, last int) (all []axis, err error) {
 	known := []struct {
 		name, unit string
@@ -69,7 +71,7 @@ func axes(only string, last int) (all []axis, err error) {
 			a.Points = append(a.Points, point{At: n, Size: s, GFLOP: s.GFLOP()})
 		}
 		if len(a.Points) < 2 {
-			return nil, fmt.Errorf("%s has fewer than two points up to %d", k.name, last)
+			return nil, fmt.Errorf("axis %s has fewer than two points up to %d", k.name, last)
 		}
 		all = append(all, a)
 	}
@@ -79,7 +81,7 @@ func axes(only string, last int) (all []axis, err error) {
 	return all, nil
 }
 
-// shapes lists each once.
+// shapes returns the distinct shapes of the axes.
 func shapes(all []axis) (sizes []steady.Size) {
 	for _, a := range all {
 		for _, p := range a.Points {
@@ -91,7 +93,8 @@ func shapes(all []axis) (sizes []steady.Size) {
 	return sizes
 }
 
-// timed has each shape take its turn in every round; another begins each. A round's time is the median of its steps.
+// timed times every shape once per round and returns the times by shape, milliseconds. Each round begins with another
+// shape.
 func timed(ctx context.Context, sizes []steady.Size, rounds int) (map[steady.Size][]float64, error) {
 	times := map[steady.Size][]float64{}
 	for round := range rounds {
@@ -108,8 +111,8 @@ func timed(ctx context.Context, sizes []steady.Size, rounds int) (map[steady.Siz
 	return times, nil
 }
 
-// turn trains some steps, more where they are small, and gives the median's processor time, milliseconds. One thread's is its
-// time by the clock where nothing else runs.
+// turn trains some steps, more of them for small shapes, and returns the median of their processor times, milliseconds.
+// With one thread the processor time equals the clock time if nothing else runs.
 func turn(ctx context.Context, s steady.Size) (float64, error) {
 	c, err := s.Config(steady.Warm + max(3, min(40, int(20/s.GFLOP()))))
 	if err != nil {
@@ -128,7 +131,8 @@ func turn(ctx context.Context, s steady.Size) (float64, error) {
 		}
 		last = steady.Processor()
 	}
-	result, err := trainer.Run(ctx, c, trainer.Options{Dir: dir, Threads: 1, Recorder: steady.Nothing{}, Progress: progress})
+	result, err := trainer.Run(ctx, c, trainer.Options{Dir: dir, Threads: 1, Recorder: steady.Nothing{},
+		Progress: progress})
 	if err != nil {
 		return 0, err
 	}
@@ -138,7 +142,7 @@ func turn(ctx context.Context, s steady.Size) (float64, error) {
 	return fit.Median(times), nil
 }
 
-// fill puts the times in, and what follows from them.
+// fill stores the times in the points and computes the rates and slopes.
 func (a *axis) fill(times map[steady.Size][]float64) {
 	var at, ms, gflop []float64
 	for i := range a.Points {
@@ -153,7 +157,7 @@ func (a *axis) fill(times map[steady.Size][]float64) {
 	a.Over = slopes{slope(at, ms), slope(at, gflop)}
 }
 
-// slope is that of the least-squares line through (log x, log y).
+// slope returns the slope of the least-squares line through (log x, log y).
 func slope(x, y []float64) float64 {
 	lx, ly := make([]float64, len(x)), make([]float64, len(y))
 	for i := range x {

@@ -8,8 +8,8 @@ import (
 	"github.com/outcrop-lab/outcrop/bench/steady"
 )
 
-// The slope of planted times is the power that was planted, at the top and over all; where two powers meet, the top shows
-// the last.
+// The slopes of planted times are the planted powers, at the top and over all points. If the power changes along the
+// axis, the slope at the top is the last one.
 func TestPlanted(t *testing.T) {
 	all, err := axes("context,batch", 1<<20)
 	if err != nil {
@@ -22,7 +22,7 @@ func TestPlanted(t *testing.T) {
 		if s.Context > 512 {
 			ms *= 2
 		}
-		times[s] = []float64{ms * 1.5, ms, ms * .5} // the median is the planted one
+		times[s] = []float64{ms * 1.5, ms, ms * .5} // the median is the planted time
 	}
 	for i := range all {
 		all[i].fill(times)
@@ -47,8 +47,9 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
-// Theory's slopes by hand. With B T = 2048 a step is 65536 (9 D^2 + 160 D) operations at width D, a L + h at L layers with
-// a = 12288 * 12 * 128^2 + 7 * 128^2 * 2048 and h = 12288 * 128 * 256, 78643200 T + 57344 T^2 at context T, and so many a sequence.
+// Theory's slopes, worked by hand. With B T = 2048 a step has 65536 (9 D^2 + 160 D) operations at width D, and a L + h
+// at L layers, with a = 12288 * 12 * 128^2 + 7 * 128^2 * 2048 and h = 12288 * 128 * 256. At context T it has 78643200 T
+// + 57344 T^2. In the batch it is linear.
 func TestTheory(t *testing.T) {
 	all, err := axes("", 1<<20)
 	if err != nil {
@@ -88,7 +89,7 @@ func TestAxes(t *testing.T) {
 	}
 	for _, bad := range []string{"depth", "width"} {
 		if _, err := axes(bad, 32); err == nil {
-			t.Errorf("%s up to 32 passes", bad)
+			t.Errorf("axis %s up to 32 is accepted", bad)
 		}
 	}
 }

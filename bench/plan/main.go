@@ -1,5 +1,5 @@
-// Command plan holds the plan's forecasts against real runs, and times the plan of very many. The README beside it holds its
-// results.
+// Command plan compares the plan's forecasts with real runs, and times planning very many runs. The README in this
+// folder has its results.
 package main
 
 import (
@@ -20,11 +20,11 @@ func main() {
 		}
 		return
 	}
-	runs := flag.Int("runs", 0, "time the plan of so many runs, a multiple of 100, instead")
-	outcrop := flag.String("outcrop", "", "with --runs: the program whose plan is timed too")
-	only := flag.String("only", "", "runs whose name holds this text")
-	rounds := flag.Int("rounds", 1, "how often each run is foretold and trained, in turn")
-	threads := flag.Int("threads", 1, "of a run")
+	runs := flag.Int("runs", 0, "instead, time planning this many runs, a multiple of 100")
+	outcrop := flag.String("outcrop", "", "with --runs: the outcrop program, to time its verb plan too")
+	only := flag.String("only", "", "only the runs whose name contains this string")
+	rounds := flag.Int("rounds", 1, "rounds; each run is forecast and trained once in a round")
+	threads := flag.Int("threads", 1, "threads of a run")
 	flag.Parse()
 	var document any
 	var err error

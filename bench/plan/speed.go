@@ -16,7 +16,7 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// timing is how long the parts of planning took, in seconds by the clock and of processor time.
+// timing is how long each part of planning took: seconds by the clock, and seconds of processor time.
 type timing struct {
 	Runs   int        `json:"runs"`
 	Done   int        `json:"done"`
@@ -25,21 +25,25 @@ type timing struct {
 	Plan   [2]float64 `json:"plan"`
 	States [2]float64 `json:"states"`
 	Costs  [2]float64 `json:"costs"`
-	Verb   [2]float64 `json:"verb"` // the whole of `outcrop plan`, a process of its own, where --outcrop names one
+	Verb   [2]float64 `json:"verb"` // all of `outcrop plan`, as a process, if --outcrop names the program
 	Table  int        `json:"table_bytes"`
 }
 
-// many is a sweep of n runs, every one a point of its own.
+// many returns a sweep file of n runs, each a different point of a grid.
 func many(n int) string {
 	var rates []string
 	for i := range n / 100 {
 		rates = append(rates, fmt.Sprintf("%g", 1e-4*float64(i+1)))
 	}
-	return "name: many\narms: {plain: {}, gated: {arch: {gate: g1}}}\ngrid:\n  optim.lr: [" + strings.Join(rates, ", ") +
-		"]\n  arch.layers: [1, 2, 3, 4, 5]\n  arch.norm: [rmsnorm, layernorm, ssnorm, none, {name: dyt, alpha: .5}]\n  optim: [adamw, muon]\n"
+	return "name: many\narms: {plain: {}, gated: {arch: {gate: g1}}}\n" +
+		"grid:\n  optim.lr: [" + strings.Join(rates, ", ") + "]\n" +
+		"  arch.layers: [1, 2, 3, 4, 5]\n" +
+		"  arch.norm: [rmsnorm, layernorm, ssnorm, none, {name: dyt, alpha: .5}]\n" +
+		"  optim: [adamw, muon]\n"
 }
 
-// speed times the plan of so many runs, of which seven in ten are done.
+// speed times planning the given number of runs, seven in ten of which are done. If outcrop is a program, it times its
+// verb plan too.
 func speed(runs int, outcrop string) (t timing, err error) {
 	dir, err := os.MkdirTemp("", "outcrop-bench-plan")
 	if err != nil {
@@ -70,7 +74,7 @@ func speed(runs int, outcrop string) (t timing, err error) {
 		return t, err
 	}
 	t.States = took(func() (err error) { tasks, err = todo.Tasks(dir, planned); return err })
-	kept, _, _ := plan.KeptSpeed() // zeros where there is none: as much work
+	kept, _, _ := plan.KeptSpeed() // the machine's speed, if one is stored
 	if kept.Step == nil {
 		if kept, err = plan.Calibrate(context.Background()); err != nil {
 			return t, err
@@ -94,26 +98,33 @@ func speed(runs int, outcrop string) (t timing, err error) {
 		}
 	}
 	if done != t.Done {
-		return t, fmt.Errorf("%d runs are told to be done, %d are", done, t.Done)
+		return t, fmt.Errorf("the plan counts %d runs as done, want %d", done, t.Done)
 	}
-	if outcrop != "" {
-		for range 2 { // the first may measure the machine
-			verb := exec.Command(outcrop, "plan", file, "--results", dir)
-			verb.Stderr = os.Stderr
-			clock := time.Now()
-			out, err := verb.Output()
-			if err != nil {
-				return t, err
-			}
-			state := verb.ProcessState
-			t.Verb, t.Table = [2]float64{time.Since(clock).Seconds(), (state.UserTime() + state.SystemTime()).Seconds()}, len(out)
-		}
+	if outcrop == "" {
+		return t, nil
 	}
-	return t, nil
+	return t, t.verb(outcrop, file, dir)
 }
 
-// fill makes a results database in which seven of ten runs are done, with rows of every statistic that they want at every
-// step at which they are measured, in two blocks: a run is known to be done by these.
+// verb times `outcrop plan`.
+func (t *timing) verb(outcrop, file, dir string) error {
+	for range 2 { // the first may measure the machine
+		verb := exec.Command(outcrop, "plan", file, "--results", dir)
+		verb.Stderr = os.Stderr
+		clock := time.Now()
+		out, err := verb.Output()
+		if err != nil {
+			return err
+		}
+		state := verb.ProcessState
+		used := (state.UserTime() + state.SystemTime()).Seconds()
+		t.Verb, t.Table = [2]float64{time.Since(clock).Seconds(), used}, len(out)
+	}
+	return nil
+}
+
+// fill makes a results database in which seven of ten runs are done. Each has rows of every wanted statistic, in two
+// blocks, at every step to be measured: the plan takes a run for done by these rows.
 func fill(t *timing, dir string, plan []plan.Planned) error {
 	db, err := store.Open(filepath.Join(dir, "outcrop.db"))
 	if err != nil {
@@ -134,13 +145,15 @@ func fill(t *timing, dir string, plan []plan.Planned) error {
 			}
 			for _, pair := range pairs {
 				for layer := range 2 {
-					rows = append(rows, store.Row{Site: pair.Site, Statistic: pair.Statistic, Layer: layer, Head: -1, Idx: -1, Value: 1})
+					rows = append(rows, store.Row{Site: pair.Site, Statistic: pair.Statistic, Layer: layer, Head: -1, Idx: -1,
+						Value: 1})
 				}
 			}
 			rows = append(rows, store.Row{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1, Value: 1})
 			measured[c.Arch.Gate.Chosen()+c.Arch.Norm.Chosen()] = rows
 		}
-		if err := db.PutRun(store.Run{ID: p.ID, Config: "{}", Status: store.Done, Step: c.Train.Steps, Steps: c.Train.Steps}); err != nil {
+		if err := db.PutRun(store.Run{ID: p.ID, Config: "{}", Status: store.Done, Step: c.Train.Steps,
+			Steps: c.Train.Steps}); err != nil {
 			return err
 		}
 		for step := range c.Train.Steps + 1 {

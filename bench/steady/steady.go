@@ -1,5 +1,5 @@
-// Package steady is the training step that the benchmarks time, the trainer's own with nothing measured in between, and the worker
-// of whole runs.
+// Package steady provides what the benchmarks share: the shapes whose training step they time, by the trainer itself
+// and with nothing measured between steps, and the worker process of whole runs.
 package steady
 
 import (
@@ -9,7 +9,8 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// Size is a model and its batch: pre-norm RMSNorm, a GELU MLP of four times the width, an untied head.
+// Size is the shape of a model and its batch. The model has pre-norm RMSNorm, a GELU MLP of four times the width, and
+// an untied head.
 type Size struct {
 	Layers  int `json:"layers"`
 	Width   int `json:"width"`
@@ -19,16 +20,19 @@ type Size struct {
 	Vocab   int `json:"vocab"`
 }
 
-// GFLOP is 6 B T (12 L D^2 + D V) + 7 L T D B T of a step, in units of 1e9, whatever is recomputed.
+// GFLOP returns the operations of a step, 6 B T (12 L D^2 + D V) + 7 L T D B T, in units of 1e9. It does not depend on
+// what is recomputed.
 func (s Size) GFLOP() float64 {
 	l, d, t, b, v := float64(s.Layers), float64(s.Width), float64(s.Context), float64(s.Batch), float64(s.Vocab)
 	return (6*b*t*(12*l*d*d+d*v) + 7*l*t*d*b*t) / 1e9
 }
 
-// Config is a run of so many steps, in one slice. Measured are the first and the last alone, on as little as can be.
+// Config returns the configuration of a run of the given number of steps, in one slice. Only the first and the last
+// step are measured, as cheaply as possible.
 func (s Size) Config(steps int) (trainer.Config, error) {
 	c := trainer.Default()
-	c.Arch.Layers, c.Arch.Width, c.Arch.Heads, c.Arch.Context, c.Arch.Vocab = s.Layers, s.Width, s.Heads, s.Context, s.Vocab
+	c.Arch.Layers, c.Arch.Width, c.Arch.Heads = s.Layers, s.Width, s.Heads
+	c.Arch.Context, c.Arch.Vocab = s.Context, s.Vocab
 	c.Train.Steps, c.Train.Batch, c.Train.Slices = steps, s.Batch, 1
 	c.Probe.Statistics, c.Probe.Sequences, c.Probe.HeldOut = []string{"top1"}, 1, 1
 	err := c.Probe.Every.Choose("steps")
@@ -38,10 +42,10 @@ func (s Size) Config(steps int) (trainer.Config, error) {
 	return c, err
 }
 
-// Warm is how many steps come before the first that counts: the tape, and memory touched for the first time.
+// Warm is the number of steps before the first that counts. They run the tape once and touch memory for the first time.
 const Warm = 3
 
-// Nothing records nothing.
+// Nothing is a recorder that discards everything.
 type Nothing struct{}
 
 // Record implements trainer.Recorder.
@@ -50,11 +54,11 @@ func (Nothing) Record(int, []probes.Value) error { return nil }
 // Timing implements trainer.Recorder.
 func (Nothing) Timing(int, string, float64) error { return nil }
 
-// Processor is this process's processor time so far, milliseconds.
+// Processor returns this process's processor time so far, milliseconds.
 func Processor() float64 {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err) // the arguments are right
+		panic(err) // cannot fail with these arguments
 	}
 	return 1e3*float64(u.Utime.Sec+u.Stime.Sec) + 1e-3*float64(u.Utime.Usec+u.Stime.Usec)
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/worker"
 )
 
-// StatusFile is what the system says of a worker's process as it ends, in its run's folder: getrusage would count the memory that
-// its parent had when it forked.
+// StatusFile is the name of the file in a run's folder with the worker's /proc/self/status at its end. Memory is read
+// from it, because getrusage would count what the parent had when it forked.
 const StatusFile = "status"
 
-// Work is the process of a worker: it trains the run of a folder. The last that it does is to leave StatusFile there.
+// Work trains the run of a folder as a worker process, and then writes StatusFile there.
 func Work(dir string) error {
 	compute.Quiet()
 	if err := worker.Work(context.Background(), dir, os.Stdin, os.Stdout); err != nil {
@@ -28,7 +28,8 @@ func Work(dir string) error {
 	return os.WriteFile(filepath.Join(dir, StatusFile), status, 0o666)
 }
 
-// HighWater is VmHWM of a process's status, its largest resident memory so far, MiB; 0 where it does not stand there.
+// HighWater returns VmHWM of a process's status, its largest resident memory so far, MiB. It is 0 if the status has
+// none.
 func HighWater(status []byte) float64 {
 	_, after, _ := strings.Cut(string(status), "VmHWM:")
 	line, _, _ := strings.Cut(after, " kB")

@@ -14,17 +14,17 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// beside is our step and another of ours, in turn.
-type beside struct {
+// comparison compares our step with another step of ours.
+type comparison struct {
 	Ours  timed `json:"ours"`
 	Other timed `json:"other"`
-	Ratio ratio `json:"ratio"` // the other's to ours
+	Ratio ratio `json:"ratio"` // the other's time over ours
 }
 
-// against takes the step of this program, self, and another in turn, each time in a process of its own: one process differs from
-// the next by where its memory lies. The other is self told otherwise (`--optimizer muon`), or another build of it, whose options
-// follow its name; both are told what o says first.
-func against(ctx context.Context, self string, o options, other string, rounds int) (b beside, err error) {
+// against times the step of this program, self, and another step by turns, each time in a new process, because the
+// placement of memory makes processes differ. The other is self with further options (`--optimizer muon`), or another
+// build of it, with its options after its name. Both get the options o first.
+func against(ctx context.Context, self string, o options, other string, rounds int) (b comparison, err error) {
 	if rounds < 1 {
 		return b, variant.Errorf("rounds", "must be at least 1, is %d", rounds)
 	}
@@ -38,10 +38,11 @@ func against(ctx context.Context, self string, o options, other string, rounds i
 	sides := []struct {
 		timed *timed
 		argv  []string
-	}{{&b.Ours, append([]string{self}, o.words()...)}, {&b.Other, append(append([]string{program}, o.words()...), words...)}}
+	}{{&b.Ours, append([]string{self}, o.words()...)},
+		{&b.Other, append(append([]string{program}, o.words()...), words...)}}
 	for round := range rounds {
 		for k := range sides {
-			side := sides[(k+round)%2] // who goes first changes
+			side := sides[(k+round)%2] // each round begins with another side
 			r, err := process(ctx, side.argv)
 			if err != nil {
 				return b, err
@@ -55,13 +56,14 @@ func against(ctx context.Context, self string, o options, other string, rounds i
 	return b, nil
 }
 
-// words are the options as this program takes them.
+// words returns the options as command-line arguments of this program.
 func (o options) words() []string {
-	return []string{"--json", "--size", o.Size, "--threads", strconv.Itoa(o.Threads), "--slices", strconv.Itoa(o.Slices), "--precision", o.Precision,
-		"--optimizer", o.Optimizer, "--kernels", o.Kernels, "--steps", strconv.Itoa(o.Steps), "--batch", strconv.Itoa(o.Batch)}
+	return []string{"--json", "--size", o.Size, "--threads", strconv.Itoa(o.Threads), "--slices", strconv.Itoa(o.Slices),
+		"--precision", o.Precision, "--optimizer", o.Optimizer, "--kernels", o.Kernels,
+		"--steps", strconv.Itoa(o.Steps), "--batch", strconv.Itoa(o.Batch)}
 }
 
-// process times a step in a process of its own.
+// process times a step in a new process.
 func process(ctx context.Context, argv []string) (r result, err error) {
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -83,14 +85,15 @@ func process(ctx context.Context, argv []string) (r result, err error) {
 	return r, nil
 }
 
-func (b beside) print(asJSON bool, out io.Writer) error {
+func (b comparison) print(asJSON bool, out io.Writer) error {
 	if asJSON {
 		return json.NewEncoder(out).Encode(b)
 	}
 	row := func(name string, t timed, held string) string {
 		return fmt.Sprintf("  %-12s %10.3f %10.3f %8.0f  %s\n", name, t.Median, t.Least, t.Memory, held)
 	}
-	_, err := fmt.Fprintf(out, "%d rounds\n  %-12s %10s %10s %8s  %s\n%s%s", len(b.Ours.Rounds), "", "ms a step", "least", "MiB", "to ours (range)",
+	_, err := fmt.Fprintf(out, "%d rounds\n  %-12s %10s %10s %8s  %s\n%s%s", len(b.Ours.Rounds), "", "ms a step", "least",
+		"MiB", "to ours (range)",
 		row("ours", b.Ours, ""), row("the other", b.Other, b.Ratio.String()))
 	return err
 }

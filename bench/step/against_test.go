@@ -11,7 +11,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// script is a program that says a time of its own each turn: so many milliseconds, and one more for every turn before.
+// script writes a program that stands in for a build of this one and returns its path. It logs its arguments, and
+// reports a median of ms milliseconds plus one for every turn before.
 func script(t *testing.T, log, name, ms string) string {
 	path := filepath.Join(t.TempDir(), name)
 	text := "#!/bin/sh\nturn=$(grep -c '^" + name + " ' " + log + ")\necho " + name + " \"$*\" >> " + log + "\n" +
@@ -36,7 +37,8 @@ func TestAgainst(t *testing.T) {
 		t.Fatal(err)
 	}
 	// 10, 11, 12 and 20, 21, 22.
-	if b.Ours.Median != 11 || b.Other.Median != 21 || b.Ours.Least != 1 || b.Other.Memory != 7 || b.Ratio != (ratio{21. / 11, 22. / 12, 2}) {
+	if b.Ours.Median != 11 || b.Other.Median != 21 || b.Ours.Least != 1 || b.Other.Memory != 7 ||
+		b.Ratio != (ratio{21. / 11, 22. / 12, 2}) {
 		t.Errorf("%+v", b)
 	}
 	text, err := os.ReadFile(log)
@@ -48,14 +50,14 @@ func TestAgainst(t *testing.T) {
 		who, words, _ := strings.Cut(strings.TrimSpace(line), " ")
 		order = append(order, who)
 		if !strings.Contains(words, "--size b --threads 2 ") || !strings.Contains(words, "--optimizer adamw") {
-			t.Errorf("%s was told %q", who, words)
+			t.Errorf("%s was called with %q", who, words)
 		}
 	}
 	if got := strings.Join(order, " "); got != "self build build self self build" {
 		t.Errorf("turns %s", got)
 	}
 	if b, err = against(context.Background(), self, o, "--optimizer muon", 1); err != nil || b.Other.Median != 24 {
-		t.Errorf("told otherwise: %+v, %v", b, err) // the fourth and fifth turn of self, and 10 more
+		t.Errorf("with other options: %+v, %v", b, err) // the fourth and fifth turn of self, plus 10
 	}
 	for _, bad := range []struct {
 		other  string

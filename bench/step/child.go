@@ -12,37 +12,37 @@ import (
 	"github.com/outcrop-lab/outcrop/bench/steady"
 )
 
-// ready is what a child says once it is warm.
+// ready is the message that a child sends once it has warmed up.
 type ready struct {
 	Torch     string  `json:"torch,omitempty"`
 	Kernels   string  `json:"kernels,omitempty"`
 	Threads   int     `json:"threads"`
 	Params    int     `json:"params"`
 	FirstLoss float64 `json:"first_loss"` // nats per token, before the first update
-	Step      float64 `json:"ms"`         // a step, about
+	Step      float64 `json:"ms"`         // approximate time of a step
 	Warm      float64 `json:"warm_seconds"`
 }
 
-// answer is what it says of a turn: milliseconds of each step.
+// answer is the message that a child sends after a turn: the milliseconds of each step.
 type answer struct {
 	Steps []float64 `json:"ms"`
 }
 
-// child is a process that trains by turns: it makes a model, says that it is ready, and for every number that it is told
-// takes so many steps and answers with their times.
+// child is a process that trains by turns. It makes a model and reports that it is ready; then it reads numbers, and
+// for each number takes that many steps and answers with their times.
 type child struct {
 	ready
-	name  string
-	cmd   *exec.Cmd
-	in    io.WriteCloser
-	hear  *json.Decoder
-	moans *bytes.Buffer // what it said on standard error
+	name   string
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	hear   *json.Decoder
+	stderr *bytes.Buffer
 }
 
-// begin starts a child and waits until it is warm.
+// begin starts a child and waits until it has warmed up.
 func begin(name string, cmd *exec.Cmd) (*child, error) {
-	c := &child{name: name, cmd: cmd, moans: new(bytes.Buffer)}
-	cmd.Stderr = c.moans
+	c := &child{name: name, cmd: cmd, stderr: new(bytes.Buffer)}
+	cmd.Stderr = c.stderr
 	var err error
 	if c.in, err = cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func begin(name string, cmd *exec.Cmd) (*child, error) {
 	return c, nil
 }
 
-// turn has the child take n steps.
+// turn makes the child take n steps and returns their times, milliseconds.
 func (c *child) turn(n int) ([]float64, error) {
 	if _, err := fmt.Fprintln(c.in, n); err != nil {
 		return nil, c.failed(err)
@@ -71,25 +71,25 @@ func (c *child) turn(n int) ([]float64, error) {
 		return nil, c.failed(err)
 	}
 	if len(a.Steps) != n {
-		return nil, c.failed(fmt.Errorf("%d steps were asked for, %d came", n, len(a.Steps)))
+		return nil, c.failed(fmt.Errorf("got the times of %d steps, want %d", len(a.Steps), n))
 	}
 	return a.Steps, nil
 }
 
-// failed ends the child, and says why with the last that it wrote to standard error.
+// failed ends the child and returns err with the last lines that the child wrote to standard error.
 func (c *child) failed(err error) error {
 	c.end()
-	return fmt.Errorf("%s: %w\n%s", c.name, err, lastWords(c.moans.String()))
+	return fmt.Errorf("%s: %w\n%s", c.name, err, lastLines(c.stderr.String()))
 }
 
-// lastWords are the last lines that a process wrote to standard error.
-func lastWords(said string) string {
-	said, _, _ = strings.Cut(said, "nanobind: ") // with which every process ends that has loaded PyTorch
-	lines := strings.Split(strings.TrimSpace(said), "\n")
+// lastLines returns the last twelve lines of a process's standard error.
+func lastLines(stderr string) string {
+	stderr, _, _ = strings.Cut(stderr, "nanobind: ") // every process that has loaded PyTorch ends with these lines
+	lines := strings.Split(strings.TrimSpace(stderr), "\n")
 	return strings.Join(lines[max(0, len(lines)-12):], "\n")
 }
 
-// memory is the child's largest resident memory so far, MiB.
+// memory returns the child's largest resident memory so far, MiB.
 func (c *child) memory() (float64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
 	if err != nil {
@@ -98,6 +98,7 @@ func (c *child) memory() (float64, error) {
 	return steady.HighWater(status), nil
 }
 
+// end closes the child's input and waits until it exits.
 func (c *child) end() {
 	_ = c.in.Close()
 	_ = c.cmd.Wait()

@@ -2,8 +2,8 @@ package main
 
 /*
 #cgo CFLAGS: -O2 -Wno-psabi
-// Multiplications with an addition each, in enough independent registers to keep every unit busy; what they come to is returned, so
-// that none is left out.
+// Multiply-adds in enough independent registers to keep every unit busy. The sum is returned, so that the compiler
+// drops none of them.
 #define LOOP(path, lanes, registers, attribute) \
 	attribute static float fma_##path(long n) { \
 		typedef float vec __attribute__((vector_size(4 * lanes))); \
@@ -20,7 +20,7 @@ package main
 
 #ifdef __x86_64__
 #include <immintrin.h>
-// The same of vdpbf16ps: four operations a lane. 16 registers keep every unit busy.
+// The same for vdpbf16ps, with four operations per lane. 16 registers keep every unit busy.
 __attribute__((target("avx512f,avx512bf16,prefer-vector-width=512"))) static float dot_loop(long n) {
 	__m512 a[16];
 	__m512bh x = (__m512bh)_mm512_set1_epi32(0x3f803f80), y = (__m512bh)_mm512_set1_epi32(0x3c003c00);
@@ -31,8 +31,12 @@ __attribute__((target("avx512f,avx512bf16,prefer-vector-width=512"))) static flo
 	_Pragma("GCC unroll 24") for (int i = 1; i < 16; i++) a[0] = _mm512_add_ps(a[0], a[i]);
 	return a[0][0];
 }
-// The same of tdpbf16ps, 16384 operations each, into four tiles of sums.
-static const struct { unsigned char palette, start, reserved[14]; unsigned short bytes[16]; unsigned char rows[16]; } shape =
+// The same for tdpbf16ps, with 16384 operations each, into four tiles of sums.
+static const struct {
+	unsigned char palette, start, reserved[14];
+	unsigned short bytes[16];
+	unsigned char rows[16];
+} shape =
 	{.palette = 1, .bytes = {64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16}};
 __attribute__((target("amx-tile,amx-bf16"))) static float tile_loop(long n) {
 	_tile_loadconfig(&shape);
@@ -54,7 +58,9 @@ __attribute__((target("amx-tile,amx-bf16"))) static float tile_loop(long n) {
 LOOP(portable, 4, 12, )
 LOOP(avx2, 8, 12, __attribute__((target("avx2,fma"))))
 LOOP(avx512, 16, 24, __attribute__((target("avx512f,fma,prefer-vector-width=512"))))
-static float fma_loop(int lanes, long n) { return lanes == 16 ? fma_avx512(n) : lanes == 8 ? fma_avx2(n) : fma_portable(n); }
+static float fma_loop(int lanes, long n) {
+	return lanes == 16 ? fma_avx512(n) : lanes == 8 ? fma_avx2(n) : fma_portable(n);
+}
 #else
 static float fma_loop(int lanes, long n) { return lanes + n; }
 static float dot_loop(long n) { return n; }
@@ -70,10 +76,14 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-var widths = map[string]struct{ lanes, registers int }{"amx": {16, 24}, "avx512": {16, 24}, "avx2": {8, 12}, "portable": {4, 12}}
+// widths has the float32 lanes of each kernel path's vectors, and the registers that the loop keeps busy.
+var widths = map[string]struct{ lanes, registers int }{
+	"amx": {16, 24}, "avx512": {16, 24}, "avx2": {8, 12}, "portable": {4, 12},
+}
 
-// fmaRate returns what finds the rate of multiply-adds that a thread reaches with that kernel path's vectors in that precision in
-// 10 ms or so of nothing else, GFLOP/s: 0 where that is not known, or cannot be had. It allocates nothing.
+// fmaRate returns a function that measures one thread's rate of multiply-adds, GFLOP/s, in a loop of about 10 ms, with
+// that kernel path's vectors in that precision. The function returns 0 if the path is unknown or the processor cannot
+// run it. It allocates nothing.
 func fmaRate(path, precision string) func() float64 {
 	w, ok := widths[path]
 	if !ok || runtime.GOARCH != "amd64" || compute.Can(path, compute.Precision(precision)) != nil {

@@ -7,7 +7,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// A processor that does less than a thousand million a second ran something else, or the loop was optimised into one register.
+// A rate below 1 GFLOP/s means that the processor ran something else, or that the compiler reduced the loop to one
+// register.
 func TestFMARate(t *testing.T) {
 	for _, path := range compute.Paths() {
 		for _, precision := range []compute.Precision{compute.Float32, compute.BF16} {
@@ -18,6 +19,6 @@ func TestFMARate(t *testing.T) {
 		}
 	}
 	if rate := fmaRate("abacus", "float32")(); rate != 0 {
-		t.Errorf("an unknown path reaches %v", rate)
+		t.Errorf("an unknown path has rate %v", rate)
 	}
 }

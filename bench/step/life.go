@@ -17,18 +17,18 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// life is a whole run of ours.
+// life is the result of a whole run of ours.
 type life struct {
 	setting
 	Seconds float64 `json:"seconds"` // from the sweep file to the merged and fitted results
-	// Measuring is what measurements took of it, and Share its part of Seconds.
+	// Measuring is the time of the measurements, and Share is Measuring over Seconds.
 	Measuring float64 `json:"measuring_seconds"`
 	Share     float64 `json:"measuring_share"`
-	Memory    float64 `json:"peak_mib"` // the worker's
+	Memory    float64 `json:"peak_mib"` // of the worker
 }
 
-// whole executes a sweep of one run in a worker process, which is this program, self, again. What is measured is the default,
-// less what `probe`, YAML, says otherwise.
+// whole executes a sweep of one run in a worker process, which is this program, self, started again. It measures the
+// defaults, except as probe (YAML) says.
 func whole(ctx context.Context, self string, o options, probe string) (l life, err error) {
 	c, err := configOf(o, cmp.Or(o.Steps, wholeSteps))
 	if err != nil {
@@ -41,8 +41,10 @@ func whole(ctx context.Context, self string, o options, probe string) (l life, e
 		return l, err
 	}
 	l.setting = o.setting(c)
-	text := fmt.Sprintf("name: bench\nbase: {arch: {layers: %d, width: %d, heads: %d, context: %d, vocab: %d}, optim: %s, train: {steps: %d, batch: %d, slices: %d, precision: %s}, probe: {%s}}\n",
-		c.Arch.Layers, c.Arch.Width, c.Arch.Heads, c.Arch.Context, c.Arch.Vocab, l.Optimizer, l.Steps, l.Batch, l.Slices, l.Precision, probe)
+	text := fmt.Sprintf("name: bench\nbase: {arch: {layers: %d, width: %d, heads: %d, context: %d, vocab: %d}, "+
+		"optim: %s, train: {steps: %d, batch: %d, slices: %d, precision: %s}, probe: {%s}}\n",
+		c.Arch.Layers, c.Arch.Width, c.Arch.Heads, c.Arch.Context, c.Arch.Vocab, l.Optimizer, l.Steps, l.Batch, l.Slices,
+		l.Precision, probe)
 	dir, err := os.MkdirTemp("", "outcrop-whole")
 	if err != nil {
 		return l, err
@@ -61,7 +63,7 @@ func whole(ctx context.Context, self string, o options, probe string) (l life, e
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "runs", "*", steady.StatusFile))
 	if err != nil || len(files) != 1 {
-		return l, fmt.Errorf("%d workers left their status: %v", len(files), err)
+		return l, fmt.Errorf("%d workers wrote a status, want 1: %v", len(files), err)
 	}
 	status, err := os.ReadFile(files[0])
 	if err != nil {
@@ -90,8 +92,10 @@ func (l life) print(asJSON bool, out io.Writer) error {
 	if asJSON {
 		return json.NewEncoder(out).Encode(l)
 	}
-	_, err := fmt.Fprintf(out, "size %s, batch %d, %d threads, %d slices, %s, %s: %d steps in %.2f s from the sweep file to the fitted results,\n"+
+	_, err := fmt.Fprintf(out, "size %s, batch %d, %d threads, %d slices, %s, %s: "+
+		"%d steps in %.2f s from the sweep file to the fitted results,\n"+
 		"of which measurements took %.2f, %.1f %%; %.0f MiB at the worker's peak\n",
-		l.Size, l.Batch, l.Threads, l.Slices, l.Precision, l.Optimizer, l.Steps, l.Seconds, l.Measuring, 100*l.Share, l.Memory)
+		l.Size, l.Batch, l.Threads, l.Slices, l.Precision, l.Optimizer, l.Steps, l.Seconds, l.Measuring, 100*l.Share,
+		l.Memory)
 	return err
 }

@@ -10,23 +10,24 @@ import (
 	"strings"
 )
 
-// mode is one way of the peer.
+// mode is one way in which the peer can run: what is compiled, how attention is written, and the setup.
 type mode struct {
 	Mode      string `json:"mode"` // "eager", "compile", "max-autotune", "cpp-wrapper"
 	Attention string `json:"attention"`
 	Setup     setup  `json:"setup"`
 }
 
-// setup is what the peer's process is told.
+// setup is how the environment of the peer's process is set up.
 type setup string
 
 const (
 	tuned     setup = "tuned"
 	installed setup = "as installed"
-	// avx2 has MKL's products take AVX2, as they do untold on processors that are not Intel's.
+	// avx2 makes MKL use AVX2, as it does by default on other makers' processors.
 	avx2 setup = "as installed, MKL at AVX2"
 )
 
+// String returns mode/attention, and the setup if it is not tuned.
 func (m mode) String() string {
 	name := m.Mode + "/" + m.Attention
 	if m.Setup == tuned {
@@ -35,7 +36,7 @@ func (m mode) String() string {
 	return name + ", " + string(m.Setup)
 }
 
-// parseModes reads "eager/sdpa,compile/baddbmm".
+// parseModes parses a list such as "eager/sdpa,compile/baddbmm".
 func parseModes(list string) (all []mode, err error) {
 	for _, text := range strings.Split(list, ",") {
 		how, attention, found := strings.Cut(text, "/")
@@ -47,7 +48,8 @@ func parseModes(list string) (all []mode, err error) {
 	return all, nil
 }
 
-// ways are the modes asked for, and those that do not compile as installed too, and so with MKL at AVX2 if that is asked for.
+// ways returns the requested modes, tuned; then the eager ones as installed; then, if requested, the eager ones as
+// installed with MKL at AVX2.
 func (b *bench) ways() []mode {
 	all := slices.Clone(b.modes)
 	for _, s := range []setup{installed, avx2} {
@@ -60,14 +62,15 @@ func (b *bench) ways() []mode {
 	return all
 }
 
-// peer is PyTorch's as a child.
+// peer starts a child that runs PyTorch's step.
 func (b *bench) peer(ctx context.Context, size string, threads int, m mode) (*child, error) {
 	return begin(m.String()+" at "+size, b.python3(ctx, threads, m, "--size", size))
 }
 
-// python3 is the command that runs the peer's script.
+// python3 returns the command that runs the peer's script in that mode.
 func (b *bench) python3(ctx context.Context, threads int, m mode, args ...string) *exec.Cmd {
-	args = append([]string{"-c", peerScript, "--threads", strconv.Itoa(threads), "--mode", m.Mode, "--attention", m.Attention, "--precision", b.Precision}, args...)
+	args = append([]string{"-c", peerScript, "--threads", strconv.Itoa(threads), "--mode", m.Mode, "--attention",
+		m.Attention, "--precision", b.Precision}, args...)
 	cmd := exec.CommandContext(ctx, b.python, args...)
 	cmd.Env = plain()
 	if m.Setup == tuned {

@@ -5,13 +5,13 @@ import (
 	"sync"
 )
 
-// pair is two runs of one thread at once, ours against the peer's best way.
+// pair compares two runs of one thread each, at once, with two such runs of the peer's best mode.
 type pair struct {
 	Ours  timed `json:"ours"`
 	Rival rival `json:"peer"`
 }
 
-// pairs compares two runs of one thread at once on each side, by turns of a whole pair.
+// pairs runs two processes of one thread each at once, ours and the peer's by turns, and compares them.
 func (b *bench) pairs(ctx context.Context, name string, m mode) (*pair, error) {
 	var sides [2][2]*child
 	defer func() {
@@ -56,6 +56,6 @@ func (b *bench) pairs(ctx context.Context, name string, m mode) (*pair, error) {
 		}
 	}
 	two := &pair{Ours: mean(times[0][:]), Rival: rival{mode: m, timed: mean(times[1][:])}}
-	two.Rival.beside(&two.Ours)
+	two.Rival.relativeTo(&two.Ours)
 	return two, nil
 }

@@ -6,24 +6,25 @@ import (
 	"github.com/outcrop-lab/outcrop/fit"
 )
 
-// timed is what the rounds of one contestant come to, milliseconds a step. A round's time is the median of its steps, and
-// Median that of the rounds.
+// timed is the result of one contestant's rounds, milliseconds per step. A round's time is the median of its steps, and
+// Median is the median of the rounds.
 type timed struct {
 	Median float64   `json:"ms_median"`
 	Least  float64   `json:"ms_min"` // of all steps
 	Rounds []float64 `json:"ms_rounds"`
-	// Memory is the largest resident memory of a process, MiB.
+	// Memory is the largest resident memory of the process, MiB.
 	Memory float64 `json:"peak_mib"`
 }
 
-// ratio is of times taken in turn, theirs to ours: above 1 we are faster. Median, Low and High are those of the rounds.
+// ratio is the ratio of times taken by turns, theirs over ours: above 1, ours is faster. Median, Low and High are over
+// the rounds.
 type ratio struct {
 	Median float64 `json:"median"`
 	Low    float64 `json:"low"`
 	High   float64 `json:"high"`
 }
 
-// add puts a round's steps in.
+// add adds a round's steps.
 func (t *timed) add(steps []float64) {
 	least := slices.Min(steps)
 	if len(t.Rounds) == 0 || least < t.Least {
@@ -33,7 +34,7 @@ func (t *timed) add(steps []float64) {
 	t.Median = fit.Median(t.Rounds)
 }
 
-// over holds their rounds against ours of the same turns.
+// over returns the ratio of their rounds to ours, round by round.
 func over(theirs, ours []float64) ratio {
 	rounds := make([]float64, min(len(theirs), len(ours)))
 	for i := range rounds {
@@ -42,7 +43,7 @@ func over(theirs, ours []float64) ratio {
 	return ratio{Median: fit.Median(rounds), Low: slices.Min(rounds), High: slices.Max(rounds)}
 }
 
-// mean is the time of processes that ran at once: round by round the mean of theirs. Memory is that of one, in the mean.
+// mean returns the mean time, round by round, of processes that ran at once. Memory is the mean of one process.
 func mean(all []timed) (m timed) {
 	m.Rounds = make([]float64, len(all[0].Rounds))
 	m.Least = all[0].Least

@@ -11,6 +11,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
+// sizes are the shapes by name; peer/step.py has the same.
 var sizes = map[string]steady.Size{
 	"a": {Layers: 2, Width: 64, Heads: 2, Context: 64, Batch: 16, Vocab: 256},
 	"b": {Layers: 4, Width: 128, Heads: 4, Context: 128, Batch: 16, Vocab: 256},
@@ -18,7 +19,7 @@ var sizes = map[string]steady.Size{
 	"d": {Layers: 8, Width: 512, Heads: 8, Context: 256, Batch: 8, Vocab: 8192},
 }
 
-// size is that of the options' name, of another batch where they say one.
+// size returns the shape that the options name, with their batch if they set one.
 func (o options) size() (steady.Size, error) {
 	s, ok := sizes[o.Size]
 	switch {
@@ -32,14 +33,15 @@ func (o options) size() (steady.Size, error) {
 	return s, nil
 }
 
-// firstLoss is the expected loss before the first update, nats per token: each logit is the product of a normalised row and
-// weights from N(0, .02^2), so a Gaussian of variance D .02^2, and E log(sum of exp) of V such less the mean of one is
-// ln V + D .02^2 / 2.
+// firstLoss returns the expected loss before the first update, nats per token. Each logit is the product of a
+// normalised row and weights from N(0, .02^2), so it is Gaussian with variance D .02^2. The expected log-sum-exp of V
+// such logits less the mean of one is ln V + D .02^2 / 2.
 func firstLoss(s steady.Size) float64 {
 	return math.Log(float64(s.Vocab)) + float64(s.Width)*.02*.02/2
 }
 
-// configOf is the run that is timed, of so many steps; slices that are not said are as many as threads.
+// configOf returns the configuration of the timed run, with the given number of steps. The default number of slices is
+// the number of threads.
 func configOf(o options, steps int) (trainer.Config, error) {
 	s, err := o.size()
 	if err != nil {
@@ -56,7 +58,7 @@ func configOf(o options, steps int) (trainer.Config, error) {
 	return c, nil
 }
 
-// setting is what the options come to in that run.
+// setting returns the options with their defaults filled in from the run's configuration.
 func (o options) setting(c trainer.Config) setting {
 	return setting{o.Size, c.Train.Batch, o.Threads, c.Train.Slices, c.Train.Precision, o.Optimizer, c.Train.Steps}
 }

@@ -32,11 +32,12 @@ func TestRounds(t *testing.T) {
 		t.Errorf("ratio %+v", got)
 	}
 	if want := []float64{2, 6, 4}; !slices.Equal(theirs.Rounds, want) {
-		t.Errorf("the ratio has sorted the rounds: %v", theirs.Rounds)
+		t.Errorf("over has sorted the rounds: %v", theirs.Rounds)
 	}
 	ours.Memory, theirs.Memory = 10, 30
 	both := mean([]timed{ours, theirs})
-	if want := []float64{1.5, 4, 4}; !slices.Equal(both.Rounds, want) || both.Median != 4 || both.Least != 1 || both.Memory != 20 {
+	if want := []float64{1.5, 4, 4}; !slices.Equal(both.Rounds, want) || both.Median != 4 || both.Least != 1 ||
+		both.Memory != 20 {
 		t.Errorf("mean %+v", both)
 	}
 }
@@ -78,23 +79,24 @@ func TestModes(t *testing.T) {
 	}
 	for _, bad := range []string{"", "eager", "eager/", "/sdpa", "eager/sdpa,"} {
 		if _, err := parseModes(bad); err == nil {
-			t.Errorf("%q passes", bad)
+			t.Errorf("%q is accepted", bad)
 		}
 	}
 }
 
-// MKL is told its instructions where that is asked for, and nowhere else, whatever the environment says.
+// MKL_ENABLE_INSTRUCTIONS is set for the setup avx2 and for no other, whatever the environment has.
 func TestAVX2(t *testing.T) {
 	t.Setenv("MKL_ENABLE_INSTRUCTIONS", "SSE4_2")
 	var b bench
 	for _, m := range []mode{{"eager", "sdpa", tuned}, {"eager", "sdpa", installed}, {"eager", "sdpa", avx2}} {
-		told := slices.DeleteFunc(b.python3(t.Context(), 1, m).Env, func(v string) bool { return !strings.HasPrefix(v, "MKL_ENABLE_") })
+		told := slices.DeleteFunc(b.python3(t.Context(), 1, m).Env,
+			func(v string) bool { return !strings.HasPrefix(v, "MKL_ENABLE_") })
 		var want []string
 		if m.Setup == avx2 {
 			want = []string{"MKL_ENABLE_INSTRUCTIONS=AVX2"}
 		}
 		if !slices.Equal(told, want) {
-			t.Errorf("%s is told %q, want %q", m, told, want)
+			t.Errorf("%s gets %q, want %q", m, told, want)
 		}
 	}
 }
@@ -102,12 +104,12 @@ func TestAVX2(t *testing.T) {
 func TestPeak(t *testing.T) {
 	if peak() == 0 {
 		if _, err := os.Stat("/proc/self/status"); err == nil {
-			t.Error("this process has no peak")
+			t.Error("no peak memory found in /proc/self/status")
 		}
 	}
 }
 
-// TestPeerIsTheSameModel: the sizes stand in two languages, and the probes of a whole run at our default steps.
+// The peer's script has the same sizes as sizes, and a whole run is measured at the default steps.
 func TestPeerIsTheSameModel(t *testing.T) {
 	for name, s := range sizes {
 		row := fmt.Sprintf("%q: (%d, %d, %d, %d, %d, %d),", name, s.Layers, s.Width, s.Heads, s.Context, s.Batch, s.Vocab)
@@ -127,10 +129,11 @@ func TestPeerIsTheSameModel(t *testing.T) {
 	}
 }
 
-// TestTurns: a child tells of its model, takes as many steps as it is asked for, and ends with its input.
+// A child reports its model, takes as many steps as requested, and ends when its input does.
 func TestTurns(t *testing.T) {
 	var out bytes.Buffer
-	if err := turns(options{Size: "a", Threads: 1, Precision: "float32", Optimizer: "adamw"}, strings.NewReader("2\n3\n"), &out); err != nil {
+	if err := turns(options{Size: "a", Threads: 1, Precision: "float32", Optimizer: "adamw"}, strings.NewReader("2\n3\n"),
+		&out); err != nil {
 		t.Fatal(err)
 	}
 	hear := json.NewDecoder(&out)
@@ -156,7 +159,7 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// In bf16 a step is timed where the kernels have it, and refused by the key elsewhere.
+// A step in bf16 is timed if the kernels support it; otherwise the error names the key.
 func TestBF16(t *testing.T) {
 	for _, path := range []string{"", "portable"} {
 		r, err := time(options{Size: "a", Threads: 1, Precision: "bf16", Optimizer: "adamw", Kernels: path, Steps: 5})

@@ -16,13 +16,13 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// options are what is timed.
+// options are the command-line options of a timed run.
 type options struct {
 	Size, Precision, Optimizer, Kernels string
 	Threads, Slices, Steps, Batch       int
 }
 
-// setting is what was run.
+// setting describes a run.
 type setting struct {
 	Size      string `json:"size"`
 	Batch     int    `json:"batch"` // sequences
@@ -33,35 +33,36 @@ type setting struct {
 	Steps     int    `json:"steps"`
 }
 
-// result is what came, times in milliseconds.
+// result is the result of timing a step, in milliseconds.
 type result struct {
 	setting
 	Kernels string  `json:"kernels"`
 	Median  float64 `json:"ms_median"`
-	// Mean is of all steps: what a run takes, and where a thread that is late now and then shows.
+	// Mean is over all steps. It is what a run takes, and it shows a thread that is occasionally late.
 	Mean  float64 `json:"ms_mean"`
 	Least float64 `json:"ms_min"`
-	// Processor is a step's processor time, of all threads, on average: other work on the machine shows less in it.
+	// Processor is the mean processor time of a step, over all threads. Other work on the machine disturbs it less.
 	Processor float64 `json:"ms_processor"`
-	// GFLOP is 6 B T (12 L D^2 + D V) + 7 L T D B T, in units of 1e9, whatever is recomputed.
+	// GFLOP is 6 B T (12 L D^2 + D V) + 7 L T D B T, in units of 1e9. It does not depend on what is recomputed.
 	GFLOP float64 `json:"gflop"`
-	// Peak is what one thread reaches in nothing but multiply-adds of the precision, GFLOP/s, at the median of tries in turn with the steps, and Best
-	// at the best of them; Share is GFLOP over the steps' median, by Peak of all threads.
+	// Peak is one thread's rate in a loop of multiply-adds of the precision, GFLOP/s: the median of tries made between the
+	// steps. Best is the best of them. Share is the step's rate, GFLOP over Median, divided by Peak times the threads.
 	Peak  float64 `json:"peak_gflops"`
 	Best  float64 `json:"peak_gflops_best"`
 	Share float64 `json:"share_of_peak"`
-	// Allocated and Goroutines are a steady step's: bytes of Go's heap, and goroutines at its end more than at the start.
+	// Allocated is the bytes of Go's heap that a steady step allocates, and Goroutines the number that the steps start and
+	// leave running.
 	Allocated  int64 `json:"alloc_bytes"`
 	Goroutines int   `json:"goroutines"`
 	// RSS is the process's peak resident memory, MiB.
 	RSS int64 `json:"rss_mb"`
-	// Memory is what of it is where, MiB.
+	// Memory is RSS by use, MiB.
 	Memory memory `json:"memory_mib"`
 }
 
-// memory is a run's by part, MiB. Activations are those of all slices: what the backward pass reads, and what it passes on.
-// Measuring is the graphs that measure the first step and the last, Scratch what kernels pack, Rest the program, Go and what
-// the arenas have not handed out.
+// memory is a run's memory by use, MiB. Activations covers all slices: what the backward pass reads and what it passes
+// on. Measuring is the graphs that measure the first and the last step. Scratch is what kernels pack. Rest is the
+// program, Go, and what the arenas have not handed out.
 type memory struct {
 	Params      float64 `json:"parameters"`
 	Gradients   float64 `json:"gradients"`
@@ -72,15 +73,17 @@ type memory struct {
 	Rest        float64 `json:"rest"`
 }
 
+// memoryOf converts the trainer's account of a process with rss MiB.
 func memoryOf(m trainer.Memory, rss int64) memory {
 	mib := func(bytes int) float64 { return math.Round(100*float64(bytes)/(1<<20)) / 100 }
-	return memory{mib(m.Params), mib(m.Gradients), mib(m.Optimizer), mib(m.Activations), mib(m.Measuring), mib(m.Scratch), mib(int(rss)<<20 - m.Total())}
+	return memory{mib(m.Params), mib(m.Gradients), mib(m.Optimizer), mib(m.Activations), mib(m.Measuring), mib(m.Scratch),
+		mib(int(rss)<<20 - m.Total())}
 }
 
-// tries is how often at most multiply-adds alone are timed.
+// tries is the largest number of times that the loop of multiply-adds is timed.
 const tries = 32
 
-// time trains, and takes the clock after every update.
+// time trains and reads the clock after every update.
 func time(o options) (result, error) {
 	s, err := o.size()
 	if err != nil {
@@ -125,7 +128,8 @@ func time(o options) (result, error) {
 		}
 		last, spent = clock.Now(), steady.Processor()
 	}
-	ran, err := trainer.Run(context.Background(), c, trainer.Options{Dir: dir, Threads: o.Threads, Kernels: o.Kernels, Recorder: steady.Nothing{}, Progress: progress})
+	ran, err := trainer.Run(context.Background(), c,
+		trainer.Options{Dir: dir, Threads: o.Threads, Kernels: o.Kernels, Recorder: steady.Nothing{}, Progress: progress})
 	if err != nil {
 		return r, err
 	}
@@ -142,12 +146,13 @@ func time(o options) (result, error) {
 	return r, nil
 }
 
-// peak is this process's largest resident memory so far, MiB; 0 where the system does not say.
+// peak returns this process's largest resident memory so far, MiB. It is 0 if the system does not report it.
 func peak() int64 {
 	status, _ := os.ReadFile("/proc/self/status")
 	return int64(steady.HighWater(status))
 }
 
+// kernels returns the name of the kernel path; an empty path is the machine's best.
 func kernels(path string) string {
 	if path == "" {
 		return compute.Paths()[0]

@@ -18,20 +18,21 @@ var peerScript string
 //go:embed peer/intel.c
 var intelSource string
 
-// tuning is how the peer's processes are tuned from outside.
+// tuning is how the peer's processes are tuned through their environment.
 type tuning struct {
-	// Allocator is the file of jemalloc, or "glibc".
+	// Allocator is the path of jemalloc, or "glibc".
 	Allocator string `json:"allocator"`
-	// Intel tells whether MKL is told that the processor is Intel's.
+	// Intel reports whether MKL is told that the processor is an Intel one.
 	Intel bool `json:"mkl_told_intel"`
-	// Environment is what is set beside the threads.
+	// Environment lists the variables that are set in addition to the numbers of threads.
 	Environment []string `json:"environment"`
 }
 
-// preset is what an environment may hold already of the things that tuning sets: it must reach no peer, tuned or not.
+// preset has the prefixes of variables that tuning sets or that would interfere with it. If the environment has any, no
+// peer gets them, tuned or not.
 var preset = []string{"LD_PRELOAD", "MALLOC_", "OMP_", "MKL_", "KMP_", "GOMP_", "OPENBLAS_", "TORCH"}
 
-// plain is the environment without them.
+// plain returns the environment without the variables in preset.
 func plain() (env []string) {
 	for _, v := range os.Environ() {
 		if !slices.ContainsFunc(preset, func(p string) bool { return strings.HasPrefix(v, p) }) {
@@ -41,8 +42,8 @@ func plain() (env []string) {
 	return env
 }
 
-// tune finds out how this machine's peer is tuned; what it must build for that goes into dir. jemalloc is the file to preload;
-// none looks for one.
+// tune returns the tuning for this machine, and builds what that needs in dir. jemalloc is the library to preload; if
+// empty, tune asks the loader for one.
 func tune(dir, jemalloc string) (t tuning, err error) {
 	var preload []string
 	if jemalloc == "" {
@@ -54,9 +55,10 @@ func tune(dir, jemalloc string) (t tuning, err error) {
 		preload = append(preload, jemalloc)
 		t.Environment = append(t.Environment, "MALLOC_CONF=dirty_decay_ms:-1,muzzy_decay_ms:-1")
 	} else {
-		// The same from glibc: memory that was freed stays.
+		// The same with glibc: freed memory stays with the process.
 		t.Allocator = "glibc"
-		t.Environment = append(t.Environment, "MALLOC_TRIM_THRESHOLD_=68719476736", "MALLOC_MMAP_MAX_=0", "MALLOC_TOP_PAD_=67108864")
+		t.Environment = append(t.Environment, "MALLOC_TRIM_THRESHOLD_=68719476736", "MALLOC_MMAP_MAX_=0",
+			"MALLOC_TOP_PAD_=67108864")
 	}
 	if t.Intel = cpuid.CPU.VendorID != cpuid.Intel; t.Intel {
 		file, err := build(dir)
@@ -71,12 +73,13 @@ func tune(dir, jemalloc string) (t tuning, err error) {
 	return t, nil
 }
 
-// env is the environment of a tuned peer.
+// env returns the environment of a tuned peer.
 func (t tuning) env(threads int) []string {
-	return append(append(plain(), t.Environment...), fmt.Sprintf("OMP_NUM_THREADS=%d", threads), fmt.Sprintf("MKL_NUM_THREADS=%d", threads))
+	return append(append(plain(), t.Environment...), fmt.Sprintf("OMP_NUM_THREADS=%d", threads),
+		fmt.Sprintf("MKL_NUM_THREADS=%d", threads))
 }
 
-// known is the file of a shared library that the loader knows; "" where it knows none.
+// known returns the path of a shared library that the loader knows, or "".
 func known(name string) string {
 	list, _ := exec.Command("ldconfig", "-p").Output()
 	for line := range strings.Lines(string(list)) {
@@ -87,7 +90,7 @@ func known(name string) string {
 	return ""
 }
 
-// build makes the library that answers MKL.
+// build compiles peer/intel.c in dir and returns the library's path.
 func build(dir string) (string, error) {
 	source, library := filepath.Join(dir, "intel.c"), filepath.Join(dir, "intel.so")
 	if err := os.WriteFile(source, []byte(intelSource), 0o666); err != nil {
@@ -98,7 +101,7 @@ func build(dir string) (string, error) {
 		compiler = "cc"
 	}
 	if said, err := exec.Command(compiler, "-shared", "-fPIC", "-O2", "-o", library, source).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building what MKL is told by: %w\n%s", err, said)
+		return "", fmt.Errorf("building the library for MKL (peer/intel.c): %w\n%s", err, said)
 	}
 	return library, nil
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// estimated are the steps after the warm ones by which a child says how long one takes.
+// estimated is the number of steps after the warm-up from which a child estimates the time of a step.
 const estimated = 5
 
-// turns trains without end and takes the clock after every update, as a child: once warm it says so, and then waits, between
-// two steps, for the next number of steps. At the end of its input it stops where it is.
+// turns trains as a child, without end, and reads the clock after every update. Once warmed up it reports that; then it
+// waits between two steps for the next number of steps. It stops when its input ends.
 func turns(o options, in io.Reader, out io.Writer) error {
 	c, err := configOf(o, 1<<40)
 	if err != nil {
@@ -64,6 +64,7 @@ func turns(o options, in io.Reader, out io.Writer) error {
 		}
 		last = clock.Now()
 	}
-	_, err = trainer.Run(ctx, c, trainer.Options{Dir: dir, Threads: o.Threads, Kernels: o.Kernels, Recorder: steady.Nothing{}, Progress: progress})
+	_, err = trainer.Run(ctx, c, trainer.Options{Dir: dir, Threads: o.Threads, Kernels: o.Kernels,
+		Recorder: steady.Nothing{}, Progress: progress})
 	return errors.Join(err, spoken)
 }

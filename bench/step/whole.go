@@ -17,47 +17,49 @@ import (
 const (
 	wholeSize  = "a"
 	wholeSteps = 2000
-	// wholeRounds are turns of each, where no fewer are asked for.
+	// wholeRounds is the number of rounds, unless fewer are requested.
 	wholeRounds = 3
 )
 
-// The two ways in which we run it: measured what the peer measures, and all that is measured by default.
+// The two ways in which ours runs: measuring what the peer measures, and measuring everything that is on by default.
 const (
 	alike = "the peer's statistics"
-	usual = "all that is measured by default"
+	usual = "all default statistics"
 )
 
-// run is one contestant's whole runs.
+// run is the result of one contestant's whole runs.
 type run struct {
 	Name    string    `json:"name"`
-	Seconds []float64 `json:"seconds"` // from the start of the process to its end, round by round
+	Seconds []float64 `json:"seconds"` // by round, from the start of the process to its end
 	Median  float64   `json:"seconds_median"`
-	Memory  float64   `json:"peak_mib"` // the largest of the rounds
-	// Measuring is the part of Seconds that measurements took, the median of the rounds; ours alone says it.
+	Memory  float64   `json:"peak_mib"` // the largest over the rounds
+	// Measuring is the share of Seconds that measurements took, the median of the rounds. Only our runs report it.
 	Measuring float64 `json:"measuring_share,omitempty"`
-	// Ratio and Share are to ours of the same statistics, as in rival.
+	// Ratio and Share are relative to our run with the peer's statistics, as in rival.
 	Ratio ratio   `json:"ratio"`
 	Share float64 `json:"memory_ratio"`
 }
 
-// entire is what whole runs came to.
+// entire is the result of whole runs.
 type entire struct {
 	Size  string `json:"size"`
 	Steps int    `json:"steps"`
 	Runs  []run  `json:"runs"` // ours first
-	// Failed are as in compared.
+	// Failed is as in compared.
 	Failed []string `json:"failed,omitempty"`
 }
 
-// runs trains whole runs in turn. Each of the peer's ways goes once before that, so that the caches of its compiler and of
-// the files that it reads are warm; one that fails is told of and left out.
+// runs trains whole runs by turns. Before that, each of the peer's modes runs once, so that the caches of its compiler
+// and of its files are warm. A mode that fails is reported and skipped.
 func (b *bench) runs(ctx context.Context) (*entire, error) {
 	e := &entire{Size: wholeSize, Steps: wholeSteps}
 	var start []func() (life, error)
-	for _, o := range []struct{ name, probe string }{{alike, "statistics: [top1, top2, top3, median, kurtosis], heldout: 10"}, {usual, ""}} {
+	for _, o := range []struct{ name, probe string }{{alike,
+		"statistics: [top1, top2, top3, median, kurtosis], heldout: 10"}, {usual, ""}} {
 		e.Runs = append(e.Runs, run{Name: "ours, " + o.name})
 		start = append(start, func() (life, error) {
-			return whole(ctx, b.self, options{Size: wholeSize, Threads: b.Threads, Precision: b.Precision, Optimizer: "adamw"}, o.probe)
+			return whole(ctx, b.self, options{Size: wholeSize, Threads: b.Threads, Precision: b.Precision, Optimizer: "adamw"},
+				o.probe)
 		})
 	}
 	for _, m := range b.modes {
@@ -93,18 +95,19 @@ func (b *bench) runs(ctx context.Context) (*entire, error) {
 	return e, nil
 }
 
-// peerWhole is one whole run of the peer, from the start of its process to its end.
+// peerWhole does one whole run of the peer, timed from the start of its process to its end.
 func (b *bench) peerWhole(ctx context.Context, m mode) (l life, err error) {
 	checkpoint := filepath.Join(b.dir, "checkpoint.pt")
 	cmd := b.python3(ctx, b.Threads, m, "--size", wholeSize, "--whole", "--steps", strconv.Itoa(wholeSteps),
-		"--probes", measured(trainer.Default(), wholeSteps), "--sequences", strconv.Itoa(trainer.Default().Probe.Sequences), "--checkpoint", checkpoint)
-	var moans strings.Builder
-	cmd.Stderr = &moans
+		"--probes", measured(trainer.Default(), wholeSteps), "--sequences", strconv.Itoa(trainer.Default().Probe.Sequences),
+		"--checkpoint", checkpoint)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
 	began := clock.Now()
 	said, err := cmd.Output()
 	l.Seconds = clock.Since(began).Seconds()
 	if err != nil {
-		return l, fmt.Errorf("%w\n%s", err, lastWords(moans.String()))
+		return l, fmt.Errorf("%w\n%s", err, lastLines(stderr.String()))
 	}
 	var end struct {
 		Peak float64 `json:"peak_kib"`
@@ -116,7 +119,7 @@ func (b *bench) peerWhole(ctx context.Context, m mode) (l life, err error) {
 	return l, os.Remove(checkpoint)
 }
 
-// measured are the steps at which the configuration measures, with commas.
+// measured returns the steps at which the configuration measures, separated by commas.
 func measured(c trainer.Config, steps int) string {
 	var at []string
 	for step := range steps + 1 {

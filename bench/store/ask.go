@@ -6,12 +6,13 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// query is one thing that the report or a figure asks of a run; it returns how many rows it read.
+// query is a query that the report or a figure makes for a run. ask returns the number of rows read.
 type query struct {
 	name string
 	ask  func(db *store.DB, run string) (int, error)
 }
 
+// series returns a query for series of a run, which fails if there are none.
 func series(s store.Select) func(db *store.DB, run string) (int, error) {
 	return func(db *store.DB, run string) (int, error) {
 		s.Run = run
@@ -29,13 +30,22 @@ func series(s store.Select) func(db *store.DB, run string) (int, error) {
 
 var queries = []query{
 	{"sweeps", func(db *store.DB, _ string) (int, error) { all, err := db.Sweeps(); return len(all), err }},
-	{"sweep with its members", func(db *store.DB, _ string) (int, error) { _, all, err := db.Sweep(sweep); return len(all), err }},
-	{"runs of the sweep", func(db *store.DB, _ string) (int, error) { all, err := db.RunsOf(sweep); return len(all), err }},
+	{"sweep with its members", func(db *store.DB, _ string) (int, error) {
+		_, all, err := db.Sweep(sweep)
+		return len(all),
+			err
+	}},
+	{"runs of the sweep", func(db *store.DB, _ string) (int, error) {
+		all, err := db.RunsOf(sweep)
+		return len(all),
+			err
+	}},
 	{"runs", func(db *store.DB, _ string) (int, error) { all, err := db.Runs(); return len(all), err }},
 	{"run by id", func(db *store.DB, run string) (int, error) { _, _, err := db.RunByID(run); return 1, err }},
 	{"series run/loss of a run", series(store.Select{Site: "run", Statistic: "loss"})},
 	{"series resid_post/ratio_mean of a run", series(store.Select{Site: "resid_post", Statistic: "ratio_mean"})},
-	{"series attn.pattern/first_token_attention of a run", series(store.Select{Site: "attn.pattern", Statistic: "first_token_attention"})},
+	{"series attn.pattern/first_token_attention of a run",
+		series(store.Select{Site: "attn.pattern", Statistic: "first_token_attention"})},
 	{"fits of a run", func(db *store.DB, run string) (int, error) {
 		all, err := db.Fits(store.Select{Run: run})
 		return len(all), err
@@ -44,12 +54,16 @@ var queries = []query{
 		all, err := db.Fits(store.Select{Run: run, Site: "resid_post", Statistic: "ratio_mean"})
 		return len(all), err
 	}},
-	{"timings of a run", func(db *store.DB, run string) (int, error) { all, err := db.Timings(run); return len(all), err }},
+	{"timings of a run", func(db *store.DB, run string) (int, error) {
+		all, err := db.Timings(run)
+		return len(all),
+			err
+	}},
 	{"conflicts", func(db *store.DB, _ string) (int, error) { all, err := db.Conflicts(); return len(all), err }},
 	{"differences", func(db *store.DB, _ string) (int, error) { all, err := db.Differences(); return len(all), err }},
 }
 
-// ask asks every query several times over a connection just opened, each time of another run.
+// ask runs every query several times on a newly opened connection, each time for another run.
 func ask(path string, runs, times int) ([]Result, error) {
 	db, err := store.OpenReadOnly(path)
 	if err != nil {

@@ -12,10 +12,11 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// exportOnly is the environment variable that tells a child process to export the database that it names, and nothing
-// else: so its memory is that of the export.
+// exportOnly is an environment variable. In a child process it names a database, and the process exports that database
+// and does nothing else, so that its memory is the export's.
 const exportOnly = "OUTCROP_BENCH_EXPORT"
 
+// exportFrom writes the whole database into dir in one format.
 func exportFrom(path, format, dir string) error {
 	db, err := store.OpenReadOnly(path)
 	if err != nil {
@@ -26,7 +27,7 @@ func exportFrom(path, format, dir string) error {
 	return err
 }
 
-// exports writes the whole database in each format, each in a process of its own.
+// exports writes the whole database in each format, each in a separate process.
 func exports(path, dir string, rows int) ([]Result, error) {
 	var results []Result
 	for _, format := range export.Formats() {

@@ -1,10 +1,11 @@
-// Command store measures what the database takes in and how fast it answers. It fills a results database as a sweep
-// does, a shard a run, written step by step and merged, and then asks what the report and the figures ask.
+// Command store measures how fast the database takes in rows and answers queries. It fills a results database as a
+// sweep does: each run's shard is written step by step and then merged. Then it makes the queries of the report and the
+// figures.
 //
 //	go run ./bench/store --rows 10000000
 //
-// A table goes to standard error and one JSON document to standard output. Every number is of this machine in this
-// hour: compare only what one call printed.
+// A table goes to standard error and one JSON document to standard output. The numbers depend on the machine and its
+// load: compare only numbers of one call.
 package main
 
 import (
@@ -22,17 +23,18 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Result is one measurement. Rows is how many it moved; Best, Median and Worst are seconds over Count times.
+// Result is one measurement. Rows is the number of rows moved in all. Best, Median and Worst are seconds, over Count
+// times.
 type Result struct {
 	Name                string
 	Count, Rows         int
 	Best, Median, Worst float64
 	RowsPerSecond       float64
-	RowsPerCPUSecond    float64 // of processor time: what a machine shared with others blurs less
-	PeakMiB             float64 `json:",omitempty"` // resident memory at most, of a process of its own
+	RowsPerCPUSecond    float64 // by processor time, which other work on the machine disturbs less
+	PeakMiB             float64 `json:",omitempty"` // peak resident memory, of work in a separate process
 }
 
-// Document is what standard output gets. Bytes is the size of the results database.
+// Document is the JSON document printed. Bytes is the size of the results database.
 type Document struct {
 	SQLite      string
 	Rows, Runs  int
@@ -43,10 +45,10 @@ type Document struct {
 
 func main() {
 	rows := flag.Int("rows", 1_000_000, "rows in the results database, rounded up to whole runs of 250,000")
-	dir := flag.String("dir", "", "folder of the databases; a temporary one unless said, and then removed")
-	queries := flag.Int("queries", 20, "times that each query is asked, each time of another run")
-	shards := flag.Int("shards", 0, "measure instead how so many shards are merged, each of one run")
-	shardRows := flag.Int("shard-rows", 2000, "rows of each of the --shards")
+	dir := flag.String("dir", "", "folder of the databases; if empty, a temporary one, removed at the end")
+	queries := flag.Int("queries", 20, "times to make each query, each time for another run")
+	shards := flag.Int("shards", 0, "instead, measure merging this many shards, each of one run")
+	shardRows := flag.Int("shard-rows", 2000, "with --shards: rows of each shard")
 	flag.Parse()
 	if path := os.Getenv(exportOnly); path != "" {
 		if err := exportFrom(path, flag.Arg(0), flag.Arg(1)); err != nil {
@@ -65,7 +67,7 @@ func main() {
 	}
 }
 
-// measure does work in a folder and prints what came of it.
+// measure calls work in a folder and prints the result.
 func measure(dir string, work func(dir string) (Document, error), out, table io.Writer) error {
 	if dir == "" {
 		temporary, err := os.MkdirTemp("", "outcrop-bench-store-")
@@ -85,7 +87,7 @@ func measure(dir string, work func(dir string) (Document, error), out, table io.
 	}
 	d.Bytes = info.Size()
 	w := tabwriter.NewWriter(table, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintf(w, "what\ttimes\trows\tbest ms\tmedian ms\tworst ms\trows/s\trows/CPU s\tpeak MiB\t\n")
+	_, _ = fmt.Fprintf(w, "measurement\ttimes\trows\tbest ms\tmedian ms\tworst ms\trows/s\trows/CPU s\tpeak MiB\t\n")
 	for _, r := range d.Results {
 		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.0f\t%.0f\t%.0f\t\n", r.Name, r.Count, r.Rows,
 			r.Best*1e3, r.Median*1e3, r.Worst*1e3, r.RowsPerSecond, r.RowsPerCPUSecond, r.PeakMiB)
@@ -98,6 +100,7 @@ func measure(dir string, work func(dir string) (Document, error), out, table io.
 	return encoder.Encode(d)
 }
 
+// bench measures plain inserts, filling the database, queries and exports.
 func bench(rows, queries int, dir string) (Document, error) {
 	d := Document{SQLite: store.SQLite(), Runs: (rows + runRows - 1) / runRows, ReportLimit: 0.1}
 	d.Rows = d.Runs * runRows
@@ -119,13 +122,13 @@ func bench(rows, queries int, dir string) (Document, error) {
 	return d, err
 }
 
-// measurement gathers how long something took each time, and the processor time of all times.
+// measurement collects how long some work took each time, and its processor time in all.
 type measurement struct {
 	seconds []float64
 	cpu     float64
 }
 
-// time does work and keeps how long it took.
+// time calls work and records how long it took.
 func (m *measurement) time(work func() error) error {
 	cpu, start := processorSeconds(), time.Now()
 	err := work()
@@ -134,7 +137,7 @@ func (m *measurement) time(work func() error) error {
 	return err
 }
 
-// result sums up; rows is all that was moved.
+// result summarises the measurement. rows is the number of rows moved in all.
 func (m *measurement) result(name string, rows int) Result {
 	total := 0.0
 	for _, s := range m.seconds {
@@ -146,11 +149,11 @@ func (m *measurement) result(name string, rows int) Result {
 		RowsPerSecond: float64(rows) / total, RowsPerCPUSecond: float64(rows) / max(m.cpu, 1e-6)}
 }
 
-// processorSeconds is what the process has used of the processors, its own time and the kernel's.
+// processorSeconds returns this process's processor time so far, user and system.
 func processorSeconds() float64 {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err) // it cannot fail with these arguments
+		panic(err) // cannot fail with these arguments
 	}
 	return float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// shardSteps is over how many steps the rows of one of many shards are spread.
+// shardSteps is the number of steps over which a small shard's rows are spread.
 const shardSteps = 20
 
-// mergeMany writes so many shards, each of one run, and merges them one by one into new results, as `outcrop merge` and a
-// coordinator do; then all of them again, which brings nothing.
+// mergeMany writes the given number of shards, each of one run, and merges them one by one into a new results database,
+// as `outcrop merge` and a coordinator do. Then it merges all of them again, which adds nothing.
 func mergeMany(shards, rows int, dir string) (Document, error) {
 	d := Document{SQLite: store.SQLite(), Rows: shards * rows, Runs: shards, ReportLimit: 0.1}
 	paths := make([]string, shards)
@@ -29,7 +29,7 @@ func mergeMany(shards, rows int, dir string) (Document, error) {
 	}
 	for _, pass := range []struct {
 		name string
-		rows int // of each shard that are new
+		rows int // new rows in each shard
 	}{{"merge a small shard", rows}, {"merge it again", 0}} {
 		var all, each measurement
 		err := all.time(func() error {
@@ -39,7 +39,7 @@ func mergeMany(shards, rows int, dir string) (Document, error) {
 					return err
 				}
 				if got.Rows != pass.rows || got.Conflicts+got.Differences > 0 {
-					return fmt.Errorf("%s brought %+v, want %d rows", path, got, pass.rows)
+					return fmt.Errorf("merging %s gave %+v, want %d rows", path, got, pass.rows)
 				}
 			}
 			return nil
@@ -52,7 +52,7 @@ func mergeMany(shards, rows int, dir string) (Document, error) {
 	return d, db.Close()
 }
 
-// writeSmallShard writes a run of that many rows, an equal part at each step.
+// writeSmallShard writes a run with that many rows, spread evenly over its steps.
 func writeSmallShard(path string, run, rows int) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
@@ -61,8 +61,10 @@ func writeSmallShard(path string, run, rows int) error {
 	if err != nil {
 		return err
 	}
-	err = db.PutRun(store.Run{ID: runID(run), Config: `{"arch":{"layers":2}}`, DataDigest: "none", TrainerVersion: 1, Seed: uint64(run),
-		Device: "cpu", Precision: "float32", Slices: 2, Steps: shardSteps, Step: shardSteps, Status: store.Done, Commit: "none", GoVersion: "none", KernelPath: "none", CPU: "none"})
+	err = db.PutRun(store.Run{ID: runID(run), Config: `{"arch":{"layers":2}}`, DataDigest: "none", TrainerVersion: 1,
+		Seed:   uint64(run),
+		Device: "cpu", Precision: "float32", Slices: 2, Steps: shardSteps, Step: shardSteps, Status: store.Done,
+		Commit: "none", GoVersion: "none", KernelPath: "none", CPU: "none"})
 	for step := 0; step < shardSteps && err == nil; step++ {
 		part := measured(run, step)[:min(stepRows, (step+1)*rows/shardSteps-step*rows/shardSteps)]
 		err = db.PutRows(runID(run), step, part)

@@ -1,5 +1,5 @@
-// Command variants times a training step of every variant against the baseline's, at size b of the CPU benchmark and in
-// turn, on one thread. The README beside it holds its results.
+// Command variants times a training step of every variant against the baseline's, by turns on one thread, at size b of
+// bench/step. The README in this folder has its results.
 package main
 
 import (
@@ -28,18 +28,19 @@ const batch = 16 // sequences
 type row struct {
 	Slot    string `json:"slot"`
 	Variant string `json:"variant"`
-	// Baseline and Step are medians of a step's processor time, milliseconds; Ratio is the median of the pairs' ratios.
+	// Baseline and Step are the median processor times of the baseline's and the variant's step, milliseconds. Ratio is
+	// the median of the pairs' ratios.
 	Baseline float64 `json:"baseline_ms"`
 	Step     float64 `json:"step_ms"`
 	Ratio    float64 `json:"ratio"`
-	// Flops is the ratio of the products' and attention's floating-point operations.
+	// Flops is the ratio of floating-point operations, counting matrix products and attention.
 	Flops float64 `json:"flops"`
 }
 
 func main() {
-	pairs := flag.Int("pairs", 15, "steps of each, in turn")
-	only := flag.String("only", "", "variants whose slot and name hold this text")
-	file := flag.String("json", "", "a file for the same as JSON")
+	pairs := flag.Int("pairs", 15, "pairs of steps; a pair is one of the baseline and one of the variant")
+	only := flag.String("only", "", "only the variants whose slot and name contain this string")
+	file := flag.String("json", "", "file to write the result to as JSON")
 	flag.Parse()
 	if err := run(*pairs, *only, *file); err != nil {
 		fmt.Fprintln(os.Stderr, "variants:", err)
@@ -47,6 +48,7 @@ func main() {
 	}
 }
 
+// run compares the variants whose slot and name contain only, prints a table, and writes it to file if one is named.
 func run(pairs int, only, file string) error {
 	runtime.LockOSThread()
 	base, err := newStep(baseline())
@@ -69,7 +71,8 @@ func run(pairs int, only, file string) error {
 	date := time.Now().UTC().Format(time.DateOnly)
 	fmt.Printf("%s, %s kernels, %s, %d pairs\n\n", date, base.device.Path(), runtime.Version(), pairs)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
-	lines := []string{"| slot\t| variant\t| baseline ms\t| ms\t| ratio\t| flops\t| beyond its flops\t|", strings.Repeat("|---\t", 7) + "|"}
+	lines := []string{"| slot\t| variant\t| baseline ms\t| ms\t| ratio\t| flops\t| beyond its flops\t|",
+		strings.Repeat("|---\t", 7) + "|"}
 	for _, r := range rows {
 		lines = append(lines, fmt.Sprintf("| `%s`\t| %s\t| %.1f\t| %.1f\t| %.2f\t| %.3f\t| %+.0f %%\t|",
 			r.Slot, r.Variant, r.Baseline, r.Step, r.Ratio, r.Flops, 100*(r.Ratio/math.Max(1, r.Flops)-1)))
@@ -80,14 +83,15 @@ func run(pairs int, only, file string) error {
 	if err := w.Flush(); err != nil || file == "" {
 		return err
 	}
-	text, err := json.MarshalIndent(map[string]any{"date": date, "kernels": base.device.Path(), "go": runtime.Version(), "pairs": pairs, "variants": rows}, "", "  ")
+	text, err := json.MarshalIndent(map[string]any{"date": date, "kernels": base.device.Path(), "go": runtime.Version(),
+		"pairs": pairs, "variants": rows}, "", "  ")
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(file, append(text, '\n'), 0o666)
 }
 
-// compare runs one step of each in turn.
+// compare times the steps of the baseline and the variant by turns.
 func compare(base *step, v change, pairs int) (row, error) {
 	c, o := baseline()
 	v.set(&c, &o)
@@ -98,7 +102,7 @@ func compare(base *step, v change, pairs int) (row, error) {
 	defer s.device.Free()
 	r := row{Slot: v.slot, Variant: v.name, Flops: s.flops / base.flops}
 	var of, mine, ratios []float64
-	for i := range pairs + 2 { // the first go through the tape and warm the memory
+	for i := range pairs + 2 { // the first two run the tape and warm the memory
 		a, err := base.time()
 		if err != nil {
 			return r, err
@@ -125,6 +129,7 @@ type step struct {
 	flops     float64
 }
 
+// newStep builds the step on a CPU device of its own, with random tokens.
 func newStep(c archs.Config, o optim.Config) (*step, error) {
 	device, err := compute.NewCPU("", compute.Float32)
 	if err != nil {
@@ -135,12 +140,14 @@ func newStep(c archs.Config, o optim.Config) (*step, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.model, err = archs.Build(c, archs.Shape{Batch: batch, Train: true, Tokens: batch * c.Context}, device, w, nil); err != nil {
+	if s.model, err = archs.Build(c, archs.Shape{Batch: batch, Train: true, Tokens: batch * c.Context}, device, w,
+		nil); err != nil {
 		return nil, err
 	}
 	var params []optim.Param
 	for i, p := range w.Params() {
-		params = append(params, optim.Param{Name: p.Name, Layer: p.Layer, Shape: p.Shape, Kind: optim.Kind(p.Kind), Value: w.Value(i), Grad: s.model.Grads[i]})
+		params = append(params, optim.Param{Name: p.Name, Layer: p.Layer, Shape: p.Shape, Kind: optim.Kind(p.Kind),
+			Value: w.Value(i), Grad: s.model.Grads[i]})
 	}
 	threads := optim.Threads{Team: compute.NewTeam(1), Devices: []compute.Device{device}}
 	s.gradient = optim.NewGradient(threads, params)
@@ -157,8 +164,8 @@ func newStep(c archs.Config, o optim.Config) (*step, error) {
 	return s, nil
 }
 
-// time does a step and returns its processor time in milliseconds: other work on the machine shows less in it than in
-// the clock's.
+// time does a step and returns its processor time, milliseconds. Other work on the machine disturbs it less than the
+// clock time.
 func (s *step) time() (float64, error) {
 	start, err := processor()
 	if err != nil {
@@ -172,18 +179,20 @@ func (s *step) time() (float64, error) {
 	return end - start, err
 }
 
+// processor returns this process's processor time so far, milliseconds.
 func processor() (float64, error) {
 	var u syscall.Rusage
 	err := syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return 1e3*float64(u.Utime.Sec+u.Stime.Sec) + 1e-3*float64(u.Utime.Usec+u.Stime.Usec), err
 }
 
-// flops counts a step's products, two an entry forward and four backward, attention's causal ones, two forward and five
-// backward with the probabilities recomputed, and Muon's Newton-Schulz. What acts element by element is left out.
+// flops returns the floating-point operations of a step. It counts a matrix product as two operations per entry forward
+// and four backward, attention as two causal products forward and five backward (which recomputes the probabilities),
+// and Muon's Newton-Schulz iteration. It leaves out elementwise work.
 func flops(c archs.Config, o optim.Config) float64 {
 	params, err := archs.Params(c)
 	if err != nil {
-		return math.NaN() // Build tells why
+		return math.NaN() // Build returns the reason
 	}
 	places := float64(c.Registers + c.Context)
 	rows := batch * places

@@ -10,45 +10,63 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// baseline is size b with the defaults of every slot: RMSNorm, softmax, GELU, RoPE, an untied head, AdamW.
+// baseline returns size b with the default of every slot: RMSNorm, softmax, GELU, RoPE, an untied head, AdamW.
 func baseline() (archs.Config, optim.Config) {
 	c := archs.Default()
 	c.Layers, c.Width, c.Heads, c.Context, c.Vocab = 4, 128, 4, 128, 256
 	return c, optim.Default()
 }
 
-// change is one variant against the baseline.
+// change turns the baseline into one variant.
 type change struct {
 	slot, name string
 	set        func(c *archs.Config, o *optim.Config)
 }
 
-// variants lists every name of every slot but the baseline's, and the settings that change what is computed, by slot.
+// slots are the slots of which every variant is timed.
+var slots = []struct {
+	key string
+	of  func(c *archs.Config, o *optim.Config) variant.Chooser
+}{
+	{"arch.norm", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.Norm }},
+	{"arch.norm_placement", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.NormPlacement }},
+	{"arch.attention", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.Attention }},
+	{"arch.kv_bias", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.KVBias }},
+	{"arch.gate", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.Gate }},
+	{"arch.mlp", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.MLP }},
+	{"arch.position", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.Position }},
+	{"arch.block", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.Block }},
+	{"optim", func(_ *archs.Config, o *optim.Config) variant.Chooser { return o }},
+}
+
+// variants returns every variant of every slot except the baseline's, and the settings that change what is computed, by
+// slot.
 func variants() []change {
+	all := append(chosen(), settings()...)
+	slices.SortStableFunc(all, func(a, b change) int { return strings.Compare(a.slot, b.slot) })
+	return all
+}
+
+// chosen returns every variant of every slot except the baseline's.
+func chosen() []change {
 	var all []change
-	for _, slot := range []struct {
-		key string
-		of  func(c *archs.Config, o *optim.Config) variant.Chooser
-	}{
-		{"arch.norm", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.Norm }},
-		{"arch.norm_placement", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.NormPlacement }},
-		{"arch.attention", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.Attention }},
-		{"arch.kv_bias", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.KVBias }},
-		{"arch.gate", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.Gate }},
-		{"arch.mlp", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.MLP }},
-		{"arch.position", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.Position }},
-		{"arch.block", func(c *archs.Config, _ *optim.Config) variant.Chooser { return &c.Block }},
-		{"optim", func(_ *archs.Config, o *optim.Config) variant.Chooser { return o }},
-	} {
+	for _, slot := range slots {
 		c, o := baseline()
-		usual := slot.of(&c, &o)
-		for _, name := range usual.Names() {
-			if name == usual.Chosen() {
+		current := slot.of(&c, &o)
+		for _, name := range current.Names() {
+			if name == current.Chosen() {
 				continue
 			}
-			all = append(all, change{slot.key, name, func(c *archs.Config, o *optim.Config) { choose(slot.of(c, o), name) }})
+			set := func(c *archs.Config, o *optim.Config) { choose(slot.of(c, o), name) }
+			all = append(all, change{slot.key, name, set})
 		}
 	}
+	return all
+}
+
+// settings returns the settings of variants, and of the architecture, that change what is computed.
+func settings() []change {
+	var all []change
 	arch := func(slot, name string, set func(c *archs.Config)) {
 		all = append(all, change{slot, name, func(c *archs.Config, _ *optim.Config) { set(c) }})
 	}
@@ -95,16 +113,15 @@ func variants() []change {
 		choose(o, "muon")
 		o.Value.(*optim.Muon).Embeddings, o.Value.(*optim.Muon).Vectors = "muon", "normalised"
 	}})
-	// Every 50 steps, as usual, it would not come in the measurement at all.
+	// The default, every 50 steps, would not occur in the measured steps at all.
 	all = append(all, change{"optim.after_step", "tvr, every: 1", func(_ *archs.Config, o *optim.Config) {
 		choose(&o.AfterStep, "tvr")
 		o.AfterStep.Value.(*optim.TVR).Every = 1
 	}})
-	slices.SortStableFunc(all, func(a, b change) int { return strings.Compare(a.slot, b.slot) })
 	return all
 }
 
-// choose takes a variant of the registry; another name is a mistake of this file.
+// choose selects a registered variant. An unknown name is a bug in this file.
 func choose(slot variant.Chooser, name string) {
 	if err := slot.Choose(name); err != nil {
 		panic(fmt.Sprint("variants: ", err))

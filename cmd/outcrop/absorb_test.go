@@ -76,7 +76,7 @@ func TestAbsorb(t *testing.T) {
 		{"arch.embed_proj: is false", exitInput, []string{plan[2].Run, "--out", out}},
 		{"none of the 3 runs", exitInput, []string{"zzz", "--out", out}},
 		{"--out: wants the file", exitInput, []string{plan[0].Run}},
-		{"no folder", exitInput, []string{plan[0].Run, "--out", filepath.Join(out, "in", "none")}},
+		{"is not a folder", exitInput, []string{plan[0].Run, "--out", filepath.Join(out, "in", "none")}},
 	} {
 		if code, _, stderr := outcrop(t.Context(), append([]string{"absorb", "--results", results},
 			c.args...)...); code != c.code || !strings.Contains(stderr, c.want) {

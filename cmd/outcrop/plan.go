@@ -53,7 +53,7 @@ cache.`,
 				return err
 			}
 			document := todo.DocumentOf(loaded.Name, planned, tasks, speed, s.Jobs, s.Threads)
-			if left := plan.Unforetold(planned); speed != nil && len(left) > 0 {
+			if left := plan.NotForecast(planned); speed != nil && len(left) > 0 {
 				s.log.Warn("the times leave out the statistics " + strings.Join(left, ", "))
 			}
 			if asJSON {
@@ -97,7 +97,7 @@ func printPlan(out io.Writer, d todo.Document) error {
 	for _, r := range d.Runs {
 		_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%d\t%d\t%.3g\t%s\t%s\t%s\t%s\t%s\n",
 			r.Run, r.Arm, r.Seed, r.Params, r.Tokens, r.FLOPs,
-			span(r.SecondsLow, r.SecondsHigh), inBytes(r.Memory), inBytes(r.Disk), r.State, r.Differs)
+			span(r.SecondsLow, r.SecondsHigh), inBytes(r.Memory), inBytes(r.Disk), r.Task, r.Differs)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -112,7 +112,7 @@ func TestPredict(t *testing.T) {
 	if a != b {
 		t.Error("the figure differs when drawn again")
 	}
-	for _, text := range []string{"block 0", "block 1", "foretold", "90 % interval", "measured",
+	for _, text := range []string{"block 0", "block 1", "predicted", "90 % interval", "measured",
 		"training step (updates)"} {
 		if !strings.Contains(a, text) {
 			t.Errorf("the figure lacks %q", text)

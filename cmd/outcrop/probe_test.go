@@ -26,7 +26,7 @@ func TestProbe(t *testing.T) {
 		if plan = document.Runs; code != exitDone || err != nil || len(plan) != 1 {
 			t.Fatalf("exit %d: %s %v", code, stderr, err)
 		}
-		return plan[0].State
+		return plan[0].Task
 	}
 	if got := planned(file); got != "done" {
 		t.Errorf("state %q, want done", got)

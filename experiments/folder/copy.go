@@ -13,11 +13,11 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// copyPrefix is how the name of a folder begins while it is being copied.
+// copyPrefix begins the name of a folder that is still being copied.
 const copyPrefix = ".copy-"
 
-// Copy copies a run's folder to a place where there is none, and renames the finished copy into it. Half-written files and
-// the lock stay behind. It reports whether it copied: a folder that is there already stays as it is.
+// Copy copies a run's folder to a path where there is none, by renaming the finished copy. It leaves out half-written
+// files and the lock. It reports whether it copied: a folder that exists at the path already stays as it is.
 func Copy(ctx context.Context, from, to string) (copied bool, err error) {
 	if Exists(to) {
 		return false, nil
@@ -75,7 +75,7 @@ func copyFile(from, to string) (err error) {
 	return err
 }
 
-// RemoveCopies removes what killed copies left half done among the runs of a results folder.
+// RemoveCopies removes the unfinished copies that killed processes left among the runs of a results folder.
 func RemoveCopies(results string) error {
 	left, _ := filepath.Glob(filepath.Join(Runs(results), copyPrefix+"*"))
 	for _, path := range left {

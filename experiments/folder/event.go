@@ -15,24 +15,24 @@ type Event struct {
 	Steps  int     `json:"steps"`
 	Loss   float64 `json:"loss"`
 	Status string  `json:"status"`
-	// Message says more than the status, where there is more to say.
+	// Message says more than the status, if there is more to say.
 	Message string `json:"message,omitempty"`
 	// Cause is why a worker failed; the coordinator alone reads it.
 	Cause string `json:"cause,omitempty"`
 }
 
-// Measuring is the status in the events of a worker that measures a run again; those of one that trains have a status of
-// package store.
+// Measuring is the status in the events of a worker that measures a run again. The events of a worker that trains have
+// other statuses.
 const Measuring = "measuring"
 
-// Causes of a worker's failure, as far as they decide whether it is tried again. The cause "" is none of these.
+// The causes of a worker's failure that decide whether it is tried again. The cause "" is any other.
 const (
 	CauseInput     = "input"     // it would fail again
 	CauseFull      = "full"      // the disk is full
 	CauseTransient = "transient" // it may be gone at the next attempt
 )
 
-// CauseOf returns the cause of an error of this process.
+// CauseOf returns the cause of an error in this process; "" if it is none of the listed ones.
 func CauseOf(err error) string {
 	var input *settings.InputError
 	switch {

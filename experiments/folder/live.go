@@ -14,7 +14,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Note is one line of a run's log. Loss is in nats per token, 0 where there is none.
+// Note is one line of a run's log. Loss is in nats per token, 0 if there is none.
 type Note struct {
 	Time   time.Time `json:"time"`
 	Status string    `json:"status"`
@@ -22,20 +22,22 @@ type Note struct {
 	Loss   float64   `json:"loss"`
 }
 
-// Live is what a run's folder tells about the run. While the run trains, it is fresher than the database.
+// Live is what a run's folder says about the run. While the run trains, the folder is ahead of the database.
 type Live struct {
 	// Held says that a process works in the folder.
 	Held bool
-	// Last is the last line of the log; zero where there is none.
+	// Last is the last line of the log; zero if there is none.
 	Last Note
-	// Rate is in steps a second, over the last lines of the log that the present session wrote; NaN where there are too few.
+	// Rate is in steps a second, over those of the log's last lines that the present session wrote; NaN if there are too
+	// few.
 	Rate float64
 }
 
 // tail is how many bytes are read from the end of a log: some fifty lines.
 const tail = 8 << 10
 
-// ReadLive reads the lock and the end of the log in a run's folder. A folder that is not there tells nothing.
+// ReadLive reads the lock and the end of the log in a run's folder. If there is no folder, Held is false, Last is zero
+// and Rate is NaN.
 func ReadLive(dir string) (Live, error) {
 	l := Live{Rate: math.NaN()}
 	held, err := Held(dir)
@@ -67,7 +69,7 @@ func ReadLive(dir string) (Live, error) {
 	return l, nil
 }
 
-// endOf reads the last bytes of a file; nothing where there is none.
+// endOf returns the last bytes of a file; nil if there is no file.
 func endOf(path string, bytes int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -89,9 +91,9 @@ func endOf(path string, bytes int64) ([]byte, error) {
 	return end, nil
 }
 
-// Status corrects the status that the database and the lease give: a run whose folder is held is running.
+// Status corrects the status that the database and the lease give: an unsettled run whose folder is held is running.
 func (l Live) Status(stored string) string {
-	if l.Held && !store.Settled(stored) { // the lock of a settled run says that it is measured again
+	if l.Held && !store.Settled(stored) { // a settled run whose folder is held is being measured again
 		return store.Running
 	}
 	return stored

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// The rate is that of the present session, a half-written line counts for nothing, and the lock tells whether anybody works.
+// The rate is that of the present session, a half-written line is ignored, and the lock shows whether a process works
+// in the folder.
 func TestReadLive(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	if l, err := ReadLive(dir); err != nil || l.Held || l.Last.Status != "" || !math.IsNaN(l.Rate) {

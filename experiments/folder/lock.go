@@ -14,11 +14,12 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// ErrHeld is wrapped by the errors of a run's folder in which another process works.
+// ErrHeld is wrapped by the error for a run's folder that another process has locked.
 var ErrHeld = errors.New("another process is training this run")
 
 // Lock takes the exclusive lock of a run's folder until the file is closed or the process exits. It retries for 10 s,
-// because a worker orphaned by a killed coordinator releases the lock within a step. The error then wraps ErrHeld.
+// because a worker orphaned by a killed coordinator releases the lock within a step. If the lock is still held after
+// that, the error wraps ErrHeld.
 func Lock(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {
@@ -34,8 +35,8 @@ func Lock(dir string) (*os.File, error) {
 	return nil, fmt.Errorf("folder: %s: %w: %w", dir, ErrHeld, err)
 }
 
-// TryLock takes the lock of a run's folder at once. A lock that another process holds is a *settings.InputError; a folder
-// that is not there gives nil.
+// TryLock takes the exclusive lock of a run's folder without waiting. If another process holds it, the error is a
+// *settings.InputError. If there is no folder, both results are nil.
 func TryLock(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o666)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -46,12 +47,12 @@ func TryLock(dir string) (*os.File, error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
-		return nil, IsRunning(filepath.Base(dir))
+		return nil, RunningError(filepath.Base(dir))
 	}
 	return f, nil
 }
 
-// Held reports whether a process works in a run's folder.
+// Held reports whether a process has locked a run's folder to work in it.
 func Held(dir string) (bool, error) {
 	f, err := os.Open(filepath.Join(dir, lockFile))
 	if errors.Is(err, os.ErrNotExist) {
@@ -68,7 +69,7 @@ func Held(dir string) (bool, error) {
 	return err != nil, nil
 }
 
-// IsRunning is the *settings.InputError for a run that has to be stopped before anything else is done to it.
-func IsRunning(run string) error {
+// RunningError returns the *settings.InputError for a run that must be stopped before anything else can be done to it.
+func RunningError(run string) error {
 	return settings.Refuse(settings.Fault{File: "run " + store.Short(run), Message: "is running: stop it first"})
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/outcrop-lab/outcrop/atomicfile"
 )
 
-// CommandVariable is the environment variable in which a coordinator tells its workers the command line that started it.
+// CommandVariable is the environment variable in which a coordinator passes its own command line to its workers.
 const CommandVariable = "OUTCROP_COMMAND"
 
 // Session is one process that worked on a run: where it ran, and what it was built from.
@@ -30,7 +30,8 @@ type Session struct {
 	Host           string    `json:"host"`
 }
 
-// Provenance is what provenance.json of a run's folder holds: every process that worked on the run, the first one first.
+// Provenance is the content of provenance.json in a run's folder: every process that worked on the run, the earliest
+// first.
 type Provenance struct {
 	Run      string    `json:"run"`
 	Sessions []Session `json:"sessions"`
@@ -62,7 +63,7 @@ func AddSession(dir, run string, s Session) error {
 	p.Sessions = append(p.Sessions, s)
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
-	e.SetEscapeHTML(false) // a command line is to be read
+	e.SetEscapeHTML(false) // keeps a command line readable
 	e.SetIndent("", "  ")
 	if err := e.Encode(p); err != nil {
 		return fmt.Errorf("folder: provenance: %w", err)

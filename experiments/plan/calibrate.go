@@ -24,7 +24,7 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// Speed is what a thread of this machine takes for each part of a run, seconds a unit of the part.
+// Speed is the time that a thread of this machine takes for each part of a run, in seconds per unit of the part.
 type Speed struct {
 	CPU     string    `json:"cpu"`
 	Kernels string    `json:"kernels"`
@@ -32,13 +32,13 @@ type Speed struct {
 	Date    string    `json:"date"`    // of the measurement
 	Step    []float64 `json:"step"`    // by stepParts
 	Measure []float64 `json:"measure"` // by measureParts
-	Start   []float64 `json:"start"`   // fixed, a parameter, a block of a slice
-	// Beside is how many times as long a thread takes while another thread trains beside it: they share caches, memory and the
-	// processor's clock, and wait for each other. 1 where there is one core.
+	Start   []float64 `json:"start"`   // fixed, per parameter, per block and slice
+	// Beside is how many times as long a thread takes while another thread trains beside it, because they share caches,
+	// memory and the processor's clock, and wait for each other. It is 1 if there is one core.
 	Beside float64 `json:"beside"`
 }
 
-// speedFile is where the speed of this processor, with these kernels and this trainer, is kept.
+// speedFile returns the path at which the speed of this processor, with these kernels and this trainer, is kept.
 func speedFile() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -51,8 +51,8 @@ func speedFile() (string, error) {
 	return filepath.Join(dir, "outcrop", name), nil
 }
 
-// KeptSpeed is the speed that was measured before on a processor like this one; false where none was, or the file is of
-// another make.
+// KeptSpeed returns the speed that was measured before on a processor like this one. ok is false if there is none, or
+// if its file has another form.
 func KeptSpeed() (s Speed, ok bool, err error) {
 	path, err := speedFile()
 	if err != nil {
@@ -65,13 +65,18 @@ func KeptSpeed() (s Speed, ok bool, err error) {
 	if err != nil {
 		return s, false, fmt.Errorf("plan: the measured speed: %w", err)
 	}
-	if json.Unmarshal(text, &s) != nil || len(s.Step) != stepParts || len(s.Measure) != measureParts || len(s.Start) != startParts || s.Beside < 1 {
+	if json.Unmarshal(text, &s) != nil || !s.whole() {
 		return Speed{}, false, nil
 	}
 	return s, true, nil
 }
 
-// Keep writes the speed where KeptSpeed finds it, by rename.
+// whole reports whether the speed has a time for every part.
+func (s Speed) whole() bool {
+	return len(s.Step) == stepParts && len(s.Measure) == measureParts && len(s.Start) == startParts && s.Beside >= 1
+}
+
+// Keep writes the speed to the file that KeptSpeed reads, by rename.
 func (s Speed) Keep() error {
 	path, err := speedFile()
 	if err != nil {
@@ -89,8 +94,9 @@ func (s Speed) Keep() error {
 
 const startParts = 3
 
-// trials are the runs that Calibrate times: together they tell the parts apart. Vocab is the model's; the data is backcopy over 32 tokens, the first one among them.
-// Those in a precision that this machine lacks are left out. Short steps are many, since the first few of them are slow.
+// trials are the runs that Calibrate times; together they tell the parts apart. vocab is the model's; the data is
+// backcopy over 31 characters and BOS. Trials in a precision that this machine lacks are left out. A trial of short
+// steps has many, because the first few are slow.
 var trials = []struct {
 	layers, width, heads, context, batch, vocab, heldOut, steps int
 	optim                                                       string
@@ -115,16 +121,18 @@ var trials = []struct {
 	{4, 96, 4, 32, 16, 64, 64, 16, "adamw", compute.BF16},
 }
 
-const trialRounds = 3 // all of them in turn, so that a slow moment spoils no kind alone
+const trialRounds = 3 // each takes all trials in turn, so that a slow moment does not fall on one kind alone
 
-// trialProbes is how many steps lie between two measurements of a trial.
+// trialProbes returns the number of steps between two measurements of a trial.
 func trialProbes(steps int) int { return 3 * steps / 8 }
 
-// Calibrate measures this machine: it trains small models for some steps each, three times in turn, by processor
-// time, which other work on the machine disturbs less than the clock's, and fits what each part takes to the medians; then
-// once by the clock with two threads, if it has two cores. Some twenty seconds.
+// Calibrate measures this machine in some twenty seconds. It trains small models for some steps each, three times in
+// turn, and fits the time of each part to the medians. It takes processor time, which other work on the machine
+// disturbs less than it does the clock. On a machine of two cores or more it then trains each model once with two
+// threads, by the clock.
 func Calibrate(ctx context.Context) (Speed, error) {
-	s := Speed{CPU: cpuid.CPU.BrandName, Kernels: compute.Paths()[0], Trainer: trainer.Version, Date: time.Now().UTC().Format(time.DateOnly)}
+	s := Speed{CPU: cpuid.CPU.BrandName, Kernels: compute.Paths()[0], Trainer: trainer.Version,
+		Date: time.Now().UTC().Format(time.DateOnly)}
 	dir, err := os.MkdirTemp("", "outcrop-calibrate")
 	if err != nil {
 		return s, fmt.Errorf("plan: measuring this machine: %w", err)
@@ -158,35 +166,47 @@ func Calibrate(ctx context.Context) (Speed, error) {
 	s.Measure = fitParts(rows, times)
 	rows, times = nil, nil
 	for i, p := range plans {
-		rows, times = append(rows, []float64{1, float64(p.Params), float64(p.Config.Arch.Layers * p.Config.Train.Slices)}), append(times, median(timed[i].starts))
+		rows = append(rows, []float64{1, float64(p.Params), float64(p.Config.Arch.Layers * p.Config.Train.Slices)})
+		times = append(times, median(timed[i].starts))
 	}
 	s.Start = fitParts(rows, times)
 	s.Beside = 1
-	if runtime.NumCPU() == 1 {
-		return s, nil
-	}
-	begun := time.Now()
-	var factors []float64
-	for i, p := range plans {
-		var two trial
-		if err := two.run(ctx, p, filepath.Join(dir, fmt.Sprintf("two-%d", i)), 2, func() float64 { return time.Since(begun).Seconds() }); err != nil {
+	if runtime.NumCPU() > 1 {
+		if s.Beside, err = s.beside(ctx, plans, dir); err != nil {
 			return s, fmt.Errorf("plan: measuring this machine: %w", err)
 		}
-		factors = append(factors, median(two.steps)/s.step(p, 2))
 	}
-	s.Beside = max(1, median(factors))
 	return s, nil
 }
 
-// trialPlans are the trials that this machine can run.
+// beside trains each of the plans with two threads, by the clock, and returns the median of the factors by which its
+// steps take longer than two undisturbed threads would.
+func (s Speed) beside(ctx context.Context, plans []Planned, dir string) (float64, error) {
+	begun := time.Now()
+	clock := func() float64 { return time.Since(begun).Seconds() }
+	var factors []float64
+	for i, p := range plans {
+		var two trial
+		if err := two.run(ctx, p, filepath.Join(dir, fmt.Sprintf("two-%d", i)), 2, clock); err != nil {
+			return 1, err
+		}
+		factors = append(factors, median(two.steps)/s.step(p, 2))
+	}
+	return max(1, median(factors)), nil
+}
+
+// trialPlans returns the trials that this machine can run.
 func trialPlans() (plans []Planned, err error) {
 	for _, t := range trials {
 		if compute.Can("", t.precision) != nil {
 			continue
 		}
-		text := fmt.Sprintf(`{"name": "x", "base": {"arch": {"layers": %d, "width": %d, "heads": %d, "context": %d, "vocab": %d}, "optim": %q, "data": {"vocab": 31},
-			"train": {"steps": %d, "batch": %d, "precision": %q}, "probe": {"every": {"name": "steps", "n": %d}, "heldout": %d, "sequences": %d}}}`,
-			t.layers, t.width, t.heads, t.context, t.vocab, t.optim, t.steps, t.batch, t.precision, trialProbes(t.steps), t.heldOut, min(10, t.heldOut))
+		text := fmt.Sprintf(`{"name": "x", "base": {
+			"arch": {"layers": %d, "width": %d, "heads": %d, "context": %d, "vocab": %d},
+			"optim": %q, "data": {"vocab": 31}, "train": {"steps": %d, "batch": %d, "precision": %q},
+			"probe": {"every": {"name": "steps", "n": %d}, "heldout": %d, "sequences": %d}}}`,
+			t.layers, t.width, t.heads, t.context, t.vocab, t.optim, t.steps, t.batch, t.precision,
+			trialProbes(t.steps), t.heldOut, min(10, t.heldOut))
 		swept, err := sweep.LoadBytes("calibration", []byte(text))
 		if err != nil {
 			return nil, err
@@ -200,20 +220,20 @@ func trialPlans() (plans []Planned, err error) {
 	return plans, nil
 }
 
-// trial is what runs of one kind took, seconds: single steps, single measurements, and of each run the rest.
+// trial holds what the runs of one kind took, seconds: single steps, single measurements, and the rest of each run.
 type trial struct{ steps, measures, starts []float64 }
 
 func (t *trial) run(ctx context.Context, p Planned, dir string, threads int, clock func() float64) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	var steps, both []float64 // and those with a measurement before them
+	var steps, both []float64 // steps alone, and steps with the measurement before them
 	begun := clock()
 	last := begun
 	progress := func(step int, _ float64) {
 		now := clock()
 		switch took := now - last; {
-		case step == 1: // the tape, and memory touched for the first time
+		case step == 1: // it runs the tape and touches memory for the first time
 		case (step-1)%trialProbes(p.Config.Train.Steps) == 0:
 			both = append(both, took)
 		default:
@@ -221,7 +241,8 @@ func (t *trial) run(ctx context.Context, p Planned, dir string, threads int, clo
 		}
 		last = clock()
 	}
-	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Threads: threads, Recorder: nothing{}, Progress: progress})
+	result, err := trainer.Run(ctx, p.Config, trainer.Options{Dir: dir, Threads: threads, Recorder: nothing{},
+		Progress: progress})
 	if err != nil {
 		return err
 	}
@@ -239,13 +260,13 @@ func (t *trial) run(ctx context.Context, p Planned, dir string, threads int, clo
 	return nil
 }
 
-// nothing records nothing.
+// nothing is a trainer.Recorder that records nothing.
 type nothing struct{}
 
 func (nothing) Record(int, []probes.Value) error  { return nil }
 func (nothing) Timing(int, string, float64) error { return nil }
 
-// processor is this process's processor time so far, seconds.
+// processor returns the processor time that this process has used so far, seconds.
 func processor() float64 {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -254,8 +275,8 @@ func processor() float64 {
 	return float64(u.Utime.Sec+u.Stime.Sec) + 1e-6*float64(u.Utime.Usec+u.Stime.Usec)
 }
 
-// fitParts finds the times a unit, none negative, of which each row's parts come nearest to its time, relative errors
-// squared: coordinate descent on the normal equations.
+// fitParts returns the times per unit, none negative, that minimise the squared relative errors of the rows' times. A
+// row counts the units of each part. It uses coordinate descent on the normal equations.
 func fitParts(rows [][]float64, times []float64) []float64 {
 	n := len(rows[0])
 	scale := make([]float64, n) // the parts are of very different sizes
@@ -268,7 +289,7 @@ func fitParts(rows [][]float64, times []float64) []float64 {
 	for i := range gram {
 		gram[i] = make([]float64, n)
 	}
-	floor := 1e-6 // of times, seconds
+	floor := 1e-6 // of the times that errors are relative to, seconds
 	for k, row := range rows {
 		weight := 1 / math.Max(floor, times[k])
 		for i := range row {
@@ -307,7 +328,7 @@ func fitParts(rows [][]float64, times []float64) []float64 {
 	return per
 }
 
-// median of x, which it sorts.
+// median returns the median of x, which it sorts.
 func median(x []float64) float64 {
 	slices.Sort(x)
 	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2

@@ -10,15 +10,15 @@ import (
 	"github.com/outcrop-lab/outcrop/probes"
 )
 
-// shape is what of an architecture its work follows from: entries of matrices, counted by formula.
+// shape holds what the work of an architecture follows from: the entries of its matrices, counted by formula.
 type shape struct {
-	blocks  float64 // entries of the matrices within the blocks, which see registers too
-	outside float64 // entries of those outside that are multiplied: the head, or the tied embedding, and projections
+	blocks  float64 // entries of the matrices within the blocks, which registers pass through too
+	outside float64 // entries of the other matrices of products: the head or the tied embedding, and projections
 	widths  float64 // rows and columns of the blocks' matrices: what a token reads and writes
-	schulz  float64 // operations of Muon's Newton-Schulz on the blocks' and other matrices
+	schulz  float64 // operations of Muon's Newton-Schulz iteration on all matrices but embeddings and head
 	tables  float64 // the same on embeddings and head
 	table   float64 // entries of embeddings and head
-	once    float64 // entries of what one product alone multiplies by: two slices share its gradient
+	once    float64 // entries of the weights of a single product, whose gradient two slices share
 }
 
 func shapeOf(params []archs.Param, tied bool) (s shape) {
@@ -51,39 +51,41 @@ func shapeOf(params []archs.Param, tied bool) (s shape) {
 	return s
 }
 
-// The parts of a step's time; a machine's speed has a time for each.
+// The parts of a step's time. A machine's Speed has the time of one unit of each.
 const (
 	ofProducts  = iota // operations of matrix products in float32
 	ofRounded          // the same in bf16
-	ofAttention        // operations of attention, those on keys that a block of queries meets in vain included
-	ofScores           // weights of attention, likewise: heads x positions x (positions + blockQueries)
-	ofElements         // numbers read and written element by element
+	ofAttention        // operations of attention, including those on keys that only later queries of a block see
+	ofScores           // attention weights, counted likewise: heads x positions x (positions + blockQueries)
+	ofElements         // numbers that are read and written element by element
 	ofLogits           // tokens x vocabulary
-	ofBlocks           // blocks x slices: what a step costs whatever its size
-	ofSchulz           // operations of Muon's Newton-Schulz
+	ofBlocks           // blocks x slices: the cost of a step whatever its size
+	ofSchulz           // operations of Muon's Newton-Schulz iteration
 	ofParams           // parameters that the optimizer updates
 	stepParts
 
-	ofOptimizer = ofSchulz // the first part that is of no pass
+	ofOptimizer = ofSchulz // the first part that belongs to neither pass
 )
 
-// blockQueries is how many queries attention takes at a time; all of them meet the keys that the last one sees.
+// blockQueries is the number of queries that attention takes at a time. All of them are multiplied by the keys that the
+// last one sees.
 const blockQueries = 32
 
 // The parts of a measurement's time.
 const (
-	ofForward   = iota // its forward passes, seconds as the parts of a step foretell them
-	ofRisks            // held-out tokens x vocabulary, where the data knows its own chain
+	ofForward   = iota // its forward passes, in the seconds that follow from the parts of a step
+	ofRisks            // held-out tokens x vocabulary, if the data knows its own chain
 	ofSites            // activations that statistics read
-	ofWeights          // weights of attention that they read
-	ofMeasuring        // blocks: what a measurement costs whatever its size
+	ofWeights          // attention weights that statistics read
+	ofMeasuring        // blocks: the cost of a measurement whatever its size
 	measureParts
 )
 
-// FLOPs is how many floating-point operations a step takes: 6 B T (12 L D^2 + D V) + 7 L T D B T for the plain model, with
-// causal attention recomputed in the backward pass. Of the variants: 12 L D^2 and D V stand for the entries of the matrices
-// that are there (gates, kv_heads, a gated or wider MLP, embed_proj, a tied head), T within the blocks counts registers too,
-// and Muon adds 5 (4 m^2 n + 2 m^3) for each matrix m x n, m <= n, that it updates. What acts element by element is left out.
+// FLOPs returns the number of floating-point operations of a step: 6 B T (12 L D^2 + D V) + 7 L T D B T for the plain
+// model, with causal attention recomputed in the backward pass. For variants, 12 L D^2 and D V become the entries of
+// the matrices that are there (gates, kv_heads, a gated or wider MLP, embed_proj, a tied head), T within the blocks
+// counts registers too, and Muon adds 5 (4 m^2 n + 2 m^3) for each matrix m x n, m <= n, that it updates. Element-wise
+// work is left out.
 func (p Planned) FLOPs() float64 {
 	a, batch := p.Config.Arch, float64(p.Config.Train.Batch)
 	places := float64(a.Registers + a.Context)
@@ -91,7 +93,7 @@ func (p Planned) FLOPs() float64 {
 	return parts[ofProducts] + parts[ofRounded] + parts[ofSchulz] + 7*batch*places*places*float64(a.Width*a.Layers)
 }
 
-// stepParts counts the parts of a step over that many sequences, cut into slices.
+// stepParts counts the parts of a step over batch sequences that are cut into slices.
 func (p Planned) stepParts(batch, slices float64) (x [stepParts]float64) {
 	a, s := p.Config.Arch, p.shape
 	places, layers, width := float64(a.Registers+a.Context), float64(a.Layers), float64(a.Width)
@@ -109,7 +111,8 @@ func (p Planned) stepParts(batch, slices float64) (x [stepParts]float64) {
 	}
 	seen := batch * places * (places + blockQueries) * layers
 	head := width / float64(a.Heads)
-	x[ofAttention] = seen * float64(a.Heads) * (3*head + 4*16*math.Ceil(head/16)) // a head's channels fill whole vectors
+	padded := 16 * math.Ceil(head/16) // a head's channels fill whole vectors
+	x[ofAttention] = seen * float64(a.Heads) * (3*head + 4*padded)
 	x[ofScores] = seen * float64(a.Heads)
 	x[ofElements] = rows * (s.widths + 8*layers*width)
 	x[ofLogits] = tokens * float64(p.Vocab)
@@ -133,11 +136,11 @@ func (p Planned) Measurements(first int) int {
 type Cost struct {
 	Tokens int     // of all steps
 	FLOPs  float64 // of all steps, as Planned.FLOPs counts them
-	Memory int64   // resident, bytes: what the coordinator sets aside for its worker
-	Disk   int64   // bytes: its rows, in the shard and in the database, and the checkpoints that it keeps
+	Memory int64   // resident bytes, which the coordinator reserves for the run's worker
+	Disk   int64   // bytes of its rows, in the shard and in the database, and of the checkpoints that it keeps
 }
 
-// CostOf counts what a run takes from its start to its end, by formula.
+// CostOf returns what a run takes from its start to its end, by formula.
 func CostOf(p Planned) Cost {
 	c := p.Config
 	return Cost{
@@ -161,14 +164,15 @@ var statistics = sync.OnceValue(func() (all []namedStatistic) {
 	return all
 })
 
-// bytesPerRow is what a row takes in a shard and in the database together, bytesPerRun a run's empty shard, configuration and
-// log; bench/plan measures both.
+// bytesPerRow is the size of a row in a shard and in the database together, bytesPerRun that of a run's empty shard,
+// configuration and log. bench/plan measures both.
 const (
 	bytesPerRow = 90
 	bytesPerRun = 140 << 10
 )
 
-// Rows is about how many rows the run records: of each statistic one a block, or as many as its index or heads count.
+// Rows returns about how many rows the run records: one per statistic and block, or as many as the statistic's index or
+// heads count.
 func (p Planned) Rows() float64 {
 	a, probe := p.Config.Arch, p.Config.Probe
 	perBlock := 0.0
@@ -197,7 +201,8 @@ func (p Planned) Rows() float64 {
 	return float64(p.Measurements(0)) * (perBlock*float64(a.Layers) + ofRun)
 }
 
-// checkpoints is what the kept checkpoints of a run take, bytes: the parameters and the optimizer's moments, 4 bytes each.
+// checkpoints returns the size of the checkpoints that a run keeps, bytes: the parameters and the optimizer's moments,
+// 4 bytes each.
 func (p Planned) checkpoints() int64 {
 	c := p.Config
 	kept := 1
@@ -211,20 +216,20 @@ func (p Planned) checkpoints() int64 {
 	return int64(kept) * int64(4*(float64(p.Params)+p.moments()))
 }
 
-// moments is how many numbers the optimizer keeps; a vector counts as a matrix.
+// moments returns how many numbers the optimizer keeps. A vector counts as a matrix.
 func (p Planned) moments() float64 {
 	return p.Config.Optim.Moments(float64(p.Params)-p.shape.table, p.shape.table)
 }
 
-// Forecast is what a run is foretold to take of its own time where its threads have a core each, seconds, with its bounds.
+// Forecast is the time that a run is expected to take if each of its threads has a core, seconds, with bounds.
 type Forecast struct {
 	Seconds, Low, High float64
 }
 
-// within is the factor between a forecast and its bounds.
+// within is the factor between a forecast and each of its bounds.
 const within = 1.25
 
-// Bounded sets the bounds about a forecast's seconds.
+// Bounded returns the forecast with bounds about its seconds.
 func (f Forecast) Bounded() Forecast {
 	return Forecast{f.Seconds, f.Seconds / within, f.Seconds * within}
 }
@@ -235,13 +240,14 @@ func forecast(seconds float64) Forecast { return Forecast{Seconds: seconds}.Boun
 type Left struct {
 	// Nothing says that the run is neither trained nor measured.
 	Nothing bool
-	// Measured is how many steps are only measured, and nothing is trained; 0 where the run is trained.
+	// Measured is the number of steps that are measured without training; 0 if the run is trained.
 	Measured int
 	// From is the step at which training begins.
 	From int
 }
 
-// Of forecasts how long what is left of a run takes with those threads. Statistics beyond the default set are left out.
+// Of forecasts how long the rest of a run takes with that many threads. It leaves out statistics beyond the default
+// set.
 func (s Speed) Of(p Planned, left Left, threads int) Forecast {
 	c := p.Config
 	parallel := float64(max(1, min(threads, c.Train.Slices)))
@@ -259,7 +265,7 @@ func (s Speed) Of(p Planned, left Left, threads int) Forecast {
 	return forecast(s.start(p) + steps*s.step(p, parallel) + float64(p.Measurements(left.From))*measuring)
 }
 
-// step is the time of one step, seconds. The threads share all of it: slices, then parts of the parameters.
+// step returns the time of one step, seconds. The threads share all of it: the slices, then the parameters.
 func (s Speed) step(p Planned, parallel float64) float64 {
 	seconds := 0.0
 	for i, n := range p.stepParts(float64(p.Config.Train.Batch), float64(p.Config.Train.Slices)) {
@@ -268,7 +274,8 @@ func (s Speed) step(p Planned, parallel float64) float64 {
 	return seconds / parallel
 }
 
-// forward is the time of a forward pass over sequences, of which a training step takes three times as long.
+// forward returns the time of a forward pass over sequences, seconds: a third of what both passes of a training step
+// take.
 func (s Speed) forward(p Planned, sequences float64) float64 {
 	seconds := 0.0
 	x := p.stepParts(sequences, 1)
@@ -278,7 +285,7 @@ func (s Speed) forward(p Planned, sequences float64) float64 {
 	return seconds
 }
 
-// measure is the time of one measurement, seconds.
+// measure returns the time of one measurement, seconds.
 func (s Speed) measure(p Planned, parallel float64) float64 {
 	seconds := 0.0
 	for i, n := range s.measureParts(p, parallel) {
@@ -291,7 +298,7 @@ func (s Speed) measure(p Planned, parallel float64) float64 {
 func (s Speed) measureParts(p Planned, parallel float64) (x [measureParts]float64) {
 	a, c, probe := p.Config.Arch, p.Config, p.Config.Probe
 	context, layers, sequences := float64(a.Context), float64(a.Layers), float64(probe.Sequences)
-	chunk := float64(c.Train.Batch / c.Train.Slices) // held-out sequences are walked in parts as large as a slice
+	chunk := float64(c.Train.Batch / c.Train.Slices) // held-out sequences are taken a slice's size at a time
 	held := math.Ceil(float64(probe.HeldOut)/chunk) * chunk
 	x[ofForward] = s.forward(p, held)/parallel + s.forward(p, sequences)
 	if p.truth {
@@ -303,13 +310,13 @@ func (s Speed) measureParts(p Planned, parallel float64) (x [measureParts]float6
 	return x
 }
 
-// start is the time before the first step and after the last: the process, the graphs, the first draws.
+// start returns the time before the first step and after the last, seconds: the process, the graphs, the first draws.
 func (s Speed) start(p Planned) float64 {
 	return s.Start[0] + s.Start[1]*float64(p.Params) + s.Start[2]*float64(p.Config.Arch.Layers*p.Config.Train.Slices)
 }
 
-// Unforetold lists the statistics of a plan whose time Of leaves out: those beyond the default set.
-func Unforetold(plan []Planned) []string {
+// NotForecast lists the statistics of a plan whose time Of leaves out: those beyond the default set.
+func NotForecast(plan []Planned) []string {
 	wanted := map[string]bool{}
 	for _, p := range plan {
 		for _, name := range p.Config.Probe.Statistics {
@@ -325,7 +332,8 @@ func Unforetold(plan []Planned) []string {
 	return names
 }
 
-// Makespan is how long runs of those lengths take, each begun when one of so many places is free, in their order.
+// Makespan returns how long runs of those lengths take if they start in order, each as soon as one of that many places
+// is free.
 func Makespan(seconds []float64, places int) float64 {
 	free := make([]float64, max(1, places))
 	for _, s := range seconds {

@@ -11,10 +11,13 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// The plain model by the formula 6 B T (12 L D^2 + D V) + 7 L T D B T, at the sizes of bench/step; variants by hand.
+// The plain model is counted by the formula 6 B T (12 L D^2 + D V) + 7 L T D B T, at the sizes of bench/step; the
+// variants are counted by hand.
 func TestFLOPs(t *testing.T) {
-	for _, s := range []struct{ layers, width, heads, context, batch, vocab int }{{2, 64, 2, 64, 16, 256}, {4, 128, 4, 128, 16, 256}, {6, 256, 8, 256, 8, 4096}} {
-		p := planOf(t, fmt.Sprintf("name: x\nbase: {arch: {layers: %d, width: %d, heads: %d, context: %d, vocab: %d}, train: {batch: %d}}\n", s.layers, s.width, s.heads, s.context, s.vocab, s.batch))[0]
+	for _, s := range []struct{ layers, width, heads, context, batch, vocab int }{{2, 64, 2, 64, 16, 256},
+		{4, 128, 4, 128, 16, 256}, {6, 256, 8, 256, 8, 4096}} {
+		p := planOf(t, fmt.Sprintf("name: x\nbase: {arch: {layers: %d, width: %d, heads: %d, context: %d, vocab: %d}, "+
+			"train: {batch: %d}}\n", s.layers, s.width, s.heads, s.context, s.vocab, s.batch))[0]
 		l, d, c, b, v := float64(s.layers), float64(s.width), float64(s.context), float64(s.batch), float64(s.vocab)
 		if want := 6*b*c*(12*l*d*d+d*v) + 7*l*c*d*b*c; p.FLOPs() != want {
 			t.Errorf("%+v: %v, want %v", s, p.FLOPs(), want)
@@ -23,7 +26,8 @@ func TestFLOPs(t *testing.T) {
 	plan := planOf(t, `
 name: x
 base: {arch: {layers: 1, width: 64, heads: 2, context: 64, vocab: 128}, train: {batch: 2}}
-arms: {plain: {}, gated: {arch: {gate: g1}}, tied: {arch: {tied: true}}, registers: {arch: {registers: 4}}, grouped: {arch: {kv_heads: 1}}, muon: {optim: muon}, osp: {optim: {name: muon, embeddings: muon}}}
+arms: {plain: {}, gated: {arch: {gate: g1}}, tied: {arch: {tied: true}}, registers: {arch: {registers: 4}},
+  grouped: {arch: {kv_heads: 1}}, muon: {optim: muon}, osp: {optim: {name: muon, embeddings: muon}}}
 `)
 	const d, rows = 64.0, 2 * 64.0
 	schulz := func(m, n float64) float64 { return 5 * (4*m*m*n + 2*m*m*m) }
@@ -37,9 +41,11 @@ arms: {plain: {}, gated: {arch: {gate: g1}}, tied: {arch: {tied: true}}, registe
 	}
 }
 
-// Checkpoints hold the parameters and the optimizer's moments, four bytes each; a run's folder is measured by bench/plan.
+// Checkpoints hold the parameters and the optimizer's moments, four bytes each; bench/plan measures a whole run's
+// folder.
 func TestCheckpointBytes(t *testing.T) {
-	plan := planOf(t, "name: x\nbase: {train: {steps: 100}, checkpoint: {every: 30, keep: 3, keep_every: 60}}\narms: {adamw: {}, sgd: {optim: sgd}}\n")
+	plan := planOf(t, "name: x\nbase: {train: {steps: 100}, checkpoint: {every: 30, keep: 3, keep_every: 60}}\n"+
+		"arms: {adamw: {}, sgd: {optim: sgd}}\n")
 	plan = append(plan, planOf(t, "name: x\nbase: {train: {steps: 100}}\narms: {last: {}}\n")...)
 	params := int64(plan[0].Params)
 	// Written at 30, 60, 90 and 100; the newest three stay, and 60 for ever.
@@ -51,7 +57,7 @@ func TestCheckpointBytes(t *testing.T) {
 }
 
 func TestFitParts(t *testing.T) {
-	// Times planted from 2 and 3e-6 a unit and nothing for the third part: coordinate descent finds them again.
+	// Coordinate descent recovers the times that were planted: 2 and 3e-6 a unit, and nothing for the third part.
 	rows := [][]float64{{1, 1e6, 3}, {2, 5e6, 1}, {5, 1e5, 9}, {3, 3e6, 4}}
 	var times []float64
 	for _, r := range rows {
@@ -62,12 +68,12 @@ func TestFitParts(t *testing.T) {
 		t.Errorf("%v, want 2, 3e-6, 0", got)
 	}
 	if got := fitParts([][]float64{{1, 0}, {1, 0}}, []float64{1, 3}); got[1] != 0 || !(got[0] > 1 && got[0] < 3) {
-		t.Errorf("%v: a part that no trial has has no time", got)
+		t.Errorf("%v: a part that is in no trial wants time 0", got)
 	}
 }
 
 func TestMakespan(t *testing.T) {
-	// Of 1, 2, 4, 3 in turn: two places end at 1+4 and 2+3, three at 1+3, 2 and 4.
+	// With 1, 2, 4 and 3 in turn, two places end at 1+4 and 2+3, three at 1+3, 2 and 4.
 	for places, want := range map[int]float64{1: 10, 2: 5, 3: 4, 9: 4} {
 		if got := Makespan([]float64{1, 2, 4, 3}, places); got != want {
 			t.Errorf("%d places: %v, want %v", places, got, want)
@@ -78,15 +84,18 @@ func TestMakespan(t *testing.T) {
 	}
 }
 
-// What is left shortens the forecast: half of the steps take less than all, nothing takes nothing, two threads less than one.
+// The forecast follows what is left: half of the steps take less than all, nothing takes no time, two threads take less
+// than one.
 func TestForecastOfWhatIsLeft(t *testing.T) {
 	p := planOf(t, "name: x\nbase: {train: {steps: 100}}\n")[0]
-	s := Speed{Step: slices.Repeat([]float64{1e-9}, stepParts), Measure: slices.Repeat([]float64{1e-9}, measureParts), Start: []float64{.1, 0, 0}, Beside: 1.2}
+	s := Speed{Step: slices.Repeat([]float64{1e-9}, stepParts), Measure: slices.Repeat([]float64{1e-9}, measureParts),
+		Start: []float64{.1, 0, 0}, Beside: 1.2}
 	whole := s.Of(p, Left{}, 1)
 	quiet := s
 	quiet.Beside = 1
-	if alone, beside := quiet.Of(p, Left{}, 2).Seconds, s.Of(p, Left{}, 2).Seconds; !(alone < beside && beside < 1.2*alone) || quiet.Of(p, Left{}, 1) != whole {
-		t.Errorf("two threads take %v s, %v where each takes 1.2 times as long", alone, beside)
+	alone, beside := quiet.Of(p, Left{}, 2).Seconds, s.Of(p, Left{}, 2).Seconds
+	if !(alone < beside && beside < 1.2*alone) || quiet.Of(p, Left{}, 1) != whole {
+		t.Errorf("two threads take %v s, and %v if each takes 1.2 times as long", alone, beside)
 	}
 	half, two := s.Of(p, Left{From: 50}, 1), s.Of(p, Left{}, 2)
 	if !(half.Seconds < whole.Seconds && half.Seconds > whole.Seconds/4) || two.Seconds >= whole.Seconds {
@@ -105,13 +114,14 @@ func TestForecastOfWhatIsLeft(t *testing.T) {
 	}
 }
 
-// A measured speed is found again by the same processor; a file that is none, or of other parts, is as none.
+// The same processor finds its measured speed again. A file that holds no speed, or one of other parts, counts as none.
 func TestSpeedIsKept(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	if _, ok, err := KeptSpeed(); ok || err != nil {
 		t.Errorf("%v, %v before anything was kept", ok, err)
 	}
-	want := Speed{Trainer: trainer.Version, Step: make([]float64, stepParts), Measure: make([]float64, measureParts), Start: make([]float64, startParts), Beside: 1}
+	want := Speed{Trainer: trainer.Version, Step: make([]float64, stepParts), Measure: make([]float64, measureParts),
+		Start: make([]float64, startParts), Beside: 1}
 	if err := want.Keep(); err != nil {
 		t.Fatal(err)
 	}
@@ -132,8 +142,8 @@ func TestSpeedIsKept(t *testing.T) {
 	}
 }
 
-// The forecasts of two trials of its own kind, one in each precision, are near what they took: within a factor of two here,
-// where other tests share the machine; bench/plan holds real runs against a quarter.
+// Calibrate forecasts two of its own trials, one in each precision, to within a factor of two, since other tests share
+// the machine here; bench/plan holds real runs to a quarter.
 func TestCalibrate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a dozen seconds of training: run without -short")
@@ -142,7 +152,7 @@ func TestCalibrate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !(s.Beside >= 1 && s.Beside <= 100) { // 2.8 was seen here; a busy machine has more, a wrong unit a thousand
+	if !(s.Beside >= 1 && s.Beside <= 100) { // 2.8 was seen; a busy machine gives more, a wrong unit a thousand
 		t.Errorf("a thread beside another takes %v times as long", s.Beside)
 	}
 	plans, err := trialPlans()
@@ -161,7 +171,7 @@ func TestCalibrate(t *testing.T) {
 			t.Fatal(err)
 		}
 		if ratio := s.step(p, 1) / median(took.steps); !(ratio > .5 && ratio < 2) {
-			t.Errorf("a step in %s is foretold as %v s and took %v", precision, s.step(p, 1), median(took.steps))
+			t.Errorf("a step in %s was forecast at %v s and took %v", precision, s.step(p, 1), median(took.steps))
 		}
 	}
 	if has := compute.Can("", compute.BF16) == nil; tried["bf16"] != has || s.Step[ofRounded] > 0 != has {
@@ -169,11 +179,12 @@ func TestCalibrate(t *testing.T) {
 	}
 }
 
-// Part by part a run holds at most what it is foretold to; of parameters and their gradients exactly as much.
+// A run holds at most its forecast of each part, and of parameters and gradients exactly its forecast.
 func TestForetoldMemory(t *testing.T) {
 	for _, config := range []string{
 		`arch: {layers: 2, width: 128, heads: 4}`,
-		`arch: {layers: 2, width: 64, heads: 2, norm: layernorm, norm_placement: sandwich, qk_norm: true, gate: g1, mlp: geglu}, optim: muon`,
+		`arch: {layers: 2, width: 64, heads: 2, norm: layernorm, norm_placement: sandwich, qk_norm: true, gate: g1, mlp: ` +
+			`geglu}, optim: muon`,
 		`arch: {layers: 3, width: 64, heads: 4, registers: 4, norm: dyt, attention: sigmoid, tied: true}, optim: sgd`,
 	} {
 		p := planOf(t, "name: tiny\nbase: {"+config+", train: {steps: 1, batch: 16}, probe: {heldout: 16}}\n")[0]
@@ -184,14 +195,16 @@ func TestForetoldMemory(t *testing.T) {
 		want, got := Parts(p), result.Memory
 		t.Logf("%s\n held     %+v\n foretold %+v", config, got, want)
 		if got.Params != want.Params || got.Gradients != want.Gradients {
-			t.Errorf("%s: parameters %d and gradients %d, foretold %d and %d", config, got.Params, got.Gradients, want.Params, want.Gradients)
+			t.Errorf("%s: parameters %d and gradients %d, forecast %d and %d",
+				config, got.Params, got.Gradients, want.Params, want.Gradients)
 		}
 		for _, part := range []struct {
 			name      string
 			got, want int
-		}{{"optimizer", got.Optimizer, want.Optimizer + 1<<20}, {"activations", got.Activations, want.Activations}, {"measuring", got.Measuring, want.Measuring}, {"scratch", got.Scratch, want.Scratch}} {
+		}{{"optimizer", got.Optimizer, want.Optimizer + 1<<20}, {"activations", got.Activations, want.Activations},
+			{"measuring", got.Measuring, want.Measuring}, {"scratch", got.Scratch, want.Scratch}} {
 			if part.got > part.want || 4*part.got < part.want && part.want > 8<<20 {
-				t.Errorf("%s: %s %d bytes, foretold %d", config, part.name, part.got, part.want)
+				t.Errorf("%s: %s %d bytes, forecast %d", config, part.name, part.got, part.want)
 			}
 		}
 	}

@@ -2,16 +2,17 @@ package plan
 
 import "github.com/outcrop-lab/outcrop/trainer"
 
-// Memory is the forecast of the resident memory of a run's worker at its peak, bytes. A test holds it against real workers.
+// Memory forecasts the peak resident memory of a run's worker, bytes. A test compares it with real workers.
 func Memory(p Planned) int64 {
 	const process = 64 << 20 // Go, SQLite, and the arenas' last regions
 	return process + int64(Parts(p).Total())
 }
 
-// Parts is the forecast of what a run holds at its peak, by part. Of a token of its batch the slices keep, in every block, what its
-// matrices read and write, and beside it some 14 widths in the most demanding of variants; what passes between ops, and the
-// logits, stand there once. The held-out graphs keep a norm's statistics a block, the probe's may be asked for all, here for
-// half, and for a pattern of context² a sequence, layer and head.
+// Parts forecasts the bytes that a run holds at its peak, by part. For each token of the batch the slices keep, in
+// every block, what the block's matrices read and write and, with the most demanding variants, some 14 widths more. The
+// values that pass between ops, and the logits, exist once. The held-out graphs keep a norm's statistics in each block.
+// The probe's graph may be asked for all that a block keeps, of which half is assumed here, and for an attention
+// pattern of context² a sequence, layer and head.
 func Parts(p Planned) trainer.Memory {
 	a, c := p.Config.Arch, p.Config
 	layers, width, vocab := float64(a.Layers), float64(a.Width), float64(p.Vocab)

@@ -1,4 +1,5 @@
-// Package plan turns a sweep into runs with ids, and forecasts what each takes on this machine.
+// Package plan turns a sweep into runs with ids, and forecasts the time, memory and disk space that each takes on this
+// machine.
 package plan
 
 import (
@@ -19,38 +20,41 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Planned is one run of a plan. Two arms that come to the same configuration share an ID, and are trained once.
+// Planned is one run of a plan. Arms that resolve to the same configuration share an ID, and are trained once.
 type Planned struct {
 	run.Run
 	Arm string
-	// Differs is what the arm changes in base.
+	// Differs lists the settings that the arm changes in base.
 	Differs []settings.Setting
-	// Vocab is the number of tokens.
+	// Vocab is the number of the model's tokens.
 	Vocab int
-	// Sites is equal for runs that want rows of the same statistics, as SitesKey makes it; Every for runs that are measured
-	// at the same steps.
+	// Sites, a SitesKey, is equal for runs that want rows of the same sites and statistics; Every is equal for runs that
+	// are measured at the same steps.
 	Sites, Every string
 
 	shape      shape
-	truth      bool // the data knows its own chain
+	truth      bool // the data knows its own chain, so risks are measured
 	muonTables bool // Muon updates embeddings and head
 }
 
-// Of opens the data of every run of a sweep, once each, and gives the runs their ids. Device is a kind or "auto". Bad data is
-// a *settings.InputError that names its path and the place in the file; a precision that this machine lacks is one too.
+// Of opens the data of every run of a sweep, each once, and gives the runs their ids. device is a kind of device or
+// "auto". Bad data is a *settings.InputError that names the data's path and the place in the file; so is a precision
+// that this machine lacks.
 func Of(s *sweep.Sweep, device string) ([]Planned, error) { return of(s, device, "") }
 
-// of is Of for a machine whose best kernel path is kernels, "" for this one's.
+// of is Of for a machine whose best kernel path is kernels; "" means this machine's.
 func of(s *sweep.Sweep, device, kernels string) ([]Planned, error) {
 	switch device {
 	case "", "auto":
 		device = "cpu"
 	case "cpu":
 	default:
-		return nil, settings.Refuse(settings.Fault{File: "device", Message: variant.Unknown("device", device, []string{"auto", "cpu"}).Error()})
+		unknown := variant.Unknown("device", device, []string{"auto", "cpu"})
+		return nil, settings.Refuse(settings.Fault{File: "device", Message: unknown.Error()})
 	}
 	var faults []settings.Fault
-	p := planner{sweep: s, device: device, kernels: kernels, opened: map[string]source{}, sized: map[string]sized{}, ids: run.NewIdentifier()}
+	p := planner{sweep: s, device: device, kernels: kernels, opened: map[string]source{}, sized: map[string]sized{},
+		ids: run.NewIdentifier()}
 	first := make(map[string]int, len(s.Runs)) // by id
 	planned := make([]Planned, 0, len(s.Runs))
 	made, failed := make([]Planned, len(s.Runs)), make([]error, len(s.Runs))
@@ -62,7 +66,7 @@ func of(s *sweep.Sweep, device, kernels string) ([]Planned, error) {
 			return nil
 		})
 	}
-	_ = group.Wait() // what failed stands in failed
+	_ = group.Wait() // the errors are in failed
 	for i, r := range s.Runs {
 		if failed[i] != nil {
 			faults = append(faults, r.Arm.Locate(s.File, failed[i]))
@@ -72,9 +76,9 @@ func of(s *sweep.Sweep, device, kernels string) ([]Planned, error) {
 		at, twice := first[one.ID]
 		if !twice {
 			first[one.ID] = len(planned)
-		} else if a, b := planned[at].Config, one.Config; settings.Fingerprint(settings.Of(&a)) != settings.Fingerprint(settings.Of(&b)) {
+		} else if fingerprint(planned[at]) != fingerprint(one) {
 			faults = append(faults, r.Arm.Locate(s.File, fmt.Errorf(
-				"is the same training as %s, measured in another way; only one can be kept", planned[at].Arm)))
+				"trains the same run as %s but measures it differently; only one of them can be kept", planned[at].Arm)))
 		}
 		planned = append(planned, one)
 	}
@@ -82,21 +86,24 @@ func of(s *sweep.Sweep, device, kernels string) ([]Planned, error) {
 		return p.Stopping != nil && strings.HasSuffix(p.Stopping.Metric, "_risk") && !p.truth
 	}); at >= 0 {
 		faults = append(faults, settings.Fault{File: s.File, Key: "stopping.metric",
-			Message: fmt.Sprintf("%s is not measured over the data of %s, which do not know their own chain: watch heldout_loss or loss", s.Stopping.Metric, planned[at].Arm)})
+			Message: fmt.Sprintf("%s is not measured over the data of %s, which does not know its own chain: "+
+				"watch heldout_loss or loss", s.Stopping.Metric, planned[at].Arm)})
 	}
 	return planned, settings.Refuse(faults...)
 }
 
-// planner makes planned runs, several at a time, and remembers what runs share.
+func fingerprint(p Planned) string { return settings.Fingerprint(settings.Of(&p.Config)) }
+
+// planner makes planned runs, several at a time, and caches what runs share.
 type planner struct {
 	sweep   *sweep.Sweep
 	device  string
 	kernels string
 	ids     *run.Identifier
 
-	mutex  sync.Mutex        // guards what follows
+	mutex  sync.Mutex        // guards the maps below
 	opened map[string]source // by data and context
-	sized  map[string]sized  // by architecture
+	sized  map[string]sized  // by the data's vocabulary and the architecture
 }
 
 // source is what planning needs of a run's data.
@@ -139,9 +146,10 @@ func (p *planner) run(r sweep.Run) (Planned, error) {
 	}, err
 }
 
-// shared is what many runs have alike: their data, and their architecture over it.
+// shared returns what many runs have in common: their data, and the size of their architecture over it.
 func (p *planner) shared(c trainer.Config, list []settings.Setting) (data source, size sized) {
-	ofData, ofArch := strconv.Itoa(c.Arch.Context)+"\x00"+settings.Fingerprint(settings.Section(list, "data")), settings.Fingerprint(settings.Section(list, "arch"))
+	ofData := strconv.Itoa(c.Arch.Context) + "\x00" + settings.Fingerprint(settings.Section(list, "data"))
+	ofArch := settings.Fingerprint(settings.Section(list, "arch"))
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	data, ok := p.opened[ofData]
@@ -172,12 +180,13 @@ func open(c trainer.Config) source {
 	return source{digest: digest, vocab: from.Vocab(), truth: from.Truth(0) != nil}
 }
 
-// sizeOf counts an architecture over data of that many tokens, building no graph.
+// sizeOf returns the size of an architecture over data of that many tokens. It builds no graph.
 func sizeOf(arch archs.Config, vocab int) (s sized) {
 	if arch.Vocab == 0 {
 		arch.Vocab = vocab
 	} else if arch.Vocab < vocab {
-		return sized{err: variant.Errorf("arch.vocab", "must be at least the data's %d tokens, or 0 for as many, is %d", vocab, arch.Vocab)}
+		return sized{err: variant.Errorf("arch.vocab", "must be at least the data's %d tokens, or 0 for as many, is %d",
+			vocab, arch.Vocab)}
 	}
 	params, err := archs.Params(arch)
 	if err != nil {
@@ -190,12 +199,13 @@ func sizeOf(arch archs.Config, vocab int) (s sized) {
 	return s
 }
 
-// SitesKey is equal for two configurations whose rows are of the same sites and statistics.
+// SitesKey returns a string that is equal for two configurations whose rows have the same sites and statistics.
 func SitesKey(list []settings.Setting) string {
 	var shape []settings.Setting
 	for _, one := range list {
 		switch one.Key {
-		case "arch.layers", "arch.width", "arch.context", "arch.vocab", "arch.init", "arch.init.std": // no site follows from these
+		case "arch.layers", "arch.width", "arch.context", "arch.vocab", "arch.init", "arch.init.std":
+			// no site depends on these
 		case "probe.sites", "probe.statistics":
 			shape = append(shape, one)
 		default:

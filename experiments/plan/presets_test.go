@@ -8,11 +8,14 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 )
 
-// The parameters of the published models: the counts of their papers and checkpoints, and for LLaMA-60M what its
-// configuration adds up to: 2 50432 768 + 10 (4 768^2 + 3 768 1536 + 2 768) + 768.
-var published = map[string]int{"pythia-14m": 14067712, "pythia-70m": 70426624, "gpt2-124m": 124439808, "llama-60m": 136462080}
+// published holds the parameter counts of the published models: those of their papers and checkpoints, and for
+// LLaMA-60M the sum that its configuration gives: 2 50432 768 + 10 (4 768^2 + 3 768 1536 + 2 768) + 768.
+var published = map[string]int{
+	"pythia-14m": 14067712, "pythia-70m": 70426624, "gpt2-124m": 124439808, "llama-60m": 136462080,
+}
 
-// Every preset loads and plans, alone and over the baseline, and says its paper, question and expected result.
+// Every preset loads and can be planned, alone and over the baseline, and states its paper, question and expected
+// result.
 func TestPresets(t *testing.T) {
 	for _, name := range configs.Presets() {
 		src, ok := configs.Preset(name)
@@ -24,7 +27,8 @@ func TestPresets(t *testing.T) {
 				t.Errorf("%s: its header lacks %q", name, word)
 			}
 		}
-		s, err := sweep.LoadBytes("s.yaml", []byte("name: x\nextends: "+name+"\narms: {alone: {}, over: {extends: [baseline, "+name+"]}}\n"))
+		s, err := sweep.LoadBytes("s.yaml",
+			[]byte("name: x\nextends: "+name+"\narms: {alone: {}, over: {extends: [baseline, "+name+"]}}\n"))
 		if err != nil {
 			t.Error(err)
 			continue

@@ -8,14 +8,15 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 )
 
-// manyRuns is a sweep of n runs, n a multiple of 100: every run its own point.
+// manyRuns returns a sweep of n runs, n a multiple of 100. Every run is a point of its own.
 func manyRuns(n int) string {
 	var lrs []string
 	for i := range n / 100 {
 		lrs = append(lrs, fmt.Sprintf("%g", 1e-4*float64(i+1)))
 	}
 	return "name: many\narms: {plain: {}, gated: {arch: {gate: g1}}}\ngrid:\n  optim.lr: [" + strings.Join(lrs, ", ") +
-		"]\n  arch.layers: [1, 2, 3, 4, 5]\n  arch.norm: [rmsnorm, layernorm, ssnorm, none, {name: dyt, alpha: .5}]\n  optim: [adamw, muon]\n"
+		"]\n  arch.layers: [1, 2, 3, 4, 5]\n  arch.norm: [rmsnorm, layernorm, ssnorm, none, {name: dyt, alpha: .5}]\n" +
+		"  optim: [adamw, muon]\n"
 }
 
 func BenchmarkLoad(b *testing.B) {

@@ -17,10 +17,11 @@ type discard struct{}
 func (discard) Record(int, []probes.Value) error  { return nil }
 func (discard) Timing(int, string, float64) error { return nil }
 
-// Every variant of every slot, each switch of the architecture, every preset over the baseline, and the published shapes at
-// a small size train two steps, with as many parameters as the plan says.
+// Every variant of every slot, each switch of the architecture, every preset over the baseline, and the published
+// shapes at a small size train for two steps, with as many parameters as the plan says.
 func TestEveryVariantTrains(t *testing.T) {
-	const small = "arch: {layers: 2, width: 24, heads: 2, context: 16, vocab: 0}, train: {steps: 2, batch: 4}, probe: {sequences: 2, heldout: 4}"
+	const small = "arch: {layers: 2, width: 24, heads: 2, context: 16, vocab: 0}, train: {steps: 2, batch: 4}, probe: " +
+		"{sequences: 2, heldout: 4}"
 	src := "name: x\nbase: {" + small + "}\narms:\n"
 	arms := 0
 	arm := func(text string) {
@@ -35,9 +36,12 @@ func TestEveryVariantTrains(t *testing.T) {
 		keys := strings.Split(v.Slot, ".")
 		arm(strings.Join(keys, ": {") + ": " + v.Name + strings.Repeat("}", len(keys)-1))
 	}
-	for _, arch := range []string{"tied: true", "embed_proj: true", "tied: true, embed_proj: true", "registers: 3", "kv_heads: 1", "qk_norm: true",
-		"attention: {biases: true}", "mlp: {biases: true}", "norm: {name: dyt, embed_scale: true, beta: false}", "gate: {name: g1, match_params: true}",
-		"gate: {name: g2, granularity: headwise, shared: true}", "gate: {name: g4, sparse: true, combine: add}", "gate: {name: g5, input_independent: true}"} {
+	for _, arch := range []string{"tied: true", "embed_proj: true", "tied: true, embed_proj: true", "registers: 3",
+		"kv_heads: 1", "qk_norm: true",
+		"attention: {biases: true}", "mlp: {biases: true}", "norm: {name: dyt, embed_scale: true, beta: false}",
+		"gate: {name: g1, match_params: true}",
+		"gate: {name: g2, granularity: headwise, shared: true}", "gate: {name: g4, sparse: true, combine: add}",
+		"gate: {name: g5, input_independent: true}"} {
 		arm("arch: {" + arch + "}")
 	}
 	for _, name := range configs.Presets() {

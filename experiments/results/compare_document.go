@@ -1,19 +1,19 @@
 package results
 
-// columnRow is one column of a comparison.
+// ColumnRow is one column of a comparison.
 type ColumnRow struct {
 	Name  string   `json:"name"`
 	Runs  []string `json:"runs"`
 	Seeds []uint64 `json:"seeds"`
 }
 
-// keyRow is a key in which the columns differ; null where a column has no such key.
+// KeyRow is a key in which the columns differ.
 type KeyRow struct {
 	Key    string         `json:"key"`
-	Values map[string]any `json:"values"` // by column
+	Values map[string]any `json:"values"` // by column; null if a column lacks the key
 }
 
-// aggregateRow is a metric over the seeds of a column, or a column less the first one.
+// AggregateRow is a metric over the seeds of a column, or the difference between a column and the first one.
 type AggregateRow struct {
 	Column   string    `json:"column"`
 	Metric   string    `json:"metric"`
@@ -26,7 +26,7 @@ type AggregateRow struct {
 	Interval [2]Number `json:"interval"`
 }
 
-// compareDocument is what compare --json prints.
+// CompareDocument is what `compare --json` prints.
 type CompareDocument struct {
 	Columns     []ColumnRow    `json:"columns"`
 	Keys        []KeyRow       `json:"keys"`
@@ -35,9 +35,10 @@ type CompareDocument struct {
 	Notes       []string       `json:"notes"`
 }
 
+// CompareDocumentOf returns a comparison as it is printed.
 func CompareDocumentOf(c Comparison) CompareDocument {
-	d := CompareDocument{Columns: []ColumnRow{}, Keys: []KeyRow{}, Metrics: aggregateRows(c.Metrics), Differences: aggregateRows(c.Differences),
-		Notes: append([]string{}, c.Notes...)}
+	d := CompareDocument{Columns: []ColumnRow{}, Keys: []KeyRow{}, Metrics: aggregateRows(c.Metrics),
+		Differences: aggregateRows(c.Differences), Notes: append([]string{}, c.Notes...)}
 	for _, column := range c.Columns {
 		row := ColumnRow{Name: column.Name}
 		for _, r := range column.Runs {
@@ -58,8 +59,9 @@ func CompareDocumentOf(c Comparison) CompareDocument {
 func aggregateRows(all []Aggregate) []AggregateRow {
 	rows := []AggregateRow{}
 	for _, a := range all {
-		row := AggregateRow{Column: a.Column, Metric: a.Metric, Layer: a.Layer, Steps: a.Steps, Values: []Number{}, N: a.N, Mean: Number(a.Mean),
-			Median: Number(a.Median), Interval: [2]Number{Number(a.Interval.Low), Number(a.Interval.High)}}
+		row := AggregateRow{Column: a.Column, Metric: a.Metric, Layer: a.Layer, Steps: a.Steps, Values: []Number{},
+			N: a.N, Mean: Number(a.Mean), Median: Number(a.Median),
+			Interval: [2]Number{Number(a.Interval.Low), Number(a.Interval.High)}}
 		for _, v := range a.Values {
 			row.Values = append(row.Values, Number(v))
 		}

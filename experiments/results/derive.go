@@ -10,7 +10,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// derivedTable is one quantity of several runs. A row begins with arm, seed and run; the rest are the quantity's columns.
+// DerivedTable is one quantity of several runs. A row holds arm, seed and run, then the quantity's columns.
 type DerivedTable struct {
 	Quantity string            `json:"quantity"`
 	Formula  string            `json:"formula"`
@@ -19,36 +19,43 @@ type DerivedTable struct {
 	Rows     []json.RawMessage `json:"rows"`
 
 	Columns []string `json:"-"`
-	Values  [][]any  `json:"-"` // the rows again, a value a column
+	Values  [][]any  `json:"-"` // the rows again, with a value for each column
 }
 
-// lackingRow is a run that lacks the rows which a quantity needs.
+// LackingRow is a run that lacks rows that a quantity needs.
 type LackingRow struct {
 	Quantity string `json:"quantity"`
 	Run      string `json:"run"`
 	Message  string `json:"message"`
 }
 
-// derivedDocument is what derive --json prints.
+// DerivedDocument is what `derive --json` prints.
 type DerivedDocument struct {
 	Quantities []DerivedTable `json:"quantities"`
 	Lacking    []LackingRow   `json:"lacking"`
 }
 
-// deriveFor computes the quantities of the runs; those of which no run has rows are only among Lacking.
-func Derive(db *store.DB, runs []store.MemberRun, quantities []derive.Quantity, everyStep bool) (DerivedDocument, error) {
+// Derive computes the quantities of the runs. A quantity that no run has the rows for is listed only in Lacking. Unless
+// everyStep is set, a quantity by step keeps only its last step.
+func Derive(
+	db *store.DB, runs []store.MemberRun, quantities []derive.Quantity, everyStep bool,
+) (DerivedDocument, error) {
 	document := DerivedDocument{Quantities: []DerivedTable{}, Lacking: []LackingRow{}}
 	for _, q := range quantities {
-		table := DerivedTable{Quantity: q.Name, Formula: q.Formula, Unit: q.Unit, Source: q.Source, Columns: append([]string{"arm", "seed", "run"}, q.Columns...)}
+		table := DerivedTable{Quantity: q.Name, Formula: q.Formula, Unit: q.Unit, Source: q.Source,
+			Columns: append([]string{"arm", "seed", "run"}, q.Columns...)}
 		for _, m := range runs {
+			lacks := func(message string) {
+				document.Lacking = append(document.Lacking, LackingRow{q.Name, m.Run.ID, message})
+			}
 			if m.Run.Status == store.Planned {
-				document.Lacking = append(document.Lacking, LackingRow{q.Name, m.Run.ID, fmt.Sprintf("run %.12s: %s: nothing is measured before `outcrop run`", m.Run.ID, q.Name)})
+				lacks(fmt.Sprintf("run %.12s: %s: nothing is measured before `outcrop run`", m.Run.ID, q.Name))
 				continue
 			}
 			rows, err := derive.Read(db, m.Run.ID, q)
 			var lacking *derive.Lacking
 			if errors.As(err, &lacking) {
-				document.Lacking = append(document.Lacking, LackingRow{q.Name, m.Run.ID, err.Error()})
+				lacks(err.Error())
 				continue
 			}
 			if err != nil {
@@ -56,8 +63,8 @@ func Derive(db *store.DB, runs []store.MemberRun, quantities []derive.Quantity, 
 			}
 			values := q.Compute(rows)
 			if len(values) == 0 {
-				message := fmt.Sprintf("run %.12s: %s: there is no step at which all that it reads is measured and finite", m.Run.ID, q.Name)
-				document.Lacking = append(document.Lacking, LackingRow{q.Name, m.Run.ID, message})
+				lacks(fmt.Sprintf("run %.12s: %s: there is no step at which everything that it reads is measured and finite",
+					m.Run.ID, q.Name))
 				continue
 			}
 			if !everyStep && q.Columns[0] == "step" {
@@ -76,7 +83,7 @@ func Derive(db *store.DB, runs []store.MemberRun, quantities []derive.Quantity, 
 	return document, nil
 }
 
-// lastStep keeps the rows of the last step, which stand at the end.
+// lastStep returns the rows of the last step, which are at the end.
 func lastStep(rows [][]any) [][]any {
 	from := len(rows)
 	for from > 0 && rows[from-1][0] == rows[len(rows)-1][0] {
@@ -85,6 +92,7 @@ func lastStep(rows [][]any) [][]any {
 	return rows[from:]
 }
 
+// add adds a run's row to the table; NaN becomes null.
 func (t *DerivedTable) add(m store.MemberRun, values []any) error {
 	row := append([]any{m.Member.Arm, m.Member.Seed, m.Run.ID}, values...)
 	for i, v := range row {
@@ -105,7 +113,7 @@ func (t *DerivedTable) add(m store.MemberRun, values []any) error {
 	return err
 }
 
-// reasons says of each quantity that a run lacks why, by the first such run, and how many others there are.
+// Reasons says for each quantity that runs lack why the first of these runs lacks it, and how many do.
 func (d DerivedDocument) Reasons() []string {
 	if len(d.Lacking) == 0 && len(d.Quantities) == 0 {
 		return []string{"there is nothing to derive from: the sweep has no runs"}

@@ -1,3 +1,5 @@
+// Package results reads and changes a results folder: names of runs, status, comparisons, fits, merging, removal, and
+// the documents that verbs print as JSON.
 package results
 
 import (
@@ -10,21 +12,21 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Target is what a name on the command line stands for: a sweep's runs, an arm's, or one run.
+// Target is what a name on the command line stands for: the runs of a sweep, the runs of an arm, or one run.
 type Target struct {
-	// Sweep and Arm are "" for a run that was named by its id, Arm for a sweep.
+	// Sweep is "" for a run that was named by its id. Arm is "" for such a run and for a sweep.
 	Sweep, Arm string
-	// One says that the name is a run's.
+	// One says that the name stands for a single run.
 	One  bool
 	Runs []store.MemberRun
 }
 
-// namesShown is how many names a message lists.
+// namesShown is the number of names that a message lists.
 const namesShown = 5
 
-// Find finds what a name stands for: SWEEP, SWEEP/ARM, SWEEP/ARM/SEED, or a run's id or the beginning of it. A trailing slash
-// says that a sweep is meant. A name that stands for nothing, or for more than one thing, is an *InputError with the nearest
-// ones.
+// Find finds what a name stands for: SWEEP, SWEEP/ARM, SWEEP/ARM/SEED, or a run's id or the beginning of one. A
+// trailing slash marks a sweep. A name that stands for nothing, or for more than one thing, is a *settings.InputError
+// with the nearest names.
 func Find(db *store.DB, name string) (Target, error) {
 	n, err := namesIn(db)
 	if err != nil {
@@ -33,7 +35,7 @@ func Find(db *store.DB, name string) (Target, error) {
 	return n.find(name)
 }
 
-// FindRun finds the one run that a name stands for; that of a sweep or an arm is an *InputError.
+// FindRun finds the one run that a name stands for. The name of a sweep or an arm is a *settings.InputError.
 func FindRun(db *store.DB, name string) (store.MemberRun, error) {
 	n, err := namesIn(db)
 	if err != nil {
@@ -44,7 +46,8 @@ func FindRun(db *store.DB, name string) (store.MemberRun, error) {
 		return store.MemberRun{}, err
 	}
 	if !t.One {
-		return store.MemberRun{}, badName("%q is %d runs: name one of them%s", name, len(t.Runs), listed(n.ofTarget(t)))
+		return store.MemberRun{}, badName("%q stands for %d runs: name one of them%s",
+			name, len(t.Runs), listed(n.ofTarget(t)))
 	}
 	return t.Runs[0], nil
 }
@@ -67,7 +70,7 @@ func RunNames(db *store.DB) ([]string, error) {
 	return all, nil
 }
 
-// names are the runs of a database, each once, and its sweeps.
+// names holds the runs of a database, each once, and its sweeps.
 type names struct {
 	path    string
 	runs    []store.MemberRun
@@ -96,7 +99,7 @@ func namesIn(db *store.DB) (n names, err error) {
 			return n, err
 		}
 		for _, m := range n.members[s.Name] {
-			if !known[m.Run.ID] { // planned, and no more
+			if !known[m.Run.ID] { // it is only planned
 				known[m.Run.ID] = true
 				n.runs = append(n.runs, m)
 			}
@@ -110,10 +113,13 @@ func (n names) find(name string) (Target, error) {
 		return n.findMembers(strings.Split(strings.TrimSuffix(name, "/"), "/"), name)
 	}
 	isSweep := slices.Contains(n.sweeps, name)
-	found := slices.DeleteFunc(slices.Clone(n.runs), func(r store.MemberRun) bool { return name == "" || !strings.HasPrefix(r.Run.ID, name) })
+	found := slices.DeleteFunc(slices.Clone(n.runs), func(r store.MemberRun) bool {
+		return name == "" || !strings.HasPrefix(r.Run.ID, name)
+	})
 	switch {
 	case isSweep && len(found) > 0:
-		return Target{}, badName("%q is a sweep, and %s: say %s/ for the sweep, or more of the id", name, beginning(len(found)), name)
+		return Target{}, badName("%q is a sweep and also %s: write %s/ for the sweep, or more of the id",
+			name, beginning(len(found)), name)
 	case isSweep:
 		return Target{Sweep: name, Runs: n.members[name]}, nil
 	case len(found) == 1:
@@ -123,17 +129,17 @@ func (n names) find(name string) (Target, error) {
 		for _, r := range found {
 			ids = append(ids, store.Short(r.Run.ID))
 		}
-		return Target{}, badName("%d runs begin with %q: say more of the id%s", len(found), name, listed(ids))
+		return Target{}, badName("%d runs begin with %q: write more of the id%s", len(found), name, listed(ids))
 	}
 	var ids []string
-	for _, r := range n.runs { // an id is compared with as much of the others as was said of it
+	for _, r := range n.runs { // the name is compared with as many digits of each id as it has
 		ids = append(ids, r.Run.ID[:min(len(r.Run.ID), max(len(name), 4))])
 	}
-	return Target{}, badName("none of the %d runs in %s begins with %q, and no sweep has that name%s", len(n.runs), n.path, name,
-		nearest(name, append(slices.Clone(n.sweeps), ids...)))
+	return Target{}, badName("none of the %d runs in %s begins with %q, and no sweep has that name%s",
+		len(n.runs), n.path, name, nearest(name, append(slices.Clone(n.sweeps), ids...)))
 }
 
-// findMembers finds SWEEP, SWEEP/ARM or SWEEP/ARM/SEED by its parts.
+// findMembers finds SWEEP, SWEEP/ARM or SWEEP/ARM/SEED, given its parts.
 func (n names) findMembers(parts []string, name string) (Target, error) {
 	t := Target{Sweep: parts[0]}
 	if !slices.Contains(n.sweeps, t.Sweep) {
@@ -172,7 +178,8 @@ func (n names) findMembers(parts []string, name string) (Target, error) {
 		for _, m := range ofSeed {
 			ids = append(ids, store.Short(m.Run.ID))
 		}
-		return t, badName("%q is %d runs, which differ in more than the seed: name one by its id%s", name, len(ofSeed), listed(ids))
+		return t, badName("%q stands for %d runs, which differ in more than the seed: name one by its id%s",
+			name, len(ofSeed), listed(ids))
 	}
 	t.Runs, t.One = ofSeed, true
 	return t, nil

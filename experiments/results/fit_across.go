@@ -8,14 +8,15 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// across is what a sweep's fits say together, of the parameters that the data determine.
+// Across sums up the fits of sweeps over seeds, arms and settings. A parameter that the data do not determine does not
+// count.
 type Across struct {
 	Summaries   []Summary       `json:"summaries"`
 	Comparisons []ArmComparison `json:"comparisons"`
 	Scalings    []Scaling       `json:"scalings"`
 }
 
-// summaryRow is one quantity of an arm's block over its seeds.
+// Summary is one quantity of an arm's block over the arm's seeds.
 type Summary struct {
 	Sweep    string    `json:"sweep"`
 	Arm      string    `json:"arm"`
@@ -30,7 +31,7 @@ type Summary struct {
 	Within   Number    `json:"within"`
 }
 
-// comparisonRow is an arm less the sweep's first one.
+// ArmComparison is the difference between an arm and the sweep's first arm in one quantity of a block.
 type ArmComparison struct {
 	Sweep      string    `json:"sweep"`
 	Arm        string    `json:"arm"`
@@ -45,7 +46,7 @@ type ArmComparison struct {
 	Splits     int       `json:"splits"`
 }
 
-// scalingRow is how a quantity grows with a setting, among runs that differ in it and in their seeds alone.
+// Scaling says how a quantity grows with a setting, among runs that differ only in that setting and in their seeds.
 type Scaling struct {
 	Sweep    string    `json:"sweep"`
 	Arms     []string  `json:"arms"`
@@ -58,14 +59,16 @@ type Scaling struct {
 	R2       Number    `json:"r2"`
 }
 
+// NoneAcross returns an Across whose lists are empty, not null.
 func NoneAcross() Across {
 	return Across{Summaries: []Summary{}, Comparisons: []ArmComparison{}, Scalings: []Scaling{}}
 }
 
-// quantities are what is compared across runs: the five parameters, decay = 1/(lambda gamma), and what the curve itself says.
+// Quantities are compared across runs: the five parameters, decay = 1/(lambda gamma), and properties of the curve
+// itself.
 var Quantities = append(fit.Params("emergence"), "decay", "t_peak", "f_peak", "rise_time", "r2")
 
-// value is NaN where the data do not determine the quantity.
+// value returns a quantity of the fit; NaN if the data do not determine it.
 func (r FitRow) value(quantity string) float64 {
 	switch quantity {
 	case "t_peak", "f_peak":
@@ -86,7 +89,7 @@ func (r FitRow) value(quantity string) float64 {
 	return float64(r.Params[quantity])
 }
 
-// add adds what a sweep's emergence fits say together.
+// Add adds the summaries, comparisons and scalings of a sweep's emergence fits. rows are the fits of the sweep.
 func (a *Across) Add(db *store.DB, sweep string, rows []FitRow) error {
 	rows = slices.DeleteFunc(slices.Clone(rows), func(r FitRow) bool { return r.Family != "emergence" })
 	type block struct {
@@ -106,23 +109,23 @@ func (a *Across) Add(db *store.DB, sweep string, rows []FitRow) error {
 		for _, q := range Quantities {
 			values, own := column(of[at], q)
 			s := fit.Summarise(values, own)
-			a.Summaries = append(a.Summaries, Summary{sweep, at.arm, at.layer, q, s.N, s.Of, Number(s.Median), pair(s.Interval),
-				Number(s.Coverage), Number(s.Between), Number(s.Within)})
+			a.Summaries = append(a.Summaries, Summary{sweep, at.arm, at.layer, q, s.N, s.Of, Number(s.Median),
+				pair(s.Interval), Number(s.Coverage), Number(s.Between), Number(s.Within)})
 			first := block{rows[0].Arm, at.layer}
 			if at == first || of[first] == nil {
 				continue
 			}
 			base, _ := column(of[first], q)
-			if c, err := fit.Compare(base, values); err == nil { // where an arm has no determined value, there is nothing to compare
-				a.Comparisons = append(a.Comparisons, ArmComparison{sweep, at.arm, first.arm, at.layer, q, c.N, c.M, Number(c.Difference),
-					pair(c.Interval), Number(c.P), c.Splits})
+			if c, err := fit.Compare(base, values); err == nil { // an arm without a determined value is not compared
+				a.Comparisons = append(a.Comparisons, ArmComparison{sweep, at.arm, first.arm, at.layer, q, c.N, c.M,
+					Number(c.Difference), pair(c.Interval), Number(c.P), c.Splits})
 			}
 		}
 	}
 	return a.addScalings(db, sweep, rows)
 }
 
-// column is one quantity of several fits, with the fits' own intervals.
+// column returns one quantity of several fits, with the fits' own intervals.
 func column(rows []FitRow, quantity string) (values []float64, own []fit.Interval) {
 	for _, r := range rows {
 		values = append(values, r.value(quantity))
@@ -149,7 +152,7 @@ func (a *Across) addScalings(db *store.DB, sweep string, rows []FitRow) error {
 	factors := map[string][]Factor{}
 	for _, m := range members {
 		if m.Run.Status == store.Planned {
-			continue // nothing of it is there yet
+			continue // nothing of it is stored yet
 		}
 		if factors[m.Run.ID], err = Factors(m.Run); err != nil {
 			return err
@@ -186,9 +189,12 @@ func (a *Across) addScalings(db *store.DB, sweep string, rows []FitRow) error {
 		}
 		for _, q := range Quantities {
 			values, _ := column(fits, q)
-			if p, err := fit.Scaling(x, values); err == nil { // one value of the setting, or numbers that have no logarithm
-				a.Scalings = append(a.Scalings, Scaling{sweep, arms, g.factor, g.layer, q, p.N, Number(p.Exponent), pair(p.Interval), Number(p.R2)})
+			p, err := fit.Scaling(x, values)
+			if err != nil {
+				continue // the setting has one value, or a number has no logarithm
 			}
+			a.Scalings = append(a.Scalings, Scaling{sweep, arms, g.factor, g.layer, q, p.N, Number(p.Exponent),
+				pair(p.Interval), Number(p.R2)})
 		}
 	}
 	return nil

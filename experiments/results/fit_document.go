@@ -6,7 +6,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// fitRow is one fitted series, as printed. In Intervals an open end is null.
+// FitRow is one fitted series, as printed. In Intervals an open end is null.
 type FitRow struct {
 	Arm          string               `json:"arm,omitempty"`
 	Seed         uint64               `json:"seed"`
@@ -36,13 +36,13 @@ type FitRow struct {
 	Message      string               `json:"message"`
 }
 
-// fitDocument is what fit --json prints.
+// FitDocument is what `fit --json` prints.
 type FitDocument struct {
 	Fits []FitRow `json:"fits"`
 	Across
 }
 
-// fitRows lists the stored fits of a sweep's runs.
+// FitRows lists the stored fits of a sweep's runs.
 func FitRows(db *store.DB, sweep string) ([]FitRow, error) {
 	runs, err := db.RunsOf(sweep)
 	if err != nil {
@@ -56,24 +56,25 @@ func FitRows(db *store.DB, sweep string) ([]FitRow, error) {
 		}
 		for _, f := range fits {
 			row := FitRowOf(f)
-			row.Arm, row.Seed, row.Run, row.Series = m.Member.Arm, m.Member.Seed, m.Run.ID, f.Site+"/"+f.Statistic
+			row.Arm, row.Seed, row.Run = m.Member.Arm, m.Member.Seed, m.Run.ID
+			row.Series = f.Site + "/" + f.Statistic
 			rows = append(rows, row)
 		}
 	}
 	return rows, nil
 }
 
-// fitRowOf leaves open whose fit it is.
+// FitRowOf returns a fit as a row without arm, seed, run and series.
 func FitRowOf(f store.Fit) FitRow {
 	return FitRow{Layer: f.Layer, Family: f.Family, Best: f.Best, Weight: Number(f.Weight), Params: Numbers(f.Params),
-		Intervals: ends(f.Intervals), Undetermined: append([]string{}, f.Undetermined...), N: f.N, R2: Number(f.R2), AdjR2: Number(f.AdjR2),
-		RMSE: Number(f.RMSE), AIC: Number(f.AIC), AICc: Number(f.AICc), BIC: Number(f.BIC), TPeak: Number(f.TPeak), FPeak: Number(f.FPeak),
-		PeakSeen: f.PeakSeen, RiseTime: Number(f.RiseTime), Steady: Number(f.Steady), Condition: Number(f.Condition), Regime: f.Regime,
-		Message: f.Message}
+		Intervals: ends(f.Intervals), Undetermined: append([]string{}, f.Undetermined...), N: f.N, R2: Number(f.R2),
+		AdjR2: Number(f.AdjR2), RMSE: Number(f.RMSE), AIC: Number(f.AIC), AICc: Number(f.AICc), BIC: Number(f.BIC),
+		TPeak: Number(f.TPeak), FPeak: Number(f.FPeak), PeakSeen: f.PeakSeen, RiseTime: Number(f.RiseTime),
+		Steady: Number(f.Steady), Condition: Number(f.Condition), Regime: f.Regime, Message: f.Message}
 }
 
-// decay is 1/beta = 1/(lambda gamma), in steps: often determined where lambda and gamma are not.
-// It is NaN where the interval of beta is open, and of a constant series.
+// Decay returns 1/beta = 1/(lambda gamma), in steps, which is often determined even if lambda and gamma are not. It is
+// NaN if the interval of beta is open, and for a constant series.
 func (r FitRow) Decay() Number {
 	if r.Params["A"] == 0 {
 		return Number(math.NaN())

@@ -15,7 +15,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Merged is what one folder brought that was not there: Rows are measured values, Copied runs' folders.
+// Merged counts what one folder added to the results. Rows are measured values, Copied are folders of runs.
 type Merged struct {
 	From        string `json:"from"`
 	Runs        int    `json:"runs"`
@@ -26,18 +26,19 @@ type Merged struct {
 	Copied      int    `json:"copied"`
 }
 
-// bundle is what one folder holds.
+// bundle lists the databases and the folders of runs in a folder that is to be merged.
 type bundle struct {
 	from      string
 	databases []string
 	folders   map[string]string // from a run's id to its folder
 }
 
-// MergeFolders brings runs of other places into a results folder, which it makes if need be: each of dirs is a run's
-// folder, a folder of those, or a results folder, whose sweeps and fits come too. Rows that are there stay; what comes
-// otherwise is kept beside them. A run's folder that is not there is copied whole, by rename. Merging again changes
-// nothing. All is read and checked before anything is merged: a folder that holds nothing of this kind, a damaged
-// database, and one of a newer outcrop are an *InputError that names each.
+// MergeFolders merges runs from other places into a results folder, which it makes if there is none. Each of dirs is a
+// run's folder, a folder of such folders, or a results folder, whose sweeps and fits are merged too. Rows that are
+// already there stay; a row that differs from them is kept beside them. The folder of a run that is not there yet is
+// copied whole, by rename. Merging the same again changes nothing. Everything is read and checked before anything is
+// merged: folders without runs, damaged databases and those of a newer outcrop are a *settings.InputError that names
+// each.
 func MergeFolders(ctx context.Context, results string, dirs []string) ([]Merged, error) {
 	var bundles []bundle
 	var faults []settings.Fault
@@ -77,7 +78,8 @@ func MergeFolders(ctx context.Context, results string, dirs []string) ([]Merged,
 	return all, errors.Join(err, db.Close())
 }
 
-// mergeAlone waits until no other process copies runs into the results, and removes what killed ones left half copied.
+// mergeAlone locks the results against other processes that merge, waiting for them if need be, and removes the
+// unfinished copies of killed ones.
 func mergeAlone(results string) (release func(), err error) {
 	f, err := os.OpenFile(filepath.Join(results, "runs", ".merge.lock"), os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {
@@ -94,7 +96,7 @@ func mergeAlone(results string) (release func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
-// inspect finds and checks what a folder holds.
+// inspect finds and checks the databases and the folders of runs in a folder.
 func inspect(ctx context.Context, results, dir string) (bundle, error) {
 	b := bundle{from: dir, folders: map[string]string{}}
 	info, err := os.Stat(dir)
@@ -102,7 +104,7 @@ func inspect(ctx context.Context, results, dir string) (bundle, error) {
 		return b, err
 	}
 	if !info.IsDir() {
-		return b, errors.New("is a file: name the folder of a run, or of results")
+		return b, errors.New("is a file: name a run's folder or a results folder")
 	}
 	if own, err := os.Stat(results); err == nil && os.SameFile(info, own) {
 		return b, errors.New("is the results folder itself")
@@ -139,7 +141,7 @@ func inspect(ctx context.Context, results, dir string) (bundle, error) {
 		switch {
 		case len(ids) > 1:
 			return b, fmt.Errorf("%s holds %d runs, and the folder of a run holds one", shard, len(ids))
-		case len(ids) == 1 && settings.IsName(ids[0]): // it becomes a folder's name
+		case len(ids) == 1 && settings.IsName(ids[0]): // the id becomes a folder's name
 			b.folders[ids[0]] = filepath.Dir(shard)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/outcrop-lab/outcrop/fit"
 )
 
-// number is a float64 that JSON writes as null where it is not finite.
+// Number is a float64 whose JSON is null if it is not finite.
 type Number float64
 
 // MarshalJSON implements json.Marshaler.
@@ -18,6 +18,7 @@ func (n Number) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(n))
 }
 
+// Numbers converts the values of a map.
 func Numbers(params map[string]float64) map[string]Number {
 	out := map[string]Number{}
 	for name, v := range params {

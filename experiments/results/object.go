@@ -6,7 +6,8 @@ import (
 	"math"
 )
 
-// jsonObject is an object whose keys, themselves JSON, stand in their order.
+// Object returns a JSON object with its keys, which are JSON strings, in the given order. An infinity becomes the
+// string "Infinity" or "-Infinity", and bytes become a string of hexadecimal digits.
 func Object(keys [][]byte, values []any) ([]byte, error) {
 	line := []byte("{")
 	for i, v := range values {

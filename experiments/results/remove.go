@@ -17,7 +17,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// RemovedRun is a run that goes, with the bytes of its folder.
+// RemovedRun is a run that is removed, with the size of its folder.
 type RemovedRun struct {
 	Run   string `json:"run"`
 	Arm   string `json:"arm"`
@@ -25,19 +25,19 @@ type RemovedRun struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// RemovedSweep is a sweep that goes, with the bytes of its report and figures.
+// RemovedSweep is a sweep that is removed, with the size of its report and figures.
 type RemovedSweep struct {
 	Sweep string `json:"sweep"`
 	Bytes int64  `json:"bytes"`
 }
 
-// KeptRun is a run of a removed sweep that stays, and why.
+// KeptRun is a run of a removed sweep that stays because another sweep uses it.
 type KeptRun struct {
 	Run   string `json:"run"`
-	Sweep string `json:"sweep"` // another one, that it belongs to as well
+	Sweep string `json:"sweep"` // the other sweep
 }
 
-// Removal is what goes when runs and sweeps are removed.
+// Removal lists the runs and sweeps that are removed.
 type Removal struct {
 	Runs   []RemovedRun   `json:"runs"`
 	Sweeps []RemovedSweep `json:"sweeps"`
@@ -46,9 +46,10 @@ type Removal struct {
 	Bytes  int64          `json:"bytes"`
 }
 
-// PlanRemoval tells what goes with the runs, arms and sweeps of those names, as Find takes them, and removes nothing. The runs
-// of an arm go and the arm stays, planned; of a run that is only planned there is nothing to remove; a sweep goes with its
-// runs, but for those that belong to another sweep too, unless they or that sweep are named as well. A run that a process works on is an *InputError.
+// PlanRemoval says what removing the runs, arms and sweeps of those names, as Find takes them, would remove. It removes
+// nothing. An arm loses its runs but stays, planned. A run that is only planned has nothing to remove. A sweep takes
+// its runs with it, except those that another sweep also uses, unless these or that sweep are named too. A run that a
+// process works on is a *settings.InputError.
 func PlanRemoval(results string, names []string) (r Removal, err error) {
 	db, err := store.OpenReadOnly(filepath.Join(results, folder.Database))
 	if err != nil {
@@ -56,29 +57,11 @@ func PlanRemoval(results string, names []string) (r Removal, err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	r = Removal{Runs: []RemovedRun{}, Sweeps: []RemovedSweep{}, Kept: []KeptRun{}}
-	var named, bySweep []store.MemberRun
-	goes := map[string]bool{}
-	for _, name := range names {
-		t, err := Find(db, name)
-		if err != nil {
-			return r, err
-		}
-		if t.Sweep == "" || t.Arm != "" {
-			named = append(named, t.Runs...)
-			continue
-		}
-		bySweep = append(bySweep, t.Runs...)
-		if !goes[t.Sweep] {
-			goes[t.Sweep] = true
-			size, err := bytesUnder(filepath.Join(results, "sweeps", t.Sweep))
-			if err != nil {
-				return r, err
-			}
-			r.Sweeps = append(r.Sweeps, RemovedSweep{t.Sweep, size})
-			r.Bytes += size
-		}
+	named, bySweep, err := r.find(db, results, names)
+	if err != nil {
+		return r, err
 	}
-	stays, err := membersOfOthers(db, goes)
+	stays, err := membersOfOthers(db, r.stored().Sweeps)
 	if err != nil {
 		return r, err
 	}
@@ -96,40 +79,74 @@ func PlanRemoval(results string, names []string) (r Removal, err error) {
 			r.Kept = append(r.Kept, KeptRun{m.Run.ID, other})
 			continue
 		}
-		size, err := bytesUnder(folder.Of(results, m.Run.ID))
-		if err != nil {
+		if err := r.add(db, results, m, leases[m.Run.ID]); err != nil {
 			return r, err
 		}
-		rows, err := db.Count(store.Removal{Runs: []string{m.Run.ID}})
-		if err != nil {
-			return r, err
-		}
-		if rows == 0 && size == 0 {
-			continue // it is only planned
-		}
-		if held, err := folder.Held(folder.Of(results, m.Run.ID)); err != nil {
-			return r, err
-		} else if lease := leases[m.Run.ID]; held || lease != nil && lease.InForce(time.Now()) {
-			return r, folder.IsRunning(m.Run.ID)
-		}
-		r.Runs = append(r.Runs, RemovedRun{m.Run.ID, m.Member.Arm, m.Member.Seed, size})
-		r.Rows += rows
-		r.Bytes += size
 	}
 	rows, err := db.Count(store.Removal{Sweeps: r.stored().Sweeps})
 	r.Rows += rows
 	return r, err
 }
 
-// membersOfOthers says of each run of the sweeps that do not go one that it belongs to.
-func membersOfOthers(db *store.DB, goes map[string]bool) (map[string]string, error) {
+// find adds the sweeps of those names. It returns the runs that are named themselves or by their arm, and the runs of
+// the sweeps.
+func (r *Removal) find(db *store.DB, results string, names []string) (named, bySweep []store.MemberRun, err error) {
+	for _, name := range names {
+		t, err := Find(db, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if t.Sweep == "" || t.Arm != "" {
+			named = append(named, t.Runs...)
+			continue
+		}
+		bySweep = append(bySweep, t.Runs...)
+		if slices.Contains(r.stored().Sweeps, t.Sweep) {
+			continue
+		}
+		size, err := bytesUnder(filepath.Join(results, "sweeps", t.Sweep))
+		if err != nil {
+			return nil, nil, err
+		}
+		r.Sweeps = append(r.Sweeps, RemovedSweep{t.Sweep, size})
+		r.Bytes += size
+	}
+	return named, bySweep, nil
+}
+
+// add adds a run, unless it is only planned.
+func (r *Removal) add(db *store.DB, results string, m store.MemberRun, lease *store.Lease) error {
+	dir := folder.Of(results, m.Run.ID)
+	size, err := bytesUnder(dir)
+	if err != nil {
+		return err
+	}
+	rows, err := db.Count(store.Removal{Runs: []string{m.Run.ID}})
+	if err != nil || rows == 0 && size == 0 {
+		return err
+	}
+	held, err := folder.Held(dir)
+	if err != nil {
+		return err
+	}
+	if held || lease != nil && lease.InForce(time.Now()) {
+		return folder.RunningError(m.Run.ID)
+	}
+	r.Runs = append(r.Runs, RemovedRun{m.Run.ID, m.Member.Arm, m.Member.Seed, size})
+	r.Rows += rows
+	r.Bytes += size
+	return nil
+}
+
+// membersOfOthers maps each run of the sweeps that stay to one of these sweeps.
+func membersOfOthers(db *store.DB, removed []string) (map[string]string, error) {
 	sweeps, err := db.Sweeps()
 	if err != nil {
 		return nil, err
 	}
 	of := map[string]string{}
 	for _, s := range sweeps {
-		if goes[s.Name] {
+		if slices.Contains(removed, s.Name) {
 			continue
 		}
 		runs, err := db.RunsOf(s.Name)
@@ -143,6 +160,7 @@ func membersOfOthers(db *store.DB, goes map[string]bool) (map[string]string, err
 	return of, nil
 }
 
+// stored returns the removal in the form that the store takes.
 func (r Removal) stored() (s store.Removal) {
 	for _, run := range r.Runs {
 		s.Runs = append(s.Runs, run.Run)
@@ -153,9 +171,10 @@ func (r Removal) stored() (s store.Removal) {
 	return s
 }
 
-// Remove removes what PlanRemoval told. Folders are moved aside, the rows go in one transaction, then the folders: a removal
-// that is killed before the transaction is undone by the next command that writes, one that is killed after it is finished. A
-// run that a process began to work on meanwhile is an *InputError, and nothing goes.
+// Remove removes what PlanRemoval returned. It moves the folders aside, deletes the rows in one transaction, and then
+// deletes the folders. The next command that writes undoes a removal that was killed before the transaction, and
+// finishes one that was killed after it. If a process has begun to work on one of the runs meanwhile, the error is a
+// *settings.InputError and nothing is removed.
 func Remove(results string, r Removal) (err error) {
 	db, err := store.OpenExisting(filepath.Join(results, folder.Database))
 	if err != nil {
@@ -174,10 +193,11 @@ func Remove(results string, r Removal) (err error) {
 		return err
 	}
 	if alone == nil {
-		return settings.Refuse(settings.Fault{File: aside, Message: "another removal is going on: wait until it has ended"})
+		return settings.Refuse(settings.Fault{File: aside,
+			Message: "another removal is in progress: wait until it has ended"})
 	}
 	defer func() {
-		_ = os.Remove(aside) // where nothing lies there any more
+		_ = os.Remove(aside) // succeeds only if nothing is left in it
 		_ = alone.Close()
 	}()
 	for _, run := range r.Runs {
@@ -211,21 +231,25 @@ func Remove(results string, r Removal) (err error) {
 	return nil
 }
 
-// asideDir is where folders lie whose removal has begun: `run-ID` and `sweep-NAME`. Who has it locked is at it.
+// asideDir returns the folder that holds the folders whose removal has begun, as `run-ID` and `sweep-NAME`. The process
+// that removes them has locked it.
 func asideDir(results string) string { return filepath.Join(results, ".removing") }
 
-// places pairs each folder with where it lies while it is removed.
+// places pairs each folder with its path while it is being removed.
 func (r Removal) places(results string) (places [][2]string) {
 	for _, run := range r.Runs {
-		places = append(places, [2]string{folder.Of(results, run.Run), filepath.Join(asideDir(results), "run-"+run.Run)})
+		places = append(places, [2]string{folder.Of(results, run.Run),
+			filepath.Join(asideDir(results), "run-"+run.Run)})
 	}
 	for _, s := range r.Sweeps {
-		places = append(places, [2]string{filepath.Join(results, "sweeps", s.Sweep), filepath.Join(asideDir(results), "sweep-"+s.Sweep)})
+		places = append(places, [2]string{filepath.Join(results, "sweeps", s.Sweep),
+			filepath.Join(asideDir(results), "sweep-"+s.Sweep)})
 	}
 	return places
 }
 
-// SettleRemovals ends what a killed removal left: a folder whose rows are there comes back, another one goes.
+// SettleRemovals settles what a killed removal left behind: it moves a folder back if its rows are still there, and
+// deletes it otherwise.
 func SettleRemovals(db *store.DB, results string) error {
 	aside := asideDir(results)
 	entries, err := os.ReadDir(aside)
@@ -237,7 +261,7 @@ func SettleRemovals(db *store.DB, results string) error {
 	}
 	alone, err := lockAside(aside)
 	if alone == nil {
-		return err // somebody removes right now
+		return err // another process is removing right now
 	}
 	defer func() { _ = alone.Close() }()
 	sweeps, err := db.Sweeps()
@@ -268,7 +292,7 @@ func SettleRemovals(db *store.DB, results string) error {
 	return nil
 }
 
-// lockAside makes this process the only one that removes; nil while another does.
+// lockAside locks the folder of a removal for this process. The file is nil if another process has locked it.
 func lockAside(dir string) (*os.File, error) {
 	f, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -284,7 +308,7 @@ func lockAside(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// bytesUnder is how many bytes the files of a folder have; 0 where there is none.
+// bytesUnder returns the total size of the files in a folder; 0 if there is no folder.
 func bytesUnder(dir string) (bytes int64, err error) {
 	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -297,7 +321,7 @@ func bytesUnder(dir string) (bytes int64, err error) {
 		return err
 	})
 	if errors.Is(err, fs.ErrNotExist) {
-		return bytes, nil // also a file that went meanwhile
+		return bytes, nil // also if a file was deleted meanwhile
 	}
 	return bytes, err
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// shelf is a results folder of two sweeps of n runs each with folders of their own, the last run of both the same.
+// shelf makes a results folder of two sweeps of n runs each, every run with its folder. The sweeps share their last
+// run.
 func shelf(t *testing.T, n int) (results string) {
 	t.Helper()
 	results = t.TempDir()
@@ -51,7 +52,7 @@ func shelf(t *testing.T, n int) (results string) {
 	return results
 }
 
-// check counts the runs and sweeps of a shelf, and fails where one has rows and no folder, or a folder and no rows.
+// check counts the runs and sweeps of a shelf. It fails if one has rows but no folder, or a folder but no rows.
 func (s shelved) check(t *testing.T) (runs, sweeps int) {
 	t.Helper()
 	db, err := store.OpenReadOnly(filepath.Join(s.results, "outcrop.db"))
@@ -76,24 +77,25 @@ func (s shelved) check(t *testing.T) (runs, sweeps int) {
 		t.Errorf("%d sweeps in the database, %d reports, %v", len(kept), len(reports), err)
 	}
 	if _, err := os.Stat(asideDir(s.results)); err == nil {
-		t.Error("something lies aside")
+		t.Error("a folder is left aside")
 	}
 	return len(all), len(kept)
 }
 
 type shelved struct{ results string }
 
-// A sweep goes with its runs but for the one that another has too; an arm's run goes and the sweep still plans it; a run that
-// is named goes whoever shares it.
+// A sweep takes its runs with it, except the one that another sweep also uses. An arm's run goes, and its sweep still
+// plans it. A run that is named goes, whoever shares it.
 func TestRemove(t *testing.T) {
 	results := shelf(t, 3)
 	r, err := PlanRemoval(results, []string{"one"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Two folders of 200 bytes and a report of 100; of each run a row of runs, of provenance and of statistics; of the sweep
-	// itself, its arm and three members five.
-	if len(r.Runs) != 2 || len(r.Sweeps) != 1 || len(r.Kept) != 1 || r.Kept[0].Sweep != "two" || r.Bytes != 500 || r.Rows != 11 {
+	// Two folders of 200 bytes and a report of 100. Each run has a row of runs, of provenance and of statistics; the sweep
+	// itself, its arm and its three members have five.
+	if len(r.Runs) != 2 || len(r.Sweeps) != 1 || len(r.Kept) != 1 || r.Kept[0].Sweep != "two" || r.Bytes != 500 ||
+		r.Rows != 11 {
 		t.Errorf("%+v", r)
 	}
 	if runs, sweeps := (shelved{results}).check(t); runs != 5 || sweeps != 2 {
@@ -105,7 +107,8 @@ func TestRemove(t *testing.T) {
 	if runs, sweeps := (shelved{results}).check(t); runs != 3 || sweeps != 1 {
 		t.Errorf("%d runs and %d sweeps are left, want 3 and 1", runs, sweeps)
 	}
-	if r, err = PlanRemoval(results, []string{"c", "two/arm/0"}); err != nil || len(r.Runs) != 2 || len(r.Sweeps)+len(r.Kept) != 0 {
+	if r, err = PlanRemoval(results, []string{"c", "two/arm/0"}); err != nil || len(r.Runs) != 2 ||
+		len(r.Sweeps)+len(r.Kept) != 0 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	if err := Remove(results, r); err != nil {
@@ -137,10 +140,12 @@ func TestRemoveRefusesARunThatIsRunning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := PlanRemoval(results, []string{"one"}); err == nil || !strings.Contains(err.Error(), "run a00000000000: is running: stop it first") {
+	if _, err := PlanRemoval(results, []string{"one"}); err == nil ||
+		!strings.Contains(err.Error(), "run a00000000000: is running: stop it first") {
 		t.Errorf("planned: %v", err)
 	}
-	if err := Remove(results, r); err == nil || !strings.Contains(err.Error(), "is running") { // it began after the planning
+	if err := Remove(results, r); err == nil ||
+		!strings.Contains(err.Error(), "is running") { // it started after the planning
 		t.Errorf("removed: %v", err)
 	}
 	_ = held.Close()
@@ -167,7 +172,7 @@ func TestRemoveProcess(t *testing.T) {
 	}
 }
 
-// A removal that is killed at any moment, and settled by who comes next, has happened or has not.
+// A removal that is killed at any moment, and settled by the next command, has happened wholly or not at all.
 func TestRemoveKilled(t *testing.T) {
 	const n = 20
 	gone, left := 0, 0
@@ -210,8 +215,8 @@ func TestRemoveKilled(t *testing.T) {
 	t.Logf("%d times it had not happened, %d times it had", left, gone)
 }
 
-// The two sides of the transaction, of which a kill may hit neither: what lies aside comes back with its rows, and goes
-// without.
+// The kills may miss either side of the transaction, so both are tried here: a folder that was moved aside comes back if
+// its rows are there, and goes if they are not.
 func TestSettleRemovals(t *testing.T) {
 	for _, committed := range []bool{false, true} {
 		results := shelf(t, 3)

@@ -2,7 +2,7 @@ package results
 
 import "github.com/outcrop-lab/outcrop/store"
 
-// runRow is one run of a sweep after its execution, as printed.
+// RunRow is one run of a sweep after its execution, as printed.
 type RunRow struct {
 	Run    string `json:"run"`
 	Arm    string `json:"arm"`
@@ -13,7 +13,7 @@ type RunRow struct {
 	Error  string `json:"error"`
 }
 
-// runDocument is what run --json prints.
+// RunDocument is what `run --json` prints.
 type RunDocument struct {
 	Sweep    string   `json:"sweep"`
 	Runs     []RunRow `json:"runs"`
@@ -23,7 +23,7 @@ type RunDocument struct {
 	Database string   `json:"database"`
 }
 
-// summarise lists a sweep's runs and fits.
+// RunDocumentOf lists a sweep's runs and fits. Report and Figures are the caller's to fill in.
 func RunDocumentOf(db *store.DB, sweep string) (RunDocument, error) {
 	document := RunDocument{Sweep: sweep, Runs: []RunRow{}, Figures: []string{}, Database: db.Path()}
 	members, err := db.RunsOf(sweep)
@@ -31,7 +31,8 @@ func RunDocumentOf(db *store.DB, sweep string) (RunDocument, error) {
 		return document, err
 	}
 	for _, m := range members {
-		document.Runs = append(document.Runs, RunRow{m.Run.ID, m.Member.Arm, m.Member.Seed, m.Run.Status, m.Run.Step, m.Run.Steps, m.Run.Error})
+		document.Runs = append(document.Runs, RunRow{m.Run.ID, m.Member.Arm, m.Member.Seed, m.Run.Status, m.Run.Step,
+			m.Run.Steps, m.Run.Error})
 	}
 	document.Fits, err = FitRows(db, sweep)
 	return document, err

@@ -12,20 +12,20 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// fileRow is a file, or a checkpoint as a whole, in a run's folder.
+// File is a file, or a whole checkpoint, in a run's folder.
 type File struct {
 	File  string `json:"file"`
 	Bytes int64  `json:"bytes"`
 }
 
-// metricRow is where a metric of the run stands.
+// Metric is the last value of one of the run's metrics.
 type Metric struct {
 	Metric string `json:"metric"`
 	Step   int    `json:"step"`
 	Value  Number `json:"value"`
 }
 
-// historyRow is a moment of the run's life, as its coordinators saw it.
+// Moment is one entry of the run's history, as its coordinators recorded it.
 type Moment struct {
 	Time    time.Time `json:"time"`
 	Status  string    `json:"status"`
@@ -33,14 +33,14 @@ type Moment struct {
 	Message string    `json:"message"`
 }
 
-// memberRow is a place of a run in a sweep.
+// Member is a place of the run in a sweep.
 type Member struct {
 	Sweep string `json:"sweep"`
 	Arm   string `json:"arm"`
 	Seed  uint64 `json:"seed"`
 }
 
-// differenceRow is a later provenance of a run, and how many values came out otherwise under it.
+// Difference is a later provenance of the run, and the number of values that differ under it.
 type Difference struct {
 	Commit     string `json:"git_commit"`
 	GoVersion  string `json:"go_version"`
@@ -49,7 +49,7 @@ type Difference struct {
 	Differing  int    `json:"differing"`
 }
 
-// runShown is what show --json prints.
+// Shown is what `show --json` prints.
 type Shown struct {
 	Run            string           `json:"run"`
 	Members        []Member         `json:"members"`
@@ -79,8 +79,8 @@ type Shown struct {
 	Conflicts      int              `json:"conflicts"`
 }
 
-// gather reads what show prints of the run that a name stands for, from the database and from the run's folder in a results
-// folder. A provenance file that cannot be read is left out, and the error says so in unread.
+// Show reads what `show` prints of the run that a name stands for, from the database and from the run's folder in the
+// results folder dir. A provenance file that cannot be read is left out, and unread says why.
 func Show(db *store.DB, dir, name string) (shown Shown, unread, err error) {
 	found, err := FindRun(db, name)
 	if err != nil {
@@ -111,8 +111,8 @@ func Show(db *store.DB, dir, name string) (shown Shown, unread, err error) {
 	if r.Config != "" {
 		shown.Config = json.RawMessage(r.Config)
 	}
-	told, unread := folder.ReadProvenance(at)
-	shown.Sessions = append(shown.Sessions, told.Sessions...)
+	provenance, unread := folder.ReadProvenance(at)
+	shown.Sessions = append(shown.Sessions, provenance.Sessions...)
 	if err := shown.list(at); err != nil {
 		return shown, unread, err
 	}
@@ -147,13 +147,13 @@ func (shown *Shown) list(dir string) error {
 		shown.Checkpoints[last].Bytes += info.Size()
 		return nil
 	})
-	if os.IsNotExist(err) { // no folder yet, or a file that went meanwhile
+	if os.IsNotExist(err) { // there is no folder yet, or a file was deleted meanwhile
 		return nil
 	}
 	return err
 }
 
-// measured adds what the database has of the run beside its own row.
+// measured adds what the database has of the run besides the run's own row.
 func (shown *Shown) measured(db *store.DB) error {
 	metrics, err := db.LastMetrics(shown.Run)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// RunStatus is how one run stands.
+// RunStatus is one run's status and progress.
 type RunStatus struct {
 	Run    string
 	Sweep  string // "" for a run of no sweep
@@ -17,31 +17,31 @@ type RunStatus struct {
 	Seed   uint64
 	Status string
 	Error  string
-	// Attempts is how often a worker began with it.
+	// Attempts is how often a worker has started on the run.
 	Attempts int
 	Step     int
-	Steps    int // 0 where only the plan is stored
-	// Loss is the newest training loss in nats per token, Rate is in steps a second; NaN where not known.
+	Steps    int // 0 if only the plan is stored
+	// Loss is the newest training loss in nats per token, Rate is in steps a second; NaN if not known.
 	Loss, Rate float64
-	// Left is in seconds, of a run that trains; NaN where not known.
+	// Left is the time that a running run still takes, in seconds; NaN if not known.
 	Left float64
-	// Params is the number of parameters; 0 where not known yet.
+	// Params is the number of parameters; 0 if not known yet.
 	Params int
 }
 
-// SweepStatus is how a sweep stands: its runs in the order of its arms.
+// SweepStatus holds the statuses of a sweep's runs, in the order of its arms.
 type SweepStatus struct {
 	Sweep string
 	Runs  []RunStatus
-	// Counts says how many runs have each status, each run once.
+	// Counts is the number of runs with each status; a run that two arms share counts once.
 	Counts map[string]int
-	// Left is in seconds: what is left of all runs, weighed by their parameters, at the pace of those that train. NaN while
-	// nothing trains. Progress is the share of the work that is done.
+	// Left is the time that all runs still take, in seconds, weighted by their parameters, at the pace of those that
+	// train; NaN while nothing trains. Progress is the fraction of the work that is done.
 	Left, Progress float64
 }
 
-// Statuses returns how every sweep stands, or one of them, read from one state of the database and from the folders of runs
-// that may be training. Runs of no sweep come last, under the name "".
+// Statuses returns the status of every sweep, or only of sweep if it is not "", as read from one snapshot of the
+// database and from the folders of runs that may be training. Runs of no sweep come last, under the name "".
 func Statuses(db *store.DB, results, sweep string) (all []SweepStatus, err error) {
 	err = db.AtOnce(func(db *store.DB) error {
 		all, err = statuses(db, results, sweep)
@@ -71,11 +71,11 @@ func statuses(db *store.DB, results, sweep string) (all []SweepStatus, err error
 		if sweep != "" && s.Name != sweep {
 			continue
 		}
-		standing, err := statusOf(results, s.Name, runs, known)
+		status, err := statusOf(results, s.Name, runs, known)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, standing)
+		all = append(all, status)
 	}
 	if sweep != "" {
 		return all, nil
@@ -93,11 +93,11 @@ func statuses(db *store.DB, results, sweep string) (all []SweepStatus, err error
 	if alone == nil {
 		return all, nil
 	}
-	standing, err := statusOf(results, "", alone, known)
-	return append(all, standing), err
+	status, err := statusOf(results, "", alone, known)
+	return append(all, status), err
 }
 
-// newest is what the database has of each run beside its row.
+// newest is what the database has of each run besides the run's own row.
 type newest struct {
 	losses, rates map[string]store.Last
 	leases        map[string]*store.Lease
@@ -136,7 +136,7 @@ func statusOf(results, sweep string, runs []store.MemberRun, known newest) (Swee
 			return s, err
 		}
 		s.Runs = append(s.Runs, r)
-		if !counted[r.Run] { // two arms may share one
+		if !counted[r.Run] { // two arms may share a run
 			counted[r.Run] = true
 			s.Counts[r.Status]++
 		}
@@ -145,7 +145,7 @@ func statusOf(results, sweep string, runs []store.MemberRun, known newest) (Swee
 	return s, nil
 }
 
-// tokensPerStep is batch times context of a stored run; NaN where its configuration does not say.
+// tokensPerStep returns batch times context of a stored run; NaN if its configuration does not say.
 func tokensPerStep(r store.Run) float64 {
 	list, err := settings.Parse(r.Config)
 	if err != nil {
@@ -161,8 +161,9 @@ func tokensPerStep(r store.Run) float64 {
 
 func runStatus(results string, m store.MemberRun, known newest) (RunStatus, error) {
 	r := m.Run
-	s := RunStatus{Run: r.ID, Sweep: m.Member.Sweep, Arm: m.Member.Arm, Seed: m.Member.Seed, Error: r.Error, Step: r.Step, Steps: r.Steps,
-		Status: store.StatusOf(r.Status, known.leases[r.ID], time.Now()), Attempts: known.starts[r.ID], Loss: math.NaN(), Rate: math.NaN(), Left: math.NaN(), Params: r.Params}
+	s := RunStatus{Run: r.ID, Sweep: m.Member.Sweep, Arm: m.Member.Arm, Seed: m.Member.Seed, Error: r.Error,
+		Step: r.Step, Steps: r.Steps, Status: store.StatusOf(r.Status, known.leases[r.ID], time.Now()),
+		Attempts: known.starts[r.ID], Loss: math.NaN(), Rate: math.NaN(), Left: math.NaN(), Params: r.Params}
 	if l, ok := known.losses[r.ID]; ok {
 		s.Loss, s.Step = l.Value, max(s.Step, l.Step)
 	}
@@ -179,7 +180,7 @@ func runStatus(results string, m store.MemberRun, known newest) (RunStatus, erro
 	if s.Status = live.Status(s.Status); s.Status != store.Running {
 		return s, nil
 	}
-	if live.Last.Status == store.Running { // of a run that is trained again the database has later steps
+	if live.Last.Status == store.Running { // the database has later steps of a run that is being trained again
 		s.Step, s.Loss = live.Last.Step, live.Last.Loss
 	}
 	if !math.IsNaN(live.Rate) {
@@ -194,8 +195,8 @@ func runStatus(results string, m store.MemberRun, known newest) (RunStatus, erro
 	return s, nil
 }
 
-// Left estimates what a sweep still takes, in seconds, and the share of its work that is done. Work is steps times
-// parameters; a run of which the one or the other is not stored yet counts with the mean of the others.
+// Left estimates how long a sweep still takes, in seconds, and the fraction of its work that is done. Work is steps
+// times parameters; if a run's steps or parameters are not stored yet, the mean over the other runs stands in.
 func Left(runs []RunStatus) (seconds, progress float64) {
 	var each []RunStatus
 	var steps, params mean
@@ -211,7 +212,7 @@ func Left(runs []RunStatus) (seconds, progress float64) {
 	var total, done, pace float64
 	for _, r := range each {
 		size, all := params.or(r.Params), steps.or(r.Steps)
-		if r.Status == store.Stopped && r.Error != "" { // for a reason, as by a rule: it does not go on by itself
+		if r.Status == store.Stopped && r.Error != "" { // stopped for a reason, such as a rule: it will not go on by itself
 			all = float64(r.Step)
 		}
 		total += all * size
@@ -234,7 +235,7 @@ func Left(runs []RunStatus) (seconds, progress float64) {
 	return max(0, total-done) / pace, progress
 }
 
-// mean is that of the positive values it was given.
+// mean is the mean of the positive values that were added to it.
 type mean struct {
 	sum float64
 	n   int
@@ -247,7 +248,7 @@ func (m *mean) add(x int) {
 	}
 }
 
-// or is x, or the mean where x is not known; 1 where nothing is.
+// or returns x, or the mean if x is not known; 1 if neither is.
 func (m *mean) or(x int) float64 {
 	switch {
 	case x > 0:

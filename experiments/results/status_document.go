@@ -1,6 +1,6 @@
 package results
 
-// statusRow is one run, as printed.
+// StatusRow is one run, as printed.
 type StatusRow struct {
 	Run         string `json:"run"`
 	Arm         string `json:"arm"`
@@ -15,22 +15,25 @@ type StatusRow struct {
 	Error       string `json:"error"`
 }
 
-// statusDocument is what status --json prints of each sweep. The sweep "" holds the runs of none.
+// StatusDocument is what `status --json` prints of each sweep. The sweep "" holds the runs of no sweep.
 type StatusDocument struct {
 	Sweep       string         `json:"sweep"`
 	Runs        []StatusRow    `json:"runs"`
-	States      map[string]int `json:"states"`
+	Counts      map[string]int `json:"states"` // the number of runs with each status
 	Progress    Number         `json:"progress"`
 	SecondsLeft Number         `json:"seconds_left"`
 }
 
+// StatusDocuments returns the statuses of sweeps as they are printed.
 func StatusDocuments(all []SweepStatus) []StatusDocument {
 	documents := make([]StatusDocument, len(all))
 	for i, s := range all {
-		documents[i] = StatusDocument{Sweep: s.Sweep, Runs: []StatusRow{}, States: s.Counts, Progress: Number(s.Progress), SecondsLeft: Number(s.Left)}
+		documents[i] = StatusDocument{Sweep: s.Sweep, Runs: []StatusRow{}, Counts: s.Counts,
+			Progress: Number(s.Progress), SecondsLeft: Number(s.Left)}
 		for _, r := range s.Runs {
-			documents[i].Runs = append(documents[i].Runs, StatusRow{Run: r.Run, Arm: r.Arm, Seed: r.Seed, Status: r.Status, Attempts: r.Attempts, Step: r.Step, Steps: r.Steps,
-				Loss: Number(r.Loss), Rate: Number(r.Rate), SecondsLeft: Number(r.Left), Error: r.Error})
+			documents[i].Runs = append(documents[i].Runs, StatusRow{Run: r.Run, Arm: r.Arm, Seed: r.Seed,
+				Status: r.Status, Attempts: r.Attempts, Step: r.Step, Steps: r.Steps, Loss: Number(r.Loss),
+				Rate: Number(r.Rate), SecondsLeft: Number(r.Left), Error: r.Error})
 		}
 	}
 	return documents

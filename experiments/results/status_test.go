@@ -8,8 +8,9 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// What is left is told by the pace of those that train, weighed by their parameters: here a run of 1000 parameters makes 2
-// steps a second, so the 100 steps of the planned one, which counts as the mean of 1500, take 75 s after its own 25.
+// The time left follows from the pace of the running runs, weighted by their parameters. Here a run of 1000 parameters
+// makes 2 steps a second, so the 100 steps of the planned run, which counts with the mean of 1500 parameters, take 75 s
+// after the running one's own 25 s.
 func TestLeft(t *testing.T) {
 	runs := []RunStatus{
 		{Run: "a", Status: "done", Step: 100, Steps: 100, Params: 2000},
@@ -27,7 +28,7 @@ func TestLeft(t *testing.T) {
 	}
 }
 
-// A run that is in the database alone belongs to no sweep; one that is planned has no steps yet.
+// A run that is only in the database belongs to no sweep; one that is only planned has no steps yet.
 func TestStatuses(t *testing.T) {
 	results := t.TempDir()
 	db, err := store.Open(filepath.Join(results, "outcrop.db"))
@@ -36,18 +37,21 @@ func TestStatuses(t *testing.T) {
 	}
 	defer func() { _ = db.Close() }()
 	for _, err := range []error{
-		db.PutRun(store.Run{ID: "a", Config: `{"train": {"batch": 4}, "arch": {"context": 8}}`, Steps: 9, Step: 0, Status: "done"}),
+		db.PutRun(store.Run{ID: "a", Config: `{"train": {"batch": 4}, "arch": {"context": 8}}`, Steps: 9, Step: 0,
+			Status: "done"}),
 		db.PutRows("a", 7, []store.Row{{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1, Value: 2}}),
 		db.PutTiming("a", 7, "tokens_per_second", 64),
 		db.PutRun(store.Run{ID: "alone", Config: "{}", Steps: 9, Status: "running"}),
-		db.PutSweep(store.Sweep{Name: "s", Arms: []store.Arm{{Name: "x"}}}, []store.Member{{Arm: "x", Run: "a"}, {Arm: "x", Seed: 1, Run: "b"}}),
+		db.PutSweep(store.Sweep{Name: "s", Arms: []store.Arm{{Name: "x"}}},
+			[]store.Member{{Arm: "x", Run: "a"}, {Arm: "x", Seed: 1, Run: "b"}}),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	all, err := Statuses(db, results, "")
-	if err != nil || len(all) != 2 || all[0].Sweep != "s" || all[1].Sweep != "" || len(all[0].Runs) != 2 || len(all[1].Runs) != 1 {
+	if err != nil || len(all) != 2 || all[0].Sweep != "s" || all[1].Sweep != "" || len(all[0].Runs) != 2 ||
+		len(all[1].Runs) != 1 {
 		t.Fatalf("%+v, %v", all, err)
 	}
 	a, b, alone := all[0].Runs[0], all[0].Runs[1], all[1].Runs[0]

@@ -14,7 +14,7 @@ import (
 	"github.com/outcrop-lab/outcrop/settings"
 )
 
-// assignment is what config.yaml holds: the run, resolved. It is written as JSON, which is YAML.
+// assignment is the content of config.yaml: the resolved run. It is written as JSON, which is YAML too.
 type assignment struct {
 	ID         string         `json:"id"`
 	DataDigest string         `json:"data_digest"`
@@ -26,7 +26,8 @@ type assignment struct {
 	Measure    *Measuring     `json:"measure,omitempty"`
 }
 
-// Assign writes the run's config.yaml into its folder, which it makes, for a worker of that many threads.
+// Assign writes the run's config.yaml, for a worker of that many threads, into the run's folder. It makes the folder if
+// there is none.
 func (r Run) Assign(dir string, threads int) error {
 	text, err := json.MarshalIndent(assignment{r.ID, r.DataDigest, r.Device, threads, settings.Tree(&r.Config), r.Stopping,
 		r.Until, r.Measure}, "", "  ")
@@ -39,7 +40,7 @@ func (r Run) Assign(dir string, threads int) error {
 	return atomicfile.Write(filepath.Join(dir, folder.Config), append(text, '\n'))
 }
 
-// Assigned reads what Assign wrote. An error is an *settings.InputError.
+// Assigned reads what Assign wrote. An error is a *settings.InputError.
 func Assigned(dir string) (r Run, threads int, err error) {
 	path := filepath.Join(dir, folder.Config)
 	src, err := os.ReadFile(path)
@@ -58,8 +59,8 @@ func Assigned(dir string) (r Run, threads int, err error) {
 		Until: a.Until, Measure: a.Measure}, a.Threads, nil
 }
 
-// Unchanged returns an error unless the run is the one that was planned, that is, unless its data and its configuration
-// still give its id.
+// Unchanged returns an error unless the run is still the one that was planned, that is, unless its data and its
+// configuration still give its id.
 func (r Run) Unchanged(dir string) error {
 	digest, err := r.Config.Data.Value.Digest()
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 	"github.com/outcrop-lab/outcrop/settings"
 )
 
-// Whatever a run's config.yaml holds, it is bad input, said with its place, or a run: written again it is read as itself.
+// Whatever a run's config.yaml holds, it is either bad input, reported with its place, or a run that is read back
+// unchanged when it is written again.
 func FuzzAssigned(f *testing.F) {
 	for _, name := range configs.Sweeps() {
 		src, _ := configs.Sweep(name)
@@ -58,16 +59,17 @@ func FuzzAssigned(f *testing.F) {
 		if err != nil {
 			t.Fatalf("it is not read back: %v", err)
 		}
-		if again.ID != r.ID || again.DataDigest != r.DataDigest || again.Device != r.Device || threadsAgain != threads || !reflect.DeepEqual(settings.Of(&again.Config), settings.Of(&r.Config)) {
+		if again.ID != r.ID || again.DataDigest != r.DataDigest || again.Device != r.Device || threadsAgain != threads ||
+			!reflect.DeepEqual(settings.Of(&again.Config), settings.Of(&r.Config)) {
 			t.Fatalf("%+v is read back as %+v", r, again)
 		}
 		if chain, ok := r.Config.Data.Value.(*data.Backcopy); ok && chain.File == "" && chain.Vocab < 1000 {
-			_ = r.Unchanged(dir) // it is, but must be told without a panic
+			_ = r.Unchanged(dir) // it has changed, which must not cause a panic
 		}
 	})
 }
 
-// placed fails unless an error is bad input of which every fault has a file.
+// placed fails unless an error is an *InputError whose faults each have a file.
 func placed(t *testing.T, err error) {
 	t.Helper()
 	var input *settings.InputError

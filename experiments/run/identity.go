@@ -9,7 +9,8 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// Identifier computes the ids of runs, and shares what equal choices of variants have alike. Several goroutines may use it.
+// Identifier computes the ids of runs, and caches the defaults of each choice of variants. Several goroutines may use
+// it.
 type Identifier struct {
 	defaults settings.Defaults[trainer.Config]
 }
@@ -19,14 +20,14 @@ func NewIdentifier() *Identifier {
 	return &Identifier{settings.Defaults[trainer.Config]{Standard: trainer.Default}}
 }
 
-// ID is a run's id: the SHA-256, in hex, of the RFC 8785 JSON of
+// ID returns a run's id: the SHA-256, in hex, of the RFC 8785 JSON of
 //
 //	{"config": {dotted key: value, …}, "data": digest, "device": kind, "trainer": version}
 //
-// list holds all settings of c. The JSON holds only those that differ from their default, so that a new slot changes no old
-// id. It leaves out `checkpoint` and most of `probe`, which decide when, where and what is measured, but not what any row
-// holds. probe.sequences and probe.heldout stay in: another probe batch gives the same statistic of the same step another
-// value, and a database keeps one.
+// list holds all settings of c. The JSON has only those that differ from their default, so that a new slot changes no
+// old id. It leaves out `checkpoint` and most of `probe`, which decide when, where and what is measured, but not the
+// value of any row. probe.sequences and probe.heldout stay in, because another probe batch gives the same statistic at
+// the same step another value, and a database keeps only one.
 func (i *Identifier) ID(list []settings.Setting, c trainer.Config, dataDigest, device string) (string, error) {
 	config := map[string]any{}
 	for _, s := range i.defaults.Overridden(list, c) {

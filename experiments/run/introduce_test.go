@@ -12,8 +12,7 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// A folder tells of every process that worked in it, with the command line that the coordinator was started with; of a
-// damaged file nothing is kept.
+// A folder lists every process that worked in it, with the coordinator's command line. A damaged list is replaced.
 func TestProvenance(t *testing.T) {
 	t.Setenv(folder.CommandVariable, "outcrop run x.yaml")
 	dir := t.TempDir()
@@ -28,7 +27,8 @@ func TestProvenance(t *testing.T) {
 			t.Fatalf("%+v, %v, want %d sessions", got, err, n)
 		}
 		last := got.Sessions[n-1]
-		if last.Command != "outcrop run x.yaml" || last.KernelPath != "avx2" || last.Threads != 2 || last.Cores < 1 || last.Started.IsZero() || last.TrainerVersion != trainer.Version {
+		if last.Command != "outcrop run x.yaml" || last.KernelPath != "avx2" || last.Threads != 2 || last.Cores < 1 ||
+			last.Started.IsZero() || last.TrainerVersion != trainer.Version {
 			t.Errorf("%+v", last)
 		}
 	}

@@ -19,24 +19,25 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// ConfigOf is the configuration of a stored run, whose Config must not be empty.
+// ConfigOf returns the configuration of a stored run, whose Config must not be empty.
 func ConfigOf(r store.Run) (trainer.Config, error) {
 	return sweep.DecodeConfig("run "+store.Short(r.ID), []byte(`{"config":`+r.Config+`}`))
 }
 
-// Stored is the run as the store keeps it, with the provenance of this process and without a status.
+// Stored returns the run as the store keeps it, with the provenance of this process and without a status.
 func (r Run) Stored() (store.Run, error) {
 	text, err := settings.Stored(&r.Config)
 	if err != nil {
 		return store.Run{}, err
 	}
 	train := r.Config.Train
-	return store.Run{ID: r.ID, Config: string(text), DataDigest: r.DataDigest, TrainerVersion: trainer.Version, Seed: r.Seed,
-		Device: r.Device, Precision: train.Precision, Slices: train.Slices, Steps: train.Steps, Params: r.Params,
-		Commit: commit(), GoVersion: runtime.Version(), KernelPath: compute.Paths()[0], CPU: cpuid.CPU.BrandName}, nil
+	return store.Run{ID: r.ID, Config: string(text), DataDigest: r.DataDigest, TrainerVersion: trainer.Version,
+		Seed: r.Seed, Device: r.Device, Precision: train.Precision, Slices: train.Slices, Steps: train.Steps,
+		Params: r.Params, Commit: commit(), GoVersion: runtime.Version(), KernelPath: compute.Paths()[0],
+		CPU: cpuid.CPU.BrandName}, nil
 }
 
-// commit is what this program was built from, "unknown" where the build does not say.
+// commit returns the revision that this program was built from; "unknown" if the build does not say.
 func commit() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -56,8 +57,8 @@ func commit() string {
 	return from
 }
 
-// Introduce writes overrides.yaml into the run's folder, and adds this process, which trains it with that many threads, to
-// provenance.json. as is what Stored returned.
+// Introduce writes overrides.yaml into the run's folder and adds this process to provenance.json, as one that trains
+// the run with that many threads. as is what Stored returned.
 func (r Run) Introduce(dir string, as store.Run, threads int) error {
 	text, err := sweep.Overrides(r.Config)
 	if err != nil {
@@ -69,6 +70,7 @@ func (r Run) Introduce(dir string, as store.Run, threads int) error {
 	return folder.AddSession(dir, r.ID, session(as, threads))
 }
 
+// session describes this process.
 func session(as store.Run, threads int) folder.Session {
 	s := folder.Session{Started: time.Now().UTC().Truncate(time.Second), Command: os.Getenv(folder.CommandVariable),
 		Outcrop: "unknown", TrainerVersion: trainer.Version, Commit: as.Commit, GoVersion: as.GoVersion,
@@ -81,6 +83,6 @@ func session(as store.Run, threads int) folder.Session {
 	if unix.Uname(&system) == nil {
 		s.OS += " " + unix.ByteSliceToString(system.Release[:])
 	}
-	s.Host, _ = os.Hostname() // "" where the system does not say
+	s.Host, _ = os.Hostname() // "" if the system does not say
 	return s
 }

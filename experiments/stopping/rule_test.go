@@ -11,7 +11,8 @@ func TestRungs(t *testing.T) {
 	for _, c := range []struct {
 		h    Halving
 		want []int
-	}{{Halving{3, 10}, []int{10, 30}}, {Halving{2, 10}, []int{10, 20, 40, 80}}, {Halving{3, 90}, nil}, {Halving{0, 10}, nil}} {
+	}{{Halving{3, 10}, []int{10, 30}}, {Halving{2, 10}, []int{10, 20, 40, 80}}, {Halving{3, 90}, nil},
+		{Halving{0, 10}, nil}} {
 		if got := c.h.Rungs(90); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: %v, want %v", c.h, got, c.want)
 		}
@@ -31,7 +32,7 @@ func TestVerdicts(t *testing.T) {
 		{Rule{Metric: "loss", Below: 3}, 40, "below 3"},
 		{Rule{Metric: "loss", Below: 2}, 0, ""},
 		{Rule{Metric: "loss", Patience: 1}, 30, "was not below 3 in the 1 measurements up to step 30"},
-		// Less by 0.05 is no improvement where 0.1 is asked for: 30, 40 and 50 go by without one.
+		// With min_delta 0.1, a decrease of 0.05 is no improvement: 30, 40 and 50 bring none.
 		{Rule{Metric: "loss", Patience: 2, MinDelta: 0.1}, 40, "was not below 2.9 in the 2 measurements"},
 		{Rule{Metric: "loss", Patience: 2}, 0, ""},
 		{Rule{Metric: "loss", Patience: 1, After: 50}, 50, "step 50"},
@@ -50,10 +51,11 @@ func TestVerdictPassesOverNaN(t *testing.T) {
 	}
 }
 
-// What a killed run had measured beyond its checkpoint does not stop it before it comes there again.
+// Values that a killed run measured after its checkpoint do not stop it before it comes there again.
 func TestWatchForgetsWhatComesAgain(t *testing.T) {
 	stopped := 0
-	w := &Watch{Rule: &Rule{Metric: "loss", Above: 4}, Steps: []int{0, 10, 20}, Values: []float64{1, 2, 9}, Stop: func() { stopped++ }}
+	w := &Watch{Rule: &Rule{Metric: "loss", Above: 4}, Steps: []int{0, 10, 20}, Values: []float64{1, 2, 9},
+		Stop: func() { stopped++ }}
 	w.See(10, 2)
 	if stopped != 0 {
 		t.Error("stopped at step 10 by what was measured at step 20")

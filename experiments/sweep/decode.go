@@ -20,11 +20,11 @@ import (
 // decoder merges YAML maps onto a configuration, in order, and remembers which node set which key.
 type decoder struct {
 	origin
-	prefix string // of dotted keys in messages, as "arms.gated."
+	prefix string // of the dotted keys in messages, such as "arms.gated."
 	faults []settings.Fault
 	set    map[string]place // by the configuration's dotted key
 	usual  *trainer.Config  // the defaults, made once; no merge writes into them
-	beside bool             // whether a file was named by where it lies from this one
+	beside bool             // whether a file was named by a path relative to this one
 }
 
 func (d *decoder) defaults() *trainer.Config {
@@ -35,7 +35,7 @@ func (d *decoder) defaults() *trainer.Config {
 	return d.usual
 }
 
-// place is where a key was set last, and what it is called in the file.
+// place is the node that set a key last, and the key's name in the file.
 type place struct {
 	origin
 	node *yaml.Node
@@ -43,11 +43,12 @@ type place struct {
 }
 
 func (d *decoder) fault(n *yaml.Node, key, format string, args ...any) {
-	d.faults = append(d.faults, settings.Fault{File: d.file, Line: n.Line, Column: n.Column, Key: strings.TrimSuffix(d.prefix+key, "."), Message: fmt.Sprintf(format, args...), Extended: d.via})
+	d.faults = append(d.faults, settings.Fault{File: d.file, Line: n.Line, Column: n.Column,
+		Key: strings.TrimSuffix(d.prefix+key, "."), Message: fmt.Sprintf(format, args...), Extended: d.via})
 }
 
-// merge applies a map to the struct that config points to; standard points to a fresh configuration of defaults, which null
-// brings back.
+// merge applies a map to the struct that config points to. standard points to a fresh configuration of defaults, which
+// null restores.
 func (d *decoder) merge(n *yaml.Node, config, standard any) {
 	d.value(n, reflect.ValueOf(config).Elem(), reflect.ValueOf(standard).Elem(), "")
 }
@@ -59,7 +60,7 @@ func (d *decoder) value(n *yaml.Node, v, standard reflect.Value, key string) {
 	}
 	switch {
 	case n.Kind == yaml.AliasNode:
-		d.fault(n, key, "aliases are not supported: say it again, or say it in base")
+		d.fault(n, key, "aliases are not supported: repeat it, or move it to base")
 	case isNull(n):
 		v.Set(standard)
 		settings.Unshare(v)
@@ -76,8 +77,8 @@ func (d *decoder) value(n *yaml.Node, v, standard reflect.Value, key string) {
 	}
 }
 
-// slot merges a name, or a map with a name and parameters, onto a slot. Where the name changes the parameters start from that
-// variant's defaults; common keys stay.
+// slot merges a name, or a map with a name and parameters, onto a slot. If the name changes, the parameters start from
+// that variant's defaults; the common keys stay.
 func (d *decoder) slot(n *yaml.Node, v, standard reflect.Value, key string) {
 	name := n
 	if n.Kind == yaml.MappingNode {
@@ -103,10 +104,12 @@ func (d *decoder) slot(n *yaml.Node, v, standard reflect.Value, key string) {
 	if n.Kind != yaml.MappingNode {
 		return
 	}
-	d.fields(n, settings.Fields(v), settings.Fields(standardOf(v, standard)), key, func(k string) bool { return k == "name" })
+	isName := func(k string) bool { return k == "name" }
+	d.fields(n, settings.Fields(v), settings.Fields(standardOf(v, standard)), key, isName)
 }
 
-// standardOf is what a slot's keys are by default: the default's common keys, and the parameters of the variant chosen in v.
+// standardOf returns the defaults for the keys of v. For a slot these are the common keys of standard and the default
+// parameters of the variant that v chooses; otherwise they are standard itself.
 func standardOf(v, standard reflect.Value) reflect.Value {
 	if !settings.IsSlot(v) || settings.Slot(standard).Chosen() == settings.Slot(v).Chosen() {
 		return standard
@@ -119,13 +122,13 @@ func standardOf(v, standard reflect.Value) reflect.Value {
 	return other
 }
 
-// assign merges a value onto the setting of a dotted key; at is the key's node.
+// assign merges a value onto the setting at a dotted key; at is the key's node.
 func (d *decoder) assign(c *trainer.Config, key string, at, n *yaml.Node) {
 	v, standard, path := reflect.ValueOf(c).Elem(), reflect.ValueOf(d.defaults()).Elem(), ""
 	for name := range strings.SplitSeq(key, ".") {
 		switch {
 		case v.Kind() != reflect.Struct:
-			d.fault(at, path, "is one value and has no key %q", name)
+			d.fault(at, path, "is a single value and has no key %q", name)
 			return
 		case name == "name" && settings.IsSlot(v):
 			continue
@@ -142,7 +145,8 @@ func (d *decoder) assign(c *trainer.Config, key string, at, n *yaml.Node) {
 	d.value(n, v, standard, path)
 }
 
-// fields merges the pairs of a map onto fields of the same names.
+// fields merges the pairs of a map onto the fields of the same names. It skips a pair whose name skip accepts, but
+// remembers its place.
 func (d *decoder) fields(n *yaml.Node, to, standard []settings.Field, key string, skip func(string) bool) {
 	if n.Kind != yaml.MappingNode {
 		d.fault(n, key, "wants a map, got %s", describe(n))
@@ -164,7 +168,7 @@ func (d *decoder) fields(n *yaml.Node, to, standard []settings.Field, key string
 	})
 }
 
-// pairs calls f for each pair of a map, and refuses keys that are not plain text or come twice.
+// pairs calls f for each pair of a map. It refuses a key that is not a plain string or appears twice.
 func (d *decoder) pairs(n *yaml.Node, key string, f func(name string, key, value *yaml.Node)) {
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -174,10 +178,10 @@ func (d *decoder) pairs(n *yaml.Node, key string, f func(name string, key, value
 			d.fault(k, key, "merge keys (<<) are not supported: arms are merged over base")
 			continue
 		case k.Kind != yaml.ScalarNode:
-			d.fault(k, key, "a key is a word, got %s", describe(k))
+			d.fault(k, key, "wants a word as a key, got %s", describe(k))
 			continue
 		case seen[k.Value] != 0:
-			d.fault(k, key, "key %q comes twice, first in line %d", k.Value, seen[k.Value])
+			d.fault(k, key, "key %q appears twice, first in line %d", k.Value, seen[k.Value])
 			continue
 		}
 		seen[k.Value] = k.Line
@@ -207,10 +211,11 @@ var (
 	decimal = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
 )
 
-// scalar sets a number, a truth value or a text. What a plain scalar means follows from the type that is wanted, never from a
-// guess: 1e-3 and 1 are floats where a float is wanted.
+// scalar sets a number, a bool or a string. The type of v decides what a plain scalar means, never a guess: 1e-3 and 1
+// are both floats if v is a float.
 func scalar(n *yaml.Node, v reflect.Value) error {
-	plain := n.Kind == yaml.ScalarNode && n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
+	const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
+	plain := n.Kind == yaml.ScalarNode && n.Style&quoted == 0
 	switch v.Kind() {
 	case reflect.Bool:
 		if plain && (n.Value == "true" || n.Value == "false") {
@@ -247,14 +252,14 @@ func scalar(n *yaml.Node, v reflect.Value) error {
 			v.SetString(n.Value)
 			return nil
 		}
-		return fmt.Errorf("wants a text, got %s", describe(n))
+		return fmt.Errorf("wants a string, got %s", describe(n))
 	}
 	panic("sweep: no YAML for " + v.Type().String())
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
-// describe says what a node is, in the words of a message.
+// describe says what a node is, for a message.
 func describe(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:
@@ -266,7 +271,7 @@ func describe(n *yaml.Node) string {
 	case isNull(n):
 		return "nothing"
 	case n.ShortTag() == "!!str":
-		return fmt.Sprintf("the text %q", n.Value)
+		return fmt.Sprintf("the string %q", n.Value)
 	}
 	return n.Value
 }
@@ -281,10 +286,11 @@ func find(n *yaml.Node, name string) *yaml.Node {
 	return nil
 }
 
-// parse reads one YAML document and returns its root, which is a map.
+// parse reads one YAML document and returns its root, which must be a map.
 func parse(file string, src []byte) (*yaml.Node, error) {
 	fail := func(line, column int, format string, args ...any) (*yaml.Node, error) {
-		return nil, settings.Refuse(settings.Fault{File: file, Line: line, Column: column, Message: fmt.Sprintf(format, args...)})
+		return nil, settings.Refuse(settings.Fault{File: file, Line: line, Column: column,
+			Message: fmt.Sprintf(format, args...)})
 	}
 	if len(strings.TrimSpace(string(src))) == 0 {
 		return fail(0, 0, "is empty")
@@ -314,7 +320,8 @@ func parse(file string, src []byte) (*yaml.Node, error) {
 	return root, nil
 }
 
-// decodeConfig reads the key `config` of a document, a run's resolved configuration.
+// DecodeConfig decodes the key `config` of a document: a run's resolved configuration. Without the key it returns the
+// defaults.
 func DecodeConfig(file string, src []byte) (trainer.Config, error) {
 	c, standard := trainer.Default(), trainer.Default()
 	root, err := parse(file, src)

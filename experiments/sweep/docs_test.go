@@ -27,7 +27,7 @@ func documented(t *testing.T) []byte {
 	return []byte(block)
 }
 
-// The reference shows every key and every variant, and its base says the defaults.
+// The reference shows every key and every variant, and its base equals the defaults.
 func TestReferenceShowsEveryKey(t *testing.T) {
 	src := documented(t)
 	s, err := LoadBytes("cli.md", src)
@@ -35,7 +35,8 @@ func TestReferenceShowsEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(settings.Of(&s.Base), settings.Of(defaults())) {
-		t.Errorf("the base differs from the defaults in %v", settings.Diff(settingsOf(trainer.Default()), settings.Of(&s.Base)))
+		t.Errorf("the base differs from the defaults in %v",
+			settings.Diff(settingsOf(trainer.Default()), settings.Of(&s.Base)))
 	}
 	root, err := parse("cli.md", src)
 	if err != nil {
@@ -60,7 +61,7 @@ func TestReferenceShowsEveryKey(t *testing.T) {
 	}
 }
 
-// mentioned notes the dotted keys of a map, and of a name "key: name" too, since it may choose a variant.
+// mentioned notes the dotted keys of a map, and "key: name" for a name, because it may choose a variant.
 func mentioned(shown map[string]bool, n *yaml.Node, key string) {
 	shown[key] = true
 	switch n.Kind {

@@ -16,15 +16,15 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// origin is the file that a decoder reads, and which files extend it.
+// origin is the file that a decoder reads, with the files that extend it.
 type origin struct {
 	file string
 	via  string   // ", extended by s.yaml:2:10, …": the places that lead here, the nearest first
-	path []string // the files from the sweep to this one
+	path []string // the files from the sweep to the one that extends this
 }
 
-// extend merges what `extends` names onto c, in order: presets by their name, files by a path that ends in .yaml, relative to
-// the file that names them. A preset is a map as base is, and may extend others.
+// extend merges onto c, in order, what `extends` lists: presets by name, and files by a path that ends in .yaml and is
+// relative to the file that lists it. A preset is a map like base, and may extend others.
 func (d *decoder) extend(n *yaml.Node, c *trainer.Config) {
 	names := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {
@@ -32,7 +32,8 @@ func (d *decoder) extend(n *yaml.Node, c *trainer.Config) {
 	}
 	for _, name := range names {
 		if name.Kind != yaml.ScalarNode || name.ShortTag() != "!!str" {
-			d.fault(name, "extends", "wants the name of a preset, the path of a .yaml file, or a list of these, got %s", describe(name))
+			d.fault(name, "extends", "wants the name of a preset, the path of a .yaml file, or a list of these, got %s",
+				describe(name))
 			continue
 		}
 		file, src, err := d.read(name.Value)
@@ -41,7 +42,7 @@ func (d *decoder) extend(n *yaml.Node, c *trainer.Config) {
 			continue
 		}
 		if path := append(slices.Clone(d.path), d.file); slices.Contains(path, file) {
-			d.fault(name, "extends", "comes back to itself: %s", strings.Join(append(path, file), " extends "))
+			d.fault(name, "extends", "extends itself: %s", strings.Join(append(path, file), " extends "))
 			continue
 		}
 		outer, prefix := d.origin, d.prefix
@@ -60,7 +61,7 @@ func (d *decoder) extend(n *yaml.Node, c *trainer.Config) {
 	}
 }
 
-// read returns the text of a preset or a file, and what it is called in messages.
+// read returns the text of a preset or a file, and its name in messages.
 func (d *decoder) read(name string) (file string, src []byte, err error) {
 	if strings.HasSuffix(name, ".yaml") {
 		if file = name; !filepath.IsAbs(file) {
@@ -79,7 +80,7 @@ func (d *decoder) read(name string) (file string, src []byte, err error) {
 	return "presets/" + name + ".yaml", src, nil
 }
 
-// without is a map less one key.
+// without returns a copy of a map that lacks one key.
 func without(n *yaml.Node, key string) *yaml.Node {
 	rest := *n
 	rest.Content = nil

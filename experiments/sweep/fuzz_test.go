@@ -12,7 +12,7 @@ import (
 	"github.com/outcrop-lab/outcrop/settings"
 )
 
-// placed fails unless an error is bad input, each of whose faults says what and where.
+// placed fails unless an error is an *InputError whose faults each say what is wrong and where.
 func placed(t *testing.T, err error) {
 	t.Helper()
 	at := new(settings.InputError)
@@ -26,8 +26,8 @@ func placed(t *testing.T, err error) {
 	}
 }
 
-// Whatever a sweep file holds, it is bad input, said with its place, or a sweep each of whose arms is valid and whose
-// resolved configuration is read back as itself.
+// Whatever a sweep file holds, it is either bad input, reported with its place, or a sweep whose arms are all valid and
+// whose resolved configurations are read back unchanged.
 func FuzzSweep(f *testing.F) {
 	for _, name := range configs.Sweeps() {
 		src, ok := configs.Sweep(name)
@@ -44,7 +44,8 @@ func FuzzSweep(f *testing.F) {
 		text, _, _ := strings.Cut(after, "```")
 		f.Add([]byte(text))
 	}
-	f.Add([]byte("name: a\nextends: [osp]\nbase: {optim: {name: muon, lr: null}}\narms:\n  b: {extends: osp}\nseeds: [3, 5]\nonly: [{arm: b}]\n"))
+	f.Add([]byte("name: a\nextends: [osp]\nbase: {optim: {name: muon, lr: null}}\narms:\n  b: {extends: osp}\n" +
+		"seeds: [3, 5]\nonly: [{arm: b}]\n"))
 	f.Add([]byte("name: a\nbase: &x {train: {steps: *x}}\n<<: *x\n"))
 	f.Add([]byte("\xff\xfe"))
 	f.Fuzz(func(t *testing.T, src []byte) {

@@ -18,22 +18,23 @@ type override struct {
 
 func (o override) place() string { return "--set " + o.key }
 
-// overrides reads what the command line sets: YAML values under dotted keys of a configuration, or under `seeds` and `name`,
-// which stand in parts. Its places have no line.
+// overrides reads the KEY=VALUE of the command line: YAML values under dotted keys of a configuration. It puts the
+// values of `seeds` and `name` into parts. The nodes have no line.
 func overrides(sets []string, parts map[string]*yaml.Node) (over []override, faults []settings.Fault) {
 	seen := map[string]bool{}
 	for _, text := range sets {
 		key, value, found := strings.Cut(text, "=")
 		o := override{key: strings.TrimSpace(key)}
 		bad := func(format string, args ...any) {
-			faults = append(faults, settings.Fault{File: strings.TrimSpace(o.place()), Message: fmt.Sprintf(format, args...)})
+			at := strings.TrimSpace(o.place())
+			faults = append(faults, settings.Fault{File: at, Message: fmt.Sprintf(format, args...)})
 		}
 		if !found || o.key == "" || strings.TrimSpace(value) == "" {
-			bad("wants KEY=VALUE, as optim.lr=3e-4; KEY=null brings a default back")
+			bad("wants KEY=VALUE, such as optim.lr=3e-4; KEY=null restores a default")
 			continue
 		}
 		if seen[o.key] {
-			bad("comes twice")
+			bad("appears twice")
 			continue
 		}
 		seen[o.key] = true
@@ -48,9 +49,9 @@ func overrides(sets []string, parts map[string]*yaml.Node) (over []override, fau
 		case "name", "seeds":
 			parts[o.key] = o.value
 		case "extends", "base", "arms", "grid", "zip", "random", "exclude", "only":
-			bad("belongs into the file: --set takes a key of the configuration, as optim.lr, or name or seeds")
+			bad("belongs in the file: --set takes a key of the configuration, such as optim.lr, or name or seeds")
 		case "seed":
-			bad("seeds belong to the whole sweep: say `--set seeds=[3]`")
+			bad("seeds belong to the whole sweep: use `--set seeds=[3]`")
 		default:
 			over = append(over, o)
 		}
@@ -58,6 +59,7 @@ func overrides(sets []string, parts map[string]*yaml.Node) (over []override, fau
 	return over, faults
 }
 
+// unplaced removes line and column from a node and all below it.
 func unplaced(n *yaml.Node) {
 	n.Line, n.Column = 0, 0
 	for _, below := range n.Content {
@@ -65,7 +67,7 @@ func unplaced(n *yaml.Node) {
 	}
 }
 
-// override sets what the command line says; messages name it as the place.
+// override sets a value of the command line. Messages give `--set KEY` as its place.
 func (d *decoder) override(c *trainer.Config, o override) {
 	outer, before := d.origin, len(d.faults)
 	d.origin, d.prefix = origin{file: o.place()}, ""
@@ -83,9 +85,9 @@ func (d *decoder) override(c *trainer.Config, o override) {
 	}
 }
 
-// below is what of a dotted key stands below another; "" where it does not.
-func below(key, of string) string {
-	rest, ok := strings.CutPrefix(of, key+".")
+// below returns the rest of the dotted key full after key; "" if full does not lie below key.
+func below(key, full string) string {
+	rest, ok := strings.CutPrefix(full, key+".")
 	if !ok {
 		return ""
 	}

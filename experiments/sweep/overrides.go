@@ -11,14 +11,14 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// Overridden lists the settings that differ from their default, in the order of the configuration.
+// Overridden lists the settings of c that differ from their default, in the order of the configuration.
 func Overridden(c trainer.Config) []settings.Setting {
 	d := settings.Defaults[trainer.Config]{Standard: trainer.Default}
 	return d.Overridden(settings.Of(&c), c)
 }
 
-// Overrides writes what of a configuration differs from the defaults as YAML that may be pasted as the `base` of a sweep file.
-// The seed, which is the sweep's to say, stands in a comment.
+// Overrides returns the settings of c that differ from their default, as YAML that may be pasted as the `base` of a
+// sweep file. The seed is in a comment, because seeds belong to the sweep.
 func Overrides(c trainer.Config) ([]byte, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	for _, s := range Overridden(c) {
@@ -35,7 +35,8 @@ func Overrides(c trainer.Config) ([]byte, error) {
 		put(root, strings.Split(s.Key, "."), value)
 	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "# What this run says otherwise than the defaults, as the base of a sweep. Its seed is %d.\n", c.Seed)
+	fmt.Fprintf(&out, "# The settings of this run that differ from the defaults, as the base of a sweep. "+
+		"Its seed is %d.\n", c.Seed)
 	if len(root.Content) == 0 {
 		out.WriteString("{}\n")
 		return out.Bytes(), nil
@@ -48,7 +49,8 @@ func Overrides(c trainer.Config) ([]byte, error) {
 	return out.Bytes(), e.Close()
 }
 
-// put sets the value at a path of keys. A slot's name stands alone until a parameter follows it, then under `name`.
+// put sets the value at a path of keys. A slot's name is a plain value until a parameter follows it, and then moves
+// under `name`.
 func put(n *yaml.Node, keys []string, value *yaml.Node) {
 	for _, key := range keys {
 		below := find(n, key)

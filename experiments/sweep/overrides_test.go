@@ -10,8 +10,8 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// Pasted as the base of a sweep, the overrides of every arm of the reference and of every preset give the same
-// configuration.
+// The overrides of every arm of the reference and of every preset give the same configuration when pasted as the base
+// of a sweep.
 func TestOverridesAreABase(t *testing.T) {
 	configurations := map[string]trainer.Config{"defaults": trainer.Default()}
 	s, err := LoadBytes("cli.md", documented(t))
@@ -43,7 +43,7 @@ func TestOverridesAreABase(t *testing.T) {
 			continue
 		}
 		if !reflect.DeepEqual(settings.Of(&s.Base), settings.Of(&c)) {
-			t.Errorf("%s: comes back otherwise in %v\n%s", name, settings.Diff(settingsOf(c), settings.Of(&s.Base)), text)
+			t.Errorf("%s: read back, it differs in %v\n%s", name, settings.Diff(settingsOf(c), settings.Of(&s.Base)), text)
 		}
 	}
 }

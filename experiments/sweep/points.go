@@ -8,15 +8,16 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/outcrop-lab/outcrop/settings"
 	"go.yaml.in/yaml/v4"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/outcrop-lab/outcrop/settings"
 )
 
-// maxRuns bounds a sweep: what is beyond it is a slip of the pen.
+// maxRuns bounds a sweep. A larger one must be a typing error.
 const maxRuns = 1 << 20
 
-// given is one key with one of the values that grid, zip or random give it.
+// given is a key with one of the values that grid, zip or random give it.
 type given struct {
 	section string // "grid"
 	key     string // of the configuration, dotted
@@ -24,16 +25,17 @@ type given struct {
 	value   *yaml.Node
 }
 
-// point is what is set together: keys of several sections in a point of the sweep, keys of one in a point of an axis.
+// point holds the keys that are set together. A point of an axis holds keys of one section, a point of the sweep of
+// several.
 type point struct {
 	keys []given
-	draw string // "#3" of random's third draw, else ""
+	draw string // "#3" for random's third draw, else ""
 }
 
 // axis is one dimension of the product: a key of grid, all keys of zip, or all draws of random.
 type axis []point
 
-// list is a key and the values that it takes.
+// list is a key with the values that it takes.
 type list struct {
 	section string
 	key     string
@@ -41,7 +43,7 @@ type list struct {
 	values  []*yaml.Node
 }
 
-// axes reads grid, zip and random: each key of grid is an axis of its own, the first the slowest.
+// axes reads grid, zip and random. Each key of grid is an axis of its own; the first axis varies slowest.
 func (d *decoder) axes(parts map[string]*yaml.Node) (axes []axis, all []list) {
 	for _, l := range d.lists(parts["grid"], "grid") {
 		all = append(all, l)
@@ -94,13 +96,14 @@ func (d *decoder) listsBelow(n *yaml.Node, section, above string) (all []list) {
 	return all
 }
 
-// isConfigKey refuses what stands beside a configuration's keys in an arm.
+// isConfigKey reports whether a key may be one of a configuration. It refuses `extends`, `seed` and `seeds`, which are
+// not.
 func (d *decoder) isConfigKey(k *yaml.Node, key string) bool {
 	switch key {
 	case "extends":
 		d.fault(k, key, "presets belong at the top or in arms")
 	case "seed", "seeds":
-		d.fault(k, key, "seeds belong to the whole sweep: say `seeds: [3]` at the top")
+		d.fault(k, key, "seeds belong to the whole sweep: set `seeds: [3]` at the top")
 	default:
 		return true
 	}
@@ -114,7 +117,8 @@ func (d *decoder) zip(lists []list) axis {
 	for _, l := range lists {
 		if len(l.values) != len(first.values) {
 			d.prefix = "zip."
-			d.fault(l.at, l.key, "has %s, but %s in line %d has %d: lists of zip are walked together", valueCount(len(l.values)), first.key, first.at.Line, len(first.values))
+			d.fault(l.at, l.key, "has %s, but %s in line %d has %d: lists of zip are walked together",
+				valueCount(len(l.values)), first.key, first.at.Line, len(first.values))
 			return nil
 		}
 		for i, v := range l.values {
@@ -131,7 +135,7 @@ func valueCount(n int) string {
 	return fmt.Sprintf("%d values", n)
 }
 
-// once refuses a key that is set in two places of grid, zip and random.
+// once refuses a setting that two keys of grid, zip and random set.
 func (d *decoder) once(all []list) {
 	first := map[string]list{}
 	for _, l := range all {
@@ -142,19 +146,20 @@ func (d *decoder) once(all []list) {
 				first[one.key] = l
 				continue
 			}
-			d.fault(l.at, l.key, "%s sets %s too, at %s: leave it out of one of them", had.section, one.key, d.where(had.at))
+			d.fault(l.at, l.key, "%s sets %s too, at %s: leave it out of one of them",
+				had.section, one.key, d.where(had.at))
 			break
 		}
 	}
 }
 
-// leaf is a setting that a node sets, with its place.
+// leaf is the dotted key of a setting, with the node that sets it.
 type leaf struct {
 	key string
 	at  *yaml.Node
 }
 
-// leaves are the settings that any of the values sets.
+// leaves lists the settings that any of the values sets, each once.
 func (l list) leaves() (all []leaf) {
 	for _, v := range l.values {
 		for _, one := range leaves(l.key, v) {
@@ -166,7 +171,8 @@ func (l list) leaves() (all []leaf) {
 	return all
 }
 
-// leaves lists the settings that a node under a key sets; a slot's name goes by the slot's key, however it is said.
+// leaves lists the settings that a node under a key sets. A slot's name has the slot's own key, even if it is given as
+// `name`.
 func leaves(key string, n *yaml.Node) (all []leaf) {
 	if n.Kind != yaml.MappingNode {
 		return []leaf{{strings.TrimSuffix(key, ".name"), n}}
@@ -177,7 +183,7 @@ func leaves(key string, n *yaml.Node) (all []leaf) {
 	return all
 }
 
-// where is a place of the sweep, as in messages.
+// where returns the place of a node in the sweep file, for a message.
 func (d *decoder) where(n *yaml.Node) string {
 	return fmt.Sprintf("%s:%d:%d", d.file, n.Line, n.Column)
 }
@@ -189,13 +195,16 @@ func (d *decoder) unlike(all []list, arms []*Arm, over []override) {
 		d.prefix = l.section + "."
 		for _, arm := range arms {
 			if i := slices.IndexFunc(set, func(one leaf) bool { return arm.own[one.key] != nil }); i >= 0 {
-				d.fault(l.at, l.key, "arm %s sets %s too, at %s: leave it out of one of them", arm.Name, set[i].key, d.where(arm.own[set[i].key]))
+				d.fault(l.at, l.key, "arm %s sets %s too, at %s: leave it out of one of them",
+					arm.Name, set[i].key, d.where(arm.own[set[i].key]))
 			}
 		}
 		for _, o := range over {
 			for _, one := range leaves(o.key, o.value) {
 				if slices.ContainsFunc(set, func(had leaf) bool { return had.key == one.key }) {
-					d.faults = append(d.faults, settings.Fault{File: o.place(), Message: fmt.Sprintf("%s sets it too, at %s, and its runs would bear other values in their names: take it out of the file", l.section, d.where(l.at))})
+					d.faults = append(d.faults, settings.Fault{File: o.place(), Message: fmt.Sprintf("%s sets it too, "+
+						"at %s, and its runs would have other values in their names: remove it from the file",
+						l.section, d.where(l.at))})
 					break
 				}
 			}
@@ -203,14 +212,14 @@ func (d *decoder) unlike(all []list, arms []*Arm, over []override) {
 	}
 }
 
-// product makes every point of an arm, in the order of the file: the last axis varies fastest. An arm without axes is its
-// only point. over is set last of all.
+// product adds every point of an arm to Arms, in the order of the file: the last axis varies fastest. Without axes the
+// arm is its own only point. over is set last.
 func (s *Sweep) product(d *decoder, arm *Arm, axes []axis, over []override) {
 	total := 1
 	for _, a := range axes {
 		total *= len(a)
 	}
-	d.defaults() // made once, for all
+	d.defaults() // made once, before the copies of d
 	made := make([]pointed, total)
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -220,8 +229,8 @@ func (s *Sweep) product(d *decoder, arm *Arm, axes []axis, over []override) {
 			return nil
 		})
 	}
-	_ = group.Wait()                      // none fails
-	seen := make(map[string]point, total) // by what the configuration comes to
+	_ = group.Wait()                      // no error is ever returned
+	seen := make(map[string]point, total) // by the configuration's fingerprint
 	for _, m := range made {
 		if len(m.faults) > 0 {
 			d.faults = append(d.faults, m.faults...)
@@ -238,7 +247,7 @@ func (s *Sweep) product(d *decoder, arm *Arm, axes []axis, over []override) {
 	}
 }
 
-// pointed is an arm at a point of its axes, or the faults of it.
+// pointed is an arm at a point of its axes, or the point's faults.
 type pointed struct {
 	point
 	arm         *Arm
@@ -246,7 +255,7 @@ type pointed struct {
 	faults      []settings.Fault
 }
 
-// pointed makes point number i of an arm. It changes nothing that another point reads.
+// pointed resolves point number i of an arm. It changes nothing that the other points read.
 func (s *Sweep) pointed(d decoder, arm *Arm, axes []axis, i int, over []override) (m pointed) {
 	for j := len(axes) - 1; j >= 0; j-- {
 		at := axes[j][i%len(axes[j])]
@@ -256,7 +265,8 @@ func (s *Sweep) pointed(d decoder, arm *Arm, axes []axis, i int, over []override
 			m.draw = at.draw
 		}
 	}
-	a := &Arm{Name: m.name(arm.Name, s.unnamed), Of: arm.Name, Config: settings.Clone(arm.Config), node: arm.node, above: arm.set}
+	a := &Arm{Name: m.name(arm.Name, s.unnamed), Of: arm.Name, Config: settings.Clone(arm.Config), node: arm.node,
+		above: arm.set}
 	d.faults = nil
 	if len(m.keys)+len(over) > 0 {
 		d.point(a, m.point, over)
@@ -272,13 +282,14 @@ func (s *Sweep) pointed(d decoder, arm *Arm, axes []axis, i int, over []override
 	return m
 }
 
-// point sets a point's keys, then the command line's. A slot's name comes before its parameters, whichever the file says
-// first, so that the order of keys changes no run.
+// point sets a point's keys, then those of the command line. A slot's name comes before its parameters, in whatever
+// order the file has them, so that the order of keys changes no run.
 func (d *decoder) point(a *Arm, p point, over []override) {
 	a.set = make(map[string]place, len(p.keys))
 	d.set = a.set
 	keys := slices.Clone(p.keys)
-	slices.SortStableFunc(keys, func(a, b given) int { return strings.Count(a.key, ".") - strings.Count(b.key, ".") })
+	depth := func(g given) int { return strings.Count(g.key, ".") }
+	slices.SortStableFunc(keys, func(a, b given) int { return depth(a) - depth(b) })
 	for _, k := range keys {
 		d.prefix = k.section + "."
 		d.assign(&a.Config, k.key, k.at, k.value)
@@ -288,19 +299,21 @@ func (d *decoder) point(a *Arm, p point, over []override) {
 	}
 }
 
-// twin tells that two points of an arm come to one configuration, at the first value in which they differ.
+// twin refuses a point that gives the same configuration as an earlier one, at the first value that is written
+// differently.
 func (d *decoder) twin(p, first point) {
 	for i, k := range p.keys {
 		if had := first.keys[i]; had.value != k.value {
 			d.prefix = k.section + "."
-			d.fault(k.value, k.key, "%s comes to the same as %s in line %d", written(k.value), written(had.value), had.value.Line)
+			d.fault(k.value, k.key, "%s gives the same configuration as %s in line %d",
+				written(k.value), written(had.value), had.value.Line)
 			return
 		}
 	}
 }
 
-// name is an arm's name with the point's values: "gated optim.lr=0.01", and of a draw "gated #3 optim.lr=0.0123". It holds
-// nothing that a legend or a file's name cannot.
+// name returns an arm's name with the point's values: "gated optim.lr=0.01", or "gated #3 optim.lr=0.0123" for a draw.
+// The name holds only characters that fit in a legend and in a file's name.
 func (p point) name(arm string, unnamed bool) string {
 	var words []string
 	if !unnamed || len(p.keys) == 0 {
@@ -317,7 +330,8 @@ func (p point) name(arm string, unnamed bool) string {
 
 var unfit = regexp.MustCompile(`[^A-Za-z0-9._+,=-]+`)
 
-// written is a value as a name says it: numbers in their shortest form, a slot as its name and its parameters.
+// written returns a value as it appears in a name: a number in its shortest form, a slot as its name and its
+// parameters.
 func written(n *yaml.Node) string {
 	switch {
 	case isNull(n):

@@ -7,11 +7,11 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Over lays a preset, or a file in the form of one (its path ends in .yaml), over a sweep's base, checks the whole, and
-// returns the resolved configuration of seed 0 as the store keeps one, JSON. An unknown name is a *variant.Error at
-// "extends"; a fault of the file is an *InputError.
+// Over lays a preset, or a file in the form of one (its path ends in .yaml), over the sweep's base, checks the result,
+// and returns the resolved configuration of seed 0 as the JSON that the store keeps. An unknown name is a
+// *variant.Error at "extends"; a fault in the file is a *settings.InputError.
 func (s *Sweep) Over(name string) (string, error) {
-	own, err := LoadBytes(s.File, []byte(s.Source)) // slots are pointers: a configuration of its own
+	own, err := LoadBytes(s.File, []byte(s.Source)) // a configuration of its own, because slots hold pointers
 	if err != nil {
 		return "", err
 	}

@@ -13,14 +13,15 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// A preset and a file are laid over a sweep's base, which stays as it was; the result is what an arm that extends them
-// would be.
+// Laying a preset or a file over a sweep's base gives what an arm that extends it would be, and leaves the base
+// unchanged.
 func TestOver(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mine.yaml")
 	if err := os.WriteFile(file, []byte("extends: gated\narch: {layers: 3, norm: {eps: 1e-4}}\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	s, err := LoadBytes("s.yaml", []byte("name: s\nbase: {arch: {width: 32, norm: {name: rmsnorm, eps: 1e-5}}}\narms: {a: {extends: "+file+"}}\n"))
+	s, err := LoadBytes("s.yaml",
+		[]byte("name: s\nbase: {arch: {width: 32, norm: {name: rmsnorm, eps: 1e-5}}}\narms: {a: {extends: "+file+"}}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,8 @@ func TestOver(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &got); err != nil {
 			t.Fatal(err)
 		}
-		if a := got.Arch; a.Layers != 3 || a.Width != 32 || a.Norm.Eps != 1e-4 || a.Gate.Name != "g1" || a.Gate.Granularity != "elementwise" {
+		if a := got.Arch; a.Layers != 3 || a.Width != 32 || a.Norm.Eps != 1e-4 || a.Gate.Name != "g1" ||
+			a.Gate.Granularity != "elementwise" {
 			t.Errorf("%+v", got)
 		}
 		want, err := settings.Stored(&s.Arms[0].Config)
@@ -60,7 +62,8 @@ func TestOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	var input *settings.InputError
-	if _, err := s.Over(file); !errors.As(err, &input) || !strings.Contains(err.Error(), "mine.yaml:2:10: arch.heads: must divide arch.width (32)") {
+	if _, err := s.Over(file); !errors.As(err, &input) ||
+		!strings.Contains(err.Error(), "mine.yaml:2:10: arch.heads: must divide arch.width (32)") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -16,21 +16,21 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// digits is to how many significant digits a drawn number is rounded: it stands in names and figures, and no training
-// depends on the fourth.
+// digits is the number of significant digits that a drawn number is rounded to. The number appears in names and
+// figures, and no training depends on its fourth digit.
 const digits = 3
 
-// distribution is how a value of random is drawn.
+// distribution says how a value of random is drawn.
 type distribution struct {
 	formula string
-	whole   bool    // bounds are whole numbers
-	above   float64 // bounds are greater
-	// at is the quantile u of the distribution between two bounds, u in [0, 1); nil draws one of the listed values.
+	whole   bool    // the bounds must be whole numbers
+	above   float64 // the bounds must be greater
+	// at returns the quantile u of the distribution between two bounds, u in [0, 1); nil draws one of the listed values.
 	at func(u, low, high float64) float64
 }
 
 var distributions = map[string]distribution{
-	"choice": {formula: "one of the values, each as likely"},
+	"choice": {formula: "one of the values, all equally likely"},
 	"integer": {formula: "a whole number from low to high, both included", whole: true, above: math.Inf(-1),
 		at: func(u, low, high float64) float64 { return min(high, low+math.Floor(u*(high-low+1))) }},
 	"log_uniform": {formula: "low (high/low)^u, to three significant digits", above: 0,
@@ -56,8 +56,8 @@ type drawn struct {
 	low, high float64
 }
 
-// random reads `{count: N, seed: S, KEY: {DISTRIBUTION: [low, high]}, …}`. A draw is a function of the seed, the key and its
-// number alone: another key or a larger count changes none.
+// random reads `{count: N, seed: S, KEY: {DISTRIBUTION: [low, high]}, …}`. A drawn value depends only on the seed, the
+// key and the number of the draw: neither another key nor a larger count changes it.
 func (d *decoder) random(n *yaml.Node) ([]list, axis) {
 	if n == nil {
 		return nil, nil
@@ -69,9 +69,9 @@ func (d *decoder) random(n *yaml.Node) ([]list, axis) {
 	}
 	count, seed := 0, uint64(0)
 	if at := find(n, "count"); at == nil {
-		d.fault(n, "", "has no count: say how many draws, `count: 20`")
+		d.fault(n, "", "wants the number of draws, such as `count: 20`")
 	} else if err := scalar(at, reflect.ValueOf(&count).Elem()); err != nil || count < 1 || count > maxRuns {
-		d.fault(at, "count", "wants how many draws, from 1 to %d, got %s", maxRuns, describe(at))
+		d.fault(at, "count", "wants the number of draws, from 1 to %d, got %s", maxRuns, describe(at))
 	}
 	if at := find(n, "seed"); at != nil {
 		if err := scalar(at, reflect.ValueOf(&seed).Elem()); err != nil {
@@ -81,7 +81,7 @@ func (d *decoder) random(n *yaml.Node) ([]list, axis) {
 	before := len(d.faults)
 	keys := d.drawn(n, "")
 	if len(keys) == 0 && len(d.faults) == before {
-		d.fault(n, "", "draws no key: say one, `optim.lr: {log_uniform: [1e-4, 1e-1]}`")
+		d.fault(n, "", "draws no key: add one, such as `optim.lr: {log_uniform: [1e-4, 1e-1]}`")
 	}
 	lists, draws := []list{}, make(axis, count)
 	for i := range draws {
@@ -97,7 +97,7 @@ func (d *decoder) random(n *yaml.Node) ([]list, axis) {
 	return lists, draws
 }
 
-// value is the node of a drawn value, at its distribution's place.
+// value returns the node of the drawn value at quantile u. The node of a number has the key's place.
 func (k drawn) value(u float64) *yaml.Node {
 	if k.distribution.at == nil {
 		return k.values[int(u*float64(len(k.values)))]
@@ -110,7 +110,7 @@ func (k drawn) value(u float64) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: text, Line: k.list.at.Line, Column: k.list.at.Column}
 }
 
-// drawn reads the keys of random, dotted or in maps, down to their distributions.
+// drawn reads the keys of random, dotted or nested, down to their distributions.
 func (d *decoder) drawn(n *yaml.Node, above string) (all []drawn) {
 	known := slices.Sorted(maps.Keys(distributions))
 	d.pairs(n, above, func(name string, k, value *yaml.Node) {
@@ -132,7 +132,8 @@ func (d *decoder) drawn(n *yaml.Node, above string) (all []drawn) {
 		case !is:
 			all = append(all, d.drawn(value, key)...)
 		case len(value.Content) > 2:
-			d.fault(value.Content[2], key, "a key has one distribution, %q stands beside %s", value.Content[2].Value, which.Value)
+			d.fault(value.Content[2], key, "wants one distribution, got %q beside %s",
+				value.Content[2].Value, which.Value)
 		default:
 			if one, ok := d.bounds(key, k, value.Content[1], which.Value, dist); ok {
 				all = append(all, one)
@@ -151,8 +152,9 @@ func (d *decoder) bounds(key string, k, n *yaml.Node, name string, dist distribu
 			return out, false
 		}
 		for i, v := range n.Content {
-			if j := slices.IndexFunc(n.Content[:i], func(w *yaml.Node) bool { return written(w) == written(v) }); j >= 0 {
-				d.fault(v, key, "%s comes twice, first in line %d", written(v), n.Content[j].Line)
+			same := func(w *yaml.Node) bool { return written(w) == written(v) }
+			if j := slices.IndexFunc(n.Content[:i], same); j >= 0 {
+				d.fault(v, key, "%s appears twice, first in line %d", written(v), n.Content[j].Line)
 				return out, false
 			}
 		}
@@ -179,7 +181,8 @@ func (d *decoder) bounds(key string, k, n *yaml.Node, name string, dist distribu
 		}
 	}
 	if out.low >= out.high {
-		d.fault(n, key, "%s wants [low, high] with low below high, got [%s, %s]", name, n.Content[0].Value, n.Content[1].Value)
+		d.fault(n, key, "%s wants [low, high] with low below high, got [%s, %s]",
+			name, n.Content[0].Value, n.Content[1].Value)
 		return out, false
 	}
 	return out, true

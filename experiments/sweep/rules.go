@@ -12,8 +12,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// expand makes the runs: all seeds of all arms, less what matches a map of exclude, and where only is given less what matches
-// none of its maps.
+// expand makes the runs: all seeds of all arms, except those that match a map of exclude and, if only is given, those
+// that match none of its maps.
 func (s *Sweep) expand(d *decoder, exclude, only *yaml.Node) {
 	for _, seed := range s.Seeds {
 		for _, a := range s.Arms {
@@ -46,61 +46,23 @@ func (s *Sweep) expand(d *decoder, exclude, only *yaml.Node) {
 	}
 }
 
-// rules tells of each run whether it matches one of a list of maps. A key that no run has, and a map that no run matches, are
-// faults: they are misspelt. `arm` is the file's arm, with all its points, or the full name of one.
+// rules reports for each run whether it matches one of a list of maps. A key that no run has and a map that no run
+// matches are faults, because they must be misspelt. `arm` is the name of one of the file's arms, with all its points,
+// or the full name of one point.
 func (d *decoder) rules(n *yaml.Node, key string, runs []Run) []bool {
 	hit := make([]bool, len(runs))
 	if n.Kind != yaml.SequenceNode {
 		d.fault(n, key, "wants a list of maps such as {arm: gated, optim.lr: 1e-2}, got %s", describe(n))
 		return hit
 	}
-	known := map[string]bool{"arm": true}
-	had := make(map[*Arm]map[string]settings.Setting, len(runs)) // by key, less the seed
-	for _, r := range runs {
-		if had[r.Arm] != nil {
-			continue
-		}
-		list := settings.Of(&r.Config)
-		flat := make(map[string]settings.Setting, len(list)+1)
-		for _, s := range list {
-			flat[s.Key], known[s.Key] = s, true
-		}
-		flat["arm"] = settings.Setting{Value: r.Arm.Name, Aliases: []string{r.Arm.Of}}
-		had[r.Arm] = flat
-	}
+	m := newMatcher(runs)
 	for _, rule := range n.Content {
 		if rule.Kind != yaml.MappingNode || len(rule.Content) == 0 {
 			d.fault(rule, key, "wants a map such as {arm: gated, optim.lr: 1e-2}, got %s", describe(rule))
 			continue
 		}
-		match := slices.Repeat([]bool{true}, len(runs))
 		before := len(d.faults)
-		d.pairs(rule, key, func(name string, k, value *yaml.Node) {
-			if !known[name] {
-				message := fmt.Sprintf("no run has a key %q", name)
-				if near, ok := variant.Nearest(name, slices.Sorted(maps.Keys(known))); ok {
-					message += fmt.Sprintf(", did you mean %q?", near)
-				}
-				d.fault(k, key, "%s", message)
-				return
-			}
-			if value.Kind == yaml.MappingNode {
-				d.fault(value, key, "wants a value of %s, got a map: say each key of it dotted, as optim.lr", name)
-				return
-			}
-			equal := map[*Arm]bool{} // whether an arm's runs match; of the seed each by itself
-			for i, r := range runs {
-				is, told := equal[r.Arm]
-				if name == "seed" {
-					is = equals(value, settings.Setting{Value: r.Config.Seed})
-				} else if !told {
-					s, ok := had[r.Arm][name]
-					is = ok && equals(value, s)
-					equal[r.Arm] = is
-				}
-				match[i] = match[i] && is
-			}
-		})
+		match := m.match(d, rule, key)
 		if len(d.faults) == before && !slices.Contains(match, true) {
 			d.fault(rule, key, "matches no run")
 		}
@@ -111,7 +73,64 @@ func (d *decoder) rules(n *yaml.Node, key string, runs []Run) []bool {
 	return hit
 }
 
-// equals tells whether a node, read as what the setting is, is its value, or another name of it.
+// matcher holds the runs that maps are matched with.
+type matcher struct {
+	runs  []Run
+	known map[string]bool                      // the keys of any run, and "arm"
+	had   map[*Arm]map[string]settings.Setting // by key; the seed is that of one of the arm's runs
+}
+
+func newMatcher(runs []Run) matcher {
+	m := matcher{runs: runs, known: map[string]bool{"arm": true},
+		had: make(map[*Arm]map[string]settings.Setting, len(runs))}
+	for _, r := range runs {
+		if m.had[r.Arm] != nil {
+			continue
+		}
+		list := settings.Of(&r.Config)
+		flat := make(map[string]settings.Setting, len(list)+1)
+		for _, s := range list {
+			flat[s.Key], m.known[s.Key] = s, true
+		}
+		flat["arm"] = settings.Setting{Value: r.Arm.Name, Aliases: []string{r.Arm.Of}}
+		m.had[r.Arm] = flat
+	}
+	return m
+}
+
+// match reports for each run whether it has all the values of a map.
+func (m matcher) match(d *decoder, rule *yaml.Node, key string) []bool {
+	match := slices.Repeat([]bool{true}, len(m.runs))
+	d.pairs(rule, key, func(name string, k, value *yaml.Node) {
+		if !m.known[name] {
+			message := fmt.Sprintf("no run has a key %q", name)
+			if near, ok := variant.Nearest(name, slices.Sorted(maps.Keys(m.known))); ok {
+				message += fmt.Sprintf(", did you mean %q?", near)
+			}
+			d.fault(k, key, "%s", message)
+			return
+		}
+		if value.Kind == yaml.MappingNode {
+			d.fault(value, key, "wants a value of %s, got a map: write each of its keys dotted, such as optim.lr", name)
+			return
+		}
+		equal := map[*Arm]bool{} // whether all runs of an arm match; a seed is compared run by run
+		for i, r := range m.runs {
+			is, known := equal[r.Arm]
+			if name == "seed" {
+				is = equals(value, settings.Setting{Value: r.Config.Seed})
+			} else if !known {
+				s, ok := m.had[r.Arm][name]
+				is = ok && equals(value, s)
+				equal[r.Arm] = is
+			}
+			match[i] = match[i] && is
+		}
+	})
+	return match
+}
+
+// equals reports whether a node, read as the setting's type, is the setting's value or another name of it.
 func equals(n *yaml.Node, s settings.Setting) bool {
 	if list, ok := s.Value.([]any); ok {
 		if n.Kind != yaml.SequenceNode || len(n.Content) != len(list) {
@@ -125,5 +144,8 @@ func equals(n *yaml.Node, s settings.Setting) bool {
 		return true
 	}
 	got := reflect.New(reflect.TypeOf(s.Value)).Elem()
-	return scalar(n, got) == nil && (got.Interface() == s.Value || s.Aliases != nil && slices.Contains(s.Aliases, got.String()))
+	if scalar(n, got) != nil {
+		return false
+	}
+	return got.Interface() == s.Value || s.Aliases != nil && slices.Contains(s.Aliases, got.String())
 }

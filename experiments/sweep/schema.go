@@ -38,9 +38,9 @@ type Schema struct {
 	Defs          map[string]*Schema `json:"$defs,omitempty"`
 }
 
-// SweepSchema is the schema of a sweep file, made from the configuration's structs and registries; `#/$defs/preset` in it is
-// that of a preset. It knows keys, types and names; limits, and what a slot that does not say its name may hold, are the
-// decoder's.
+// SweepSchema returns the schema of a sweep file, made from the configuration's structs and registries. Its
+// `#/$defs/preset` is the schema of a preset. The schema checks keys, types and names; only the decoder checks limits,
+// and the parameters of a slot that does not say its name.
 func SweepSchema() *Schema {
 	config := trainer.Default()
 	keys := keyed{}
@@ -48,14 +48,16 @@ func SweepSchema() *Schema {
 	sections, extended := map[string]*Schema{}, map[string]*Schema{}
 	for _, f := range settings.Fields(reflect.ValueOf(&config).Elem()) {
 		if f.Name == "seed" {
-			continue // the sweep's
+			continue // seeds belong to the sweep
 		}
 		defs[f.Name] = schemaOf(f, f.Name, keys)
 		sections[f.Name] = &Schema{Ref: "#/$defs/" + f.Name}
 		extended[f.Name] = sections[f.Name]
 	}
-	preset := &Schema{Type: []string{"string"}, Description: "a preset, or the path of a .yaml file relative to this one", Examples: configs.Presets()}
-	extends := &Schema{Description: "presets and files, merged in order under what stands here", AnyOf: []*Schema{preset, {Type: []string{"array"}, Items: preset}}}
+	preset := &Schema{Type: []string{"string"}, Description: "a preset, or the path of a .yaml file relative to this one",
+		Examples: configs.Presets()}
+	extends := &Schema{Description: "presets and files, merged in order before the keys given here",
+		AnyOf: []*Schema{preset, {Type: []string{"array"}, Items: preset}}}
 	extended["extends"] = extends
 	defs["config"] = &Schema{Type: []string{"object", "null"}, Properties: sections, Additional: false}
 	defs["preset"] = &Schema{Type: []string{"object", "null"}, Properties: extended, Additional: false}
@@ -66,17 +68,21 @@ func SweepSchema() *Schema {
 	}}
 	one, zero := 1, 0
 	return &Schema{
-		Draft: "https://json-schema.org/draft/2020-12/schema", Title: "Outcrop sweep", Type: []string{"object"}, Required: []string{"name"}, Additional: false,
+		Draft: "https://json-schema.org/draft/2020-12/schema", Title: "Outcrop sweep",
+		Type: []string{"object"}, Required: []string{"name"}, Additional: false,
 		Properties: map[string]*Schema{
-			"name":    {Type: []string{"string"}, Pattern: settings.NamePattern, Description: "names the sweep's folder in the results"},
+			"name": {Type: []string{"string"}, Pattern: settings.NamePattern,
+				Description: "the sweep's name, and its folder's in the results"},
 			"extends": extends,
 			"base":    {Ref: "#/$defs/config", Description: "the configuration that all arms start from"},
-			"arms": {Type: []string{"object", "null"}, PropertyNames: name, MinProperties: 1, Additional: &Schema{Ref: "#/$defs/preset"},
+			"arms": {Type: []string{"object", "null"}, PropertyNames: name, MinProperties: 1,
+				Additional:  &Schema{Ref: "#/$defs/preset"},
 				Description: "a map from an arm's name to what it changes"},
-			"grid":   keys.lists("a map from dotted keys, or maps of keys, to lists of values: every combination of them, in every arm"),
+			"grid": keys.lists("a map from dotted keys, or maps of keys, to lists of values: " +
+				"every combination of them, in every arm"),
 			"zip":    keys.lists("as grid, but the lists are equally long and walked together"),
 			"random": keys.random(),
-			"seeds": {Description: "how many seeds, 0 … n-1, or a list of seeds", AnyOf: []*Schema{
+			"seeds": {Description: "the number n of seeds, which are then 0 … n-1, or a list of seeds", AnyOf: []*Schema{
 				{Type: []string{"integer", "null"}, Minimum: &one},
 				{Type: []string{"array"}, Items: &Schema{Type: []string{"integer"}, Minimum: &zero}, MinItems: 1},
 			}},
@@ -88,8 +94,8 @@ func SweepSchema() *Schema {
 	}
 }
 
-// schemaOf describes a field of the configuration, and adds the dotted keys of its settings. Null brings a default back, so it
-// is allowed everywhere.
+// schemaOf describes a field of the configuration and adds the dotted keys of its settings to keys. Null is allowed
+// everywhere, because it restores a default.
 func schemaOf(f settings.Field, key string, keys keyed) *Schema {
 	s := &Schema{Description: f.Doc}
 	if settings.IsSlot(f.Value) {
@@ -121,7 +127,8 @@ func schemaOf(f settings.Field, key string, keys keyed) *Schema {
 	return s
 }
 
-// slotSchema is a name, or a map that may hold the common keys and, where it says its name, that variant's parameters.
+// slotSchema describes a slot in s: a name, or a map that may hold the common keys and, if it says a name, that
+// variant's parameters.
 func slotSchema(s *Schema, v reflect.Value, key string, keys keyed) *Schema {
 	slot := settings.Slot(v)
 	standard := slot.Chosen()
@@ -160,10 +167,10 @@ func slotSchema(s *Schema, v reflect.Value, key string, keys keyed) *Schema {
 	return s
 }
 
-// keyed holds a schema of a value under each dotted key of the configuration; nil where a key is a map of others alone.
+// keyed maps each dotted key of the configuration to the schema of its value; nil for a key that only holds other keys.
 type keyed map[string]*Schema
 
-// names are the keys that have values, and others.
+// names lists the keys that have values, and others, sorted.
 func (k keyed) names(others ...string) (names []any) {
 	for key, value := range k {
 		if value != nil {
@@ -177,9 +184,10 @@ func (k keyed) names(others ...string) (names []any) {
 	return names
 }
 
-// lists is the schema of grid and of zip. What stands in a map of keys is the decoder's to check.
+// lists returns the schema of grid or zip. Only the decoder checks the contents of a map of keys.
 func (k keyed) lists(described string) *Schema {
-	s := &Schema{Type: []string{"object", "null"}, Description: described, Properties: map[string]*Schema{}, Additional: false, MinProperties: 1}
+	s := &Schema{Type: []string{"object", "null"}, Description: described, Properties: map[string]*Schema{},
+		Additional: false, MinProperties: 1}
 	deeper := &Schema{Type: []string{"object"}}
 	for key, value := range k {
 		s.Properties[key] = deeper
@@ -190,13 +198,15 @@ func (k keyed) lists(described string) *Schema {
 	return s
 }
 
-// random is the schema of random.
+// random returns the schema of random.
 func (k keyed) random() *Schema {
 	one, zero, number := 1, 0, &Schema{Type: []string{"number"}}
-	s := &Schema{Type: []string{"object", "null"}, Description: "seeded draws of keys, each from its distribution, in every arm", Required: []string{"count"}, Additional: false,
+	s := &Schema{Type: []string{"object", "null"}, Required: []string{"count"}, Additional: false,
+		Description: "seeded draws of keys, each from its distribution, in every arm",
 		Properties: map[string]*Schema{
-			"count": {Type: []string{"integer"}, Minimum: &one, Description: "how many draws"},
-			"seed":  {Type: []string{"integer"}, Minimum: &zero, Default: 0, Description: "of the draws; a key's do not depend on the other keys"},
+			"count": {Type: []string{"integer"}, Minimum: &one, Description: "the number of draws"},
+			"seed": {Type: []string{"integer"}, Minimum: &zero, Default: 0,
+				Description: "the seed of the draws; the draws of a key do not depend on the other keys"},
 		}}
 	for key, value := range k {
 		if value == nil || value.AnyOf != nil { // a map of keys, or a slot, which has keys too

@@ -16,7 +16,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// validators compiles the schema, which checks it against the draft's own, for a sweep and for a preset.
+// validators compiles the schema for a sweep and for a preset. Compiling checks it against the draft's own schema.
 func validators(t *testing.T) (sweep, preset *jsonschema.Schema) {
 	t.Helper()
 	text, err := json.Marshal(SweepSchema())
@@ -56,7 +56,7 @@ func validate(t *testing.T, s *jsonschema.Schema, src []byte) error {
 	return s.Validate(value)
 }
 
-// Every embedded sweep and preset is valid, and so is every variant of every slot with all its parameters said.
+// Every embedded sweep and preset is valid, and so is every variant of every slot with all its parameters given.
 func TestSchemaAcceptsWhatIsRight(t *testing.T) {
 	sweep, preset := validators(t)
 	for _, name := range configs.Sweeps() {
@@ -98,10 +98,14 @@ func TestSchemaAcceptsWhatIsRight(t *testing.T) {
 	}
 	for _, src := range []string{
 		"name: x\nextends: gated",
-		"name: x\nextends: [gated, mine.yaml]\narms: {a: {extends: osp, arch: null}, b: null}\nseeds: [3, 4]\nexclude: [{arm: a, seed: 3, optim.groups.head.lr_factor: 1}]",
-		"name: x\ngrid: {optim.lr: [1e-3, null], arch: {norm: [rmsnorm, {name: dyt, alpha: .5}]}, probe.sites: [[q, k], []]}\nzip: {train.steps: [1, 2]}",
-		"name: x\nrandom: {count: 3, seed: 1, optim.clip: {log_uniform: [1, 2]}, arch.layers: {integer: [1, 3]}, arch.norm: {choice: [dyt, ssnorm]}}",
-		"name: x\nbase: {optim: {momentum: .5}, schedule: wsd, probe: {every: {then: 3}}}", // which optimizer, an extended file may say
+		"name: x\nextends: [gated, mine.yaml]\narms: {a: {extends: osp, arch: null}, b: null}\nseeds: [3, 4]\n" +
+			"exclude: [{arm: a, seed: 3, optim.groups.head.lr_factor: 1}]",
+		"name: x\ngrid: {optim.lr: [1e-3, null], arch: {norm: [rmsnorm, {name: dyt, alpha: .5}]}, probe.sites: [[q, k], " +
+			"[]]}\nzip: {train.steps: [1, 2]}",
+		"name: x\nrandom: {count: 3, seed: 1, optim.clip: {log_uniform: [1, 2]}, arch.layers: {integer: [1, 3]}, " +
+			"arch.norm: {choice: [dyt, ssnorm]}}",
+		"name: x\nbase: {optim: {momentum: .5}, schedule: wsd, probe: {every: {then: 3}}}",
+		// an extended file may choose the optimizer
 	} {
 		if err := validate(t, sweep, []byte(src)); err != nil {
 			t.Errorf("%s: %v", src, err)
@@ -109,7 +113,7 @@ func TestSchemaAcceptsWhatIsRight(t *testing.T) {
 	}
 }
 
-// What the decoder calls unknown, misplaced or of the wrong type, an editor marks too.
+// The schema, and so an editor, rejects what the decoder calls unknown, misplaced or of the wrong type.
 func TestSchemaRejectsWhatIsWrong(t *testing.T) {
 	sweep, _ := validators(t)
 	for _, src := range []string{

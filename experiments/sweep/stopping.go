@@ -11,7 +11,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// rule reads and checks the sweep's `stopping`. A fault lies at the key in question where the file says it, else at the whole.
+// rule reads and checks the sweep's `stopping`. It places a fault at the key in question if the file has it, else at
+// the whole map.
 func (d *decoder) rule(n *yaml.Node) *stopping.Rule {
 	r, standard := stopping.Default(), stopping.Default()
 	before := len(d.faults)
@@ -26,7 +27,7 @@ func (d *decoder) rule(n *yaml.Node) *stopping.Rule {
 	return &r
 }
 
-// nearest is the node of the top of a dotted key in a map, or the map itself.
+// nearest returns the node of a dotted key in a map, or that of its nearest enclosing key there, or the map itself.
 func nearest(n *yaml.Node, key string) *yaml.Node {
 	for top := key; top != ""; top = parent(top) {
 		if value := find(n, top); value != nil {

@@ -11,7 +11,7 @@ import (
 func TestStoppingFaults(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"stopping: {metric: los}", `tiny.yaml:13:20: stopping.metric: unknown metric "los", did you mean "loss"?`},
-		{"stopping: {metric: loss}", "stopping: stops nothing: say above, below, patience or halving.eta"},
+		{"stopping: {metric: loss}", "stopping: stops nothing: set above, below, patience or halving.eta"},
 		{"stopping: {abov: 1}", `did you mean "above"?`},
 		{"stopping: {patience: -1}", "stopping.patience: must not be negative, is -1"},
 		{"stopping: {halving: {eta: 1}}", "stopping.halving.eta: must be at least 2, or 0 for none, is 1"},
@@ -24,7 +24,7 @@ func TestStoppingFaults(t *testing.T) {
 	}
 }
 
-// A stored sweep is the one that was loaded, --set and all.
+// A stored sweep equals the one that was loaded, --set included.
 func TestLoadStored(t *testing.T) {
 	s, err := LoadBytes("tiny.yaml", []byte(fmt.Sprintf(tiny, 300, 20, 1)), "optim.lr=3e-4", "train.batch=16")
 	if err != nil {
@@ -39,7 +39,7 @@ func TestLoadStored(t *testing.T) {
 	}
 }
 
-// A stored sweep finds the files that it extends from any folder, and says where it looked when they are gone.
+// A stored sweep finds the files that it extends from any folder, and says where it looked if they are gone.
 func TestLoadStoredExtends(t *testing.T) {
 	dir := t.TempDir()
 	mine, preset := filepath.Join(dir, "mine.yaml"), filepath.Join(dir, "rate.yaml")
@@ -68,7 +68,8 @@ func TestLoadStoredExtends(t *testing.T) {
 	}
 }
 
-// tiny is two arms by two seeds of a model that trains in about a second; steps and probe are to be filled in.
+// tiny is a sweep of two arms whose runs train in about a second. It is a format of the steps, the steps between
+// measurements, and the seeds.
 const tiny = `
 name: tiny
 base:

@@ -22,51 +22,56 @@ import (
 type Sweep struct {
 	Name string
 	File string
-	// Source is the text of the file, with a comment line for the folder of the files that it extends and one for each --set.
+	// Source is the text of the file, followed by a comment line for the folder of the files that it extends and one for
+	// each --set.
 	Source string
 	// Base is the configuration that all arms start from.
 	Base trainer.Config
 	// Arms are in the order of the file: each arm with every point of grid, zip and random.
 	Arms  []*Arm
 	Seeds []uint64
-	// Stopping ends runs early; nil where all are trained to their end.
+	// Stopping is the rule that ends runs early; nil if all are trained to their end.
 	Stopping *stopping.Rule
 
-	// Runs are all seeds of all arms, seed by seed, less what exclude and only leave out.
+	// Runs holds every seed of every arm, seed by seed, without the runs that exclude and only leave out.
 	Runs []Run
 
-	unnamed bool // the file has no arms
-	usual   map[string]any
+	unnamed bool           // the file has no arms
+	usual   map[string]any // base's values, by dotted key
 }
 
-// Arm is one line of comparison: base, and what the arm and its point say differently.
+// Arm is one line of comparison: base with the changes of one of the file's arms and, if there are any, one of its
+// points.
 type Arm struct {
-	Name string // "gated", and of a point "gated optim.lr=0.01"
-	// Of is the file's arm that this is a point of; Name where there are no points.
+	Name string // "gated"; "gated optim.lr=0.01" for a point
+	// Of is the name of the file's arm that this is a point of; equal to Name if there are no points.
 	Of     string
 	Config trainer.Config
-	// Differs lists the keys that differ from base, resolved, in the order of the configuration.
+	// Differs lists the resolved settings that differ from base's, in the order of the configuration.
 	Differs []settings.Setting
 
-	// Settings are those of Config.
+	// Settings lists all settings of Config.
 	Settings []settings.Setting
 
 	node *yaml.Node
-	// set is where each key was set last; above tells the rest where an arm is a point of another.
+	// set maps each key to the place that set it last. A point's above is the set of its arm, for the keys that the point
+	// does not set.
 	set, above map[string]place
-	own        map[string]*yaml.Node // the settings that the file's arm itself says
+	own        map[string]*yaml.Node // the settings that the file's arm itself makes
 }
 
-// Run is one run of a sweep: an arm, and its configuration with a seed.
+// Run is one run of a sweep: an arm, and the arm's configuration with a seed.
 type Run struct {
 	Arm    *Arm
 	Config trainer.Config
 }
 
-var topKeys = []string{"name", "extends", "base", "arms", "grid", "zip", "random", "seeds", "exclude", "only", "stopping"}
+var topKeys = []string{
+	"name", "extends", "base", "arms", "grid", "zip", "random", "seeds", "exclude", "only", "stopping",
+}
 
-// Load reads and checks a sweep file. sets are KEY=VALUE of the command line: each is set in every run, after all that the
-// file says. An error in either is an *InputError.
+// Load reads and checks a sweep file. Each of sets is a KEY=VALUE from the command line; it is set in every run, after
+// everything in the file. An error in either is a *settings.InputError.
 func Load(path string, sets ...string) (*Sweep, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
@@ -79,13 +84,14 @@ func Load(path string, sets ...string) (*Sweep, error) {
 	return LoadBytes(path, src, sets...)
 }
 
-// What the database keeps of a sweep ends with these: where the files lie that it extends, if it does, and each --set.
+// The sweep's text in the database ends with lines that begin with these marks: one for the folder of the files that
+// the sweep extends, if it extends any, and one for each --set.
 const (
 	folderMark = "# in "
 	setMark    = "# --set "
 )
 
-// LoadStored decodes a sweep from the text that the database keeps.
+// LoadStored decodes a sweep from its text in the database.
 func LoadStored(name, source string) (*Sweep, error) {
 	file := name + ".yaml"
 	var sets []string
@@ -103,8 +109,8 @@ func LoadStored(name, source string) (*Sweep, error) {
 	}
 }
 
-// LoadBytes decodes a sweep; file is its name in messages. Each run is resolved and checked, but no data is opened: Plan
-// does that.
+// LoadBytes decodes a sweep; file is its name in messages. It resolves and checks each run but opens no data, which
+// plan.Of does.
 func LoadBytes(file string, src []byte, sets ...string) (*Sweep, error) {
 	root, err := parse(file, src)
 	if err != nil {
@@ -112,16 +118,7 @@ func LoadBytes(file string, src []byte, sets ...string) (*Sweep, error) {
 	}
 	s := &Sweep{File: file, Source: string(src), Seeds: []uint64{0}}
 	d := &decoder{origin: origin{file: file}}
-	parts := map[string]*yaml.Node{}
-	d.pairs(root, "", func(name string, k, value *yaml.Node) {
-		if !slices.Contains(topKeys, name) {
-			d.fault(k, "", "%v", variant.Unknown("key", name, topKeys))
-			return
-		}
-		if !isNull(value) {
-			parts[name] = value
-		}
-	})
+	parts := d.parts(root)
 	over, faults := overrides(sets, parts)
 	d.faults = append(d.faults, faults...)
 	s.name(d, root, parts["name"])
@@ -137,17 +134,7 @@ func LoadBytes(file string, src []byte, sets ...string) (*Sweep, error) {
 	if len(d.faults) > 0 {
 		return nil, settings.Refuse(d.faults...) // faults of the arms would only follow from these
 	}
-	var arms []*Arm
-	if n := parts["arms"]; n == nil {
-		s.unnamed = true
-		arms = append(arms, s.arm(d, "baseline", root, nil, baseSet))
-	} else if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
-		d.prefix = ""
-		d.fault(n, "arms", "wants a map from an arm's name to what it changes, got %s", describe(n))
-	} else {
-		d.prefix = ""
-		d.pairs(n, "arms", func(name string, k, value *yaml.Node) { arms = append(arms, s.arm(d, name, k, value, baseSet)) })
-	}
+	arms := s.arms(d, root, parts["arms"], baseSet)
 	axes, lists := d.axes(parts)
 	if len(d.faults) == 0 {
 		d.unlike(lists, arms, over)
@@ -168,33 +155,57 @@ func LoadBytes(file string, src []byte, sets ...string) (*Sweep, error) {
 	if len(axes) > 0 {
 		s.dropEmpty()
 	}
-	if d.beside {
-		folder, err := filepath.Abs(filepath.Dir(file))
+	if err := s.mark(d.beside, sets); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// parts returns the values of the top keys, without those that are null.
+func (d *decoder) parts(root *yaml.Node) map[string]*yaml.Node {
+	parts := map[string]*yaml.Node{}
+	d.pairs(root, "", func(name string, k, value *yaml.Node) {
+		if !slices.Contains(topKeys, name) {
+			d.fault(k, "", "%v", variant.Unknown("key", name, topKeys))
+			return
+		}
+		if !isNull(value) {
+			parts[name] = value
+		}
+	})
+	return parts
+}
+
+// mark ends Source with what LoadStored needs besides the text: the sweep's folder, if the sweep extends files of it,
+// and sets.
+func (s *Sweep) mark(beside bool, sets []string) error {
+	if beside {
+		folder, err := filepath.Abs(filepath.Dir(s.File))
 		if err != nil {
-			return nil, fmt.Errorf("sweep: %w", err)
+			return fmt.Errorf("sweep: %w", err)
 		}
 		s.Source = strings.TrimSuffix(s.Source, "\n") + "\n" + folderMark + folder + "\n"
 	}
 	for _, text := range sets {
 		s.Source = strings.TrimSuffix(s.Source, "\n") + "\n" + setMark + text + "\n"
 	}
-	return s, nil
+	return nil
 }
 
-// points makes the runs' configurations: every point of every arm, which differ from base as it is under over.
+// points resolves every point of every arm. over is set in base too, so that an arm does not differ from base by it.
 func (s *Sweep) points(d *decoder, arms []*Arm, axes []axis, over []override) {
 	total := len(arms) * len(s.Seeds)
 	for _, a := range axes {
 		if total *= len(a); total > maxRuns {
 			d.prefix = ""
-			d.fault(a[0].keys[0].at, a[0].keys[0].section, "the sweep comes to more than %d runs", maxRuns)
+			d.fault(a[0].keys[0].at, a[0].keys[0].section, "the sweep has more than %d runs", maxRuns)
 			return
 		}
 	}
 	if len(over) > 0 {
 		ghost, others := settings.Clone(s.Base), &decoder{origin: d.origin}
 		for _, o := range over {
-			others.override(&ghost, o) // what base does not have, an arm may; the arms tell the faults
+			others.override(&ghost, o) // an arm may have a key that base lacks; faults are reported at the arms
 		}
 		if len(others.faults) == 0 {
 			s.Base = ghost
@@ -211,13 +222,13 @@ func (s *Sweep) points(d *decoder, arms []*Arm, axes []axis, over []override) {
 	for _, a := range s.Arms {
 		if twin := named[a.Name]; twin != nil && len(d.faults) == 0 {
 			d.prefix = ""
-			d.fault(a.node, "arms", "two runs would bear the name %q: an arm or a value needs another", a.Name)
+			d.fault(a.node, "arms", "two runs would be named %q: rename an arm, or change a value", a.Name)
 		}
 		named[a.Name] = a
 	}
 }
 
-// validate checks the configuration of every arm that has a run.
+// validate checks the configuration of every arm that has runs.
 func (s *Sweep) validate() (faults []settings.Fault) {
 	var last *Arm
 	checked := make(map[*Arm]bool, len(s.Arms))
@@ -233,7 +244,7 @@ func (s *Sweep) validate() (faults []settings.Fault) {
 	return faults
 }
 
-// dropEmpty leaves out the points without a run.
+// dropEmpty drops the points that have no run.
 func (s *Sweep) dropEmpty() {
 	has := make(map[*Arm]bool, len(s.Arms))
 	for _, r := range s.Runs {
@@ -253,7 +264,7 @@ func (s *Sweep) name(d *decoder, root, n *yaml.Node) {
 	}
 }
 
-// seeds reads a count, which means 0 … n-1, or a list.
+// seeds reads a list of seeds, or a count n, which stands for 0 … n-1.
 func seeds(d *decoder, n *yaml.Node) []uint64 {
 	if n.Kind == yaml.SequenceNode && len(n.Content) > 0 {
 		list := make([]uint64, 0, len(n.Content))
@@ -262,7 +273,7 @@ func seeds(d *decoder, n *yaml.Node) []uint64 {
 			if err := scalar(item, reflect.ValueOf(&seed).Elem()); err != nil {
 				d.fault(item, "seeds", "%v", err)
 			} else if slices.Contains(list, seed) {
-				d.fault(item, "seeds", "seed %d comes twice", seed)
+				d.fault(item, "seeds", "seed %d appears twice", seed)
 			}
 			list = append(list, seed)
 		}
@@ -270,7 +281,7 @@ func seeds(d *decoder, n *yaml.Node) []uint64 {
 	}
 	var count int
 	if err := scalar(n, reflect.ValueOf(&count).Elem()); err != nil || count < 1 || count > 1<<20 {
-		d.fault(n, "seeds", "wants how many seeds, at least 1, or a list of seeds, got %s", describe(n))
+		d.fault(n, "seeds", "wants the number of seeds, at least 1, or a list of seeds, got %s", describe(n))
 		return nil
 	}
 	list := make([]uint64, count)
@@ -280,7 +291,7 @@ func seeds(d *decoder, n *yaml.Node) []uint64 {
 	return list
 }
 
-// base is the configuration that all arms start from: the defaults, then what the sweep extends, then its base.
+// base returns the configuration that all arms start from: the defaults, then what the sweep extends, then its base.
 func base(d *decoder, parts map[string]*yaml.Node) trainer.Config {
 	c := trainer.Default()
 	d.prefix = ""
@@ -289,7 +300,7 @@ func base(d *decoder, parts map[string]*yaml.Node) trainer.Config {
 	}
 	if n := parts["base"]; n != nil {
 		if n.Kind == yaml.MappingNode && find(n, "extends") != nil {
-			d.fault(find(n, "extends"), "base.extends", "what the base extends stands at the top, beside base")
+			d.fault(find(n, "extends"), "base.extends", "belongs at the top, beside base")
 			return c
 		}
 		d.onto(&c, "base.", n)
@@ -297,8 +308,8 @@ func base(d *decoder, parts map[string]*yaml.Node) trainer.Config {
 	return c
 }
 
-// onto merges a map of a file onto a configuration, after what the map extends. Seeds are the sweep's, so `seed` is refused
-// here.
+// onto merges onto a configuration what a map of a file extends, then the map itself. It refuses `seed`, because seeds
+// belong to the sweep.
 func (d *decoder) onto(c *trainer.Config, prefix string, n *yaml.Node) {
 	d.prefix = prefix
 	if n == nil || isNull(n) {
@@ -306,7 +317,7 @@ func (d *decoder) onto(c *trainer.Config, prefix string, n *yaml.Node) {
 	}
 	if n.Kind == yaml.MappingNode {
 		if seed := find(n, "seed"); seed != nil {
-			d.fault(seed, "seed", "seeds belong to the whole sweep: say `seeds: [3]` at the top")
+			d.fault(seed, "seed", "seeds belong to the whole sweep: set `seeds: [3]` at the top")
 			return
 		}
 		if others := find(n, "extends"); others != nil {
@@ -317,9 +328,27 @@ func (d *decoder) onto(c *trainer.Config, prefix string, n *yaml.Node) {
 	d.merge(n, c, d.defaults())
 }
 
+// arms resolves the file's arms; n is nil if the file has none, and then base is the one arm.
+func (s *Sweep) arms(d *decoder, root, n *yaml.Node, baseSet map[string]place) (arms []*Arm) {
+	if n == nil {
+		s.unnamed = true
+		return []*Arm{s.arm(d, "baseline", root, nil, baseSet)}
+	}
+	d.prefix = ""
+	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
+		d.fault(n, "arms", "wants a map from an arm's name to what it changes, got %s", describe(n))
+		return nil
+	}
+	d.pairs(n, "arms", func(name string, k, value *yaml.Node) {
+		arms = append(arms, s.arm(d, name, k, value, baseSet))
+	})
+	return arms
+}
+
 // arm resolves one arm. n is nil or null for an arm that changes nothing.
 func (s *Sweep) arm(d *decoder, name string, k, n *yaml.Node, baseSet map[string]place) *Arm {
-	a := &Arm{Name: name, Of: name, node: k, set: map[string]place{}, own: map[string]*yaml.Node{}, Config: settings.Clone(s.Base)}
+	a := &Arm{Name: name, Of: name, node: k, set: map[string]place{}, own: map[string]*yaml.Node{},
+		Config: settings.Clone(s.Base)}
 	d.prefix = ""
 	if !settings.IsName(name) {
 		d.fault(k, "arms", "an arm's name wants letters, digits, dots, dashes and underscores, got %q", name)
@@ -344,12 +373,14 @@ func (s *Sweep) arm(d *decoder, name string, k, n *yaml.Node, baseSet map[string
 	return a
 }
 
-// Locate turns a fault of a resolved configuration into one at the node that set its key: the arm's, else base's, else that
-// of the nearest key around it, else the arm's name.
+// Locate places a fault of a resolved configuration at the node that set its key: the arm's node, else base's, else the
+// node of the nearest enclosing key, else the arm's name.
 func (a *Arm) Locate(file string, err error) settings.Fault {
+	whole := settings.Fault{File: file, Line: a.node.Line, Column: a.node.Column, Key: "arms." + a.Of}
 	at := new(variant.Error)
 	if !errors.As(err, &at) {
-		return settings.Fault{File: file, Line: a.node.Line, Column: a.node.Column, Key: "arms." + a.Of, Message: err.Error()}
+		whole.Message = err.Error()
+		return whole
 	}
 	for key := at.Key; key != ""; key = parent(key) {
 		where, ok := a.set[key]
@@ -359,19 +390,22 @@ func (a *Arm) Locate(file string, err error) settings.Fault {
 		if !ok {
 			continue
 		}
-		f := settings.Fault{File: where.file, Line: where.node.Line, Column: where.node.Column, Key: where.key, Message: at.Message, Extended: where.via}
-		if name := key+".name" == at.Key && where.node.Kind == yaml.ScalarNode; key != at.Key && !name { // a slot said by its name alone
+		f := settings.Fault{File: where.file, Line: where.node.Line, Column: where.node.Column, Key: where.key,
+			Message: at.Message, Extended: where.via}
+		nameAlone := key+".name" == at.Key && where.node.Kind == yaml.ScalarNode // a slot given by its name alone
+		if key != at.Key && !nameAlone {
 			f.Key, f.Message = "arms."+a.Of, at.Key+" "+at.Message
 		}
 		return f
 	}
-	f := settings.Fault{File: file, Line: a.node.Line, Column: a.node.Column, Key: "arms." + a.Of, Message: at.Key + " " + at.Message}
-	if a.Name != a.Of { // no line says the key: which point it is tells why
-		f.Message += ", in " + a.Name
+	whole.Message = at.Key + " " + at.Message
+	if a.Name != a.Of { // no line sets the key, so the point's name has to explain the fault
+		whole.Message += ", in " + a.Name
 	}
-	return f
+	return whole
 }
 
+// parent returns the key that encloses a dotted key; "" at the top.
 func parent(key string) string {
 	for i := len(key) - 1; i > 0; i-- {
 		if key[i] == '.' {

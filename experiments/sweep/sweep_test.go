@@ -15,44 +15,72 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Each text is a mistake that a user may make; each message is what the contract promises: file, line, column, dotted
-// key, and the nearest valid choice.
+// Each text is a mistake that a user might make. Each message gives what the contract promises: file, line, column,
+// dotted key, and the nearest valid choice.
 func TestBadInput(t *testing.T) {
 	for _, c := range []struct{ name, src, want string }{
 		{"empty", "  \n", "s.yaml: is empty"},
-		{"not YAML", "a: [1\nb: 2\n", "s.yaml:2:2: is not YAML: while parsing a flow sequence: did not find expected ',' or ']'"},
-		{"two documents", "name: x\n---\nname: y\n", "s.yaml: is not one YAML document: expected single document, found multiple"},
+		{"not YAML", "a: [1\nb: 2\n",
+			"s.yaml:2:2: is not YAML: while parsing a flow sequence: did not find expected ',' or ']'"},
+		{"two documents", "name: x\n---\nname: y\n",
+			"s.yaml: is not one YAML document: expected single document, found multiple"},
 		{"a list", "- a\n", "s.yaml:1:1: wants a map of keys, got a list"},
-		{"unknown key at the top", "name: x\nseds: 2\n", `s.yaml:2:1: unknown key "seds", did you mean "seeds"? (name, extends, base, arms, grid, zip, random, seeds, exclude, only, stopping)`},
+		{"unknown key at the top", "name: x\nseds: 2\n",
+			`s.yaml:2:1: unknown key "seds", did you mean "seeds"? (name, extends, base, arms, grid, zip, random, seeds, ` +
+				`exclude, only, stopping)`},
 		{"no name", "seeds: 1\n", "s.yaml:1:1: name: is missing: a sweep needs a name"},
-		{"name as a path", "name: ../x\n", `s.yaml:1:7: name: wants letters, digits, dots, dashes and underscores, got the text "../x"`},
-		{"unknown key", "name: x\nbase:\n  train: {stepz: 3}\n", `s.yaml:3:11: base.train: unknown key "stepz", did you mean "steps"? (steps, batch, slices, precision)`},
-		{"misspelt variant", "name: x\nbase: {arch: {norm: rmsnrom}}\n", `s.yaml:2:21: base.arch.norm: unknown norm "rmsnrom", did you mean "rmsnorm"? (` + variantsOf("arch.norm") + ")"},
-		{"misspelt variant in a map", "name: x\nbase: {arch: {norm: {name: rmsnrom, eps: 1}}}\n", `s.yaml:2:28: base.arch.norm: unknown norm "rmsnrom", did you mean "rmsnorm"? (` + variantsOf("arch.norm") + ")"},
-		{"float for int", "name: x\nbase: {train: {steps: 1.5}}\n", "s.yaml:2:23: base.train.steps: wants a whole number, got 1.5"},
-		{"text for number", "name: x\nbase: {optim: {lr: '1e-3'}}\n", `s.yaml:2:20: base.optim.lr: wants a number, got the text "1e-3"`},
+		{"name as a path", "name: ../x\n",
+			`s.yaml:1:7: name: wants letters, digits, dots, dashes and underscores, got the string "../x"`},
+		{"unknown key", "name: x\nbase:\n  train: {stepz: 3}\n",
+			`s.yaml:3:11: base.train: unknown key "stepz", did you mean "steps"? (steps, batch, slices, precision)`},
+		{"misspelt variant", "name: x\nbase: {arch: {norm: rmsnrom}}\n",
+			`s.yaml:2:21: base.arch.norm: unknown norm "rmsnrom", did you mean "rmsnorm"? (` + variantsOf("arch.norm") + ")"},
+		{"misspelt variant in a map", "name: x\nbase: {arch: {norm: {name: rmsnrom, eps: 1}}}\n",
+			`s.yaml:2:28: base.arch.norm: unknown norm "rmsnrom", did you mean "rmsnorm"? (` + variantsOf("arch.norm") + ")"},
+		{"float for int", "name: x\nbase: {train: {steps: 1.5}}\n",
+			"s.yaml:2:23: base.train.steps: wants a whole number, got 1.5"},
+		{"text for number", "name: x\nbase: {optim: {lr: '1e-3'}}\n",
+			`s.yaml:2:20: base.optim.lr: wants a number, got the string "1e-3"`},
 		{"infinite", "name: x\nbase: {optim: {lr: .inf}}\n", "s.yaml:2:20: base.optim.lr: wants a number, got .inf"},
-		{"yes for true", "name: x\nbase: {arch: {tied: yes}}\n", `s.yaml:2:21: base.arch.tied: wants true or false, got the text "yes"`},
-		{"map for number", "name: x\nbase: {arch: {width: {a: 1}}}\n", "s.yaml:2:22: base.arch.width: wants a whole number, got a map"},
+		{"yes for true", "name: x\nbase: {arch: {tied: yes}}\n",
+			`s.yaml:2:21: base.arch.tied: wants true or false, got the string "yes"`},
+		{"map for number", "name: x\nbase: {arch: {width: {a: 1}}}\n",
+			"s.yaml:2:22: base.arch.width: wants a whole number, got a map"},
 		{"number for map", "name: x\nbase: {arch: 3}\n", "s.yaml:2:14: base.arch: wants a map, got 3"},
-		{"list for slot", "name: x\nbase: {arch: {norm: [a]}}\n", "s.yaml:2:21: base.arch.norm: wants a name, or a map with a name and parameters, got a list"},
-		{"duplicate key", "name: x\nbase:\n  seed: 1\n  train: {steps: 1, steps: 2}\n", "s.yaml:3:9: base.seed: seeds belong to the whole sweep: say `seeds: [3]` at the top"},
-		{"duplicate", "name: x\nbase:\n  train: {steps: 1, steps: 2}\n", `s.yaml:3:21: base.train: key "steps" comes twice, first in line 3`},
-		{"alias", "name: x\nbase: {train: &a {steps: 1}, checkpoint: *a}\n", "s.yaml:2:42: base.checkpoint: aliases are not supported: say it again, or say it in base"},
-		{"merge key", "name: x\nbase: {<<: {train: {}}}\n", "s.yaml:2:8: base: merge keys (<<) are not supported: arms are merged over base"},
-		{"no seeds", "name: x\nseeds: 0\n", "s.yaml:2:8: seeds: wants how many seeds, at least 1, or a list of seeds, got 0"},
-		{"seed twice", "name: x\nseeds: [1, 1]\n", "s.yaml:2:12: seeds: seed 1 comes twice"},
-		{"arms as a list", "name: x\narms: [a]\n", "s.yaml:2:7: arms: wants a map from an arm's name to what it changes, got a list"},
-		{"unknown key in an arm", "name: x\narms:\n  a: {}\n  b: {arhc: {}}\n", `s.yaml:4:7: arms.b: unknown key "arhc", did you mean "arch"? (arch, optim, schedule, data, train, probe, checkpoint, seed)`},
-		{"key of another variant", "name: x\nbase: {optim: {name: adamw, ns_steps: 5}}\n", `s.yaml:2:29: base.optim: unknown key "ns_steps"`},
-		{"rule key", "name: x\nexclude: [{optm.lr: 1}]\n", `s.yaml:2:12: exclude: no run has a key "optm.lr", did you mean "optim.lr"?`},
+		{"list for slot", "name: x\nbase: {arch: {norm: [a]}}\n",
+			"s.yaml:2:21: base.arch.norm: wants a name, or a map with a name and parameters, got a list"},
+		{"duplicate key", "name: x\nbase:\n  seed: 1\n  train: {steps: 1, steps: 2}\n",
+			"s.yaml:3:9: base.seed: seeds belong to the whole sweep: set `seeds: [3]` at the top"},
+		{"duplicate", "name: x\nbase:\n  train: {steps: 1, steps: 2}\n",
+			`s.yaml:3:21: base.train: key "steps" appears twice, first in line 3`},
+		{"alias", "name: x\nbase: {train: &a {steps: 1}, checkpoint: *a}\n",
+			"s.yaml:2:42: base.checkpoint: aliases are not supported: repeat it, or move it to base"},
+		{"merge key", "name: x\nbase: {<<: {train: {}}}\n",
+			"s.yaml:2:8: base: merge keys (<<) are not supported: arms are merged over base"},
+		{"no seeds", "name: x\nseeds: 0\n",
+			"s.yaml:2:8: seeds: wants the number of seeds, at least 1, or a list of seeds, got 0"},
+		{"seed twice", "name: x\nseeds: [1, 1]\n", "s.yaml:2:12: seeds: seed 1 appears twice"},
+		{"arms as a list", "name: x\narms: [a]\n",
+			"s.yaml:2:7: arms: wants a map from an arm's name to what it changes, got a list"},
+		{"unknown key in an arm", "name: x\narms:\n  a: {}\n  b: {arhc: {}}\n",
+			`s.yaml:4:7: arms.b: unknown key "arhc", did you mean "arch"? (arch, optim, schedule, data, train, probe, ` +
+				`checkpoint, seed)`},
+		{"key of another variant", "name: x\nbase: {optim: {name: adamw, ns_steps: 5}}\n",
+			`s.yaml:2:29: base.optim: unknown key "ns_steps"`},
+		{"rule key", "name: x\nexclude: [{optm.lr: 1}]\n",
+			`s.yaml:2:12: exclude: no run has a key "optm.lr", did you mean "optim.lr"?`},
 		{"rule value", "name: x\nonly: [{arm: gatde}]\n", "s.yaml:2:8: only: matches no run"},
 		{"nothing left", "name: x\nexclude: [{seed: 0}]\n", "s.yaml:2:10: exclude: leaves no run"},
 		{"width by heads", "name: x\nbase:\n  arch: {width: 65, heads: 2}\n", "s.yaml:3:"},
 		{"width by heads in an arm", "name: x\narms:\n  a: {}\n  wide: {arch: {width: 65}}\n", "s.yaml:4:"},
-		{"unknown statistic", "name: x\nbase: {probe: {statistics: [top1, kurtosos]}}\n", `s.yaml:2:28: base.probe.statistics: unknown statistic "kurtosos", did you mean "kurtosis"? (` + strings.Join(probes.Names(), ", ") + ")"},
-		{"unknown site of an arm", "name: x\narms:\n  a: {probe: {sites: [mlp.axt]}}\n", `s.yaml:3:22: arms.a.probe.sites: unknown site "mlp.axt", did you mean "mlp.act"? (` + strings.Join(archs.Sites(), ", ") + ")"},
-		{"batch by slices", "name: x\nbase: {train: {batch: 5}}\n", "s.yaml:2:23: base.train.batch: must be a positive multiple of train.slices (2), is 5"},
+		{"unknown statistic", "name: x\nbase: {probe: {statistics: [top1, kurtosos]}}\n",
+			`s.yaml:2:28: base.probe.statistics: unknown statistic "kurtosos", did you mean "kurtosis"? (` +
+				strings.Join(probes.Names(), ", ") + ")"},
+		{"unknown site of an arm", "name: x\narms:\n  a: {probe: {sites: [mlp.axt]}}\n",
+			`s.yaml:3:22: arms.a.probe.sites: unknown site "mlp.axt", did you mean "mlp.act"? (` +
+				strings.Join(archs.Sites(), ", ") + ")"},
+		{"batch by slices", "name: x\nbase: {train: {batch: 5}}\n",
+			"s.yaml:2:23: base.train.batch: must be a positive multiple of train.slices (2), is 5"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := LoadBytes("s.yaml", []byte(c.src))
@@ -60,7 +88,8 @@ func TestBadInput(t *testing.T) {
 			if !errors.As(err, &input) {
 				t.Fatalf("got %v, want an *InputError", err)
 			}
-			prefix := strings.HasPrefix(c.name, "key of") || strings.HasPrefix(c.name, "width") && strings.Contains(err.Error(), "65")
+			prefix := strings.HasPrefix(c.name, "key of") || strings.HasPrefix(c.name, "width") &&
+				strings.Contains(err.Error(), "65")
 			if got := err.Error(); got != c.want && (!prefix || !strings.HasPrefix(got, c.want)) {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
@@ -69,12 +98,14 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestFaultsAreGathered(t *testing.T) {
-	_, err := LoadBytes("s.yaml", []byte("name: x\narms:\n  a: {train: {stepz: 1}, arch: {norm: none1}}\n  b: {optim: {lr: fast}}\n"))
+	_, err := LoadBytes("s.yaml",
+		[]byte("name: x\narms:\n  a: {train: {stepz: 1}, arch: {norm: none1}}\n  b: {optim: {lr: fast}}\n"))
 	var input *settings.InputError
 	if !errors.As(err, &input) || len(input.Faults) != 3 {
 		t.Fatalf("got %v, want three faults", err)
 	}
-	if lines := []int{input.Faults[0].Line, input.Faults[1].Line, input.Faults[2].Line}; !slices.Equal(lines, []int{3, 3, 4}) {
+	lines := []int{input.Faults[0].Line, input.Faults[1].Line, input.Faults[2].Line}
+	if !slices.Equal(lines, []int{3, 3, 4}) {
 		t.Errorf("lines %v, want 3, 3, 4", lines)
 	}
 }
@@ -125,12 +156,14 @@ seeds: [4, 9007199254740993]
 	}
 	arm := func(i int) map[string]any { return settingsOf(s.Arms[i].Config) }
 	for i, want := range []map[string]any{
-		{"optim": "adamw", "optim.lr": 1.0, "optim.beta1": 0.5, "optim.weight_decay": 1e-3, "optim.clip": 2.0, "probe.every.then": int64(7), "train.steps": int64(30)},
+		{"optim": "adamw", "optim.lr": 1.0, "optim.beta1": 0.5, "optim.weight_decay": 1e-3, "optim.clip": 2.0,
+			"probe.every.then": int64(7), "train.steps": int64(30)},
 		{"optim": "adamw", "optim.beta1": 0.5, "optim.beta2": 0.25, "optim.lr": 1.0}, // maps merge key by key
-		// Own parameters fall away with the name, common keys stay.
+		// A slot's own parameters fall away when its name changes; its common keys stay.
 		{"optim": "muon", "optim.lr": 1.0, "optim.weight_decay": 1e-3, "optim.clip": 2.0},
 		{"optim": "muon", "optim.lr": 1.0, "probe.every": "steps", "train.steps": int64(30)},
-		{"optim": "adamw", "optim.lr": settingsOf(trainer.Default())["optim.lr"], "optim.beta1": settingsOf(trainer.Default())["optim.beta1"], "train.steps": int64(1000)},
+		{"optim": "adamw", "optim.lr": settingsOf(trainer.Default())["optim.lr"],
+			"optim.beta1": settingsOf(trainer.Default())["optim.beta1"], "train.steps": int64(1000)},
 	} {
 		got := arm(i)
 		for key, value := range want {
@@ -154,7 +187,8 @@ seeds: [4, 9007199254740993]
 }
 
 func TestExcludeAndOnly(t *testing.T) {
-	const head = "name: x\narms: {a: {}, b: {optim: {lr: 1e-2}, arch: {norm: ssnorm}}, c: {optim: {lr: 0.5}, schedule: trapezoidal}}\nseeds: 3\n"
+	const head = "name: x\narms: {a: {}, b: {optim: {lr: 1e-2}, arch: {norm: ssnorm}}, c: {optim: {lr: 0.5}, schedule: " +
+		"trapezoidal}}\nseeds: 3\n"
 	for _, c := range []struct {
 		rules string
 		want  string
@@ -212,7 +246,7 @@ func TestKeysAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range settings.Of(defaults()) {
 		if seen[s.Key] {
-			t.Errorf("key %s comes twice", s.Key)
+			t.Errorf("key %s appears twice", s.Key)
 		}
 		seen[s.Key] = true
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/outcrop-lab/outcrop/settings"
 )
 
-// plannedRow is one run of a plan, as printed. Of a run's whole length are params, tokens, flops, memory and disk; of what is
-// left of it are the seconds, null where nothing is known of the machine.
+// Row is one run of a plan, as printed. Params, tokens, FLOPs, memory and disk are those of the whole run; the seconds
+// are those of what is left of it, null if the machine's speed is not known.
 type Row struct {
 	Run         string   `json:"run"`
 	Arm         string   `json:"arm"`
@@ -24,34 +24,34 @@ type Row struct {
 	Memory      int64    `json:"memory_bytes"`
 	Disk        int64    `json:"disk_bytes"`
 	Status      string   `json:"status"` // new, done, diverged, same, measure, again, running, stopped, lost or failed
-	State       string   `json:"state"`  // the status in words
+	Task        string   `json:"state"`  // the same in words, as Task.String says it
 	From        int      `json:"from_step"`
 	Differs     string   `json:"differs"`
 }
 
-// planTotal is what a sweep takes that is left to do.
+// Total sums up the runs of a sweep that are left to do.
 type Total struct {
-	Runs        int      `json:"runs"` // of the plan; a run that comes twice counts once
+	Runs        int      `json:"runs"` // of the plan; a run that appears twice counts once
 	ToDo        int      `json:"to_do"`
 	Tokens      int      `json:"tokens"`
 	FLOPs       float64  `json:"flops"`
-	SecondsLow  *float64 `json:"seconds_low"` // by the clock, with so many jobs at once
+	SecondsLow  *float64 `json:"seconds_low"` // by the clock, with Jobs at a time
 	SecondsHigh *float64 `json:"seconds_high"`
-	Memory      int64    `json:"memory_bytes"` // of as many runs as there are jobs, the largest
+	Memory      int64    `json:"memory_bytes"` // of the largest runs, as many as Jobs
 	Disk        int64    `json:"disk_bytes"`
 	Jobs        int      `json:"jobs"`
 	Threads     int      `json:"threads"`
 }
 
-// planDocument is what plan --json prints.
+// Document is what `plan --json` prints.
 type Document struct {
 	Sweep string `json:"sweep"`
 	Runs  []Row  `json:"runs"`
 	Total Total  `json:"total"`
 }
 
-// planOf counts what each run takes, and what is left of the sweep takes with so many jobs at once and threads a job; 0 jobs are as
-// many as the cores hold.
+// DocumentOf lists what each run takes, and sums up what is left of the sweep with that many jobs at a time and threads
+// a job. 0 jobs stand for as many as the cores hold. speed is nil if the machine's speed is not known.
 func DocumentOf(name string, planned []plan.Planned, tasks []Task, speed *plan.Speed, jobs, threads int) Document {
 	cores := runtime.GOMAXPROCS(0)
 	threads = max(1, threads)
@@ -63,8 +63,9 @@ func DocumentOf(name string, planned []plan.Planned, tasks []Task, speed *plan.S
 	var memory []int64
 	for i, p := range planned {
 		cost, task := plan.CostOf(p), tasks[i]
-		r := Row{Run: p.ID, Arm: p.Arm, Seed: p.Seed, Params: p.Params, Tokens: cost.Tokens, FLOPs: cost.FLOPs, Memory: cost.Memory, Disk: cost.Disk,
-			Status: task.Word(), State: task.String(), From: task.From, Differs: differs(p.Differs)}
+		r := Row{Run: p.ID, Arm: p.Arm, Seed: p.Seed, Params: p.Params, Tokens: cost.Tokens, FLOPs: cost.FLOPs,
+			Memory: cost.Memory, Disk: cost.Disk, Status: task.Word(), Task: task.String(), From: task.From,
+			Differs: differs(p.Differs)}
 		if speed != nil {
 			f := speed.Of(p, task.Left(), threads)
 			r.Seconds, r.SecondsLow, r.SecondsHigh = &f.Seconds, &f.Low, &f.High

@@ -14,12 +14,12 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Ladder is successive halving at work: what each run of a plan came to at each rung, and which runs are parked there. See
-// stopping.Halving.
+// Ladder is the progress of successive halving: the metric of each run of a plan at each rung, and the runs that are
+// parked there. See stopping.Halving.
 type Ladder struct {
 	rule   *stopping.Rule
 	rungs  []int                // steps
-	values []map[string]float64 // by rung: the metric of each run that came so far
+	values []map[string]float64 // by rung: the metric of each run that has reached it
 	passed []map[string]bool    // by rung: the runs that went on
 	parked map[string]int       // the runs that wait at a rung, with the steps at which they end
 }
@@ -43,9 +43,9 @@ func NewLadder(planned []plan.Planned) *Ladder {
 	return l
 }
 
-// Place reads from the database how far a run has come. It returns the step of the rung at which the run ends next, 0 for
-// none, and whether it waits there already. The value of a run at a rung is its last measurement before it; that of a
-// diverged run is the worst.
+// Place reads from the database how far a run has come. It returns the step of the rung at which the run ends next, 0
+// if there is none, and reports whether the run waits there already. A run's value at a rung is its last measurement up
+// to that step; the value of a diverged run is the worst.
 func (l *Ladder) Place(db *store.DB, r run.Run) (until int, waits bool, err error) {
 	stored, _, err := db.RunByID(r.ID)
 	if err != nil {
@@ -85,19 +85,19 @@ func (l *Ladder) Place(db *store.DB, r run.Run) (until int, waits bool, err erro
 // Park makes a run wait at its rung until Promote returns it.
 func (l *Ladder) Park(r run.Run) { l.parked[r.ID] = r.Config.Train.Steps }
 
-// Unpark takes back a run that was parked.
+// Unpark removes a run from the parked ones.
 func (l *Ladder) Unpark(id string) { delete(l.parked, id) }
 
-// Parked lists the runs that wait, sorted by id.
+// Parked lists the ids of the parked runs, sorted.
 func (l *Ladder) Parked() []string { return slices.Sorted(maps.Keys(l.parked)) }
 
-// Promoted is a run that leaves its rung for the next one, which lies at step Until; 0 for its end.
+// Promoted is a run that leaves its rung for the next one, at step Until; 0 stands for the run's end.
 type Promoted struct {
 	ID    string
 	Until int
 }
 
-// Promote takes from the parked runs those that may go on, the furthest first.
+// Promote unparks the runs that may go on and returns them, the furthest first.
 func (l *Ladder) Promote() (promoted []Promoted) {
 	for k := len(l.rungs) - 1; k >= 0; k-- {
 		order := l.order(k)
@@ -118,7 +118,7 @@ func (l *Ladder) Promote() (promoted []Promoted) {
 	return promoted
 }
 
-// order lists the runs that came to a rung, the best first.
+// order lists the runs that have reached rung k, the best first.
 func (l *Ladder) order(k int) []string {
 	return slices.SortedFunc(maps.Keys(l.values[k]), func(a, b string) int {
 		return cmp.Or(cmp.Compare(l.values[k][a], l.values[k][b]), strings.Compare(a, b))
@@ -137,7 +137,7 @@ func (l *Ladder) Reason(id string) string {
 	return ""
 }
 
-// wait marks the stored runs of a plan that wait at a rung and would not go on as things stand.
+// wait sets Waits in the tasks of the stored runs that wait at a rung and would not be promoted as things stand.
 func wait(db *store.DB, planned []plan.Planned, known map[string]store.RunState, tasks []Task) error {
 	l := NewLadder(planned)
 	if l == nil {
@@ -156,7 +156,7 @@ func wait(db *store.DB, planned []plan.Planned, known map[string]store.RunState,
 			l.Park(p.Run)
 		}
 	}
-	l.Promote() // those go on
+	l.Promote() // unparks the runs that would go on
 	for i, p := range planned {
 		if _, waits := l.parked[p.ID]; !waits {
 			tasks[i].Waits = 0

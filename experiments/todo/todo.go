@@ -1,5 +1,5 @@
-// Package todo says what is left to do of a plan: which runs are settled, which are measured from what they left, and at
-// which step the others begin.
+// Package todo says what is left to do of a plan: which runs are settled, which are measured from their checkpoints,
+// and at which step the others begin.
 package todo
 
 import (
@@ -19,22 +19,22 @@ import (
 type Task struct {
 	// Settled is the run's status if nothing is left to do: "done", "diverged", or "stopped" by the sweep's rule.
 	Settled string
-	// Lacking is the number of steps at which a run that ended lacks wanted rows or snapshots.
+	// Lacking is the number of steps at which an ended run lacks wanted rows or snapshots.
 	Lacking int
-	// Measure lists those steps if what the run left suffices for all of them: then nothing is trained.
+	// Measure lists these steps if the run's checkpoints suffice for all of them; then nothing is trained.
 	Measure []int
 	// From is the step at which training begins.
 	From int
-	// Status is that of a run which is not settled: "running", "stopped", "lost", "failed"; "" where nothing is known.
+	// Status is the status of an unsettled run: "running", "stopped", "lost", "failed"; "" if nothing is known.
 	Status string
-	// Waits is the rung at which halving keeps a stopped run until it is among the best; 0 where it goes on.
+	// Waits is the step of the rung at which halving keeps a stopped run until it is among the best; 0 if it goes on.
 	Waits int
-	// Same is the earlier run of the plan that this one is: "baseline, seed 0".
+	// Same names the earlier run of the plan that has the same id: "baseline, seed 0".
 	Same string
 }
 
-// Word is the task in a word: done, diverged, same, measure, again (trained again for what it lacks), running, stopped,
-// lost, failed or new.
+// Word returns the task in a word: done, diverged, same, measure, again (trained again for what it lacks), running,
+// stopped, lost, failed or new.
 func (t Task) Word() string {
 	switch {
 	case t.Same != "":
@@ -53,6 +53,7 @@ func (t Task) Word() string {
 	return "new"
 }
 
+// String describes the task in a few words.
 func (t Task) String() string {
 	switch word := t.Word(); word {
 	case "same":
@@ -84,12 +85,12 @@ func counted(steps int) string {
 	return fmt.Sprintf("%d steps", steps)
 }
 
-// Left is the task as a forecast of its time takes it.
+// Left returns the task in the form that plan forecasts from.
 func (t Task) Left() plan.Left {
 	return plan.Left{Nothing: t.Same != "" || t.Settled != "" || t.Waits > 0, Measured: len(t.Measure), From: t.From}
 }
 
-// Tasks returns the task of each run of a plan in a results folder, and changes nothing there.
+// Tasks returns the task of each run of a plan in a results folder. It changes nothing there.
 func Tasks(results string, planned []plan.Planned) ([]Task, error) {
 	tasks := make([]Task, len(planned))
 	first := make(map[string]int, len(planned))
@@ -112,7 +113,7 @@ func Tasks(results string, planned []plan.Planned) ([]Task, error) {
 	return tasks, db.AtOnce(func(db *store.DB) error { return fill(db, results, planned, tasks) })
 }
 
-// fill fills in the tasks of runs that are not the same as an earlier one.
+// fill fills in the tasks of the runs that are not the same as an earlier one.
 func fill(db *store.DB, results string, planned []plan.Planned, tasks []Task) error {
 	known, err := db.RunStates()
 	if err != nil {

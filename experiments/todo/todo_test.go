@@ -43,8 +43,9 @@ func TestTasksInWords(t *testing.T) {
 	for _, s := range tasks {
 		got = append(got, s.String())
 	}
-	// The third one's process is gone; in the fourth one's folder this process is at work.
-	if want := []string{"failed, starts again", "stopped, starts again", "lost, starts again", "running", "new"}; !slices.Equal(got, want) {
+	// The process of the third run is gone; this process holds the fourth run's folder.
+	want := []string{"failed, starts again", "stopped, starts again", "lost, starts again", "running", "new"}
+	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if err := held.Close(); err != nil {

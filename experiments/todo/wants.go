@@ -17,7 +17,7 @@ import (
 // Wants caches the (site, statistic) pairs that a run records at each measured step, by architecture and probe.
 type Wants map[string][]probes.Pair
 
-// pairs returns those of a run; key is its plan.SitesKey, or "" to have it computed.
+// pairs returns a run's pairs. key is the run's plan.SitesKey; pairs computes it if it is "".
 func (w Wants) pairs(r run.Run, key string) ([]probes.Pair, error) {
 	if key == "" {
 		key = plan.SitesKey(settings.Of(&r.Config))
@@ -38,8 +38,8 @@ func (w Wants) pairs(r run.Run, key string) ([]probes.Pair, error) {
 // loss is measured at every step, whatever the probe says.
 var loss = probes.Pair{Site: "run", Statistic: "loss"}
 
-// Whole returns which of the runs ended and lack nothing. It asks for many at once: all that ended at one step and want the
-// same rows. About the others, among them every run that wants snapshots, it says nothing.
+// Whole reports by id which runs have ended and lack nothing. It asks the database for many at once: all that ended at
+// one step and want the same rows. It leaves out runs that have not ended and runs that want snapshots.
 func (w Wants) Whole(db *store.DB, planned []plan.Planned, known map[string]store.RunState) (map[string]bool, error) {
 	type group struct {
 		pairs [][2]string
@@ -89,8 +89,8 @@ func (w Wants) Whole(db *store.DB, planned []plan.Planned, known map[string]stor
 	return whole, nil
 }
 
-// Task returns what is left to do of a run, by the results and by what lies in its folder. A run that the sweep's rule has
-// stopped is settled.
+// Task returns what is left to do of a run, according to the results and the run's folder. A run that the sweep's rule
+// has stopped is settled.
 func (w Wants) Task(db *store.DB, dir string, p plan.Planned) (t Task, err error) {
 	stored, there, err := db.RunByID(p.ID)
 	if err != nil {
@@ -123,8 +123,8 @@ func (w Wants) Task(db *store.DB, dir string, p plan.Planned) (t Task, err error
 	return t, nil
 }
 
-// StoppedEarly reports whether the sweep's rule has stopped a run: it was trained past the step of the verdict, and not to
-// its end.
+// StoppedEarly reports whether the sweep's rule has stopped a run: whether it was trained past the step of the verdict,
+// but not to its end.
 func StoppedEarly(db *store.DB, r run.Run) (bool, error) {
 	if r.Stopping == nil {
 		return false, nil
@@ -141,8 +141,8 @@ func StoppedEarly(db *store.DB, r run.Run) (bool, error) {
 	return reason != "" && at < stored.Step, nil
 }
 
-// lacking lists the steps up to last at which wanted rows or snapshots are missing. ended says that the run is measured at
-// last, whatever its schedule.
+// lacking lists the steps up to last at which wanted rows or snapshots are missing. If ended is set, the run is
+// measured at last whatever its schedule.
 func (w Wants) lacking(db *store.DB, dir string, p plan.Planned, last int, ended bool) ([]int, error) {
 	c := p.Config
 	missing, err := c.Probe.Snapshots.Missing(dir, c.Arch.Layers)
@@ -183,8 +183,8 @@ func (w Wants) lacking(db *store.DB, dir string, p plan.Planned, last int, ended
 	return steps, nil
 }
 
-// resumable returns the step of the newest checkpoint in a run's folder from which the run can go on, because what is wanted
-// of the steps before it was measured; 0 where there is none.
+// resumable returns the step of the newest checkpoint from which a run can go on: everything that is wanted of the
+// steps before it has been measured. It returns 0 if there is no such checkpoint.
 func (w Wants) resumable(dir string, p plan.Planned) (int, error) {
 	kept, err := trainer.Kept(dir)
 	if err != nil || len(kept) == 0 {
@@ -216,8 +216,8 @@ func (w Wants) resumable(dir string, p plan.Planned) (int, error) {
 	return from, nil
 }
 
-// DropUnusable drops the checkpoints of a run from which it cannot go on. Those that are damaged stay: the trainer refuses
-// them by name.
+// DropUnusable drops the checkpoints from which a run cannot go on. Damaged ones stay, because the trainer refuses them
+// by name.
 func DropUnusable(dir string, p plan.Planned) error {
 	from, err := Wants{}.resumable(dir, p)
 	if err != nil {

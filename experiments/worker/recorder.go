@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	sayEvery  = time.Second / 5 // between two events of a run that goes on
-	keepEvery = 2 * time.Second // between two notes of it in the log and the shard
+	sayEvery  = time.Second / 5 // between two events about a run's progress
+	keepEvery = 2 * time.Second // between two notes of the progress in the log and the shard
 )
 
-// recorder adapts a run's shard to trainer.Recorder, and tells the coordinator and the log how the run goes.
+// recorder adapts a run's shard to trainer.Recorder, and reports the run's progress to the coordinator and the log.
 type recorder struct {
 	run      store.Run
 	db       *store.DB
 	log, out *json.Encoder
-	said     time.Time       // when the last step was said on out
-	kept     time.Time       // when the last step was kept in the log and the shard
-	watch    *stopping.Watch // nil where nothing ends the run early
+	said     time.Time       // when a step was last written to out
+	kept     time.Time       // when a step was last written to the log and the shard
+	watch    *stopping.Watch // nil if nothing ends the run early
 }
 
 // Record implements trainer.Recorder.
@@ -52,7 +52,7 @@ func (w *recorder) Timing(step int, name string, value float64) error {
 	return w.db.PutTiming(w.run.ID, step, name, value)
 }
 
-// progress tells of a step, and ends the run at its rung.
+// progress reports a step, and ends the run at its rung.
 func (w *recorder) progress(step int, loss float64) {
 	if w.watch != nil && step == w.watch.Until {
 		w.watch.Stop()
@@ -65,29 +65,29 @@ func (w *recorder) progress(step int, loss float64) {
 	if now.Sub(w.kept) > keepEvery {
 		w.kept = now
 		w.note(store.Running, step, loss)
-		_ = w.db.SetStatus(w.run.ID, store.Running, step, "") // the last word is said at the end
+		_ = w.db.SetStatus(w.run.ID, store.Running, step, "") // a failure does no harm: train writes the status at the end
 	}
 }
 
-// say tells the coordinator how the run goes.
+// say sends an event to the coordinator.
 func (w *recorder) say(status string, step int, loss float64) {
 	_ = w.out.Encode(folder.Event{Run: w.run.ID, Step: step, Steps: w.run.Steps, Loss: plainOrZero(loss), Status: status})
 }
 
-// note writes into the run's log. The coordinator says how the run ended, once its rows are merged.
+// note adds a line to the run's log. The coordinator reports how the run ended, once it has merged the rows.
 func (w *recorder) note(status string, step int, loss float64) {
 	_ = w.log.Encode(map[string]any{"time": time.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00"), "status": status,
 		"step": step, "loss": plainOrZero(loss)})
 }
 
-// refused tells the log and the coordinator of a checkpoint that was passed over.
+// refused reports a checkpoint that was passed over to the coordinator and the log.
 func (w *recorder) refused(r trainer.Refusal, from int) {
 	text := fmt.Sprintf("refused the %v; going on from step %d", r, from)
 	w.say(text, from, 0)
 	w.note(text, from, 0)
 }
 
-// plainOrZero keeps NaN and infinities out of JSON.
+// plainOrZero replaces NaN and infinities, which JSON lacks, by 0.
 func plainOrZero(x float64) float64 {
 	if x-x != 0 {
 		return 0

@@ -1,4 +1,5 @@
-// Package worker is the body of a worker process: it trains or measures one run, and writes into that run's folder only.
+// Package worker is the body of a worker process: it trains or measures one run, and writes only into that run's
+// folder.
 package worker
 
 import (
@@ -20,9 +21,10 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// Work does what the config.yaml of a run's folder assigns: it trains the run to its end, or measures it again. It stops
-// when ctx is cancelled or its standard input, in, closes, as it does when the coordinator ends, however that happens. It
-// says on out, one folder.Event a line, how it goes. A run that is cut short is no error: its status is stopped.
+// Work carries out the assignment in the config.yaml of a run's folder: it trains the run to its end, or measures it
+// again. It stops when ctx is cancelled or when its standard input, in, closes, which happens however the coordinator
+// ends. It writes its progress to out, one folder.Event a line. A run that is cut short is no error: its status is
+// stopped.
 func Work(ctx context.Context, dir string, in io.Reader, out io.Writer) (err error) {
 	ctx, leave := context.WithCancel(ctx)
 	defer leave()
@@ -39,7 +41,7 @@ func Work(ctx context.Context, dir string, in io.Reader, out io.Writer) (err err
 	if err != nil {
 		return err
 	}
-	signal.Ignore(syscall.SIGPIPE) // a coordinator that is gone must not keep the worker from its last checkpoint
+	signal.Ignore(syscall.SIGPIPE) // a worker whose coordinator is gone must still write its last checkpoint
 	if r.Measure == nil {
 		return train(ctx, dir, r, threads, out)
 	}
@@ -52,12 +54,12 @@ func Work(ctx context.Context, dir string, in io.Reader, out io.Writer) (err err
 		}
 	}
 	if err = Measure(ctx, dir, r, threads, say); ctx.Err() != nil {
-		return nil // what was measured is kept; the rest is still lacking
+		return nil // the rows measured so far are kept; the others are still missing
 	}
 	return err
 }
 
-// train trains a run to its end, to its next rung, or until ctx is cancelled.
+// train trains a run to its end or its next rung, or until ctx is cancelled.
 func train(ctx context.Context, dir string, r run.Run, threads int, out io.Writer) (err error) {
 	db, release, err := hold(dir, r)
 	if err != nil {
@@ -104,7 +106,8 @@ func train(ctx context.Context, dir string, r run.Run, threads int, out io.Write
 	return err
 }
 
-// watch applies the run's rule to what it has measured so far. A run that is at its rung already is stopped at once.
+// watch returns the watch of a run's rule, with the values that the run has measured so far. A run that has reached its
+// rung already is stopped at once.
 func watch(dir string, r run.Run, db *store.DB, stop func()) (*stopping.Watch, error) {
 	w := &stopping.Watch{Rule: r.Stopping, Until: r.Until, Stop: stop}
 	kept, err := trainer.Kept(dir)
@@ -118,9 +121,11 @@ func watch(dir string, r run.Run, db *store.DB, stop func()) (*stopping.Watch, e
 	return w, err
 }
 
-// Measure measures the steps of r.Measure into the run's own shard, in this process. How the run stands stays as it is.
-// progress is called after every step; it may be nil.
-func Measure(ctx context.Context, dir string, r run.Run, threads int, progress func(step int, loss float64)) (err error) {
+// Measure measures the steps of r.Measure in this process, and writes the rows into the run's shard. The run's status
+// stays as it is. progress is called after every step; it may be nil.
+func Measure(
+	ctx context.Context, dir string, r run.Run, threads int, progress func(step int, loss float64),
+) (err error) {
 	db, release, err := hold(dir, r)
 	if err != nil {
 		return err
@@ -140,8 +145,8 @@ func Measure(ctx context.Context, dir string, r run.Run, threads int, progress f
 	return errors.Join(err, indexSnapshots(db, dir, r.ID))
 }
 
-// hold makes this process the only one that works in the folder of a run, which must still be the one that was planned, and
-// opens its shard. release closes the shard and lets go of the folder.
+// hold locks a run's folder for this process and opens the run's shard. It fails if the run is no longer the one that
+// was planned. release closes the shard and unlocks the folder.
 func hold(dir string, r run.Run) (shard *store.DB, release func() error, err error) {
 	held, err := folder.Lock(dir)
 	if err != nil {
@@ -157,7 +162,7 @@ func hold(dir string, r run.Run) (shard *store.DB, release func() error, err err
 	return shard, func() error { return errors.Join(shard.Close(), held.Close()) }, nil
 }
 
-// indexSnapshots stores in a run's shard where the snapshots in its folder are, one entry a sequence.
+// indexSnapshots stores in a run's shard where the snapshots in its folder are, one entry per sequence.
 func indexSnapshots(db *store.DB, dir, id string) error {
 	all, err := trainer.ReadSnapshots(dir)
 	if err != nil || len(all) == 0 {

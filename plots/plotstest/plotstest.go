@@ -1,5 +1,5 @@
-// Package plotstest makes databases for tests of what draws from the store. It fills them with whatever is declared to
-// be needed, so that a new figure needs no new fixture.
+// Package plotstest makes databases for tests of packages that draw from the store. It fills them with the statistics
+// that a test declares as needed, so that a new figure needs no new fixture.
 package plotstest
 
 import (
@@ -34,13 +34,13 @@ seeds: 2
 // Steps are the probe steps of every fixture run.
 var Steps = []int{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 700, 800, 900, 1000, 1100, 1200}
 
-// Emergence are the planted parameters of an arm's curve in a block: baseline rises, other arms less.
+// Emergence returns the planted parameters of an arm's curve in a block. The baseline rises, other arms rise less.
 func Emergence(arm, seed, layer int) map[string]float64 {
 	height := []float64{9, .6, 2.5}[arm%3] * (1 + .25*float64(layer)) * (1 - .2*float64(seed))
 	return map[string]float64{"A": height, "lambda": .12, "gamma": .012, "t0": 1.01 + .1*float64(arm%3), "K": 5.4}
 }
 
-// Open makes an empty database that the test closes.
+// Open makes an empty database and closes it when the test ends.
 func Open(t testing.TB) *store.DB {
 	t.Helper()
 	db, err := store.Open(filepath.Join(t.TempDir(), "outcrop.db"))
@@ -55,8 +55,8 @@ func Open(t testing.TB) *store.DB {
 	return db
 }
 
-// Fill puts a sweep of that name into db, with these arms, two seeds and so many layers, and returns the runs' ids by
-// arm and seed. Every run has rows of what is needed at all Steps, fits of ratio_mean, and snapshots of resid_post.
+// Fill adds a sweep of that name to db, with the given arms and layers and two seeds, and returns the runs' ids by arm
+// and seed. Every run has rows of the needed statistics at all Steps, fits of ratio_mean, and snapshots of resid_post.
 func Fill(t testing.TB, db *store.DB, sweep string, arms []string, layers int, needs ...derive.Need) [][]string {
 	t.Helper()
 	s := store.Sweep{Name: sweep, Source: Source}
@@ -103,8 +103,8 @@ func (r run) put(t testing.TB, db *store.DB) {
 	}
 }
 
-// putRows fills what is needed in its shape: a row a layer, two heads where the statistic has heads, two idx where it
-// counts any; one row where the site is the run.
+// putRows stores the needed statistics in their shape: one row for each layer, with two heads if the statistic has
+// heads and two idx if it has an index, and a single row if the site is the run.
 func (r run) putRows(t testing.TB, db *store.DB, needs []derive.Need) {
 	t.Helper()
 	for _, step := range Steps {
@@ -118,7 +118,7 @@ func (r run) putRows(t testing.TB, db *store.DB, needs []derive.Need) {
 			}
 			s, ok := probes.Lookup(need.Statistic)
 			if !ok {
-				t.Fatalf("plotstest: %s at %s is needed, which is neither a statistic nor a metric of the run", need.Statistic,
+				t.Fatalf("plotstest: %s at %s is needed, but is neither a statistic nor a metric of the run", need.Statistic,
 					need.Site)
 			}
 			if row.Site == "" {
@@ -139,7 +139,7 @@ func (r run) putRows(t testing.TB, db *store.DB, needs []derive.Need) {
 	}
 }
 
-// indices are those of a dimension that is there, or not.
+// indices returns the indices of a dimension that the statistic has, or has not.
 func indices(there bool) []int {
 	if there {
 		return []int{0, 1}
@@ -147,13 +147,13 @@ func indices(there bool) []int {
 	return []int{-1}
 }
 
-// metric falls from 4 to a floor; both depend on its name.
+// metric returns a value that falls from about 4 to a floor; both depend on its name.
 func (r run) metric(row store.Row, step int) float64 {
 	level := letters(row.Statistic)
 	return level*(4*math.Exp(-float64(step)/(100*level))+.1) + .03*float64(r.arm) + .01*float64(r.seed)
 }
 
-// value is a number that the statistic's unit allows, and that depends on all that it stands for: ratios and
+// value returns a number that the statistic's unit allows and that depends on every field of its row. Ratios and
 // activations rise at step 250, entropies fall there, shares stay between 0 and 1, and places come to rest.
 func (r run) value(row store.Row, unit string, step int) float64 {
 	t := float64(step)
@@ -183,14 +183,14 @@ func isPlace(statistic string) bool {
 	return false
 }
 
-// letters is a number of a name, from .7 to 1.3, by its FNV hash.
+// letters returns a number from .7 to 1.3 that depends on a name by its FNV hash.
 func letters(name string) float64 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(name)) // never fails
 	return .7 + .6*float64(h.Sum32()%1000)/1000
 }
 
-// emergence is the planted curve of a layer with 3 % of noise.
+// emergence returns the planted curve of a layer with 3 % of noise.
 func (r run) emergence(layer int, t float64) float64 {
 	p := Emergence(r.arm, r.seed, layer)
 	x := p["gamma"]*t + p["t0"]
@@ -219,14 +219,14 @@ func (r run) putFits(t testing.TB, db *store.DB) {
 	}
 }
 
-// Positions and Channels are the snapshots'.
+// Positions and Channels are the sizes of the snapshots.
 const (
 	Positions = 16
 	Channels  = 24
 )
 
-// putSnapshots keeps two landscapes of each block beside the run: |h| is 1 to 2, but for channel 11 of position 2,
-// which at the last step is 60 in the first arm's last block and less elsewhere.
+// putSnapshots writes two landscapes of each block beside the run: |h| is 1 to 2, except at channel 11 of position 2,
+// where it is 60 at the last step in the first arm's last block, and less in the other arms and blocks.
 func (r run) putSnapshots(t testing.TB, db *store.DB) {
 	t.Helper()
 	dir := filepath.Join(filepath.Dir(db.Path()), "runs", r.id, "snapshots")

@@ -1,10 +1,11 @@
-// Command train writes the predictor: the table of a trained sweep's fits as CSV, what is learned from it, and its model
-// card, into the package's folder. `make predictor` trains the sweep first.
+// Command train writes the shipped predictor into the package's folder: the table of a trained sweep's fits (CSV), and
+// the model card (JSON and Markdown), which names the learners chosen. `make predictor` trains the sweep first.
 package main
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -20,10 +21,10 @@ import (
 )
 
 func main() {
-	results := flag.String("results", "results", "folder of the database in which the sweep was trained")
-	sweep := flag.String("sweep", "predictor", "the sweep")
-	commit := flag.String("commit", "", "the commit, where the runs do not know theirs")
-	dir := flag.String("dir", "predict", "folder of the package, into which the predictor is written")
+	results := flag.String("results", "results", "folder of the results database with the trained sweep")
+	sweep := flag.String("sweep", "predictor", "name of the sweep")
+	commit := flag.String("commit", "", "the commit to record if the runs do not know theirs")
+	dir := flag.String("dir", "predict", "folder of package predict, to write the predictor into")
 	flag.Parse()
 	if err := train(*results, *sweep, *dir, *commit); err != nil {
 		fmt.Fprintln(os.Stderr, "train:", err)
@@ -31,16 +32,13 @@ func main() {
 	}
 }
 
+// train learns the predictor from a sweep in the results folder and writes its files into dir.
 func train(results, sweep, dir, commit string) (err error) {
 	db, err := store.OpenExisting(filepath.Join(results, "outcrop.db"))
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closing := db.Close(); err == nil {
-			err = closing
-		}
-	}()
+	defer func() { err = errors.Join(err, db.Close()) }()
 	table, left, err := predict.Collect(db, sweep)
 	if err != nil {
 		return err
@@ -70,7 +68,12 @@ func train(results, sweep, dir, commit string) (err error) {
 	for _, file := range []struct {
 		path    string
 		content []byte
-	}{{"testdata/architectures.csv", archs.Bytes()}, {"testdata/fits.csv", fits.Bytes()}, {"card.json", append(card, '\n')}, {"card.md", text.Bytes()}} {
+	}{
+		{"testdata/architectures.csv", archs.Bytes()},
+		{"testdata/fits.csv", fits.Bytes()},
+		{"card.json", append(card, '\n')},
+		{"card.md", text.Bytes()},
+	} {
 		path := filepath.Join(dir, file.path)
 		if err := atomicfile.Write(path, file.content); err != nil {
 			return err
@@ -79,7 +82,7 @@ func train(results, sweep, dir, commit string) (err error) {
 	return nil
 }
 
-// provenance is the commits and the processors of a sweep's runs.
+// provenance returns the commits and the processors of a sweep's runs, each as a list in one string.
 func provenance(db *store.DB, sweep string) (commit, machine string, err error) {
 	runs, err := db.RunsOf(sweep)
 	if err != nil {

@@ -1,22 +1,22 @@
-"""PyTorch's training step on the model that bench/step trains, as fast as PyTorch goes on a CPU.
+"""PyTorch's training step on the model that bench/step trains, as fast as PyTorch can be on a CPU.
 
-The model is the one of trainer.Default(): pre-norm RMSNorm with a gain (eps 1e-6) and one more before the head, RoPE (theta
-1e4, pairs of channels (i, i + E/2)), no bias anywhere, one product for q, k and v, GELU with erf and 4x width, an untied head,
-weights from N(0, .02^2); AdamW(lr 1e-3, betas .9 .95, eps 1e-8, decay .1, none on gains); the global gradient norm is clipped
-at 1. A step is forward, mean cross-entropy, backward, clipping, AdamW. Here B is batch, T context, D width, H heads,
+The model is that of trainer.Default(): pre-norm RMSNorm with a gain (eps 1e-6) and another before the head, RoPE (theta 1e4,
+pairs of channels (i, i + E/2)), no biases, one product for q, k and v, GELU with erf and 4x width, an untied head, and weights
+from N(0, .02^2). The optimizer is AdamW(lr 1e-3, betas .9 .95, eps 1e-8, decay .1, none on gains), with the global gradient
+norm clipped at 1. A step is forward, mean cross-entropy, backward, clipping, AdamW. B is batch, T context, D width, H heads,
 E = D/H, V vocabulary.
 
-Favours to PyTorch: batches are drawn before the clock starts (ours makes each within the step), Python's garbage collector
-is off, and the loss is never read (ours reads it at every step).
+Three things favour PyTorch: batches are drawn before the clock starts (ours makes each within the step), Python's garbage
+collector is off, and the loss is never read (ours reads it at every step).
 
-By turns (without --whole): after the warm-up one JSON line {torch, threads, params, first_loss, ms, warm_seconds}; then each
-line N on the input is answered by N steps and one line {"ms": [N numbers]}. With --whole: one training from import to
-torch.save, and one line {loss, peak_kib}.
+Without --whole the script runs by turns. After the warm-up it prints one JSON line {torch, threads, params, first_loss, ms,
+warm_seconds}. Then it answers each line N on its input by N steps and one line {"ms": [N numbers]}. With --whole it does one
+training from import to torch.save and prints one line {loss, peak_kib}.
 
-What is tuned here, and after what: fused AdamW and zero_grad(set_to_none) (PyTorch's performance tuning guide), torch.compile
-with static shapes, forward and loss in one unit (its backward is compiled with it), foreach clipping, attention either as
-scaled_dot_product_attention or as baddbmm + softmax + bmm (no flash kernel, whose blocks do not pay at T <= 256). What is
-tuned outside (allocator, MKL's dispatch, OpenMP's threads) is in ../tuning.go.
+This script tunes: fused AdamW and zero_grad(set_to_none) (as in PyTorch's performance tuning guide), torch.compile with static
+shapes, forward and loss in one unit (with its backward), foreach clipping, and attention either as
+scaled_dot_product_attention or as baddbmm + softmax + bmm (without a flash kernel, whose blocks do not pay at T <= 256). The
+allocator, MKL's dispatch and OpenMP's threads are tuned in ../tuning.go.
 """
 import argparse
 import gc
@@ -27,7 +27,7 @@ import statistics
 import sys
 import time
 
-# Answers go to the standard output as it was; whatever else is printed goes to standard error.
+# Answers go to the original standard output. Everything else that is printed goes to standard error.
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
@@ -35,15 +35,15 @@ import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
 
-SIZES = {  # layers, width, heads, context, batch, vocabulary: size.go's
+SIZES = {  # layers, width, heads, context, batch, vocabulary, as in size.go
     "a": (2, 64, 2, 64, 16, 256),
     "b": (4, 128, 4, 128, 16, 256),
     "c": (6, 256, 8, 256, 8, 4096),
     "d": (8, 512, 8, 256, 8, 8192),
 }
-TOKENS = 65  # distinct ones that our data source draws; the rest of the vocabulary is never seen, on either side
-BATCHES = 64  # drawn beforehand and gone through again and again
-MODES = {  # what torch.compile is told; None does not compile
+TOKENS = 65  # distinct tokens that our data source draws; neither side sees the rest of the vocabulary
+BATCHES = 64  # drawn beforehand and used cyclically
+MODES = {  # options of torch.compile; None does not compile
     "eager": None,
     "compile": {},
     "max-autotune": {"mode": "max-autotune"},
@@ -152,7 +152,7 @@ class Training:
         return loss
 
     def timed(self, steps):
-        """Milliseconds of each of so many steps."""
+        """The milliseconds of each of that many steps."""
         times = []
         for _ in range(steps):
             start = time.perf_counter()
@@ -169,7 +169,7 @@ def turns(o):
     t = Training(o)
     start = time.perf_counter()
     first = t.step().item()
-    t.timed(2)  # a second compilation, where there is one, and the optimizer's state
+    t.timed(2)  # the second compilation, if there is one, and the optimizer's state
     warm = t.timed(1)
     while len(warm) < 20 and sum(warm) < 1000:
         warm += t.timed(1)
@@ -184,7 +184,7 @@ def turns(o):
 
 @torch.no_grad()
 def measure(model, tokens, targets):
-    """Of the probe batch: the loss, and after each block each sequence's three largest |h|, the median |h|, and the mean
+    """The loss of the probe batch, and after each block each sequence's three largest |h|, the median |h|, and the mean
     excess kurtosis of a token over its channels, as the project's probes define them."""
     rows = [model(tokens, targets).item()]
     for x in model.streams(tokens):  # [B, T, D]
@@ -222,9 +222,9 @@ def main():
     p.add_argument("--precision", choices=("float32", "bf16"), default="float32")
     p.add_argument("--whole", action="store_true", help="train to the end, with probes and a checkpoint")
     p.add_argument("--steps", type=int, default=2000)
-    p.add_argument("--probes", default="0", help="the steps at which to measure, with commas")
-    p.add_argument("--sequences", type=int, default=10, help="of the probe batch")
-    p.add_argument("--checkpoint", help="the file of torch.save")
+    p.add_argument("--probes", default="0", help="the steps at which to measure, separated by commas")
+    p.add_argument("--sequences", type=int, default=10, help="sequences of the probe batch")
+    p.add_argument("--checkpoint", help="file for torch.save")
     o = p.parse_args()
     whole(o) if o.whole else turns(o)
 

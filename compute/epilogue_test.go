@@ -6,14 +6,20 @@ import (
 	"testing"
 )
 
-// What follows a product is, to the bit, what the operation of its own makes of the product.
-func TestMatMulThen(t *testing.T) { eachPath(t, func(_ *testing.T, k *kernels) { matMulThen(k) }) }
+// TestMatMulEpilogue: an epilogue gives the same bits as the separate operation on the product.
+func TestMatMulEpilogue(t *testing.T) {
+	eachPath(t, func(_ *testing.T, k *kernels) { matMulEpilogue(k) })
+}
 
-func TestMatMulThenBF16(t *testing.T) { eachBF16(t, func(_ *testing.T, k *kernels) { matMulThen(k) }) }
+func TestMatMulEpilogueBF16(t *testing.T) {
+	eachBF16(t, func(_ *testing.T, k *kernels) { matMulEpilogue(k) })
+}
 
-func matMulThen(k *kernels) {
+func matMulEpilogue(k *kernels) {
 	equal := func(got, want Buffer) bool {
-		return slices.EqualFunc(got.Host(), want.Host(), func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) })
+		return slices.EqualFunc(got.Host(), want.Host(), func(a, b float32) bool {
+			return math.Float32bits(a) == math.Float32bits(b)
+		})
 	}
 	for _, size := range [][3]int{{1, 1, 1}, {5, 3, 0}, {13, 33, 17}, {64, 192, 64}, {205, 600, 40}, {70, 40, 1100}} {
 		m, n, depth := size[0], size[1], size[2]
@@ -33,30 +39,30 @@ func matMulThen(k *kernels) {
 				k.Activate(f, want, Buffer{}, product)
 				k.Activate(f, y, keep, product)
 				check("where something is kept", y, want)
-				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: y, Kept: kept})
+				k.MatMulEpilogue(c, a, b, m, n, depth, transA, transB, Epilogue{F: f, Y: y, Kept: kept})
 				check("that keeps", y, want)
 				check("kept", kept, keep)
-				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: y, Kept: c})
+				k.MatMulEpilogue(c, a, b, m, n, depth, transA, transB, Epilogue{F: f, Y: y, Kept: c})
 				check("that keeps in its place", y, want)
 				check("kept in its place", c, keep)
-				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: c, Kept: kept})
+				k.MatMulEpilogue(c, a, b, m, n, depth, transA, transB, Epilogue{F: f, Y: c, Kept: kept})
 				check("in its place, that keeps", c, want)
 				check("kept beside its place", kept, keep)
-				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: y})
+				k.MatMulEpilogue(c, a, b, m, n, depth, transA, transB, Epilogue{F: f, Y: y})
 				check("before it", c, product)
 				check("of it", y, want)
-				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Y: c})
+				k.MatMulEpilogue(c, a, b, m, n, depth, transA, transB, Epilogue{F: f, Y: c})
 				check("in its place", c, want)
 
 				c, y = k.poison(m*n), k.poison(m*n)
 				k.ActivateGrad(f, want, product, x)
-				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Grad: true, Y: y, Kept: x})
+				k.MatMulEpilogue(c, a, b, m, n, depth, transA, transB, Epilogue{F: f, Grad: true, Y: y, Kept: x})
 				check("gradient before it", c, product)
 				check("gradient", y, want)
-				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Grad: true, Y: c, Kept: x})
+				k.MatMulEpilogue(c, a, b, m, n, depth, transA, transB, Epilogue{F: f, Grad: true, Y: c, Kept: x})
 				check("gradient in its place", c, want)
 				k.Upload(y, x.Host())
-				k.MatMulThen(c, a, b, m, n, depth, transA, transB, Then{F: f, Grad: true, Y: y, Kept: y})
+				k.MatMulEpilogue(c, a, b, m, n, depth, transA, transB, Epilogue{F: f, Grad: true, Y: y, Kept: y})
 				check("gradient in place of what was kept", y, want)
 			}
 		}
