@@ -18,9 +18,10 @@ func absorbCommand(s *preferences) *cobra.Command {
 		Short: "Fold embed_proj into a model's other weights, and check the logits",
 		Long: fmt.Sprintf(`Write the newest sound checkpoint of a run with arch.embed_proj as a model
 without it, in safetensors. One projection is folded into the embedding, the
-other into the head; if these were tied, they become two matrices. RUN is a run's
-id or the beginning of one. The logits of both models are computed on the run's
-probe batch: if they differ by more than %g of the largest, nothing is written.`,
+other into the head; if these were tied, they become two matrices. The logits of
+both models are computed on the run's probe batch: if they differ by more than
+%g of the largest, nothing is written. RUN is a run's id or the beginning of
+one.`,
 			trainer.AbsorbBound),
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {

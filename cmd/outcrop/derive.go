@@ -23,8 +23,8 @@ func deriveCommand(s *preferences) *cobra.Command {
 		Short: "Derive quantities of several layers or steps from the database",
 		Long: `Derive quantities of several layers or steps from the rows in the database.
 Nothing is trained or measured. SWEEP is a sweep's name, RUN a run's id or the
-beginning of one. If rows are missing, the verb says which, and with what command
-to measure them from kept checkpoints. The quantities are
+beginning of one. If rows are missing, the verb says which, and with what
+command to measure them from kept checkpoints. The quantities are
 
 ` + quantityList(),
 		Args: arguments(cobra.MinimumNArgs(1)),

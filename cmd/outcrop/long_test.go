@@ -12,7 +12,7 @@ import (
 
 // TestEmergence trains the sweep `emergence` and checks each seed against what arXiv 2410.13835, in this small setting,
 // leads to expect at 2,000 steps: both risks reach their floors, attention to BOS is no longer uniform, and the massive
-// activation grows.
+// activation grows. One function, because ten minutes of training serve all checks.
 func TestEmergence(t *testing.T) {
 	const (
 		T       = 64   // context

@@ -13,6 +13,7 @@ import (
 
 // Half a sweep that was trained elsewhere is merged, twice, and the sweep goes on with the rest. Then it is merged
 // run by run, from a folder with another name. Bad folders are refused before anything is merged.
+// One function, because each merge works on the results of the one before.
 func TestMerge(t *testing.T) {
 	text := strings.ReplaceAll(tiny, "STEPS", "40")
 	whole, elsewhere, into := t.TempDir(), t.TempDir(), t.TempDir()

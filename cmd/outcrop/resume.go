@@ -19,10 +19,10 @@ func resumeCommand(s *preferences) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resume SWEEP",
 		Short: "Continue a sweep of the database, without its file",
-		Long: `Continue a sweep from the copy of its file that the database keeps. Runs that are
-done stay as they are, stopped and lost ones go on from their last checkpoint,
-and the rest are trained. The sweep's data and the files that it extends are
-read again.`,
+		Long: `Continue a sweep from the copy of its file that the database keeps. Runs that
+are done stay as they are, stopped and lost ones go on from their last
+checkpoint, and the rest are trained. The sweep's data and the files that it
+extends are read again.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			loaded, _, err := storedSweep(s, args[0])
@@ -43,9 +43,9 @@ func retryCommand(s *preferences) *cobra.Command {
 		Use:   "retry SWEEP",
 		Short: "Restart the failed, lost and stopped runs of a sweep",
 		Long: `Restart the failed, lost and stopped runs of a sweep; with --failed, --lost or
---stopped, only those. A run is lost if the process that trained it is gone. Each
-run goes on from its last checkpoint. Runs that never began are left to outcrop
-resume.`,
+--stopped, only those. A run is lost if the process that trained it is gone.
+Each run goes on from its last checkpoint. Runs that never began are left to
+outcrop resume.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			loaded, statuses, err := storedSweep(s, args[0])

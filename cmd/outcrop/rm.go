@@ -22,7 +22,7 @@ type removalDocument struct {
 func rmCommand(s *preferences) *cobra.Command {
 	asJSON, yes, dry := false, false, false
 	cmd := &cobra.Command{Use: "rm RUN|SWEEP…",
-		Short: "Remove runs or sweeps: their folders and their rows in the database",
+		Short: "Remove runs or sweeps: their folders and their stored rows",
 		Long: `Remove runs, arms or sweeps: their folders and all their rows in the database. A
 name is a run's id, the beginning of one, SWEEP/ARM/SEED, SWEEP/ARM or SWEEP.
 Removing a sweep removes its runs, except those that another sweep also has.

@@ -22,8 +22,8 @@ func showCommand(s *preferences) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{Use: "show RUN", Short: "Show one run: configuration, provenance, files, metrics and fits",
 		Long: `Show everything that is stored of one run. RUN is a run's id, the beginning of
-one, or SWEEP/ARM/SEED. In the configuration, * marks a key that differs from its
-default.`,
+one, or SWEEP/ARM/SEED. In the configuration, * marks a key that differs from
+its default.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.reading(func(db *store.DB) error {

@@ -19,9 +19,9 @@ import (
 func statusCommand(s *preferences) *cobra.Command {
 	asJSON, watch, every := false, false, 2*time.Second
 	cmd := &cobra.Command{Use: "status [SWEEP]", Short: "Show the status of each sweep's runs, also while they train",
-		Long: `Show the status of each sweep's runs, their step, loss, steps per second and time
-left. All of it comes from the database and, for runs that train, from the end
-of their own log, which is newer. The column state says: planned, leased,
+		Long: `Show the status of each sweep's runs, their step, loss, steps per second and
+time left. All of it comes from the database and, for runs that train, from the
+end of their own log, which is newer. The column state says: planned, leased,
 running, done, stopped (can go on), failed, diverged, or lost (it was running,
 but no process works on it any more).
 

@@ -15,8 +15,9 @@ import (
 func variantsCommand(*preferences) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{Use: "variants [SLOT [VARIANT]]", Short: "List the variants of each slot of a configuration",
-		Long: `List the variants of each slot of a configuration, with their formula, parameters,
-defaults and paper. The variants of the slot "extends" are the presets.`}
+		Long: `List the variants of each slot of a configuration, with their formula,
+parameters, defaults and paper. The variants of the slot "extends" are the
+presets.`}
 	cmd.Args = arguments(cobra.MaximumNArgs(2))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		rows, err := listVariants(args)
