@@ -12,16 +12,16 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-func (l *lab) states(src string) (states []string) {
+func (l *lab) tasks(src string) (tasks []string) {
 	l.t.Helper()
 	all, err := todo.Tasks(l.results, planOf(l.t, src))
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	for _, s := range all {
-		states = append(states, s.String())
+		tasks = append(tasks, s.String())
 	}
-	return states
+	return tasks
 }
 
 // A worker measures wanted rows from the kept checkpoints if they suffice, under the same id and to the bits of a run
@@ -36,15 +36,15 @@ func TestLackingRowsAreMeasured(t *testing.T) {
 	}
 	workers := l.started()
 	measured := []string{"measure 1 step from checkpoints", "measure 1 step from checkpoints"}
-	if got := l.states(more); !slices.Equal(got, measured) {
+	if got := l.tasks(more); !slices.Equal(got, measured) {
 		t.Errorf("tasks %q, want %q", got, measured)
 	}
 	sum, err := l.execute(t.Context(), more, nil)
 	if err != nil || sum.Done != 2 || sum.Kept != 0 || l.started() != workers+2 {
 		t.Errorf("%+v, %v, %d workers, want 2", sum, err, l.started()-workers)
 	}
-	if got := l.states(more); !slices.Equal(got, []string{"done", "done"}) {
-		t.Errorf("states %q after measuring", got)
+	if got := l.tasks(more); !slices.Equal(got, []string{"done", "done"}) {
+		t.Errorf("tasks %q after measuring", got)
 	}
 	planned := planOf(t, src)
 	for _, p := range planned {
@@ -61,8 +61,8 @@ func TestLackingRowsAreMeasured(t *testing.T) {
 
 	// Step 0 is in no checkpoint: its parameters follow from the seed.
 	all := strings.Replace(src, "sequences: 2", "sequences: 2, statistics: [top1, ratio_mean, anisotropy]", 1)
-	if got := l.states(all); got[0] != "measure 3 steps from checkpoints" {
-		t.Errorf("states %q, want measured", got)
+	if got := l.tasks(all); got[0] != "measure 3 steps from checkpoints" {
+		t.Errorf("tasks %q, want measured", got)
 	}
 	if sum, err := l.execute(t.Context(), all, nil); err != nil || sum.Done != 2 || l.started() != workers+4 {
 		t.Errorf("%+v, %v, %d workers, want 4", sum, err, l.started()-workers)
@@ -76,8 +76,8 @@ func TestLackingRowsAreMeasured(t *testing.T) {
 	wanted := map[string]bool{"run": true, "top1": true, "ratio_mean": true, "anisotropy": true}
 	got = slices.DeleteFunc(got, func(s store.Series) bool { return !wanted[s.Site] && !wanted[s.Statistic] })
 	sameRows(t, got, want)
-	if s := l.states(src); !slices.Equal(s, []string{"done", "done"}) { // its own rows are there too
-		t.Errorf("states %q of the first sweep", s)
+	if s := l.tasks(src); !slices.Equal(s, []string{"done", "done"}) { // its own rows are there too
+		t.Errorf("tasks %q of the first sweep", s)
 	}
 
 	// A damaged checkpoint costs a training, not the run.
@@ -92,8 +92,8 @@ func TestLackingRowsAreMeasured(t *testing.T) {
 		l.started() != before+3 {
 		t.Errorf("%+v, %v, %d workers, want 3", sum, err, l.started()-before)
 	}
-	if got := l.states(again); !slices.Equal(got, []string{"done", "done"}) {
-		t.Errorf("states %q after a damaged checkpoint", got)
+	if got := l.tasks(again); !slices.Equal(got, []string{"done", "done"}) {
+		t.Errorf("tasks %q after a damaged checkpoint", got)
 	}
 	for _, p := range planned { // the first was trained again, the second measured
 		if got := l.snapshots(p.ID); !slices.Contains(got, "40 1 0 resid_post.1") {

@@ -186,10 +186,10 @@ func TestKilledCoordinator(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	states := ""
+	tasks := ""
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		states = strings.Join(l.states(src), ", ")
-		if !strings.Contains(states, store.Running) { // the workers have noticed that the coordinator is gone
+		tasks = strings.Join(l.tasks(src), ", ")
+		if !strings.Contains(tasks, store.Running) { // the workers have noticed that the coordinator is gone
 			break
 		}
 	}
@@ -197,8 +197,8 @@ func TestKilledCoordinator(t *testing.T) {
 	if err != nil || sum.Done != len(planned) {
 		t.Fatalf("%+v, %v", sum, err)
 	}
-	if !strings.Contains(states, "goes on from step") {
-		t.Errorf("states %s after the kill", states)
+	if !strings.Contains(tasks, "goes on from step") {
+		t.Errorf("tasks %s after the kill", tasks)
 	}
 	got, _ := l.rows()
 	sameRows(t, want, got)
@@ -298,8 +298,8 @@ func TestRequestedStop(t *testing.T) {
 		t.Fatalf("%+v, %v, %d workers: want 5 stopped, 3 of them before they began", sum, err, l.started())
 	}
 	// One of the two running runs had made a step; the other may have been stopped before its first.
-	if got := l.states(src); !strings.Contains(got[0]+got[1], "goes on from step") || got[5] != store.Done {
-		t.Errorf("states %q", got)
+	if got := l.tasks(src); !strings.Contains(got[0]+got[1], "goes on from step") || got[5] != store.Done {
+		t.Errorf("tasks %q", got)
 	}
 	_, status := l.rows()
 	if !strings.Contains(status[0], store.Stopped) {

@@ -74,13 +74,13 @@ func TestHalving(t *testing.T) {
 		l.started() != before {
 		t.Errorf("again: %+v, %v, %d workers", again, err, l.started()-before)
 	}
-	if got := l.states(src); got[0] != store.Done ||
+	if got := l.tasks(src); got[0] != store.Done ||
 		counts(got)["stopped, waits at step 10 to be among the best"] != 6 ||
 		counts(got)["stopped, waits at step 30 to be among the best"] != 2 {
-		t.Errorf("states %q", got)
+		t.Errorf("tasks %q", got)
 	}
-	if got := l.states(rates); counts(got)["stopped, goes on from step 10"] != 6 {
-		t.Errorf("states %q without the rule", got)
+	if got := l.tasks(rates); counts(got)["stopped, goes on from step 10"] != 6 {
+		t.Errorf("tasks %q without the rule", got)
 	}
 	// Without the rule all runs are trained to the end.
 	if all, err := l.execute(t.Context(), rates, nil); err != nil || all.Done != 9 {

@@ -47,11 +47,11 @@ func TestStoppingRule(t *testing.T) {
 		l.started() != before {
 		t.Errorf("again: %+v, %v, %d workers", sum, err, l.started()-before)
 	}
-	if got := l.states(rule); !slices.Equal(got, []string{"stopped by the sweep's rule", "stopped by the sweep's rule"}) {
-		t.Errorf("states %q", got)
+	if got := l.tasks(rule); !slices.Equal(got, []string{"stopped by the sweep's rule", "stopped by the sweep's rule"}) {
+		t.Errorf("tasks %q", got)
 	}
 	resumed := []string{"stopped, goes on from step 101", "stopped, goes on from step 101"}
-	if got := l.states(src); !slices.Equal(got, resumed) {
+	if got := l.tasks(src); !slices.Equal(got, resumed) {
 		t.Errorf("tasks %q without the rule", got)
 	}
 	if sum, err := l.execute(t.Context(), src, nil); err != nil || sum.Done != 2 {

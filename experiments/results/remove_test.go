@@ -215,8 +215,8 @@ func TestRemoveKilled(t *testing.T) {
 	t.Logf("%d times it had not happened, %d times it had", left, gone)
 }
 
-// The kills may miss either side of the transaction, so both are tried here: a folder that was moved aside comes back if
-// its rows are there, and goes if they are not.
+// The kills may miss either side of the transaction, so both are tried here: a folder that was moved aside comes back
+// if its rows are there, and goes if they are not.
 func TestSettleRemovals(t *testing.T) {
 	for _, committed := range []bool{false, true} {
 		results := shelf(t, 3)
