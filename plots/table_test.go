@@ -18,7 +18,7 @@ import (
 	"github.com/outcrop-lab/outcrop/plots/plotstest"
 )
 
-var update = flag.Bool("update", false, "write the golden tables, and the list of figures in docs/cli.md, again")
+var update = flag.Bool("update", false, "write the golden tables again")
 
 // Every figure's table of the fixture equals its golden table, and so do the tables that do not come from the store.
 // Numbers are compared to six significant digits, finer than any picture shows, because the last bits of a float64
@@ -160,26 +160,6 @@ func TestDrawnFromTable(t *testing.T) {
 		if !bytes.Equal(first, second) {
 			t.Errorf("%s: the drawing shows what the table does not hold", name)
 		}
-	}
-}
-
-// docs/cli.md lists the figures on a line that -update writes.
-func TestDocs(t *testing.T) {
-	path := filepath.Join("..", "docs", "cli.md")
-	page, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	line := "| `plot [FIGURE…]` | draws `" + strings.Join(Names(), "`, `") + "` from the database alone, as SVG and PNG |"
-	if strings.Contains(string(page), "\n"+line+"\n") {
-		return
-	}
-	old := regexp.MustCompile("(?m)^\\| `plot \\[FIGURE…\\]` \\|.*$")
-	if !*update || !old.Match(page) {
-		t.Fatalf("%s lacks the line %q: `go test ./plots -update` writes it", path, line)
-	}
-	if err := os.WriteFile(path, old.ReplaceAllLiteral(page, []byte(line)), 0o666); err != nil {
-		t.Fatal(err)
 	}
 }
 

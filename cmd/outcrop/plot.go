@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,10 @@ import (
 
 func plotCommand(s *preferences) *cobra.Command {
 	sweep := ""
-	cmd := &cobra.Command{Use: "plot [FIGURE…]", Short: "Draw figures from the database alone", Args: cobra.ArbitraryArgs}
+	cmd := &cobra.Command{Use: "plot [FIGURE…]", Short: "Draw figures from the database alone",
+		Long: "Draw figures of each sweep from the database alone, as SVG and PNG, all of them unless named:\n" +
+			strings.Join(plots.Names(), ", ") + ".",
+		Args: cobra.ArbitraryArgs}
 	cmd.RunE = func(cmd *cobra.Command, figures []string) error {
 		for _, figure := range figures {
 			if !slices.Contains(plots.Names(), figure) {
