@@ -138,7 +138,7 @@ func (l *Ladder) Reason(id string) string {
 }
 
 // wait marks the stored runs of a plan that wait at a rung and would not go on as things stand.
-func wait(db *store.DB, planned []plan.Planned, known map[string]store.RunState, tasks []Task) error {
+func wait(db *store.DB, planned []plan.Planned, known map[string]store.RunStatus, tasks []Task) error {
 	l := NewLadder(planned)
 	if l == nil {
 		return nil

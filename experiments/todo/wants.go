@@ -40,7 +40,7 @@ var loss = probes.Pair{Site: "run", Statistic: "loss"}
 
 // Whole returns which of the runs ended and lack nothing. It asks for many at once: all that ended at one step and want the
 // same rows. About the others, among them every run that wants snapshots, it says nothing.
-func (w Wants) Whole(db *store.DB, planned []plan.Planned, known map[string]store.RunState) (map[string]bool, error) {
+func (w Wants) Whole(db *store.DB, planned []plan.Planned, known map[string]store.RunStatus) (map[string]bool, error) {
 	type group struct {
 		pairs [][2]string
 		steps []int
