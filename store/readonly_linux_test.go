@@ -59,7 +59,7 @@ func TestReadOnlyFolder(t *testing.T) {
 			if err == nil {
 				err = db.PutRun(run("s"))
 			}
-			if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "written") {
+			if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "writable") {
 				t.Errorf("writing %s gave %v", name, err)
 			}
 		}
