@@ -116,7 +116,7 @@ func TestMeasuringWithoutMemory(t *testing.T) {
 	if err != nil || sum.Failed != 1 || sum.Done != 1 || len(sum.Errors) != 1 || !strings.Contains(sum.Errors[0], "ran out of memory") {
 		t.Errorf("%+v, %v, want one failed for memory", sum, err)
 	}
-	if got := l.states(more); !slices.Equal(got, []string{"measure 1 step from checkpoints", "done"}) {
+	if got := l.tasks(more); !slices.Equal(got, []string{"measure 1 step from checkpoints", "done"}) {
 		t.Errorf("tasks %q", got)
 	}
 	if _, status := l.rows(); !slices.Equal(status, []string{"baseline 0 done 80 ", "scale 0 done 80 "}) {

@@ -60,7 +60,7 @@ func (c *coordinator) queue(planned []plan.Planned) error {
 	if ladder := todo.NewLadder(planned); ladder != nil {
 		c.halving = &halving{ladder, map[string]job{}}
 	}
-	stored, err := c.db.RunStates()
+	stored, err := c.db.RunStatuses()
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
-// Package export writes what a database holds for other programs to read: every row of every table, one at a time,
-// never sampled. NaN, which the database keeps as NULL, is missing in a table (an empty field of CSV, null in JSON
+// Package export writes a database in formats that other programs read: every row of every table, one at a time, never
+// sampled. NaN, which the database keeps as NULL, is a missing value in a table (an empty field in CSV, null in JSON
 // lines and Parquet) and NaN in an event file; infinities stay infinite.
 package export
 
@@ -19,8 +19,10 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// formats write a whole database each.
-var formats = map[string]func(ctx context.Context, db *store.DB, s *stage) error{
+// writer writes a whole database in one format.
+type writer func(ctx context.Context, db *store.DB, s *stage) error
+
+var formats = map[string]writer{
 	"csv":         eachTable("csv", newCSV),
 	"jsonl":       eachTable("jsonl", newJSONL),
 	"parquet":     eachTable("parquet", newParquet),
@@ -30,11 +32,11 @@ var formats = map[string]func(ctx context.Context, db *store.DB, s *stage) error
 // Formats lists the names of the formats.
 func Formats() []string { return slices.Sorted(maps.Keys(formats)) }
 
-// Write writes the database into a folder, which it makes if need be, and returns the paths of the files: one a table,
-// named after it, or one event file a run, in the folder SWEEP/ARM/seed-N of each of its sweeps. Files of an earlier
-// export are replaced. All files take their names by rename once all are whole: whatever goes wrong before that, a
-// cancelled ctx included, the folder is as it was. All tables show one state of the database, and the handle is Write's
-// alone until it returns. An unknown format and a dir that cannot be a folder are a *variant.Error.
+// Write writes the database into a folder, creating it if necessary, and returns the paths of the files: one file per
+// table, named after it, or one event file per run in the folder SWEEP/ARM/seed-N of each of the run's sweeps. Files of
+// an earlier export are replaced. All files get their names by rename once all are whole, so an earlier failure,
+// including a cancelled ctx, leaves the folder as it was. All tables show one state of the database, and only Write may
+// use the handle until it returns. An unknown format, and a dir that cannot be a folder, is a *variant.Error.
 func Write(ctx context.Context, db *store.DB, format, dir string) ([]string, error) {
 	write, ok := formats[format]
 	if !ok {
@@ -42,7 +44,8 @@ func Write(ctx context.Context, db *store.DB, format, dir string) ([]string, err
 	}
 	s, err := newStage(dir)
 	if errors.Is(err, syscall.ENOTDIR) {
-		return nil, variant.Errorf("out", "%s cannot be a folder: there is a file of that name on the way; name another", dir)
+		return nil, variant.Errorf("out", "%s cannot be a folder, because part of the path is a file: "+
+			"name another folder", dir)
 	}
 	if err != nil {
 		return nil, fault(dir, err)
@@ -55,25 +58,26 @@ func Write(ctx context.Context, db *store.DB, format, dir string) ([]string, err
 	return paths, fault(dir, err)
 }
 
-// fault says what was being done and, of a full disk, what helps.
+// fault adds to an error what was being done and, if the disk is full, what helps.
 func fault(dir string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("export: writing into %s: the disk is full (%w); nothing was left there: free some space and try again", dir, err)
+		return fmt.Errorf("export: writing into %s: the disk is full (%w); no files were left there: "+
+			"free some space and try again", dir, err)
 	}
 	return fmt.Errorf("export: writing into %s: %w", dir, err)
 }
 
-// encoder writes the rows of one table into a file. row must not keep its values.
+// encoder writes the rows of one table into a file. row must not retain its values.
 type encoder interface {
 	row(values []any) error
 	close() error
 }
 
-// eachTable writes a file a table.
-func eachTable(extension string, open func(w io.Writer, t store.Table) (encoder, error)) func(ctx context.Context, db *store.DB, s *stage) error {
+// eachTable returns a function that writes one file per table.
+func eachTable(extension string, open func(w io.Writer, t store.Table) (encoder, error)) writer {
 	return func(ctx context.Context, db *store.DB, s *stage) error {
 		for _, t := range store.Tables {
 			err := s.write(t.Name+"."+extension, func(w io.Writer) error {
@@ -94,11 +98,12 @@ func eachTable(extension string, open func(w io.Writer, t store.Table) (encoder,
 	}
 }
 
-// stage holds the files of an export until all are whole, in a hidden folder within dir: on one file system with it.
+// stage holds the files of an export until all are whole. They are in a hidden folder within dir, so on the same file
+// system.
 type stage struct {
 	dir, hidden string
-	made        []string // folders that were not there, the outermost first
-	names       []string // files within hidden, and then within dir
+	made        []string // folders that it created, outermost first
+	names       []string // files, first within hidden and then within dir
 }
 
 func newStage(dir string) (*stage, error) {
@@ -122,7 +127,7 @@ func newStage(dir string) (*stage, error) {
 	return s, nil
 }
 
-// write makes one file; name may have folders.
+// write writes one file. Its name may contain folders.
 func (s *stage) write(name string, content func(w io.Writer) error) (err error) {
 	path := filepath.Join(s.hidden, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
@@ -144,7 +149,7 @@ func (s *stage) write(name string, content func(w io.Writer) error) (err error) 
 	return file.Sync()
 }
 
-// commit gives every file its name.
+// commit moves every file to its name in dir.
 func (s *stage) commit() (paths []string, err error) {
 	for _, name := range s.names {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(s.dir, name)), 0o777); err != nil {
@@ -161,12 +166,12 @@ func (s *stage) commit() (paths []string, err error) {
 	return paths, nil
 }
 
-// discard removes what is not wanted: the hidden folder and, if nothing came into them, the folders that it made.
+// discard removes the hidden folder and those folders that the stage created and that are still empty.
 func (s *stage) discard() {
 	if s.hidden != "" {
 		_ = os.RemoveAll(s.hidden)
 	}
 	for _, dir := range slices.Backward(s.made) {
-		_ = os.Remove(dir) // fails where there is something in it
+		_ = os.Remove(dir) // fails if the folder is not empty
 	}
 }

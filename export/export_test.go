@@ -24,8 +24,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// sample is a database with a row or more in every table: NaN, infinities, the largest seed, names and texts that
-// need quoting, and more than a batch of rows.
+// sample returns a database with at least one row in every table: NaN, infinities, the largest seed, names and texts
+// that need quoting, and more than one batch of rows.
 func sample(t *testing.T) *store.DB {
 	t.Helper()
 	db, err := store.Open(filepath.Join(t.TempDir(), "a.db"))
@@ -33,7 +33,8 @@ func sample(t *testing.T) *store.DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	run := store.Run{ID: "r1", Config: `{"a":"ü, \"b\""}`, Seed: math.MaxUint64, Status: "done", Error: "two\nlines, and a comma", Commit: "c"}
+	run := store.Run{ID: "r1", Config: `{"a":"ü, \"b\""}`, Seed: math.MaxUint64, Status: "done",
+		Error: "two\nlines, and a comma", Commit: "c"}
 	later := run
 	later.CPU = "another"
 	rows := []store.Row{
@@ -44,7 +45,8 @@ func sample(t *testing.T) *store.DB {
 		{Site: "resid_post", Statistic: "top1", Layer: 0, Head: -1, Idx: 6, Value: 0.1},
 	}
 	for i := range 3000 {
-		rows = append(rows, store.Row{Site: "norm", Statistic: "gain", Layer: 0, Head: -1, Idx: i, Value: math.Sqrt(float64(i))})
+		rows = append(rows, store.Row{Site: "norm", Statistic: "gain", Layer: 0, Head: -1, Idx: i,
+			Value: math.Sqrt(float64(i))})
 	}
 	shard, err := store.Open(filepath.Join(t.TempDir(), "shard.db"))
 	if err != nil {
@@ -52,14 +54,20 @@ func sample(t *testing.T) *store.DB {
 	}
 	for _, err := range []error{
 		shard.PutRun(run), shard.PutRows("r1", 2, rows[3:5]), shard.Close(), merge(db, shard.Path()),
-		db.PutClaims("s", []store.Claim{{Name: "c", Source: "2506.19697", Statement: "a, \"b\"", Verdict: store.Holds, Detail: `{"n":2}`}}),
-		db.PutSweep(store.Sweep{Name: "s", Source: "name: s\n", Arms: []store.Arm{{Name: "a", Differs: "{}"}}}, []store.Member{{Sweep: "s", Arm: "a", Seed: 1, Run: "r1"}}),
-		db.PutRun(run), db.PutRun(store.Run{ID: "r2", Status: "planned"}), db.PutRows("r1", 1, rows), db.PutRows("r1", 2, rows[:2]),
+		db.PutClaims("s",
+			[]store.Claim{{Name: "c", Source: "2506.19697", Statement: "a, \"b\"", Verdict: store.Holds, Detail: `{"n":2}`}}),
+		db.PutSweep(store.Sweep{Name: "s", Source: "name: s\n", Arms: []store.Arm{{Name: "a", Differs: "{}"}}},
+			[]store.Member{{Sweep: "s", Arm: "a", Seed: 1, Run: "r1"}}),
+		db.PutRun(run), db.PutRun(store.Run{ID: "r2", Status: "planned"}), db.PutRows("r1", 1, rows),
+		db.PutRows("r1", 2, rows[:2]),
 		db.PutRows("r1", 1, []store.Row{{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1, Value: 4}}),
 		db.PutTiming("r1", 1, "seconds", 0.5), db.PutRun(later),
-		db.PutFits([]store.Fit{{Run: "r1", Site: "resid_post", Statistic: "top1", Head: -1, Family: "constant", R2: math.NaN(), Best: true}}),
-		db.PutEvent(store.Event{Run: "r1", At: time.UnixMicro(1_700_000_000_000_001), Status: store.Failed, Step: 3, Message: "a, \"b\"\nc"}),
-		db.PutSnapshots("r1", []store.SnapshotFile{{Step: 1, Site: "resid_post", File: "snapshots/é.safetensors", Tensor: "resid_post.0"}}),
+		db.PutFits([]store.Fit{{Run: "r1", Site: "resid_post", Statistic: "top1", Head: -1, Family: "constant",
+			R2: math.NaN(), Best: true}}),
+		db.PutEvent(store.Event{Run: "r1", At: time.UnixMicro(1_700_000_000_000_001), Status: store.Failed, Step: 3,
+			Message: "a, \"b\"\nc"}),
+		db.PutSnapshots("r1",
+			[]store.SnapshotFile{{Step: 1, Site: "resid_post", File: "snapshots/é.safetensors", Tensor: "resid_post.0"}}),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -73,7 +81,7 @@ func merge(db *store.DB, shard string) error {
 	return err
 }
 
-// text is a row free of a format's types.
+// text returns a row as text, free of a format's types.
 func text(values []any) string {
 	for i, v := range values {
 		if x, ok := v.(float64); ok {
@@ -85,13 +93,14 @@ func text(values []any) string {
 
 func rowsOf(t *testing.T, db *store.DB, table store.Table) (rows []string) {
 	t.Helper()
-	if err := db.Scan(t.Context(), table, func(values []any) error { rows = append(rows, text(slices.Clone(values))); return nil }); err != nil {
+	if err := db.Scan(t.Context(), table,
+		func(values []any) error { rows = append(rows, text(slices.Clone(values))); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return rows
 }
 
-// parsed turns a field's text into a column's value.
+// parsed parses a field's text as a column's value.
 func parsed(t *testing.T, kind store.Kind, field string) any {
 	t.Helper()
 	var v any
@@ -117,7 +126,7 @@ func parsed(t *testing.T, kind store.Kind, field string) any {
 	return v
 }
 
-// readers read a table back: each format but the event files has one.
+// readers read a table back. Each format except the event files has one.
 var readers = map[string]func(t *testing.T, path string, table store.Table) []string{
 	"csv": func(t *testing.T, path string, table store.Table) (rows []string) {
 		file := openFile(t, path)
@@ -216,7 +225,7 @@ func TestEveryTableReadsBackInEveryFormat(t *testing.T) {
 			continue
 		}
 		dir := filepath.Join(t.TempDir(), "new", "folder")
-		for range 2 { // the second takes the place of the first
+		for range 2 { // the second replaces the first
 			paths, err := Write(t.Context(), db, format, dir)
 			if err != nil || len(paths) != len(store.Tables) {
 				t.Fatalf("%s: %v, %v", format, paths, err)
@@ -247,7 +256,8 @@ func TestTagsAndRecords(t *testing.T) {
 	records := 0
 	for ; len(content) > 0; records++ {
 		n := binary.LittleEndian.Uint64(content)
-		if binary.LittleEndian.Uint32(content[8:]) != masked(content[:8]) || binary.LittleEndian.Uint32(content[12+n:]) != masked(content[12:12+n]) {
+		if binary.LittleEndian.Uint32(content[8:]) != masked(content[:8]) ||
+			binary.LittleEndian.Uint32(content[12+n:]) != masked(content[12:12+n]) {
 			t.Fatalf("record %d has another checksum", records)
 		}
 		if records == 0 {
@@ -258,7 +268,7 @@ func TestTagsAndRecords(t *testing.T) {
 		}
 		content = content[16+n:]
 	}
-	if want := 1 + 3005 + 2 + 2 + 1; records != want { // the shard brings two, the last is a timing
+	if want := 1 + 3005 + 2 + 2 + 1; records != want { // two are from the shard, and the last one is a timing
 		t.Errorf("%d records, want %d", records, want)
 	}
 	for want, values := range map[string][]any{
@@ -271,14 +281,16 @@ func TestTagsAndRecords(t *testing.T) {
 			t.Errorf("tag %s, want %s", got, want)
 		}
 	}
-	// RFC 3720, B.4: the CRC-32C of 32 zero bytes is 0x8a9136aa; rotated right by 15 bits and 0xa282ead8 added, by hand.
+	// RFC 3720, B.4: the CRC-32C of 32 zero bytes is 0x8a9136aa. It is rotated right by 15 bits and 0xa282ead8 is added,
+	// by hand.
 	crc := uint32(0x8a9136aa)
 	if want := (crc>>15 | crc<<17) + 0xa282ead8; masked(make([]byte, 32)) != want {
 		t.Errorf("the masked checksum is %x, want %x", masked(make([]byte, 32)), want)
 	}
 }
 
-// A run has a folder in each of its sweeps, whatever their names hold; runs that would share one add their ids.
+// A run has a folder in each of its sweeps, whatever their names contain. Runs that would share a folder append their
+// ids.
 func TestRunFolders(t *testing.T) {
 	db := sample(t)
 	for _, id := range []string{"r3", "r4"} {
@@ -287,12 +299,14 @@ func TestRunFolders(t *testing.T) {
 		}
 	}
 	arms := []store.Arm{{Name: "../../etc"}, {Name: "", Order: 1}}
-	members := []store.Member{{Sweep: "S", Arm: "../../etc", Seed: 0, Run: "r1"}, {Sweep: "S", Arm: "../../etc", Seed: 0, Run: "r3"},
+	members := []store.Member{{Sweep: "S", Arm: "../../etc", Seed: 0, Run: "r1"},
+		{Sweep: "S", Arm: "../../etc", Seed: 0, Run: "r3"},
 		{Sweep: "S", Arm: "", Seed: 1, Run: "r3"}, {Sweep: "S", Arm: "", Seed: 2, Run: "planned"}}
 	long := strings.Repeat("頂", 60) // 180 bytes
 	for _, err := range []error{
 		db.PutSweep(store.Sweep{Name: "S", Arms: arms}, members),
-		db.PutSweep(store.Sweep{Name: long, Arms: []store.Arm{{Name: "x:y\x00"}}}, []store.Member{{Sweep: long, Arm: "x:y\x00", Run: "r1"}}),
+		db.PutSweep(store.Sweep{Name: long, Arms: []store.Arm{{Name: "x:y\x00"}}},
+			[]store.Member{{Sweep: long, Arm: "x:y\x00", Run: "r1"}}),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -306,7 +320,8 @@ func TestRunFolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []folder{{"S/_._.._etc/seed-0-r1", "r1"}, {"S/_._.._etc/seed-0-r3", "r3"}, {"S/_/seed-1", "r3"}, {"r2", "r2"}, {"r4", "r4"},
+	want := []folder{{"S/_._.._etc/seed-0-r1", "r1"}, {"S/_._.._etc/seed-0-r3", "r3"}, {"S/_/seed-1", "r3"}, {"r2", "r2"},
+		{"r4", "r4"},
 		{"s/a/seed-1", "r1"}, {strings.Repeat("頂", 33) + "/x_y_/seed-0", "r1"}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
@@ -316,14 +331,16 @@ func TestRunFolders(t *testing.T) {
 func TestWhatCannotBeWrittenLeavesNothing(t *testing.T) {
 	db := sample(t)
 	dir := t.TempDir()
-	if _, err := Write(t.Context(), db, "parket", filepath.Join(dir, "new")); err == nil || !strings.Contains(err.Error(), `did you mean "parquet"? (csv, jsonl, parquet, tensorboard)`) {
+	if _, err := Write(t.Context(), db, "parket", filepath.Join(dir, "new")); err == nil ||
+		!strings.Contains(err.Error(), `did you mean "parquet"? (csv, jsonl, parquet, tensorboard)`) {
 		t.Errorf("an unknown format gave %v", err)
 	}
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Write(t.Context(), db, "csv", filepath.Join(file, "in", "it")); err == nil || !strings.Contains(err.Error(), file) {
+	if _, err := Write(t.Context(), db, "csv", filepath.Join(file, "in", "it")); err == nil ||
+		!strings.Contains(err.Error(), file) {
 		t.Errorf("a folder in a file gave %v", err)
 	}
 	if _, err := Write(t.Context(), db, "csv", file); err == nil || !strings.Contains(err.Error(), "out: "+file) {

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// A full disk is a small file system in memory; to mount it takes the superuser.
+// The full disk is a small file system in memory, which only the superuser can mount.
 func TestFullDiskLeavesNothing(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("mounting a tmpfs takes the superuser")
+		t.Skip("only the superuser can mount a tmpfs")
 	}
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
@@ -20,7 +20,7 @@ func TestFullDiskLeavesNothing(t *testing.T) {
 	}
 	defer func() { _ = syscall.Unmount(dir, 0) }()
 	db := sample(t)
-	for _, format := range []string{"csv", "jsonl", "tensorboard"} { // Parquet packs the sample into less than that
+	for _, format := range []string{"csv", "jsonl", "tensorboard"} { // Parquet compresses the sample to fit
 		_, err := Write(t.Context(), db, format, filepath.Join(dir, "out"))
 		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "disk is full") {
 			t.Errorf("%s: a full disk gave %v", format, err)

@@ -10,18 +10,18 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// rowGroup is how many rows of a Parquet file are in memory at most, encoded.
+// rowGroup is the maximum number of encoded rows of a Parquet file in memory.
 const rowGroup = 1 << 18
 
-// batch is how many rows go to the writer at once.
+// batch is the number of rows passed to the writer at once.
 const batch = 1 << 10
 
-// parquetEncoder writes Parquet: integers as INT64, a seed as UINT64, reals as optional DOUBLE, texts by dictionary,
-// all zstd.
+// parquetEncoder writes Parquet: integers as INT64, seeds as UINT64, reals as optional DOUBLE, strings with a
+// dictionary, everything compressed with zstd.
 type parquetEncoder struct {
 	to      *parquet.GenericWriter[any]
 	columns []store.Column
-	values  []parquet.Value // of rows not yet written
+	values  []parquet.Value // of the rows not yet written
 	rows    []parquet.Row
 }
 
@@ -39,11 +39,13 @@ func newParquet(w io.Writer, t store.Table) (encoder, error) {
 		case store.Bool:
 			kind = reflect.TypeFor[bool]()
 		}
-		fields[i] = reflect.StructField{Name: fmt.Sprint("F", i), Type: kind, Tag: reflect.StructTag(`parquet:"` + c.Name + tag + `"`)}
+		fields[i] = reflect.StructField{Name: fmt.Sprint("F", i), Type: kind,
+			Tag: reflect.StructTag(`parquet:"` + c.Name + tag + `"`)}
 	}
 	schema := parquet.NewSchema(t.Name, parquet.SchemaOf(reflect.New(reflect.StructOf(fields)).Interface()))
 	e := &parquetEncoder{columns: t.Columns, values: make([]parquet.Value, 0, batch*len(t.Columns))}
-	e.to = parquet.NewGenericWriter[any](w, schema, parquet.MaxRowsPerRowGroup(rowGroup), parquet.CreatedBy("outcrop", "", ""))
+	e.to = parquet.NewGenericWriter[any](w, schema, parquet.MaxRowsPerRowGroup(rowGroup),
+		parquet.CreatedBy("outcrop", "", ""))
 	return e, nil
 }
 
@@ -54,13 +56,13 @@ func (e *parquetEncoder) row(values []any) error {
 		switch x := value.(type) {
 		case nil:
 		case uint64:
-			v = parquet.Int64Value(int64(x)) // the same 64 bits; the schema says that they have no sign
+			v = parquet.Int64Value(int64(x)) // the same 64 bits, which are unsigned by the schema
 		case float64:
 			v, defined = parquet.DoubleValue(x), 1
 		case int64, string, bool:
 			v = parquet.ValueOf(x)
 		default:
-			return fmt.Errorf("parquet has no %T", value)
+			return fmt.Errorf("parquet has no type for %T", value)
 		}
 		e.values = append(e.values, v.Level(0, defined, i))
 	}

@@ -16,13 +16,14 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// eventFile is the name of a run's event file within its folder: TensorBoard looks for "tfevents". It is the same at
-// each export, so that a later one takes the place of an earlier.
+// eventFile is the name of a run's event file within its folder. TensorBoard looks for "tfevents" in it. It is the same
+// in every export, so that a later export replaces an earlier one.
 const eventFile = "events.out.tfevents.0.outcrop"
 
-// writeEvents writes the measured numbers and the clock values as TensorBoard's scalars, in float64, with the training step
-// as the step. A tag is site/statistic/layer/head/idx, or timings/name: what does not apply is left out at the end, and "-"
-// before what does. The wall time of every event is 0: rows have no clock, and a result does not depend on it.
+// writeEvents writes the measured numbers and the clock values as TensorBoard scalars, in float64, with the training
+// step as the step. A tag is site/statistic/layer/head/idx, or timings/name. A part that does not apply is left out at
+// the end of a tag, and "-" elsewhere. The wall time of every event is 0, because rows have no time and a result does
+// not depend on it.
 func writeEvents(ctx context.Context, db *store.DB, s *stage) error {
 	runs, err := db.Runs()
 	if err != nil {
@@ -53,10 +54,10 @@ func writeEvents(ctx context.Context, db *store.DB, s *stage) error {
 	return nil
 }
 
-// events writes records of tensorflow.Event (tensorboard/compat/proto: event, summary and tensor .proto).
+// events writes records of tensorflow.Event (event.proto, summary.proto and tensor.proto in tensorboard/compat/proto).
 type events struct {
 	to   io.Writer
-	last string // tag of the row before
+	last string // tag of the previous row
 }
 
 // version writes the record that opens a file.
@@ -68,7 +69,7 @@ func (e *events) version() error {
 	return e.record(event)
 }
 
-// row writes a row of the table of statistics.
+// row writes a row of the statistics table.
 func (e *events) row(values []any) error {
 	x := math.NaN()
 	if v, ok := values[7].(float64); ok {
@@ -91,7 +92,7 @@ func (e *events) timings(db *store.DB, run string) error {
 	return nil
 }
 
-// scalar writes a value; those of one tag follow each other.
+// scalar writes a value. The values of one tag must follow each other.
 func (e *events) scalar(name string, step int64, x float64) error {
 	packed := protowire.AppendFixed64(nil, math.Float64bits(x))
 	tensor := protowire.AppendTag(nil, 1, protowire.VarintType) // TensorProto.dtype
@@ -101,7 +102,7 @@ func (e *events) scalar(name string, step int64, x float64) error {
 	value := message(nil, 1, []byte(name))                      // Summary.Value.tag
 	value = message(value, 8, tensor)                           // Summary.Value.tensor
 	if name != e.last {
-		// A tag's first value says whose it is: Summary.Value.metadata of SummaryMetadata.plugin_data.plugin_name and
+		// A tag's first value names its plugin: Summary.Value.metadata holds SummaryMetadata.plugin_data.plugin_name and
 		// SummaryMetadata.data_class = DATA_CLASS_SCALAR.
 		metadata := message(nil, 1, message(nil, 1, []byte("scalars")))
 		metadata = protowire.AppendTag(metadata, 4, protowire.VarintType)
@@ -117,7 +118,7 @@ func (e *events) scalar(name string, step int64, x float64) error {
 	return e.record(event)
 }
 
-// tag names the series of a row.
+// tag returns the name of a row's series.
 func tag(values []any) string {
 	parts := []string{values[1].(string), values[2].(string)}
 	for _, n := range values[3:6] {
@@ -137,7 +138,7 @@ func message(b []byte, field protowire.Number, content []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), content)
 }
 
-// record frames a message as a TFRecord: its length, the length's checksum, the message, its checksum.
+// record writes a message as a TFRecord: its length, the length's checksum, the message, and the message's checksum.
 func (e *events) record(event []byte) error {
 	frame := binary.LittleEndian.AppendUint64(nil, uint64(len(event)))
 	frame = binary.LittleEndian.AppendUint32(frame, masked(frame))
@@ -149,7 +150,7 @@ func (e *events) record(event []byte) error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// masked is a CRC-32C rotated right by 15 bits, plus a constant (tensorflow/core/lib/hash/crc32c.h).
+// masked returns the CRC-32C of b, rotated right by 15 bits, plus a constant (tensorflow/core/lib/hash/crc32c.h).
 func masked(b []byte) uint32 {
 	crc := crc32.Checksum(b, castagnoli)
 	return (crc>>15 | crc<<17) + 0xa282ead8

@@ -13,7 +13,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// csvEncoder writes RFC 4180 with a header, and values as Field does.
+// csvEncoder writes CSV (RFC 4180) with a header, and values as Field formats them.
 type csvEncoder struct {
 	to     *csv.Writer
 	fields []string
@@ -34,8 +34,8 @@ func (e *csvEncoder) row(values []any) error {
 	return e.to.Write(e.fields)
 }
 
-// Field is a value of a database as text: a number in the shortest digits that read back as it, inf and -inf, a missing
-// one empty, bytes in hex.
+// Field formats a value of a database as text: a number as the shortest text that reads back as the same number,
+// infinities as inf and -inf, a missing value as the empty string, and bytes in hex.
 func Field(value any) string {
 	switch v := value.(type) {
 	case nil:
@@ -63,8 +63,8 @@ func (e *csvEncoder) close() error {
 	return e.to.Error()
 }
 
-// jsonlEncoder writes an object a line, its keys in the order of the columns. JSON has no infinities: they are the
-// strings "Infinity" and "-Infinity", as in protobuf's JSON mapping.
+// jsonlEncoder writes one object per line, with its keys in the order of the columns. JSON has no infinities, so they
+// become the strings "Infinity" and "-Infinity", as in protobuf's JSON mapping.
 type jsonlEncoder struct {
 	to      *bufio.Writer
 	columns []store.Column
@@ -110,7 +110,7 @@ func (e *jsonlEncoder) row(values []any) error {
 		case bool:
 			b = strconv.AppendBool(b, v)
 		default:
-			return fmt.Errorf("json has no %T", value)
+			return fmt.Errorf("json has no type for %T", value)
 		}
 	}
 	e.line = append(b, '}', '\n')

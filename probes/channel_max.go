@@ -1,7 +1,8 @@
 package probes
 
-// channelMax is the largest |h| of each channel over all tokens: which channels hold the largest values.
-var channelMax = Statistic{Formula: "max over tokens of |h_c|", Source: "2508.03616", Unit: "activation", Index: "channel", Beyond: true,
+// channelMax is the largest |h| of each channel over all tokens. It shows which channels hold the largest values.
+var channelMax = Statistic{Formula: "max over tokens of |h_c|", Source: "2508.03616", Unit: "activation",
+	Index: "channel", Beyond: true,
 	Of: Tokens, Needs: []string{ResidPost}, Compute: func(l *Layer, at *Site) []Value {
 		width := l.width(at)
 		largest := make([]float32, width)

@@ -5,16 +5,17 @@ import "math"
 // kappas are the multiples of the median over channels above which a channel counts as an outlier.
 var kappas = []int{5, 10, 20}
 
-// channelOutliers counts the channels c that stand out by a factor kappa in two ways: on the mean over all tokens, the
-// mean |x_c| is more than kappa times the median over channels of those means; and token by token, |x_c| is more than
-// kappa times that token's median |x| in at least half of the tokens. A few massive activations make no outlier channel
-// by this rule, which is ours: arXiv 2505.21670 names the thing.
-var channelOutliers = Statistic{Formula: "channels with mean|x_c| > kappa median_c mean|x_c|, and |x_c| > kappa median|x| in half of the tokens",
+// channelOutliers counts the channels c that stand out by a factor kappa in two ways: the mean |x_c| over all tokens is
+// more than kappa times the median of these means over channels; and in at least half of the tokens, |x_c| is more than
+// kappa times that token's median |x|. By this rule a few massive activations do not make an outlier channel. The rule
+// is ours; the term is from arXiv 2505.21670.
+var channelOutliers = Statistic{Formula: "channels with mean|x_c| > kappa median_c mean|x_c|, " +
+	"and |x_c| > kappa median|x| in half of the tokens",
 	Source: "after 2505.21670", Unit: "channels", Index: "kappa", Beyond: true, Of: Tokens, Needs: []string{ResidPost},
 	Compute: func(l *Layer, at *Site) []Value {
 		width, tokens := l.width(at), l.B*l.T
 		means, sized := make([]float64, width), make([]float32, width)
-		over := make([][]int, len(kappas)) // by kappa and channel: in how many tokens
+		over := make([][]int, len(kappas)) // by kappa and channel: the number of tokens
 		for i := range over {
 			over[i] = make([]int, width)
 		}

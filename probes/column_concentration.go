@@ -2,19 +2,22 @@ package probes
 
 import "math"
 
-// rowSlack is how far a row of a pattern in float32 may be from summing to 1: rounding, and nothing lost.
+// rowSlack is the largest deviation from 1 of the sum of a row of a float32 pattern that counts as rounding rather than
+// lost mass.
 const rowSlack = 1e-3
 
 // columnConcentration is, for each head, C = 1 + (1/log T) sum over j of c_j log c_j with c_j = (1/T) sum over i of
-// A[i,j], mean over sequences (arXiv 2510.06477): 0 where all columns hold the same, 1 where one holds all. It asks for
-// rows that sum to 1 over the positions, and is NaN where they do not (a KV bias, a sink logit, sigmoid attention), and
-// for a context of one token.
-var columnConcentration = Statistic{Formula: "1 + sum_j c_j log c_j / log T, c_j = (1/T) sum_i A[i,j]", Source: "2510.06477", Unit: "1", Beyond: true,
+// A[i,j], mean over sequences (arXiv 2510.06477). It is 0 if all columns hold the same mass, 1 if one holds everything.
+// It requires rows that sum to 1 over the positions: it is NaN if one does not (because of a KV bias, a sink logit or
+// sigmoid attention), and for a context of one token.
+var columnConcentration = Statistic{Formula: "1 + sum_j c_j log c_j / log T, c_j = (1/T) sum_i A[i,j]",
+	Source: "2510.06477", Unit: "1", Beyond: true,
 	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value { return l.concentration(at, false) }}
 
-// columnConcentrationRenorm is the same after each row was divided by its sum over the positions; NaN where a row has
-// none.
-var columnConcentrationRenorm = Statistic{Formula: "1 + sum_j c_j log c_j / log T, rows of A divided by their sums", Source: "2510.06477", Unit: "1", Beyond: true,
+// columnConcentrationRenorm is columnConcentration after dividing each row by its sum over the positions. It is NaN if
+// a row's sum is 0.
+var columnConcentrationRenorm = Statistic{Formula: "1 + sum_j c_j log c_j / log T, rows of A divided by their sums",
+	Source: "2510.06477", Unit: "1", Beyond: true,
 	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value { return l.concentration(at, true) }}
 
 func (l *Layer) concentration(at *Site, renormalise bool) []Value {
@@ -43,7 +46,7 @@ func (l *Layer) concentration(at *Site, renormalise bool) []Value {
 	})
 }
 
-// entropy is -sum p log p, nats; a p of 0 adds nothing.
+// entropy returns -sum p log p in nats; a p of 0 adds nothing.
 func entropy(p []float64) float64 {
 	sum := 0.0
 	for _, v := range p {

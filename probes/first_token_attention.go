@@ -3,10 +3,10 @@ package probes
 import "math"
 
 // firstTokenAttention is, for each head, the attention to position 0 averaged over the ordinary queries at t >= 1 of
-// all sequences (arXiv 2410.13835). Uniform attention gives (H_T - 1)/(T - 1), H_T the harmonic number. NaN where no
-// query is ordinary. Averaged over all queries it is sink_score.
-var firstTokenAttention = Statistic{Formula: "mean over ordinary queries t >= 1 of A[t,0]", Source: "2410.13835", Unit: "probability",
-	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
+// all sequences (arXiv 2410.13835). Uniform attention gives (H_T - 1)/(T - 1), H_T the harmonic number. It is NaN if no
+// query is ordinary. The same average over all queries is sink_score.
+var firstTokenAttention = Statistic{Formula: "mean over ordinary queries t >= 1 of A[t,0]", Source: "2410.13835",
+	Unit: "probability", Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 		return l.eachHead(func(h int) float64 {
 			sum, count := 0.0, 0
 			for b := range l.B {
@@ -24,18 +24,18 @@ var firstTokenAttention = Statistic{Formula: "mean over ordinary queries t >= 1 
 		})
 	}}
 
-// attention is a query's row of a pattern, [Keys]: what stands before the sequence (a KV bias, a sink logit, registers),
-// then the T positions.
+// attention returns a query's row of a pattern, [Keys]: the columns before the sequence (a KV bias, a sink logit,
+// registers), then the T positions.
 func (l *Layer) attention(at *Site, b, h, t int) []float32 {
 	keys := at.Shape[len(at.Shape)-1]
 	row := ((b*l.H+h)*l.T + t) * keys
 	return at.Data[row : row+keys]
 }
 
-// before is the number of columns of a pattern that stand before the sequence.
+// before returns the number of columns of a pattern before the sequence.
 func (l *Layer) before(at *Site) int { return at.Shape[len(at.Shape)-1] - l.T }
 
-// eachHead makes a row for every head.
+// eachHead returns a row for every head.
 func (l *Layer) eachHead(of func(h int) float64) []Value {
 	rows := make([]Value, l.H)
 	for h := range rows {
@@ -44,7 +44,7 @@ func (l *Layer) eachHead(of func(h int) float64) []Value {
 	return rows
 }
 
-// overHeads is the mean over heads, a row of the whole block.
+// overHeads returns the mean over heads as a row of the whole block.
 func (l *Layer) overHeads(of func(h int) float64) []Value {
 	sum := 0.0
 	for h := range l.H {

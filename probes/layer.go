@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Site is what a layer shows under one name, row-major: activations on the probe batch, or a parameter.
+// Site is a named tensor of a layer, row-major: activations on the probe batch, or a parameter.
 type Site struct {
 	Name  string
 	Shape []int
@@ -16,18 +16,18 @@ type Site struct {
 	power      *power
 }
 
-// Layer is what one block shows of the probe batch.
+// Layer holds the sites of one block on the probe batch.
 type Layer struct {
-	Index      int // from 0; -1 for what stands outside the blocks
+	Index      int // from 0; -1 for everything outside the blocks
 	B, T, D, H int // sequences, positions, width of the stream, heads
 	Sites      []Site
-	// Ordinary tells of each of the B*T positions whether it is an ordinary query: not the BOS, not a trigger.
+	// Ordinary reports for each of the B*T positions whether it is an ordinary query: neither the BOS nor a trigger.
 	Ordinary []bool
 
 	scratch scratch
 }
 
-// Site returns the site of that name, or nil where the layer does not show it.
+// Site returns the site with that name, or nil if the layer lacks it.
 func (l *Layer) Site(name string) *Site {
 	for i := range l.Sites {
 		if l.Sites[i].Name == name {
@@ -37,7 +37,7 @@ func (l *Layer) Site(name string) *Site {
 	return nil
 }
 
-// Renew forgets what was computed, for sites whose data changed.
+// Renew discards all cached results, for sites whose data have changed.
 func (l *Layer) Renew() {
 	for i := range l.Sites {
 		s := &l.Sites[i]
@@ -45,36 +45,36 @@ func (l *Layer) Renew() {
 	}
 }
 
-// width is the number of channels that a site has for each token.
+// width returns the number of channels per token of a site.
 func (l *Layer) width(s *Site) int { return len(s.Data) / (l.B * l.T) }
 
-// token is the channels of a site at a position, [width].
+// token returns the channels of a site at a position, [width].
 func (l *Layer) token(s *Site, b, t int) []float32 {
 	width := l.width(s)
 	row := (b*l.T + t) * width
 	return s.Data[row : row+width]
 }
 
-// sequence is the channels of a site at every position of a sequence, [T, width].
+// sequence returns the channels of a site at every position of a sequence, [T, width].
 func (l *Layer) sequence(s *Site, b int) []float32 {
 	n := l.T * l.width(s)
 	return s.Data[b*n : (b+1)*n]
 }
 
-// tokens tells whether a site has a row of channels for every token.
+// tokens reports whether a site has a row of channels for every token.
 func (l *Layer) tokens(s *Site) bool {
 	return s.Name != Pattern && !strings.HasPrefix(s.Name, Weight) && len(s.Data)%(l.B*l.T) == 0
 }
 
-// isMatrix tells a weight matrix from other parameters and from activations.
+// isMatrix reports whether a site is a weight matrix.
 func (s *Site) isMatrix() bool { return strings.HasPrefix(s.Name, Weight) && len(s.Shape) == 2 }
 
-// isGain tells a norm's gain.
+// isGain reports whether a site is a norm's gain.
 func (s *Site) isGain() bool {
 	return strings.HasPrefix(s.Name, Weight) && strings.HasSuffix(s.Name, ".gain")
 }
 
-// norm is the Euclidean norm, accumulated in float64.
+// norm returns the Euclidean norm, accumulated in float64.
 func norm(x []float32) float64 {
 	sum := 0.0
 	for _, v := range x {

@@ -4,22 +4,24 @@ import "math"
 
 // magnitude summarises |h| over the T*C scalars of one sequence.
 type magnitude struct {
-	top    [3]float64 // the three largest, descending; 0 where there are fewer scalars
-	median float64    // the mean of the two middle ones where their number is even
+	top    [3]float64 // the three largest, descending; 0 if there are fewer scalars
+	median float64    // the mean of the two middle ones if T*C is even
 	at     int        // index of the largest among the T*C scalars, the first of several
 	signed float64    // the largest, with its sign
 }
 
-// scratch is memory that a layer's statistics use again and again.
+// scratch is memory that a layer's statistics reuse.
 type scratch struct {
 	histogram [1 << histogramBits]int32
 	values    []float32
 }
 
-// histogramBits of a float's exponent and mantissa are counted: buckets a sixteenth of an octave wide.
+// histogramBits is the number of leading exponent and mantissa bits that index the histogram: buckets are a sixteenth
+// of an octave wide.
 const histogramBits = 12
 
-// summary computes each sequence's magnitudes once. A NaN among the activations makes them all NaN.
+// summary returns the magnitude of each sequence, computed once. A NaN among a sequence's activations makes all its
+// numbers NaN.
 func (l *Layer) summary(s *Site) []magnitude {
 	if len(s.magnitudes) == 0 {
 		for b := range l.B {
@@ -29,8 +31,8 @@ func (l *Layer) summary(s *Site) []magnitude {
 	return s.magnitudes
 }
 
-// measure takes two passes: one over h for the largest and a histogram, one for the values in the median's bucket.
-// Bits of non-negative floats are ordered as the floats are, NaN above all.
+// measure makes two passes: the first finds the largest values and fills a histogram, the second collects the values in
+// the median's bucket. The bit patterns of non-negative floats are ordered like the floats, with NaN above all.
 func (s *scratch) measure(h []float32) magnitude {
 	clear(s.histogram[:])
 	var first, second, third uint32
@@ -54,10 +56,11 @@ func (s *scratch) measure(h []float32) magnitude {
 	if nan := math.NaN(); math.IsNaN(value(first)) {
 		return magnitude{top: [3]float64{nan, nan, nan}, median: nan, at: at, signed: nan}
 	}
-	return magnitude{top: [3]float64{value(first), value(second), value(third)}, median: s.median(h), at: at, signed: float64(h[at])}
+	return magnitude{top: [3]float64{value(first), value(second), value(third)}, median: s.median(h), at: at,
+		signed: float64(h[at])}
 }
 
-// median is that of |h|, whose histogram stands in s.
+// median returns the median of |h|, whose histogram is in s.
 func (s *scratch) median(h []float32) float64 {
 	lower, upper := (len(h)-1)/2, len(h)/2 // the two middle ranks
 	below, low, high := 0, 0, 0
@@ -81,10 +84,10 @@ func (s *scratch) median(h []float32) float64 {
 	return middle(s.values, lower-below, upper-below)
 }
 
-// exactMedian reorders x (no NaN among it) and returns its median.
+// exactMedian reorders x, which must not contain NaN, and returns its median.
 func exactMedian(x []float32) float64 { return middle(x, (len(x)-1)/2, len(x)/2) }
 
-// middle is the mean of the values at two ranks of x, equal or next to each other. It reorders x.
+// middle returns the mean of the values at two ranks of x, which are equal or adjacent. It reorders x.
 func middle(x []float32, lower, upper int) float64 {
 	high := selectKth(x, upper)
 	if lower == upper {
@@ -97,8 +100,8 @@ func middle(x []float32, lower, upper int) float64 {
 	return (float64(low) + float64(high)) / 2
 }
 
-// selectKth reorders x so that x[k] is the value that sorting would put there, none before it larger and none
-// after it smaller (Hoare's selection, expected linear time).
+// selectKth reorders x and returns x[k], the value that sorting would put there. No value before it is larger, and none
+// after it is smaller (Hoare's selection, expected linear time).
 func selectKth(x []float32, k int) float32 {
 	lo, hi := 0, len(x)-1
 	for lo < hi {

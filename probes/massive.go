@@ -6,9 +6,10 @@ const (
 	massiveTimes = 1000 // times the median |h|
 )
 
-// massive is the share of sequences whose largest |h| is above 100 and at least 1000 times their median. The continuous
-// ratio is ratio_mean; at small widths the strict flag is hardly ever met.
-var massive = Statistic{Formula: "share of sequences with max|h| > 100 and max|h| >= 1000 median|h|", Source: "2503.22329", Unit: "share",
+// massive is the share of sequences whose largest |h| is above 100 and at least 1000 times their median. ratio_mean is
+// the continuous version; at small widths hardly any sequence meets the strict definition.
+var massive = Statistic{Formula: "share of sequences with max|h| > 100 and max|h| >= 1000 median|h|",
+	Source: "2503.22329", Unit: "share",
 	Of: Tokens, Needs: []string{ResidPost}, Compute: func(l *Layer, at *Site) []Value {
 		count := 0
 		for _, m := range l.summary(at) {

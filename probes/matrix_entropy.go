@@ -8,7 +8,7 @@ var (
 	matrixEntropy = ofSpectrum("-sum_j p_j log2 p_j, p_j = sigma_j^2/||X||_F^2", "2510.06477", "bits",
 		func(s spectrum) float64 { return s.entropy() / math.Ln2 })
 
-	// NaN where min(T, C) is 1.
+	// It is NaN if min(T, C) is 1.
 	matrixEntropyNormalised = ofSpectrum("-sum_j p_j log p_j / log min(T, C)", "2510.06477", "1",
 		func(s spectrum) float64 { return s.entropy() / math.Log(float64(len(s.squares))) })
 
@@ -16,7 +16,8 @@ var (
 		func(s spectrum) float64 { return s.anisotropy() })
 )
 
-// effectiveRank is exp(H) of the shares p_j above, mean over sequences. Roy and Vetterli (EUSIPCO 2007) take the shares
-// of sigma_j, not of its square; with theirs the number is larger.
-var effectiveRank = ofSpectrum("exp(-sum_j p_j log p_j), p_j = sigma_j^2/||X||_F^2", "after Roy and Vetterli, EUSIPCO 2007", "directions",
+// effectiveRank is exp(H) with the shares p_j above, mean over sequences. Roy and Vetterli (EUSIPCO 2007) use the
+// shares of sigma_j instead of its square, which gives a larger number.
+var effectiveRank = ofSpectrum("exp(-sum_j p_j log p_j), p_j = sigma_j^2/||X||_F^2",
+	"after Roy and Vetterli, EUSIPCO 2007", "directions",
 	func(s spectrum) float64 { return math.Exp(s.entropy()) })

@@ -2,12 +2,12 @@ package probes
 
 import "math"
 
-// mixingScore is (1/T) sum over i of the entropy of A[i,:], mean over sequences and heads (arXiv 2510.06477); head_entropy
-// is the same head by head. What stands before the sequence (a KV bias, a sink logit) is a key like another.
-// Where rows do not sum to 1 (sigmoid, ReLU attention) it is -sum a log a, and no entropy.
+// mixingScore is (1/T) sum over i of the entropy of A[i,:], mean over sequences and heads (arXiv 2510.06477);
+// head_entropy is the same for each head. Columns before the sequence (a KV bias, a sink logit) count as keys. If the
+// rows do not sum to 1 (sigmoid or ReLU attention), the value is -sum a log a, which is not an entropy.
 var (
-	mixingScore = Statistic{Formula: "mean over heads of (1/T) sum_i entropy(A[i,:])", Source: "2510.06477", Unit: "nats", Beyond: true,
-		Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
+	mixingScore = Statistic{Formula: "mean over heads of (1/T) sum_i entropy(A[i,:])", Source: "2510.06477", Unit: "nats",
+		Beyond: true, Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
 			return l.overHeads(func(h int) float64 { return l.rowEntropy(at, h, false) })
 		}}
 	headEntropy = Statistic{Formula: "(1/T) sum_i entropy(A[i,:])", Source: "2510.06477", Unit: "nats", Beyond: true,
@@ -16,14 +16,16 @@ var (
 		}}
 )
 
-// The same with each entropy over its largest possible value, the logarithm of the number of keys that the query sees; a
-// query that sees one key is left out. 1 for uniform attention; NaN for a context of one token.
+// The same with each entropy divided by its largest possible value, the logarithm of the number of keys that the query
+// sees. A query that sees one key is left out. The value is 1 for uniform attention and NaN for a context of one token.
 var (
-	mixingScoreNormalised = Statistic{Formula: "mean over heads and queries of entropy(A[i,:]) / log(keys seen)", Source: "2510.06477", Unit: "1", Beyond: true,
+	mixingScoreNormalised = Statistic{Formula: "mean over heads and queries of entropy(A[i,:]) / log(keys seen)",
+		Source: "2510.06477", Unit: "1", Beyond: true,
 		Needs: []string{Pattern}, Compute: func(l *Layer, at *Site) []Value {
 			return l.overHeads(func(h int) float64 { return l.rowEntropy(at, h, true) })
 		}}
-	headEntropyNormalised = Statistic{Formula: "mean over queries of entropy(A[i,:]) / log(keys seen)", Source: "2510.06477", Unit: "1", Beyond: true,
+	headEntropyNormalised = Statistic{Formula: "mean over queries of entropy(A[i,:]) / log(keys seen)",
+		Source: "2510.06477", Unit: "1", Beyond: true,
 		Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 			return l.eachHead(func(h int) float64 { return l.rowEntropy(at, h, true) })
 		}}

@@ -5,23 +5,24 @@ import (
 	"strings"
 )
 
-// Plan is which statistics are computed at which sites.
+// Plan says which statistics are computed at which sites.
 type Plan struct {
 	entries []entry
 }
 
-// entry is one statistic at one site; at every parameter of its kind where site is "".
+// entry is one statistic at one site, or at every parameter of its kind if site is "".
 type entry struct {
 	name      string
 	statistic Statistic
 	site      string
 }
 
-// Pair is a statistic at a site, as rows bear them.
+// Pair is a site and a statistic, named as in the rows.
 type Pair struct{ Site, Statistic string }
 
-// NewPlan chooses the named statistics, and the sites of those that take tokens. Without names it takes the default
-// statistics, and each at the site that it declares. Statistics must be known.
+// NewPlan returns the plan of the named statistics; those that take tokens are computed at the named sites. Without
+// names it takes the default statistics, and without sites each statistic at the site that it declares. The names must
+// be known.
 func NewPlan(sites, names []string) Plan {
 	var p Plan
 	for _, name := range Names() {
@@ -43,7 +44,7 @@ func NewPlan(sites, names []string) Plan {
 	return p
 }
 
-// Sites lists the sites that the plan needs of a forward pass, sorted.
+// Sites lists the sites that the plan needs from a forward pass, sorted.
 func (p Plan) Sites() []string {
 	var sites []string
 	for _, e := range p.entries {
@@ -57,7 +58,7 @@ func (p Plan) Sites() []string {
 	return slices.Compact(sites)
 }
 
-// sites are those that an entry reads.
+// sites returns the sites that an entry reads.
 func (e entry) sites() []string {
 	if e.site == "" {
 		return nil
@@ -68,20 +69,21 @@ func (e entry) sites() []string {
 	return e.statistic.Needs
 }
 
-// Weights tells whether the plan needs parameters.
+// Weights reports whether the plan needs parameters.
 func (p Plan) Weights() bool {
 	return slices.ContainsFunc(p.entries, func(e entry) bool {
-		return e.site == "" || slices.ContainsFunc(e.sites(), func(site string) bool { return strings.HasPrefix(site, Weight) })
+		return e.site == "" ||
+			slices.ContainsFunc(e.sites(), func(site string) bool { return strings.HasPrefix(site, Weight) })
 	})
 }
 
-// Length1 tells whether the plan needs sequences of one token.
+// Length1 reports whether the plan needs sequences of one token.
 func (p Plan) Length1() bool {
 	return slices.ContainsFunc(p.entries, func(e entry) bool { return e.statistic.Length1 })
 }
 
-// Measure appends the rows of every statistic whose sites the layer shows. length1 shows the same sites on sequences of
-// one token; it is nil where the plan does not need it.
+// Measure appends to rows those of every statistic whose sites the layer has, and returns the result. length1 has the
+// same sites on sequences of one token; it may be nil if the plan does not need it.
 func (p Plan) Measure(rows []Value, l, length1 *Layer) []Value {
 	p.each(l, length1, func(e entry, l *Layer, at *Site) {
 		for _, v := range e.statistic.Compute(l, at) {
@@ -92,14 +94,14 @@ func (p Plan) Measure(rows []Value, l, length1 *Layer) []Value {
 	return rows
 }
 
-// Pairs lists what Measure would give rows of, computing nothing: the sites' data may be absent.
+// Pairs lists the pairs for which Measure would return rows. It computes nothing, so the sites' data may be absent.
 func (p Plan) Pairs(l *Layer) []Pair {
 	var pairs []Pair
 	p.each(l, l, func(e entry, _ *Layer, at *Site) { pairs = append(pairs, Pair{at.Name, e.name}) })
 	return pairs
 }
 
-// each calls f for every entry and site of a layer that go together.
+// each calls f for every entry and each site of a layer at which it is computed.
 func (p Plan) each(l, length1 *Layer, f func(e entry, l *Layer, at *Site)) {
 	for _, e := range p.entries {
 		on := l

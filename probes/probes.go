@@ -1,9 +1,8 @@
-// Package probes turns the sites of a forward pass on a fixed probe batch, and the parameters behind it, into
-// statistics.
+// Package probes computes statistics from the sites of a forward pass on a fixed probe batch, and from the parameters.
 //
 // A statistic is one file and one line of the registry. It sees one block at a time, through Layer, and declares which
-// sites it needs; sites that the model lacks (a gate, say) give no rows. What needs several layers or steps is derived
-// from stored rows: package derive.
+// sites it needs. If the model lacks one of them (a gate, say), there are no rows. Package derive computes what needs
+// several layers or steps, from stored rows.
 package probes
 
 import (
@@ -11,8 +10,8 @@ import (
 	"slices"
 )
 
-// Sites that the statistics read by name. Any other site that has a row of channels for every token may be named to the
-// statistics that take tokens.
+// The sites that statistics read by name. The statistics that take tokens may be computed at any other site with a row
+// of channels for every token.
 const (
 	ResidPost = "resid_post"   // the residual stream after a block, [B, T, D]
 	Pattern   = "attn.pattern" // attention weights, [B, H, T, Keys]; position j is column Keys-T+j
@@ -22,11 +21,11 @@ const (
 	MLPOut    = "mlp.out"      // the down projection's output, [B, T, D]
 )
 
-// Weight is what the site of a parameter begins with: "weight.mlp.down" is the parameter mlp.down of a block.
+// Weight is the prefix of the site of a parameter: "weight.mlp.down" is the parameter mlp.down of a block.
 const Weight = "weight."
 
-// Value is one measured number. Layer, Head and Idx are -1 where they do not apply; what Idx counts is declared by
-// the statistic. Value may be NaN.
+// Value is one measured number. Layer, Head and Idx are -1 if they do not apply; the statistic declares what Idx
+// counts. Value may be NaN.
 type Value struct {
 	Site, Statistic  string
 	Layer, Head, Idx int
@@ -36,27 +35,27 @@ type Value struct {
 // Of says at which sites a statistic is computed.
 type Of int
 
-// The sites that there are to choose from.
+// The choices of sites.
 const (
-	Fixed    Of = iota // the first of Needs alone
-	Tokens             // the first of Needs unless others are named: a row of channels for every token
-	Matrices           // every weight matrix, the embedding and the head among them
-	Gains              // every gain of a norm
+	Fixed    Of = iota // only the first of Needs
+	Tokens             // the first of Needs, or the named sites; each has a row of channels for every token
+	Matrices           // every weight matrix, including the embedding and the head
+	Gains              // the gain of every norm
 )
 
-// Statistic reduces one block to rows. The site under which the rows are stored is the one that Compute is given.
-// Compute fills Head, Idx and Value only, and returns at least one row wherever its sites are.
+// Statistic reduces one block to rows. The rows are stored under the site passed to Compute. Compute sets only Head,
+// Idx and Value, and returns at least one row if the sites that it needs exist.
 type Statistic struct {
-	// Formula and Source say in a line what is computed, and the arXiv id that it is taken from or a few words.
+	// Formula says in one line what is computed. Source is the arXiv id that it is from, or a few words.
 	Formula, Source string
 	Unit            string
-	Index           string // what Value.Idx counts, "" where it is always -1
-	Heads           bool   // a row for every head, or every head of values; elsewhere Value.Head is -1
+	Index           string // what Value.Idx counts, "" if it is always -1
+	Heads           bool   // one row per head, or per key-value head; otherwise Value.Head is -1
 	Of              Of
-	Needs           []string // the sites that it reads, the one of its rows first; empty for parameters
-	// Beyond leaves it out unless it is named.
+	Needs           []string // the sites that it reads, first the one of its rows; empty for Matrices and Gains
+	// Beyond excludes the statistic from the default set.
 	Beyond bool
-	// Length1 has it computed on sequences of one token.
+	// Length1 says that the statistic is computed on sequences of one token.
 	Length1 bool
 	Compute func(l *Layer, at *Site) []Value
 }
@@ -127,16 +126,16 @@ var statistics = map[string]Statistic{
 // Names lists the statistics, sorted.
 func Names() []string { return slices.Sorted(maps.Keys(statistics)) }
 
-// Lookup returns the statistic of that name.
+// Lookup returns the statistic with that name, and whether it exists.
 func Lookup(name string) (Statistic, bool) {
 	s, ok := statistics[name]
 	return s, ok
 }
 
-// layerValue is a row that speaks of the whole block.
+// layerValue returns a single row for the whole block.
 func layerValue(v float64) []Value { return []Value{{Head: -1, Idx: -1, Value: v}} }
 
-// indexed makes a row for each of n things, of which of gives the value.
+// indexed returns n rows; row i has Idx i and the value of(i).
 func indexed(n int, of func(i int) float64) []Value {
 	rows := make([]Value, n)
 	for i := range rows {

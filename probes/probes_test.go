@@ -8,7 +8,7 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// one is a hand-made block: B=1, T=3, D=4, H=2, no KV bias, a gate a head, an MLP of width 2.
+// one returns a hand-made block: B=1, T=3, D=4, H=2, no KV bias, one gate per head, an MLP of width 2.
 func one() *Layer {
 	return &Layer{
 		Index: 5, B: 1, T: 3, D: 4, H: 2,
@@ -47,27 +47,29 @@ func get(t *testing.T, rows []Value, name string, head, idx int) float64 {
 	return rows[i].Value
 }
 
-// lone is two tokens that stand alone: the first two of one().
+// lone returns two tokens, each alone in its sequence: the first two of one().
 func lone() *Layer {
-	return &Layer{Index: 5, B: 2, T: 1, D: 4, H: 2, Sites: []Site{{Name: ResidPost, Shape: []int{2, 1, 4}, Data: []float32{0, -12, 0, 0, 3, 0, -4, 0}}}}
+	return &Layer{Index: 5, B: 2, T: 1, D: 4, H: 2,
+		Sites: []Site{{Name: ResidPost, Shape: []int{2, 1, 4}, Data: []float32{0, -12, 0, 0, 3, 0, -4, 0}}}}
 }
 
-// The excess kurtoses of the tokens of one(): of a one-hot token C-5+1/(C-1), of the others n sum d^4/(sum d^2)^2 - 3 with
-// d = 3.25, .25, -3.75, .25 and -.25, .75, -3.25, 2.75.
+// The excess kurtoses of the tokens of one(): C-5+1/(C-1) for the one-hot token, and n sum d^4/(sum d^2)^2 - 3 for the
+// others, with d = 3.25, .25, -3.75, .25 and -.25, .75, -3.25, 2.75.
 const (
 	kurtosis1 = -2. / 3
 	kurtosis2 = 4*309.328125/(24.75*24.75) - 3
 	kurtosis3 = 4*169.078125/(18.75*18.75) - 3
 )
 
-// elsewhere names the statistics whose known value is in a test of its own.
+// elsewhere names the statistics whose known values are in other tests.
 var elsewhere = []string{
-	"matrix_entropy", "matrix_entropy_normalised", "effective_rank", "anisotropy", // TestRepresentationExtremes, TestSpectrumOfOrthogonalRows
+	// TestRepresentationExtremes, TestSpectrumOfOrthogonalRows
+	"matrix_entropy", "matrix_entropy_normalised", "effective_rank", "anisotropy",
 	"bound_sigma1", "bound_gap", "bound_anisotropy", "bound_entropy", // and TestTheoremBounds
 	"spectral_norm", "stable_rank", // TestSpectralNorm
 }
 
-// The expected numbers are worked by hand from one().
+// The expected numbers are computed by hand from one().
 func TestKnownValues(t *testing.T) {
 	rows := allOf().Measure(nil, one(), lone())
 	known := map[string]bool{}
@@ -82,8 +84,11 @@ func TestKnownValues(t *testing.T) {
 		{"top1_channel", -1, 0, 1}, {"top1_position", -1, 0, 0}, {"top1_signed", -1, 0, -12},
 		{"channel_max", -1, 0, 3}, {"channel_max", -1, 1, 12}, {"channel_max", -1, 2, 4}, {"channel_max", -1, 3, 4},
 		{"massive", -1, -1, 0},
-		{"kurtosis", -1, -1, (kurtosis1 + kurtosis2 + kurtosis3) / 3}, {"kurtosis_normalised", -1, -1, (kurtosis1 + kurtosis2 + kurtosis3) / 3}, // C-3 is 1
-		{"kurtosis_length1", -1, -1, (kurtosis1 + kurtosis2) / 2}, {"kurtosis_normalised_length1", -1, -1, (kurtosis1 + kurtosis2) / 2},
+		// C-3 is 1
+		{"kurtosis", -1, -1, (kurtosis1 + kurtosis2 + kurtosis3) / 3},
+		{"kurtosis_normalised", -1, -1, (kurtosis1 + kurtosis2 + kurtosis3) / 3},
+		{"kurtosis_length1", -1, -1, (kurtosis1 + kurtosis2) / 2},
+		{"kurtosis_normalised_length1", -1, -1, (kurtosis1 + kurtosis2) / 2},
 		// one-hot C-3; the others have fourth moments of 84.25 and 72.25 below three times 8.25^2 and 6.25^2
 		{"kurtosis_uncentred", -1, -1, 1. / 3}, {"kurtosis_uncentred_length1", -1, -1, 1. / 2},
 		{"channel_outliers", -1, 5, 0}, {"channel_outliers", -1, 20, 0}, // means 4/3, 14/3, 2, 4/3 about a median of 5/3
@@ -104,7 +109,8 @@ func TestKnownValues(t *testing.T) {
 		{"value_norm_first", 0, -1, 1}, {"value_norm_first", 1, -1, 10},
 		{"gate_mean", -1, -1, .5}, {"gate_sparsity", -1, -1, 1. / 6},
 		{"weight_top", -1, 0, 7}, {"weight_top", -1, 1, -6}, {"weight_top", -1, 2, 6}, // of equal sizes the first
-		{"weight_top_row", -1, 0, 3}, {"weight_top_column", -1, 0, 0}, {"weight_top_row", -1, 1, 2}, {"weight_top_column", -1, 1, 1},
+		{"weight_top_row", -1, 0, 3}, {"weight_top_column", -1, 0, 0}, {"weight_top_row", -1, 1, 2},
+		{"weight_top_column", -1, 1, 1},
 		{"weight_std", -1, -1, math.Sqrt(22 - 2.75*2.75)},           // sum 22, squares 176, of 8
 		{"weight_kurtosis", -1, -1, 8*6337.40625/(115.5*115.5) - 3}, // about the mean 2.75
 		{"gain", -1, 2, 8}, {"gain", -1, 3, -1},
@@ -118,14 +124,15 @@ func TestKnownValues(t *testing.T) {
 	}
 	for _, name := range Names() {
 		if known[name] == slices.Contains(elsewhere, name) {
-			t.Errorf("%s has no known value, or two: give it one here, or name it in elsewhere", name)
+			t.Errorf("%s has no known value, or is also named in elsewhere: give it a value here, or name it there", name)
 		}
 	}
 }
 
 // Two sequences of tops 8 and 3, medians 2 and 1: the mean of the ratios is (4 + 3)/2, the ratio of the means 11/3.
 func TestTwoMeansOfRatios(t *testing.T) {
-	l := &Layer{B: 2, T: 1, D: 3, H: 1, Sites: []Site{{Name: ResidPost, Shape: []int{2, 1, 3}, Data: []float32{-8, 2, 1, 0, 1, -3}}}}
+	l := &Layer{B: 2, T: 1, D: 3, H: 1,
+		Sites: []Site{{Name: ResidPost, Shape: []int{2, 1, 3}, Data: []float32{-8, 2, 1, 0, 1, -3}}}}
 	if got := ratioMean.Compute(l, &l.Sites[0])[0].Value; got != 3.5 {
 		t.Errorf("ratio_mean %v, want 3.5", got)
 	}
@@ -134,7 +141,8 @@ func TestTwoMeansOfRatios(t *testing.T) {
 	}
 }
 
-// Three queries of ten look at position 0 alone, the others at themselves: a score of .3, which is a sink by >=, none by >.
+// Three of ten queries attend only to position 0, the others only to themselves: the score is .3, which is a sink by >=
+// but not by >.
 func TestSinkThresholds(t *testing.T) {
 	pattern := make([]float32, 100)
 	for i := range 10 {
@@ -153,21 +161,22 @@ func TestSinkThresholds(t *testing.T) {
 	}
 }
 
-// The strict flag asks for both: above 100, and at least 1000 medians.
+// The strict definition requires both: above 100, and at least 1000 medians.
 func TestMassiveIsStrict(t *testing.T) {
 	for _, c := range []struct {
 		top, median float32
 		want        float64
 	}{{101, .1, 1}, {100, .01, 0}, {1000, 1, 1}, {999, 1, 0}} {
-		l := &Layer{B: 1, T: 1, D: 4, H: 1, Sites: []Site{{Name: ResidPost, Shape: []int{1, 1, 4}, Data: []float32{c.median, -c.median, c.median, -c.top}}}}
+		l := &Layer{B: 1, T: 1, D: 4, H: 1,
+			Sites: []Site{{Name: ResidPost, Shape: []int{1, 1, 4}, Data: []float32{c.median, -c.median, c.median, -c.top}}}}
 		if got := massive.Compute(l, &l.Sites[0])[0].Value; got != c.want {
 			t.Errorf("top %v, median %v: %v, want %v", c.top, c.median, got, c.want)
 		}
 	}
 }
 
-// One-hot tokens score D-5+1/(D-1), the largest excess kurtosis there is, and D-3 by the released script
-// (arXiv 2506.19697); a channel pattern of +-1 scores -2 by the first, and 0 by the second, which keeps no negative one.
+// One-hot tokens have D-5+1/(D-1), the largest possible excess kurtosis, and D-3 by the released script (arXiv
+// 2506.19697). A channel pattern of +-1 has -2, and 0 by the script, which clips negative values.
 func TestKurtosis(t *testing.T) {
 	x := make([]float32, 64)
 	x[7] = -3
@@ -191,8 +200,9 @@ func TestKurtosis(t *testing.T) {
 	}
 }
 
-// Channel 0 holds 12 where all others hold 1: an outlier at 5 and 10, not at 20. Channel 1 holds 1000 in one token of
-// four: its mean stands out, but not in half of the tokens. Channel 2 holds 6 in half of them: its mean 3.5 does not.
+// Channel 0 holds 12 and most others hold 1: it is an outlier at 5 and 10, but not at 20. Channel 1 holds 1000 in one
+// token of four: its mean stands out, but the channel does not in half of the tokens. Channel 2 holds 6 in half of
+// them: its mean of 3.5 does not stand out.
 func TestChannelOutliers(t *testing.T) {
 	l := &Layer{B: 2, T: 2, D: 8, H: 1}
 	data := make([]float32, 32)
@@ -213,8 +223,8 @@ func TestChannelOutliers(t *testing.T) {
 	}
 }
 
-// gaussianRatio is the expected maximum of n values |N(0,1)| over their median .67449, by integrating one less the
-// maximum's distribution: 5.64 for 4,096.
+// gaussianRatio returns the expected maximum of n values |N(0,1)| over their median .67449, by integrating one minus
+// the maximum's distribution function: 5.64 for 4,096.
 func gaussianRatio(n float64) float64 {
 	const dx = 1e-4
 	sum := 0.0
@@ -224,8 +234,9 @@ func gaussianRatio(n float64) float64 {
 	return sum / .6744897501960817
 }
 
-// On a Gaussian the ratio is that of gaussianRatio, up to the sample median's own spread, and the kurtosis of D channels
-// has mean -6/(D+1), here -.0923; the BOS is a token like another. The default statistics see no site that is not there.
+// For a Gaussian the ratio is gaussianRatio's, up to the spread of the sample median, and the kurtosis of D channels
+// has mean -6/(D+1), here -.0923. The BOS is like any other token. The default statistics give no rows for missing
+// sites.
 func TestGaussian(t *testing.T) {
 	l := &Layer{B: 400, T: 64, D: 64, H: 1}
 	r := rng.New(1, "test").Rand()
@@ -242,17 +253,18 @@ func TestGaussian(t *testing.T) {
 	for _, c := range []struct {
 		name            string
 		want, tolerance float64 // five standard errors of 400 sequences
-	}{{"ratio_mean", gaussianRatio(4096), .13}, {"ratio_of_means", gaussianRatio(4096), .13}, {"kurtosis", -6.0 / 65, .02}, {"bos_norm_ratio", 1, .025}} {
+	}{{"ratio_mean", gaussianRatio(4096), .13}, {"ratio_of_means", gaussianRatio(4096), .13}, {"kurtosis", -6.0 / 65, .02},
+		{"bos_norm_ratio", 1, .025}} {
 		if got := at(c.name); math.Abs(got-c.want) > c.tolerance {
 			t.Errorf("%s: %v, want %v +- %v", c.name, got, c.want, c.tolerance)
 		}
 	}
 	if slices.ContainsFunc(rows, func(v Value) bool { return v.Site != ResidPost }) {
-		t.Error("rows of sites that the layer does not show")
+		t.Error("rows of sites that the layer lacks")
 	}
 }
 
-// The two passes give what sorting gives, ties, signs and values far apart among them.
+// The two passes give the same result as sorting, including with ties, signs and values far apart.
 func TestMagnitudesAgainstSorting(t *testing.T) {
 	r := rng.New(2, "test").Rand()
 	var s scratch
@@ -265,7 +277,7 @@ func TestMagnitudesAgainstSorting(t *testing.T) {
 			case 1:
 				x[i] = float32(r.NormFloat64() * math.Exp(20*r.NormFloat64()))
 			default:
-				x[i] = float32(1 + 1e-3*r.NormFloat64()) // one bucket, nearly
+				x[i] = float32(1 + 1e-3*r.NormFloat64()) // nearly one bucket
 			}
 		}
 		sorted := make([]float32, n)
@@ -275,7 +287,8 @@ func TestMagnitudesAgainstSorting(t *testing.T) {
 		slices.Sort(sorted)
 		m := s.measure(x)
 		want := (float64(sorted[(n-1)/2]) + float64(sorted[n/2])) / 2
-		if m.median != want || m.top[0] != float64(sorted[n-1]) || math.Abs(float64(x[m.at])) != m.top[0] || m.signed != float64(x[m.at]) {
+		if m.median != want || m.top[0] != float64(sorted[n-1]) || math.Abs(float64(x[m.at])) != m.top[0] ||
+			m.signed != float64(x[m.at]) {
 			t.Fatalf("n=%d: %+v, want median %v, top %v", n, m, want, sorted[n-1])
 		}
 		if n > 2 && (m.top[1] != float64(sorted[n-2]) || m.top[2] != float64(sorted[n-3])) {
@@ -287,7 +300,7 @@ func TestMagnitudesAgainstSorting(t *testing.T) {
 	}
 }
 
-// What stands before the sequence is not the first token, and its mass counts as lost: .9 and .7 of two queries.
+// A column before the sequence is not the first token, and its mass counts as lost: .9 and .7 of two queries.
 func TestKVBiasColumnIsNotTheFirstToken(t *testing.T) {
 	l := &Layer{B: 1, T: 2, D: 1, H: 1, Ordinary: []bool{false, true},
 		Sites: []Site{{Name: Pattern, Shape: []int{1, 1, 2, 3}, Data: []float32{.9, .1, 0, .7, .2, .1}}}}
@@ -301,14 +314,15 @@ func TestKVBiasColumnIsNotTheFirstToken(t *testing.T) {
 		{"head_entropy_normalised", (entropy([]float64{.9, .1})/math.Ln2 + entropy([]float64{.7, .2, .1})/math.Log(3)) / 2},
 	} {
 		got := statistics[c.name].Compute(l, &l.Sites[0])[0].Value
-		// 1e-6: the pattern is float32
+		// 1e-6, because the pattern is float32
 		if !(math.Abs(got-c.want) < 1e-6 || math.IsNaN(got) && math.IsNaN(c.want)) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
 }
 
-// Two heads share one value head of norms 3, 1, 5: the first looks at position 1 most, 1/mean(3, 5), the second at 0.
+// Two heads share one value head with norms 3, 1, 5. The first attends most to position 1, 1/mean(3, 5), the second to
+// position 0.
 func TestValueNormOfAMovedSink(t *testing.T) {
 	l := &Layer{B: 1, T: 3, D: 2, H: 2, Sites: []Site{
 		{Name: Values, Shape: []int{1, 3, 1, 1}, Data: []float32{3, -1, 5}},
@@ -334,7 +348,7 @@ func TestNaNIsKept(t *testing.T) {
 	}
 }
 
-// Data that changed is measured anew after Renew, and the pass without data lists the same pairs.
+// Changed data are measured anew after Renew, and the pass without data lists the same pairs.
 func TestRenewAndPairs(t *testing.T) {
 	l, plan := one(), allOf()
 	rows := plan.Measure(nil, l, l)
@@ -357,22 +371,24 @@ func TestRenewAndPairs(t *testing.T) {
 	}
 }
 
-// Statistics that take tokens follow the sites asked for; the others stay where they belong.
+// Statistics that take tokens are computed at the requested sites; the others stay at their own.
 func TestPlanSites(t *testing.T) {
 	p := NewPlan([]string{"mlp.act", ResidPost}, []string{"top1", "sink_rate", "super_weight_value", "gain"})
 	if got, want := p.Sites(), []string{Pattern, "mlp.act", DownIn, MLPOut, ResidPost}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
-	if !p.Weights() || p.Length1() || !NewPlan(nil, []string{"kurtosis_length1"}).Length1() || NewPlan(nil, nil).Weights() {
-		t.Error("weights or sequences of one token are not told apart")
+	if !p.Weights() || p.Length1() || !NewPlan(nil, []string{"kurtosis_length1"}).Length1() ||
+		NewPlan(nil, nil).Weights() {
+		t.Error("the plan does not distinguish weights or sequences of one token")
 	}
 }
 
-// Every statistic of the registry declares what a reader needs, and gives rows on a full layer.
+// Every statistic in the registry declares what a reader needs, and gives rows on a full layer.
 func TestRegistry(t *testing.T) {
 	for _, name := range Names() {
 		s, _ := Lookup(name)
-		if s.Unit == "" || s.Formula == "" || s.Source == "" || s.Compute == nil || (len(s.Needs) == 0) != (s.Of == Matrices || s.Of == Gains) {
+		if s.Unit == "" || s.Formula == "" || s.Source == "" || s.Compute == nil ||
+			(len(s.Needs) == 0) != (s.Of == Matrices || s.Of == Gains) {
 			t.Errorf("%s: %+v", name, s)
 		}
 		rows := NewPlan(nil, []string{name}).Measure(nil, one(), one())
@@ -384,7 +400,7 @@ func TestRegistry(t *testing.T) {
 				t.Errorf("%s: idx %d but index is %q", name, v.Idx, s.Index)
 			}
 			if (v.Head >= 0) != s.Heads {
-				t.Errorf("%s: head %d, and rows of heads are said to be %v", name, v.Head, s.Heads)
+				t.Errorf("%s: head %d, but Heads is %v", name, v.Head, s.Heads)
 			}
 			if len(s.Needs) > 0 && v.Site != s.Needs[0] {
 				t.Errorf("%s: site %s, want %s", name, v.Site, s.Needs[0])

@@ -1,9 +1,9 @@
 package probes
 
-// ratioMean is the mean over sequences of top1/median (arXiv 2508.03616, whose text leaves open which mean is
-// meant). On Gaussian activations it is the expected maximum over the median of |N(0,1)|: 5.64 for 4,096 scalars.
-var ratioMean = Statistic{Formula: "mean over sequences of max|h| / median|h|", Source: "2508.03616", Unit: "ratio", Of: Tokens,
-	Needs: []string{ResidPost}, Compute: func(l *Layer, at *Site) []Value {
+// ratioMean is the mean over sequences of top1/median (arXiv 2508.03616, which does not say which mean it takes). On
+// Gaussian activations it is the expected maximum over the median of |N(0,1)|: 5.64 for 4,096 scalars.
+var ratioMean = Statistic{Formula: "mean over sequences of max|h| / median|h|", Source: "2508.03616", Unit: "ratio",
+	Of: Tokens, Needs: []string{ResidPost}, Compute: func(l *Layer, at *Site) []Value {
 		sum := 0.0
 		for _, m := range l.summary(at) {
 			sum += m.top[0] / m.median
@@ -12,8 +12,8 @@ var ratioMean = Statistic{Formula: "mean over sequences of max|h| / median|h|", 
 	}}
 
 // ratioOfMeans is the mean of top1 over sequences, divided by the mean of the medians.
-var ratioOfMeans = Statistic{Formula: "mean of max|h| / mean of median|h|", Source: "2508.03616", Unit: "ratio", Of: Tokens,
-	Needs: []string{ResidPost}, Compute: func(l *Layer, at *Site) []Value {
+var ratioOfMeans = Statistic{Formula: "mean of max|h| / mean of median|h|", Source: "2508.03616", Unit: "ratio",
+	Of: Tokens, Needs: []string{ResidPost}, Compute: func(l *Layer, at *Site) []Value {
 		top, middle := 0.0, 0.0
 		for _, m := range l.summary(at) {
 			top += m.top[0]

@@ -1,16 +1,17 @@
 package probes
 
 // sinkScore is, for each head, c_0 = (1/T) sum over t of A[t,0], mean over sequences (arXiv 2510.06477). Query 0, which
-// sees nothing else, counts. Its mean over heads, then layers, is the F-Attn of arXiv 2505.06708 (derive.FAttn).
-var sinkScore = Statistic{Formula: "mean over sequences of (1/T) sum_t A[t,0]", Source: "2510.06477", Unit: "probability",
-	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
+// sees only key 0, counts. Its mean over heads, then layers, is the F-Attn of arXiv 2505.06708 (derive.FAttn).
+var sinkScore = Statistic{Formula: "mean over sequences of (1/T) sum_t A[t,0]", Source: "2510.06477",
+	Unit: "probability", Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 		return l.eachHead(func(h int) float64 { return l.columns(at, h)[0] })
 	}}
 
-// sinkPosition is, for each head, the position k whose column holds the most, (1/T) sum over t of A[t,k] on the mean
-// over sequences: where the sink stands when it moves. Columns are not divided by the T-k rows that see them, which would
-// favour the last ones.
-var sinkPosition = Statistic{Formula: "argmax_k of the mean over sequences of (1/T) sum_t A[t,k]", Source: "after 2510.06477", Unit: "position", Beyond: true,
+// sinkPosition is, for each head, the position k with the largest mean over sequences of (1/T) sum over t of A[t,k]. It
+// locates the sink if it moves away from position 0. Columns are not divided by the number of rows that see them, T-k,
+// because that would favour the last columns.
+var sinkPosition = Statistic{Formula: "argmax_k of the mean over sequences of (1/T) sum_t A[t,k]",
+	Source: "after 2510.06477", Unit: "position", Beyond: true,
 	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 		return l.eachHead(func(h int) float64 {
 			k, _ := largest(l.columns(at, h))
@@ -18,8 +19,9 @@ var sinkPosition = Statistic{Formula: "argmax_k of the mean over sequences of (1
 		})
 	}}
 
-// sinkScoreMax is what stands at sink_position.
-var sinkScoreMax = Statistic{Formula: "max_k of the mean over sequences of (1/T) sum_t A[t,k]", Source: "after 2510.06477", Unit: "probability", Beyond: true,
+// sinkScoreMax is the score at sink_position.
+var sinkScoreMax = Statistic{Formula: "max_k of the mean over sequences of (1/T) sum_t A[t,k]",
+	Source: "after 2510.06477", Unit: "probability", Beyond: true,
 	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 		return l.eachHead(func(h int) float64 {
 			_, score := largest(l.columns(at, h))
@@ -27,7 +29,7 @@ var sinkScoreMax = Statistic{Formula: "max_k of the mean over sequences of (1/T)
 		})
 	}}
 
-// columns is the mean over sequences of (1/T) sum over t of A[t,k], by position k.
+// columns returns the mean over sequences of (1/T) sum over t of A[t,k], by position k.
 func (l *Layer) columns(at *Site, h int) []float64 {
 	sums := make([]float64, l.T)
 	for b := range l.B {
@@ -43,7 +45,7 @@ func (l *Layer) columns(at *Site, h int) []float64 {
 	return sums
 }
 
-// largest is the first of the largest values, and its index.
+// largest returns the first index of the largest value, and that value.
 func largest(x []float64) (at int, value float64) {
 	for i, v := range x {
 		if v > x[at] {

@@ -6,8 +6,9 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// spectrum is what the representation statistics need of X [T, C], a sequence's activations, row 0 the BOS, neither
-// centred nor normalised (arXiv 2510.06477). All of it is NaN where X holds a NaN or an infinity.
+// spectrum holds what the representation statistics need to know about X [T, C], a sequence's activations, with the BOS
+// in row 0, neither centred nor normalised (arXiv 2510.06477). All its numbers are NaN if X contains a NaN or an
+// infinity.
 type spectrum struct {
 	squares []float64 // sigma_j^2, descending, min(T, C) of them
 	whole   float64   // their sum, ||X||_F^2
@@ -15,7 +16,7 @@ type spectrum struct {
 	alpha   float64   // (1/R) sum over i > 0 of ||x_i||^2 cos^2(x_i, x_0)
 }
 
-// spectrum computes each sequence's singular values once, in float64.
+// spectrum returns each sequence's spectrum, computed once, in float64.
 func (l *Layer) spectrum(s *Site) []spectrum {
 	if len(s.spectra) == 0 {
 		width := l.width(s)
@@ -63,7 +64,7 @@ func spectrumOf(x *mat.Dense) spectrum {
 	return s
 }
 
-// entropy is -sum p_j log p_j with p_j = sigma_j^2 / ||X||_F^2, nats; NaN for X = 0.
+// entropy returns -sum p_j log p_j with p_j = sigma_j^2 / ||X||_F^2, in nats. It is NaN for X = 0.
 func (s spectrum) entropy() float64 {
 	sum := 0.0
 	for _, square := range s.squares {
@@ -74,10 +75,10 @@ func (s spectrum) entropy() float64 {
 	return sum
 }
 
-// anisotropy is p_1, the share of the largest direction.
+// anisotropy returns p_1, the share of the largest direction.
 func (s spectrum) anisotropy() float64 { return s.squares[0] / s.whole }
 
-// ofSpectrum is the mean over sequences of a function of the spectrum of X.
+// ofSpectrum returns the statistic that averages a function of the spectrum of X over sequences.
 func ofSpectrum(formula, source, unit string, of func(s spectrum) float64) Statistic {
 	return Statistic{Formula: formula, Source: source, Unit: unit, Of: Tokens, Beyond: true, Needs: []string{ResidPost},
 		Compute: func(l *Layer, at *Site) []Value {

@@ -10,7 +10,7 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// The four bounds of arXiv 2510.06477 hold to rounding in float64, whatever X, for x_0 != 0 and min(T, C) >= 2.
+// The four bounds of arXiv 2510.06477 hold up to rounding in float64 for every X with x_0 != 0 and min(T, C) >= 2.
 func TestTheoremBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows, cols := rapid.IntRange(2, 12).Draw(t, "T"), rapid.IntRange(2, 12).Draw(t, "C")
@@ -26,7 +26,7 @@ func TestTheoremBounds(t *testing.T) {
 			}
 		}
 		if mat.Norm(x.RowView(0), 2) < 1e-6 || mat.Norm(x.Slice(1, rows, 0, cols), 2) < 1e-6 {
-			t.Skip("x_0 or all others are 0: outside the theorem, or of no content")
+			t.Skip("x_0 or all other rows are 0: the theorem does not apply, or says nothing")
 		}
 		s := spectrumOf(x)
 		// Rounding of sums of up to 144 squares, relative to the largest of them.
@@ -37,7 +37,7 @@ func TestTheoremBounds(t *testing.T) {
 		if left, right := s.squares[0]*(1-s.alpha), (s.c+s.alpha)*s.rest(); left < right-eps*(1+s.c)*s.whole {
 			t.Fatalf("gap: %v < %v", left, right)
 		}
-		// Near p = 1 entropy has a slope of log(1/eps), some 30.
+		// Near p = 1 the entropy has a slope of log(1/eps), some 30.
 		if h, bound := s.entropy(), s.entropyBound(); h > bound+30*eps {
 			t.Fatalf("H %v > %v", h, bound)
 		}
@@ -64,16 +64,18 @@ func TestSpectrumOfOrthogonalRows(t *testing.T) {
 	}
 }
 
-// The identity spreads over all directions, equal rows over one.
+// The identity spreads over all directions, equal rows over one direction.
 func TestRepresentationExtremes(t *testing.T) {
 	for _, c := range []struct {
 		data []float32
 		want map[string]float64
 	}{
 		{[]float32{1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1},
-			map[string]float64{"matrix_entropy": 2, "matrix_entropy_normalised": 1, "effective_rank": 4, "anisotropy": .25, "bound_sigma1": 1, "bound_anisotropy": 1, "bound_entropy": 1}},
+			map[string]float64{"matrix_entropy": 2, "matrix_entropy_normalised": 1, "effective_rank": 4, "anisotropy": .25,
+				"bound_sigma1": 1, "bound_anisotropy": 1, "bound_entropy": 1}},
 		{[]float32{1, -2, 0, 2, 1, -2, 0, 2, 1, -2, 0, 2, 1, -2, 0, 2},
-			map[string]float64{"matrix_entropy": 0, "matrix_entropy_normalised": 0, "effective_rank": 1, "anisotropy": 1, "bound_sigma1": 1, "bound_anisotropy": 1}},
+			map[string]float64{"matrix_entropy": 0, "matrix_entropy_normalised": 0, "effective_rank": 1, "anisotropy": 1,
+				"bound_sigma1": 1, "bound_anisotropy": 1}},
 	} {
 		l := &Layer{B: 1, T: 4, D: 4, H: 1, Sites: []Site{{Name: ResidPost, Shape: []int{1, 4, 4}, Data: c.data}}}
 		for name, want := range c.want {
@@ -84,7 +86,7 @@ func TestRepresentationExtremes(t *testing.T) {
 	}
 }
 
-// An outer product u v^T has sigma_1 = |u||v| and stable rank 1; a diagonal has its largest entry.
+// An outer product u v^T has sigma_1 = |u||v| and stable rank 1; a diagonal's norm is its largest entry.
 func TestSpectralNorm(t *testing.T) {
 	for _, c := range []struct {
 		shape        []int
@@ -120,7 +122,8 @@ func BenchmarkDefault(b *testing.B) {
 	for _, c := range []struct {
 		name string
 		plan Plan
-	}{{"default", NewPlan(nil, nil)}, {"entropy", NewPlan(nil, []string{"matrix_entropy"})}, {"kurtosis", NewPlan(nil, []string{"kurtosis"})}, {"median", NewPlan(nil, []string{"median"})}} {
+	}{{"default", NewPlan(nil, nil)}, {"entropy", NewPlan(nil, []string{"matrix_entropy"})},
+		{"kurtosis", NewPlan(nil, []string{"kurtosis"})}, {"median", NewPlan(nil, []string{"median"})}} {
 		b.Run(c.name, func(b *testing.B) {
 			var rows []Value
 			for b.Loop() {

@@ -2,11 +2,11 @@ package probes
 
 import "math"
 
-// tops is how many of a matrix's largest entries are kept.
+// tops is the number of largest entries of a matrix that are kept.
 const tops = 3
 
-// The largest entries of each weight matrix by |w|, with their sign, and where they stand in W [out, in]; idx is the
-// rank from 0. Where there are fewer entries they are NaN.
+// The largest entries of each weight matrix by |w|, with their sign, and their places in W [out, in]; idx is the rank
+// from 0. Entries that a small matrix lacks are NaN.
 var (
 	weightTop = ofTop("the entry of W with the largest |w|, second, third", "1",
 		func(s *Site, i int) float64 { return float64(s.Data[i]) })
@@ -16,18 +16,20 @@ var (
 )
 
 func ofTop(formula, unit string, of func(s *Site, i int) float64) Statistic {
-	return Statistic{Formula: formula, Source: "own", Unit: unit, Index: "rank", Of: Matrices, Beyond: true, Compute: func(_ *Layer, at *Site) []Value {
-		places := topPlaces(at.Data)
-		return indexed(tops, func(rank int) float64 {
-			if rank >= len(places) {
-				return math.NaN()
-			}
-			return of(at, places[rank])
-		})
-	}}
+	return Statistic{Formula: formula, Source: "own", Unit: unit, Index: "rank", Of: Matrices, Beyond: true,
+		Compute: func(_ *Layer, at *Site) []Value {
+			places := topPlaces(at.Data)
+			return indexed(tops, func(rank int) float64 {
+				if rank >= len(places) {
+					return math.NaN()
+				}
+				return of(at, places[rank])
+			})
+		}}
 }
 
-// topPlaces are the indices of the largest |x|, descending, of equal ones the first; at most tops of them.
+// topPlaces returns the indices of the tops largest |x|, or fewer if x is shorter, descending. Of equal values it takes
+// the first.
 func topPlaces(x []float32) []int {
 	var places []int
 	for i, v := range x {

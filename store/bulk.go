@@ -14,8 +14,8 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// bulk does work in one transaction that takes in rows whose ids it has itself looked up: SQLite need not look for the
-// parents of each again. Within work, conn serves what goes to the driver directly.
+// bulk runs work in one transaction with foreign keys off. It is for rows whose parent ids work has looked up itself,
+// so that SQLite need not look them up again for each row. work may use conn for calls to the driver itself.
 func (db *DB) bulk(doing string, work func(conn *sql.Conn, tx *sql.Tx) error) error {
 	return fault(doing, db.path, db.bulkOnce(work))
 }
@@ -40,7 +40,7 @@ func (db *DB) bulkOnce(work func(conn *sql.Conn, tx *sql.Tx) error) (err error) 
 	})
 }
 
-// unparented does work without foreign keys, which can be switched only outside a transaction.
+// unparented runs work with foreign keys off. They can be switched only outside a transaction.
 func unparented(ctx context.Context, conn *sql.Conn, work func() error) error {
 	if _, err := conn.ExecContext(ctx, "PRAGMA foreign_keys = off"); err != nil {
 		return err
@@ -50,11 +50,12 @@ func unparented(ctx context.Context, conn *sql.Conn, work func() error) error {
 	return errors.Join(err, on)
 }
 
-// chunk is how many rows one statement inserts.
+// chunk is the number of rows that one statement inserts.
 const chunk = 64
 
-// insertRows inserts rows of one step and returns those among which some were there. It goes round database/sql: the
-// driver's Query binds all values and runs the statement in one call into C, where Exec makes a call a value.
+// insertRows inserts the rows of one step and returns the chunks of which some row was already there. It bypasses
+// database/sql: the driver's Query binds all values and runs the statement in one call into C, whereas Exec makes one
+// call per value.
 func insertRows(conn *sql.Conn, run int64, step int, names map[string]int64, rows []Row) (known []Row, err error) {
 	err = driverOf(conn, func(c *sqlite3.SQLiteConn) error {
 		changes, err := prepare(c, "SELECT changes()")
@@ -101,7 +102,7 @@ func insertRows(conn *sql.Conn, run int64, step int, names map[string]int64, row
 	return known, err
 }
 
-// insertText is the statement that inserts n rows: run is ?1 and step ?2, and six values a row follow.
+// insertText returns the statement that inserts n rows: ?1 is the run, ?2 the step, and six values per row follow.
 func insertText(n int) string {
 	var text strings.Builder
 	text.WriteString("INSERT INTO stats (run, step, site, statistic, layer, head, idx, value) VALUES ")
@@ -116,7 +117,7 @@ func insertText(n int) string {
 	return text.String()
 }
 
-// statement is a prepared statement of the driver with its arguments. A nil one can be closed.
+// statement is a prepared statement of the driver with its arguments. A nil statement may be closed.
 type statement struct {
 	stmt interface {
 		driver.Stmt
@@ -152,7 +153,8 @@ func (s *statement) float(x float64) {
 	s.args = append(s.args, v)
 }
 
-// run runs the statement to its first row, which has at most one column, an integer; it returns 0 where there is none.
+// run runs the statement and returns the integer in its first row, which has at most one column. It returns 0 if there
+// is no row or no column.
 func (s *statement) run() (int64, error) {
 	rows, err := s.stmt.QueryContext(context.Background(), s.args)
 	if err != nil {

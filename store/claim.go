@@ -6,26 +6,27 @@ import "database/sql"
 const (
 	Holds     = "holds"
 	Fails     = "fails"
-	Undecided = "undecided" // too few runs, or rows that are lacking
+	Undecided = "undecided" // too few runs, or missing rows
 )
 
-// Claim is what a claim of a paper came to on a sweep.
+// Claim is the verdict on a paper's claim, judged on a sweep.
 type Claim struct {
 	Sweep, Name string
 	Source      string // arXiv id
 	Statement   string
 	Verdict     string
-	Detail      string // a JSON object of the numbers that were judged
+	Detail      string // a JSON object of the numbers that the verdict rests on
 }
 
-// PutClaims replaces what was judged of a sweep, whose name they bear, in one transaction.
+// PutClaims replaces the claims of a sweep in one transaction.
 func (db *DB) PutClaims(sweep string, claims []Claim) error {
 	return db.write("putting the claims of "+sweep, func(tx *sql.Tx) error {
 		if _, err := tx.Exec("DELETE FROM claims WHERE sweep = ?", sweep); err != nil {
 			return err
 		}
 		for _, c := range claims {
-			if _, err := tx.Exec("INSERT INTO claims (sweep, name, source, statement, verdict, detail) VALUES (?, ?, ?, ?, ?, ?)",
+			if _, err := tx.Exec(`INSERT INTO claims (sweep, name, source, statement, verdict, detail)
+				VALUES (?, ?, ?, ?, ?, ?)`,
 				sweep, c.Name, c.Source, c.Statement, c.Verdict, c.Detail); err != nil {
 				return err
 			}
@@ -34,9 +35,10 @@ func (db *DB) PutClaims(sweep string, claims []Claim) error {
 	})
 }
 
-// Claims lists what was judged of a sweep, by name.
+// Claims lists the claims that were judged on a sweep, by name.
 func (db *DB) Claims(sweep string) (claims []Claim, err error) {
-	err = db.read("reading claims", "SELECT sweep, name, source, statement, verdict, detail FROM claims WHERE sweep = ? ORDER BY name", []any{sweep},
+	err = db.read("reading claims",
+		"SELECT sweep, name, source, statement, verdict, detail FROM claims WHERE sweep = ? ORDER BY name", []any{sweep},
 		func(rows *sql.Rows) error {
 			var c Claim
 			err := rows.Scan(&c.Sweep, &c.Name, &c.Source, &c.Statement, &c.Verdict, &c.Detail)

@@ -7,28 +7,28 @@ import (
 	"strings"
 )
 
-// RunState is how a run stands, without what it is.
-type RunState struct {
+// RunStatus is the status of a run and the step that it has reached.
+type RunStatus struct {
 	Status string
 	Step   int
 }
 
-// RunStates tells of every run how it stands, by id.
-func (db *DB) RunStates() (map[string]RunState, error) {
-	states := map[string]RunState{}
-	err := db.read("reading the states of runs", "SELECT hash, status, step FROM runs", nil, func(rows *sql.Rows) error {
+// RunStatuses returns the status of every run, by id.
+func (db *DB) RunStatuses() (map[string]RunStatus, error) {
+	statuses := map[string]RunStatus{}
+	err := db.read("reading the statuses of runs", "SELECT hash, status, step FROM runs", nil, func(rows *sql.Rows) error {
 		var id string
-		var s RunState
+		var s RunStatus
 		err := rows.Scan(&id, &s.Status, &s.Step)
-		states[id] = s
+		statuses[id] = s
 		return err
 	})
-	return states, err
+	return statuses, err
 }
 
-// Uncovered lists those of the runs that may lack rows: it leaves out a run only if, of every named statistic at its site,
-// one series has just those steps, which ascend: the first that one of the runs has. It is far faster than reading the series of
-// very many runs, which should be of one kind.
+// Uncovered returns the runs that may lack rows. It leaves a run out only if, for each pair of a site and a statistic,
+// one series of the run has exactly the given steps, which ascend. That series is the first one that it finds in any of
+// the runs, so the runs should be of one kind. It is far faster than reading the series of many runs.
 func (db *DB) Uncovered(runs []string, pairs [][2]string, steps []int) (lacking map[string]bool, err error) {
 	lacking = make(map[string]bool, len(runs))
 	for _, r := range runs {
@@ -43,25 +43,28 @@ func (db *DB) Uncovered(runs []string, pairs [][2]string, steps []int) (lacking 
 		return nil, err
 	}
 	wanted := strings.ReplaceAll(strings.Trim(fmt.Sprint(steps), "[]"), " ", ",")
-	// Runs of a kind have the same series, so that where the first one lies is asked of one run that has it.
+	// Runs of one kind have the same series, so any run that has the pair shows the place of the first series.
 	first := func(column string) string {
 		return `(SELECT f.` + column + ` FROM json_each(?2) h JOIN runs q ON q.hash = h.value CROSS JOIN stats f
 			ON f.run = q.id AND f.site = a.id AND f.statistic = b.id LIMIT 1) AS ` + column
 	}
 	query := `
 		WITH pair AS MATERIALIZED (
-			SELECT a.id AS site, b.id AS statistic, ` + first("layer") + "," + first("head") + "," + first("idx") + ` FROM json_each(?1) j
+			SELECT a.id AS site, b.id AS statistic, ` + first("layer") + "," + first("head") + "," + first("idx") + `
+			FROM json_each(?1) j
 			JOIN names a ON a.name = j.value ->> 0 JOIN names b ON b.name = j.value ->> 1)
 		SELECT j.value FROM json_each(?2) j JOIN runs r ON r.hash = j.value
 		WHERE (SELECT count(*) FROM pair) = ?3 AND NOT EXISTS (
 			SELECT 1 FROM pair p WHERE ?4 IS NOT (
 				SELECT group_concat(t.step) FROM stats t
-				WHERE t.run = r.id AND t.site = p.site AND t.statistic = p.statistic AND t.layer = p.layer AND t.head = p.head AND t.idx = p.idx))`
-	err = db.read("reading which steps are measured", query, []any{string(names), string(ids), len(pairs), wanted}, func(rows *sql.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		delete(lacking, id)
-		return err
-	})
+				WHERE t.run = r.id AND t.site = p.site AND t.statistic = p.statistic
+					AND t.layer = p.layer AND t.head = p.head AND t.idx = p.idx))`
+	err = db.read("reading which steps are measured", query, []any{string(names), string(ids), len(pairs), wanted},
+		func(rows *sql.Rows) error {
+			var id string
+			err := rows.Scan(&id)
+			delete(lacking, id)
+			return err
+		})
 	return lacking, err
 }

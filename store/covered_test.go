@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A run is left out only where every statistic has just the wanted steps; one that has more, or has them in another series
-// alone, is among those that may lack some.
+// A run is left out only if every statistic has exactly the wanted steps. A run that has more steps, or has them only
+// in another series, may lack rows.
 func TestUncovered(t *testing.T) {
 	db, err := Open(t.TempDir() + "/x.db")
 	if err != nil {
@@ -38,14 +38,16 @@ func TestUncovered(t *testing.T) {
 	}
 	runs := []string{"whole", "shorter", "longer", "without", "nothing", "unknown"}
 	got, err := db.Uncovered(runs, [][2]string{{"s", "top1"}, {"s", "loss"}}, []int{0, 1, 10})
-	if want := []string{"longer", "nothing", "shorter", "unknown", "without"}; err != nil || !slices.Equal(slices.Sorted(maps.Keys(got)), want) {
+	if want := []string{"longer", "nothing", "shorter", "unknown", "without"}; err != nil ||
+		!slices.Equal(slices.Sorted(maps.Keys(got)), want) {
 		t.Errorf("%v, %v, want %v", got, err, want)
 	}
-	if got, err := db.Uncovered(runs, [][2]string{{"s", "loss"}, {"s", "never"}}, []int{0, 1, 10}); err != nil || len(got) != len(runs) {
-		t.Errorf("%v, %v: nothing was measured under a name that is not there", got, err)
+	if got, err := db.Uncovered(runs, [][2]string{{"s", "loss"}, {"s", "never"}}, []int{0, 1, 10}); err != nil ||
+		len(got) != len(runs) {
+		t.Errorf("%v, %v: nothing was measured under a name that does not exist", got, err)
 	}
-	states, err := db.RunStates()
-	if err != nil || len(states) != 5 || states["whole"] != (RunState{Done, 10}) {
+	states, err := db.RunStatuses()
+	if err != nil || len(states) != 5 || states["whole"] != (RunStatus{Done, 10}) {
 		t.Errorf("%v, %v", states, err)
 	}
 }

@@ -28,7 +28,8 @@ func TestReadOnly(t *testing.T) {
 		t.Errorf("the reader sees %d runs", len(runs))
 	}
 	err = reader.PutRun(run("q"))
-	if !hasCode(err, sqlite3.ErrReadonly) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "read-only") {
+	if !hasCode(err, sqlite3.ErrReadonly) || !strings.Contains(err.Error(), path) ||
+		!strings.Contains(err.Error(), "read-only") {
 		t.Errorf("writing gave %v", err)
 	}
 	must(t, reader.Close())
@@ -42,7 +43,7 @@ func TestFullDiskKeepsWhatWasCommitted(t *testing.T) {
 	must(t, db.PutRows("r", 0, []Row{row("top1", 0, 1)}))
 	var pages int
 	must(t, db.sql.QueryRow("PRAGMA page_count").Scan(&pages))
-	must(t, db.sql.QueryRow("PRAGMA max_page_count = 1").Scan(&pages)) // SQLite takes the present size
+	must(t, db.sql.QueryRow("PRAGMA max_page_count = 1").Scan(&pages)) // SQLite sets the present size
 	many := make([]Row, 5000)
 	for i := range many {
 		many[i] = row("top1", i, float64(i))
@@ -52,7 +53,8 @@ func TestFullDiskKeepsWhatWasCommitted(t *testing.T) {
 	must(t, big.PutRows("r", 1, many))
 	_, merging := db.Merge(filepath.Join(dir, "big.db"))
 	for _, err := range []error{db.PutRows("r", 1, many), merging} {
-		if !hasCode(err, sqlite3.ErrFull) || !strings.Contains(err.Error(), "full") || !strings.Contains(err.Error(), path+":") {
+		if !hasCode(err, sqlite3.ErrFull) || !strings.Contains(err.Error(), "full") ||
+			!strings.Contains(err.Error(), path+":") {
 			t.Errorf("a full disk gave %v", err)
 		}
 	}

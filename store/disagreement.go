@@ -2,15 +2,15 @@ package store
 
 import "database/sql"
 
-// Conflict is a second value of a key under the provenance of the first: the run is not deterministic. Either value
-// may be NaN.
+// Conflict is a second, different value of a key under the same provenance as the first: the run is not deterministic.
+// Either value may be NaN.
 type Conflict struct {
 	Run, Site, Statistic   string
 	Layer, Head, Idx, Step int
 	Kept, Other            float64
 }
 
-// Difference is a later provenance of a run, and how many values it brought that differ from the first ones.
+// Difference is a later provenance of a run, with the number of its values that differ from the first ones.
 type Difference struct {
 	Run                                string
 	Commit, GoVersion, KernelPath, CPU string
@@ -34,7 +34,8 @@ func (db *DB) Conflicts() (conflicts []Conflict, err error) {
 	return conflicts, err
 }
 
-// Differences lists the later provenances of all runs, also those that brought equal values, by run and provenance.
+// Differences lists the later provenances of all runs, by run and provenance. It includes those whose values are all
+// equal.
 func (db *DB) Differences() (differences []Difference, err error) {
 	query := `SELECT run, git_commit, go_version, kernel_path, cpu, differing FROM differences
 		ORDER BY run, git_commit, go_version, kernel_path, cpu`

@@ -8,16 +8,16 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// ErrCorrupt is wrapped where a file is no database of Outcrop, or a damaged one.
+// ErrCorrupt is wrapped by an error about a file that is not an Outcrop database, or is a damaged one.
 var ErrCorrupt = errors.New("not a sound outcrop database")
 
-// ErrMissing is wrapped where a database that was to be read is not there. It is an fs.ErrNotExist.
+// ErrMissing is wrapped by an error about a database that does not exist. It is an fs.ErrNotExist.
 var ErrMissing = fmt.Errorf("%w; there are no results there yet", fs.ErrNotExist)
 
-// ErrNewer is wrapped where a database was written by a newer Outcrop.
+// ErrNewer is wrapped by an error about a database that a newer Outcrop wrote.
 var ErrNewer = errors.New("written by a newer outcrop")
 
-// fault says what was being done to which file, and what the user can do about it.
+// fault adds to an error what was being done to which file, and what the user can do about it.
 func fault(doing, path string, err error) error {
 	if err == nil {
 		return nil
@@ -34,18 +34,19 @@ func fault(doing, path string, err error) error {
 		return fmt.Errorf("store: %s: %s: %w (%w); move it away and run the command again",
 			doing, path, ErrCorrupt, err)
 	case sqlite3.ErrFull:
-		return fmt.Errorf("store: %s: %s: the disk is full (%w); what was committed is kept: free some space and go on",
+		return fmt.Errorf("store: %s: %s: the disk is full (%w); committed data is kept: free some space and resume",
 			doing, path, err)
 	case sqlite3.ErrReadonly, sqlite3.ErrPerm:
-		return fmt.Errorf("store: %s: %s: the file or its folder is read-only (%w); choose a folder that can be written",
+		return fmt.Errorf("store: %s: %s: the file or its folder is read-only (%w); choose a writable folder",
 			doing, path, err)
 	case sqlite3.ErrCantOpen:
-		return fmt.Errorf("store: %s: %s: the file cannot be opened (%w); check that its folder exists and can be written",
+		return fmt.Errorf("store: %s: %s: the file cannot be opened (%w); check that its folder exists and is writable",
 			doing, path, err)
 	case sqlite3.ErrIoErr:
 		return fmt.Errorf("store: %s: %s: reading or writing failed (%w); check the disk", doing, path, err)
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
-		return fmt.Errorf("store: %s: %s: another process held the database for over %d s (%w); try again when it has ended",
+		return fmt.Errorf("store: %s: %s: another process held the database for over %d s (%w); "+
+			"try again when that process has ended",
 			doing, path, busyTimeout/1000, err)
 	}
 	return fmt.Errorf("store: %s: %s: %w", doing, path, err)
@@ -61,8 +62,8 @@ func hasCode(err error, code sqlite3.ErrNo) bool {
 	return errors.As(err, &e) && e.Code == code
 }
 
-// halfWritten tells whether a database must be rolled back before it can be read: a writer was killed that had no
-// write-ahead log yet.
+// halfWritten reports whether a database must be rolled back before it can be read. That happens if a writer was killed
+// before it had a write-ahead log.
 func halfWritten(err error) bool {
 	var e sqlite3.Error
 	return errors.As(err, &e) && e.ExtendedCode == sqlite3.ErrReadonlyRollback

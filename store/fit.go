@@ -9,8 +9,9 @@ import (
 
 // Fit is one family of curves fitted to one series. N counts points; TPeak and RiseTime are in steps; RMSE, FPeak and
 // Steady have the statistic's unit. Every number may be NaN (no peak, too few points); an infinite one is read back as
-// NaN. PeakSeen says that TPeak lies within the data. Weight is the Akaike weight among the series' families, and Best marks the one that describes it best. Intervals
-// are low and high ends by parameter, infinite where open; Undetermined are the parameters that the data leave open.
+// NaN. PeakSeen reports that TPeak lies within the data. Weight is the Akaike weight among the series' families, and
+// Best marks the family that describes the series best. Intervals holds the low and high ends by parameter, infinite if
+// open; Undetermined lists the parameters that the data do not determine.
 type Fit struct {
 	Run, Site, Statistic            string
 	Layer, Head, Idx                int
@@ -27,7 +28,7 @@ type Fit struct {
 	Undetermined                    []string
 }
 
-// PutFits stores fits in place of those of the same series and family. Their runs must be there.
+// PutFits stores fits, replacing those of the same series and family. Their runs must be stored.
 func (db *DB) PutFits(fits []Fit) error {
 	return db.write("putting fits", func(tx *sql.Tx) error {
 		put, err := tx.Prepare(`INSERT OR REPLACE INTO fits (run, site, statistic, layer, head, idx, family, params, n,
@@ -62,7 +63,8 @@ func (db *DB) PutFits(fits []Fit) error {
 			if _, err := put.Exec(run, site, statistic, f.Layer, f.Head, f.Idx, f.Family, params, f.N,
 				finite(f.R2), finite(f.AdjR2), finite(f.AIC), finite(f.AICc), finite(f.BIC), finite(f.RMSE),
 				finite(f.TPeak), finite(f.FPeak), f.Regime, f.Message, f.Best,
-				finite(f.Weight), f.PeakSeen, finite(f.RiseTime), finite(f.Steady), finite(f.Condition), intervals, undetermined); err != nil {
+				finite(f.Weight), f.PeakSeen, finite(f.RiseTime), finite(f.Steady), finite(f.Condition), intervals,
+				undetermined); err != nil {
 				return err
 			}
 		}
@@ -70,11 +72,11 @@ func (db *DB) PutFits(fits []Fit) error {
 	})
 }
 
-// Fits reads fits, ordered by run, site, statistic, layer, head, idx and family.
+// Fits returns fits, ordered by run, site, statistic, layer, head, idx and family.
 func (db *DB) Fits(s Select) (fits []Fit, err error) {
 	where, args := s.where()
-	query := `SELECT r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family, t.params, t.n, t.r2, t.adj_r2, t.aic, t.aicc,
-		t.bic, t.rmse, t.t_peak, t.f_peak, t.regime, t.message, t.best,
+	query := `SELECT r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family, t.params, t.n, t.r2, t.adj_r2, t.aic,
+		t.aicc, t.bic, t.rmse, t.t_peak, t.f_peak, t.regime, t.message, t.best,
 		t.weight, t.peak_seen, t.rise_time, t.steady, t.condition, t.intervals, t.undetermined
 		FROM fits t JOIN runs r ON r.id = t.run JOIN names a ON a.id = t.site JOIN names b ON b.id = t.statistic` + where +
 		" ORDER BY r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family"
@@ -103,8 +105,8 @@ func (db *DB) Fits(s Select) (fits []Fit, err error) {
 	return fits, err
 }
 
-// encodeParams writes the canonical form: encoding/json sorts a map's keys and prints the shortest number. JSON has no
-// NaN and no infinity: they are null.
+// encodeParams encodes parameters in canonical form: encoding/json sorts a map's keys and prints the shortest number.
+// JSON has no NaN and no infinity, so both become null.
 func encodeParams(params map[string]float64) (string, error) {
 	values := make(map[string]*float64, len(params))
 	for name, x := range params {
@@ -139,7 +141,7 @@ func finite(x float64) sql.NullFloat64 {
 	return nullable(x)
 }
 
-// encodeDetermined writes the intervals and the undetermined parameters.
+// encodeDetermined encodes the intervals and the undetermined parameters as JSON.
 func encodeDetermined(f Fit) (intervals, undetermined string, err error) {
 	ends := make(map[string][2]*float64, len(f.Intervals))
 	for name, i := range f.Intervals {

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// wholeShard makes a shard with something in every table and returns its file and the write-ahead log beside it: all is
-// in the file, or, where the writer is still at work, its last half in the log.
+// wholeShard makes a shard with rows in every table and returns its file and the write-ahead log beside it. All rows
+// are in the file, or, if the writer is still at work, the second half of them is in the log.
 func wholeShard(t testing.TB, working bool) (file, log []byte) {
 	path := filepath.Join(t.TempDir(), "whole.db")
 	db, err := Open(path)
@@ -37,8 +37,10 @@ func wholeShard(t testing.TB, working bool) (file, log []byte) {
 		put(db.PutRows("theirs", step, rows), db.PutTiming("theirs", step, "tokens_per_second", 100))
 	}
 	put(db.PutSweep(Sweep{Name: "s", Arms: []Arm{{"a", "{}", 0}}}, []Member{{"s", "a", 0, "theirs", 0}}),
-		db.PutFits([]Fit{{Run: "theirs", Site: "resid_post", Statistic: "median", Family: "constant", Params: map[string]float64{"c": 1}, Best: true}}),
-		db.PutSnapshots("theirs", []SnapshotFile{{Step: 3, Layer: 1, Site: "resid_post", File: "snapshots/a.safetensors", Tensor: "resid_post.1"}}),
+		db.PutFits([]Fit{{Run: "theirs", Site: "resid_post", Statistic: "median", Family: "constant",
+			Params: map[string]float64{"c": 1}, Best: true}}),
+		db.PutSnapshots("theirs",
+			[]SnapshotFile{{Step: 3, Layer: 1, Site: "resid_post", File: "snapshots/a.safetensors", Tensor: "resid_post.1"}}),
 		db.SetStatus("theirs", "done", 20, ""))
 	if working {
 		file, log = read(path), read(path+"-wal")
@@ -53,8 +55,8 @@ func wholeShard(t testing.TB, working bool) (file, log []byte) {
 	return file, log
 }
 
-// damaged changes bytes: each four of damage are a place, in three, and what its byte is changed by. Places count the
-// bytes that are not 0, for pages are half empty. cut drops that much of the end.
+// damaged changes bytes: of each four bytes of damage, three are a place and one is what the byte there changes by.
+// Places count only nonzero bytes, because pages are half empty. cut is the number of bytes to drop from the end.
 func damaged(sound, damage []byte, cut uint32) []byte {
 	var used []int
 	for i, b := range sound {
@@ -70,7 +72,7 @@ func damaged(sound, damage []byte, cut uint32) []byte {
 	return b[:len(b)-int(cut)%(len(b)+1)]
 }
 
-// damageable is a shard, and results that hold some of its rows already.
+// damageable is a shard, and results that already hold some of its rows.
 type damageable struct {
 	file, growing, log, results []byte
 }
@@ -82,7 +84,7 @@ func newDamageable(t testing.TB) *damageable {
 	d.growing, d.log = wholeShard(t, true)
 	path := filepath.Join(t.TempDir(), "results.db")
 	db, err := Open(path)
-	if err == nil { // one of the rows that are there has another value
+	if err == nil { // one of the existing rows has another value
 		err = errors.Join(db.PutRun(run("mine")), db.PutRun(run("theirs")), db.PutRows("mine", 0, []Row{row("median", 0, 1)}),
 			db.PutRows("theirs", 3, []Row{row("top1", 5, 15), row("top1", 6, -1)}), db.Close())
 	}
@@ -95,8 +97,8 @@ func newDamageable(t testing.TB) *damageable {
 	return d
 }
 
-// merge brings a damaged shard, or one with a damaged log, into the results: all that it says or nothing, with an error
-// that names the file; the results are sound afterwards, and a second merge brings nothing more.
+// merge merges a damaged shard, or one with a damaged log, into the results. It adds everything, or nothing with an
+// error that names the file. The results are sound afterwards, and a second merge adds nothing more.
 func (d *damageable) merge(t *testing.T, working bool, cut uint32, damage []byte) (merged bool) {
 	dir := t.TempDir()
 	shard, path := filepath.Join(dir, "shard.db"), filepath.Join(dir, "results.db")
@@ -123,7 +125,7 @@ func (d *damageable) merge(t *testing.T, working bool, cut uint32, damage []byte
 		merged = true
 		once := dump(t, results)
 		if got, err := results.Merge(shard); err != nil || got != (MergeResult{}) || dump(t, results) != once {
-			t.Errorf("a second merge brought %+v, %v", got, err)
+			t.Errorf("a second merge added %+v, %v", got, err)
 		}
 	}
 	faults, err := results.Faults()
@@ -151,7 +153,7 @@ func FuzzMerge(f *testing.F) {
 	f.Fuzz(func(t *testing.T, working bool, cut uint32, damage []byte) { d.merge(t, working, cut, damage) })
 }
 
-// Sixty damages at seeded places: a bit flipped, a few bytes changed, the end cut off.
+// Sixty kinds of damage at seeded places: a bit flipped, a few bytes changed, the end cut off.
 func TestDamagedShards(t *testing.T) {
 	const n = 60
 	d := newDamageable(t)
@@ -175,5 +177,6 @@ func TestDamagedShards(t *testing.T) {
 			return
 		}
 	}
-	t.Logf("%d of %d damaged shards were merged, for what was damaged is not read, or cannot be told from another value", merged, n)
+	t.Logf("%d of %d damaged shards were merged, for what was damaged is not read, or cannot be told from another value",
+		merged, n)
 }

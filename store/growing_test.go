@@ -11,12 +11,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Shards that are merged while they grow, at whatever moments, in whatever order and however often, give what merging
-// each once gives when all have ended. The values follow from their key, as those of a deterministic trainer do.
+// Shards that are merged while they grow, at any time, in any order and any number of times, give the same results as
+// merging each once at the end. The values follow from their key, as a deterministic trainer's do.
+//
+//nolint:funlen // one property, step by step
 func TestMergingWhileShardsGrow(t *testing.T) {
 	dir := t.TempDir()
 	must(t, open(t, filepath.Join(dir, "new.db")).Close())
-	schema, err := os.ReadFile(filepath.Join(dir, "new.db")) // its schema takes longer to make than to copy
+	schema, err := os.ReadFile(filepath.Join(dir, "new.db")) // copying its schema is faster than making it
 	must(t, err)
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -49,7 +51,7 @@ func TestMergingWhileShardsGrow(t *testing.T) {
 			i := rapid.IntRange(0, count-1).Draw(t, "shard")
 			shard, id := shards[i], fmt.Sprint("run", i)
 			switch rapid.SampledFrom([]string{"start", "rows", "again", "end", "merge", "merge"}).Draw(t, "event") {
-			case "start": // also a second time, as a worker does that goes on
+			case "start": // also a second time, as a resumed worker does
 				r := run(id)
 				r.Step, r.Status = 0, "running"
 				ok(shard.PutRun(r))
@@ -80,7 +82,7 @@ func TestMergingWhileShardsGrow(t *testing.T) {
 		}
 		paths := make([]string, count)
 		for i, shard := range shards {
-			// What the last one left: a run that has ended stays so in the results, whatever a worker says later.
+			// A run that has ended stays ended in the results, whatever a worker says later.
 			if r, there, err := growing.RunByID(fmt.Sprint("run", i)); err == nil && there && r.Status == "done" {
 				ok(shard.SetStatus(r.ID, "done", 100, ""))
 			}
@@ -106,8 +108,8 @@ func TestMergingWhileShardsGrow(t *testing.T) {
 	})
 }
 
-// A writer that was killed before its file had a write-ahead log can leave a rollback journal: whoever looks next rolls it
-// back, also a merge and a reader.
+// A writer that was killed before its file had a write-ahead log can leave a rollback journal. Whoever opens the file
+// next rolls it back, even a merge or a reader.
 func TestMergeRollsBackWhatAKilledWriterLeft(t *testing.T) {
 	dir := t.TempDir()
 	path, killed := filepath.Join(dir, "writing.db"), filepath.Join(dir, "killed.db")
@@ -116,11 +118,12 @@ func TestMergeRollsBackWhatAKilledWriterLeft(t *testing.T) {
 	for step := range 50 {
 		must(t, shard.PutRows("r", step, stepRows(step)))
 	}
-	for _, statement := range []string{"PRAGMA journal_mode = DELETE", "PRAGMA cache_size = 2", "BEGIN IMMEDIATE", "UPDATE stats SET value = -1"} {
+	for _, statement := range []string{"PRAGMA journal_mode = DELETE", "PRAGMA cache_size = 2", "BEGIN IMMEDIATE",
+		"UPDATE stats SET value = -1"} {
 		_, err := shard.sql.Exec(statement)
 		must(t, err)
 	}
-	for _, suffix := range []string{"", "-journal"} { // as they are on the disk in the midst of a transaction
+	for _, suffix := range []string{"", "-journal"} { // as they are on disk during a transaction
 		content, err := os.ReadFile(path + suffix)
 		must(t, err)
 		must(t, errors.Join(os.WriteFile(killed+suffix, content, 0o666), os.WriteFile(killed+"2"+suffix, content, 0o666)))

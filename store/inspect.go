@@ -8,8 +8,8 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// Inspect reads the whole of a database of any schema so far, changing nothing, and lists the ids of its runs. A damaged
-// one, and one of another program, is ErrCorrupt, a missing one ErrMissing. One that holds nothing yet has none.
+// Inspect reads a whole database of any schema version so far, without changing it, and returns the ids of its runs. A
+// damaged database or one of another program is ErrCorrupt, a missing one ErrMissing. An empty one has no runs.
 func Inspect(path string) (runs []string, err error) {
 	db, v, err := connectReading(path)
 	if err != nil {
@@ -31,7 +31,7 @@ func Inspect(path string) (runs []string, err error) {
 	return runs, err
 }
 
-// Copy copies a database of any schema so far into a new file, also while others write.
+// Copy copies a database of any schema version so far into a new file, even while others write.
 func Copy(ctx context.Context, from, to string) error {
 	db, _, err := connectReading(from)
 	if err != nil {
@@ -41,10 +41,10 @@ func Copy(ctx context.Context, from, to string) error {
 	return fault("copying into "+to, from, db.copyInto(ctx, to))
 }
 
-// The ways to read a database: as its writers leave it and, where its folder cannot be written, as it lies.
+// The modes in which to read a database: beside its writers and, if its folder is not writable, as an unchanging file.
 var readModes = []string{"mode=ro", "mode=ro&immutable=1"}
 
-// connectReading opens a database of any schema so far and returns its version.
+// connectReading opens a database of any schema version so far and returns that version.
 func connectReading(path string) (db *DB, v int, err error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, 0, missing(err)
@@ -74,7 +74,7 @@ func (db *DB) version() (int, error) {
 	return version(ctx, conn, "main")
 }
 
-// unwritable tells whether reading failed for a folder that cannot be written, while the file is whole as it lies.
+// unwritable reports whether reading failed only because the folder is not writable, while the file itself is whole.
 func unwritable(path string, err error) bool {
 	return (hasCode(err, sqlite3.ErrCantOpen) || hasCode(err, sqlite3.ErrReadonly)) && !halfWritten(err) && !leftover(path)
 }

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Last is the value of a statistic at the last step at which a run measured it. Value may be NaN.
+// Last is the value of a statistic at the last step that a run measured it. Value may be NaN.
 type Last struct {
 	Run, Statistic string
 	Step           int
 	Value          float64
 }
 
-// LastMetrics lists, by run and name, where the metrics of each run (its site `run`: loss, grad_norm, lr …) stand; of all
-// runs where run is "", of all metrics where none is named.
+// LastMetrics lists the newest value of each metric of a run (its site `run`: loss, grad_norm, lr …), by run and name.
+// It takes all runs if run is "", and all metrics if none is named.
 func (db *DB) LastMetrics(run string, metrics ...string) (all []Last, err error) {
 	where, args := Select{Run: run, Site: "run"}.where()
 	if len(metrics) > 0 {
@@ -31,7 +31,7 @@ func (db *DB) LastMetrics(run string, metrics ...string) (all []Last, err error)
 	return all, err
 }
 
-// LastTimings lists the newest clock value of that name of each run, by run; of all runs where run is "".
+// LastTimings lists the newest clock value with that name, by run. It takes all runs if run is "".
 func (db *DB) LastTimings(run, name string) (all []Last, err error) {
 	query := `SELECT r.hash, t.name, t.step, t.value FROM runs r CROSS JOIN timings t
 		ON t.run = r.id AND t.name = ?2 AND t.step = (SELECT max(step) FROM timings WHERE run = r.id AND name = ?2)
@@ -40,10 +40,11 @@ func (db *DB) LastTimings(run, name string) (all []Last, err error) {
 	return all, err
 }
 
-// Measured lists what was measured of a run, as SITE/STATISTIC.
+// Measured lists the statistics that a run has measured, as SITE/STATISTIC.
 func (db *DB) Measured(run string) (names []string, err error) {
 	query := `SELECT a.name || '/' || b.name FROM runs r CROSS JOIN names a CROSS JOIN names b
-		WHERE r.hash = ? AND EXISTS (SELECT 1 FROM stats WHERE run = r.id AND site = a.id AND statistic = b.id) ORDER BY a.name, b.name`
+		WHERE r.hash = ? AND EXISTS (SELECT 1 FROM stats WHERE run = r.id AND site = a.id AND statistic = b.id)
+		ORDER BY a.name, b.name`
 	err = db.read("reading what was measured", query, []any{run}, func(rows *sql.Rows) error {
 		var name string
 		err := rows.Scan(&name)
@@ -53,16 +54,17 @@ func (db *DB) Measured(run string) (names []string, err error) {
 	return names, err
 }
 
-// Starts counts how often a worker began with each run, by the run's history.
+// Starts counts how often a worker has started each run, from the runs' events.
 func (db *DB) Starts() (map[string]int, error) {
 	starts := map[string]int{}
-	err := db.read("counting starts", "SELECT run, count(*) FROM events WHERE status = ? GROUP BY run", []any{Running}, func(rows *sql.Rows) error {
-		var run string
-		var n int
-		err := rows.Scan(&run, &n)
-		starts[run] = n
-		return err
-	})
+	err := db.read("counting starts", "SELECT run, count(*) FROM events WHERE status = ? GROUP BY run", []any{Running},
+		func(rows *sql.Rows) error {
+			var run string
+			var n int
+			err := rows.Scan(&run, &n)
+			starts[run] = n
+			return err
+		})
 	return starts, err
 }
 

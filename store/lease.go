@@ -11,31 +11,31 @@ import (
 	"time"
 )
 
-// Holder is a process that works on runs. Host tells machines, their restarts and the process numberings of containers
-// apart; Owner no other process ever has.
+// Holder is a process that works on runs. Host distinguishes machines, their boots and the PID namespaces of
+// containers; Owner is unique to the process.
 type Holder struct {
 	Owner, Host string
 	PID         int
 }
 
-// ThisProcess is a holder of its own at each call.
+// ThisProcess returns this process as a holder, with a new Owner at each call.
 func ThisProcess() Holder { return Holder{Owner: rand.Text(), Host: host(), PID: os.Getpid()} }
 
-// Lease says who works on a run until when.
+// Lease says who works on a run, and until when.
 type Lease struct {
 	Run string
 	Holder
 	Since, Expires time.Time
 }
 
-// Machine is the readable part of the host's name.
+// Machine returns the readable part of Host.
 func (h Holder) Machine() string {
 	name, _, _ := strings.Cut(h.Host, "/")
 	return name
 }
 
-// InForce tells whether the holder may still be at work: the lease has not run out, and where the holder is a process of
-// this machine, that is alive.
+// InForce reports whether the holder may still be at work: the lease has not expired and, if the holder is a process of
+// this machine, that process is alive.
 func (l Lease) InForce(now time.Time) bool {
 	if now.After(l.Expires) {
 		return false
@@ -43,7 +43,7 @@ func (l Lease) InForce(now time.Time) bool {
 	return l.Host != host() || !errors.Is(syscall.Kill(l.PID, 0), syscall.ESRCH)
 }
 
-// host is the machine's name, its present start and the numbering of processes that this one sees.
+// host returns the machine's name, its boot id and the PID namespace of this process.
 func host() string {
 	name, _ := os.Hostname()
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
@@ -51,8 +51,9 @@ func host() string {
 	return name + "/" + strings.TrimSpace(string(boot)) + "/" + numbering
 }
 
-// Claim takes a run for a holder, for so long, unless another's lease on it is in force: that one is then returned. Of
-// several processes that claim a run at once, one gets it. A run that was left running, its holder gone, is set Lost.
+// Claim leases a run to a holder for a duration, unless another holder's lease on it is in force; Claim then returns
+// that lease. If several processes claim a run at once, one gets it. A run whose holder is gone while it was running
+// becomes Lost.
 func (db *DB) Claim(run string, by Holder, during time.Duration) (other *Lease, err error) {
 	err = db.write("claiming run "+run, func(tx *sql.Tx) error {
 		now := time.Now()
@@ -66,10 +67,11 @@ func (db *DB) Claim(run string, by Holder, during time.Duration) (other *Lease, 
 		}
 		why := "it was left running, and nobody holds it"
 		if old != nil {
-			why = fmt.Sprintf("process %d on %s, which ran it, is gone", old.PID, old.Machine())
+			why = fmt.Sprintf("process %d on %s, which held it, is gone", old.PID, old.Machine())
 		}
 		var step int
-		switch err := tx.QueryRow("UPDATE runs SET status = ? WHERE hash = ? AND status IN (?, ?) RETURNING step", Lost, run, Running, Leased).Scan(&step); err {
+		switch err := tx.QueryRow("UPDATE runs SET status = ? WHERE hash = ? AND status IN (?, ?) RETURNING step",
+			Lost, run, Running, Leased).Scan(&step); err {
 		case sql.ErrNoRows:
 		case nil:
 			if err := putEvent(tx, Event{Run: run, At: now, Status: Lost, Step: step, Message: why}); err != nil {
@@ -79,18 +81,20 @@ func (db *DB) Claim(run string, by Holder, during time.Duration) (other *Lease, 
 			return err
 		}
 		_, err = tx.Exec(`INSERT INTO leases (run, owner, host, pid, since, expires) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET owner = excluded.owner, host = excluded.host, pid = excluded.pid, since = excluded.since, expires = excluded.expires`,
+			ON CONFLICT DO UPDATE SET owner = excluded.owner, host = excluded.host, pid = excluded.pid,
+				since = excluded.since, expires = excluded.expires`,
 			run, by.Owner, by.Host, by.PID, now.UnixMicro(), now.Add(during).UnixMicro())
 		return err
 	})
 	return other, err
 }
 
-// Renew has all leases of an owner last for so long from now, and returns the runs that it still holds: one whose lease
-// ran out may be another's by now.
+// Renew extends all leases of an owner to a duration from now, and returns the runs that the owner still holds. A run
+// whose lease expired may belong to another owner by now.
 func (db *DB) Renew(owner string, during time.Duration) (held []string, err error) {
 	err = db.write("renewing leases", func(tx *sql.Tx) error {
-		rows, err := tx.Query("UPDATE leases SET expires = ? WHERE owner = ? RETURNING run", time.Now().Add(during).UnixMicro(), owner)
+		rows, err := tx.Query("UPDATE leases SET expires = ? WHERE owner = ? RETURNING run",
+			time.Now().Add(during).UnixMicro(), owner)
 		if err != nil {
 			return err
 		}
@@ -107,7 +111,7 @@ func (db *DB) Renew(owner string, during time.Duration) (held []string, err erro
 	return held, err
 }
 
-// Release gives a run back. One that the owner does not hold stays with who does.
+// Release ends the owner's lease on a run. A run that another owner holds stays with that owner.
 func (db *DB) Release(run, owner string) error {
 	return db.write("releasing run "+run, func(tx *sql.Tx) error {
 		_, err := tx.Exec("DELETE FROM leases WHERE run = ? AND owner = ?", run, owner)
@@ -115,7 +119,7 @@ func (db *DB) Release(run, owner string) error {
 	})
 }
 
-// Leases lists all leases by run, those that ran out and were not given back among them.
+// Leases returns all leases by run, including those that expired without being released.
 func (db *DB) Leases() (map[string]*Lease, error) {
 	leases := map[string]*Lease{}
 	err := db.read("reading leases", "SELECT "+leaseColumns+" FROM leases", nil, func(rows *sql.Rows) error {
@@ -148,11 +152,12 @@ func scanLease(row interface{ Scan(to ...any) error }) (*Lease, error) {
 	return &l, nil
 }
 
-// RequestStop asks whoever works on these runs, or is about to, to stop them.
+// RequestStop asks the processes that work on these runs, or are about to, to stop them.
 func (db *DB) RequestStop(runs []string) error {
-	return db.write("asking for a stop", func(tx *sql.Tx) error {
+	return db.write("requesting a stop", func(tx *sql.Tx) error {
 		for _, run := range runs {
-			if _, err := tx.Exec("INSERT INTO stops (run, at) VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at", run, time.Now().UnixMicro()); err != nil {
+			if _, err := tx.Exec("INSERT INTO stops (run, at) VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at",
+				run, time.Now().UnixMicro()); err != nil {
 				return err
 			}
 		}
@@ -160,14 +165,15 @@ func (db *DB) RequestStop(runs []string) error {
 	})
 }
 
-// StopsSince lists the runs that were asked to stop after that moment.
+// StopsSince returns the runs whose stop was requested after that time.
 func (db *DB) StopsSince(since time.Time) (map[string]bool, error) {
 	runs := map[string]bool{}
-	err := db.read("reading what shall stop", "SELECT run FROM stops WHERE at > ?", []any{since.UnixMicro()}, func(rows *sql.Rows) error {
-		var run string
-		err := rows.Scan(&run)
-		runs[run] = true
-		return err
-	})
+	err := db.read("reading stop requests", "SELECT run FROM stops WHERE at > ?", []any{since.UnixMicro()},
+		func(rows *sql.Rows) error {
+			var run string
+			err := rows.Scan(&run)
+			runs[run] = true
+			return err
+		})
 	return runs, err
 }

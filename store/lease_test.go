@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// childClaim makes a child claim run0, run1 … of the database, that many, and print those that it gets.
+// childClaim makes a child claim that many runs of the database (run0, run1 …) and print those that it gets.
 const childClaim = "OUTCROP_STORE_TEST_CLAIM"
 
 func claimAll(path, count string) error {
@@ -40,7 +40,10 @@ func claimAll(path, count string) error {
 	return db.Close()
 }
 
-// Of eight processes that claim fifty runs at once each run goes to one; with them dead all can be had again.
+// If eight processes claim fifty runs at once, each run goes to one of them. After their death all runs can be claimed
+// again.
+//
+//nolint:funlen // one scenario, step by step
 func TestEachRunIsClaimedByOneProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	db := open(t, path)
@@ -66,12 +69,12 @@ func TestEachRunIsClaimedByOneProcess(t *testing.T) {
 			}
 		})
 	}
-	claiming.Wait() // a process that came late would have what those have that were killed before it
+	claiming.Wait() // a late process would get the runs of those killed before it
 	me := ThisProcess()
 	other, err := db.Claim("run7", me, time.Minute)
 	must(t, err)
 	if other == nil || !slices.ContainsFunc(children, func(c *exec.Cmd) bool { return c.Process.Pid == other.PID }) {
-		t.Errorf("a run that a live process holds: %+v", other)
+		t.Errorf("a run that a live process holds was claimed: %+v", other)
 	}
 	var all sync.WaitGroup
 	for _, c := range children {
@@ -85,7 +88,7 @@ func TestEachRunIsClaimedByOneProcess(t *testing.T) {
 	}
 	for i := range runs {
 		if n := had[fmt.Sprint("run ", i)]; n != 1 {
-			t.Errorf("run %d was had %d times", i, n)
+			t.Errorf("run %d was claimed %d times", i, n)
 		}
 	}
 	for i := range runs {
@@ -98,8 +101,9 @@ func TestEachRunIsClaimedByOneProcess(t *testing.T) {
 	}
 	events, err := db.Events("run7")
 	must(t, err)
-	// It was running, held by nobody, when the first of the eight took it.
-	if len(events) != 1 || events[0].Status != Lost || events[0].Step != 7 || !strings.Contains(events[0].Message, "nobody holds it") {
+	// It was running, with no holder, when the first of the eight claimed it.
+	if len(events) != 1 || events[0].Status != Lost || events[0].Step != 7 ||
+		!strings.Contains(events[0].Message, "nobody holds it") {
 		t.Errorf("events %+v", events)
 	}
 	held, err := db.Renew(me.Owner, time.Minute)
@@ -123,7 +127,7 @@ func TestLeasesRunOut(t *testing.T) {
 	}
 	for _, which := range []string{"a free run", "one's own run"} {
 		if claim(b, time.Minute) != nil {
-			t.Errorf("%s cannot be had", which)
+			t.Errorf("%s cannot be claimed", which)
 		}
 	}
 	if other := claim(a, time.Minute); other == nil || other.Machine() != "elsewhere" || other.Owner != b.Owner {
@@ -133,7 +137,8 @@ func TestLeasesRunOut(t *testing.T) {
 	must(t, second2(db.Renew(b.Owner, -time.Second)))
 	leases, err := db.Leases()
 	must(t, err)
-	for _, c := range []struct{ status, want string }{{Running, Lost}, {Planned, Planned}, {Done, Done}, {Stopped, Stopped}} {
+	for _, c := range []struct{ status, want string }{{Running, Lost}, {Planned, Planned}, {Done, Done},
+		{Stopped, Stopped}} {
 		if got := StatusOf(c.status, leases["r"], time.Now()); got != c.want {
 			t.Errorf("%s, the lease run out, is %s, want %s", c.status, got, c.want)
 		}
@@ -144,7 +149,7 @@ func TestLeasesRunOut(t *testing.T) {
 	if held, err := db.Renew(b.Owner, time.Minute); err != nil || len(held) != 0 {
 		t.Errorf("the old holder has %q, %v", held, err)
 	}
-	must(t, db.Release("r", b.Owner)) // which is not its own any more
+	must(t, db.Release("r", b.Owner)) // b no longer holds it
 	if leases, err = db.Leases(); err != nil || leases["r"] == nil || leases["r"].Owner != a.Owner {
 		t.Errorf("leases %v, %v", leases, err)
 	}
@@ -174,19 +179,20 @@ func TestStops(t *testing.T) {
 	before := time.Now()
 	must(t, db.RequestStop([]string{"a", "b"}))
 	between := time.Now()
-	time.Sleep(time.Millisecond) // a moment is told to the microsecond
+	time.Sleep(time.Millisecond) // times are stored to the microsecond
 	must(t, db.RequestStop([]string{"b"}))
 	for _, c := range []struct {
 		since time.Time
 		want  map[string]bool
-	}{{before, map[string]bool{"a": true, "b": true}}, {between, map[string]bool{"b": true}}, {time.Now(), map[string]bool{}}} {
+	}{{before, map[string]bool{"a": true, "b": true}}, {between, map[string]bool{"b": true}},
+		{time.Now(), map[string]bool{}}} {
 		if got, err := db.StopsSince(c.since); err != nil || fmt.Sprint(got) != fmt.Sprint(c.want) {
 			t.Errorf("%v, %v, want %v", got, err, c.want)
 		}
 	}
 }
 
-// Events of another database come with its runs, once; leases stay where they are.
+// Events of another database are merged once, with its runs. Leases are not merged.
 func TestEventsMerge(t *testing.T) {
 	dir := t.TempDir()
 	shard, results := open(t, filepath.Join(dir, "shard.db")), open(t, filepath.Join(dir, "results.db"))
@@ -201,7 +207,8 @@ func TestEventsMerge(t *testing.T) {
 	}
 	events, err := results.Events("")
 	must(t, err)
-	if len(events) != len(Statuses) || !events[0].At.Equal(at) || events[7] != (Event{Run: "r", At: events[7].At, Status: Lost, Step: 7}) {
+	if len(events) != len(Statuses) || !events[0].At.Equal(at) ||
+		events[7] != (Event{Run: "r", At: events[7].At, Status: Lost, Step: 7}) {
 		t.Errorf("events %+v", events)
 	}
 	if leases, err := results.Leases(); err != nil || len(leases) != 0 {

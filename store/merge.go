@@ -10,32 +10,32 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// MergeResult counts what a merge brought that was not there: runs, measured rows, clock values, conflicts (another
-// value, equal provenance) and differences (another value, other provenance).
+// MergeResult counts what a merge added: runs, measured rows, clock values, conflicts (another value under equal
+// provenance) and differences (another value under another provenance).
 type MergeResult struct {
 	Runs, Rows, Timings, Conflicts, Differences int
 }
 
-// Merge brings in what another database holds, in one transaction: all or nothing. Merging again adds nothing. The
-// shard may grow meanwhile, or have been left by a killed writer: what it had committed is taken; one that holds
-// nothing yet gives nothing. A run's status and step are taken unless ours is at a later step. Sweeps, a series' fits,
-// snapshots, claims and events are taken where there are none of the same key. Leases stay where they are. A shard of an
-// older schema stays as it is. A missing shard is ErrMissing, a damaged one ErrCorrupt: also where its pages can be read,
-// but a row refers to none or is out of range.
+// Merge adds the content of another database, a shard, in one transaction: all or nothing. Merging again adds nothing.
+// The shard may be growing, or have been left by a killed writer: Merge takes what was committed. An empty shard adds
+// nothing. Merge takes a run's status and step unless ours is at a later step, and sweeps, a series' fits, snapshots,
+// claims and events if there are none with the same key. Leases are not merged. A shard of an older schema is not
+// changed. A missing shard is ErrMissing, a damaged one ErrCorrupt; a shard with readable pages counts as damaged too
+// if a row refers to a missing row or is out of range.
 func (db *DB) Merge(shardPath string) (MergeResult, error) {
 	result, _, err := db.MergeFrom(shardPath, 0)
 	return result, err
 }
 
-// MergeFrom is Merge that leaves out the measured rows of steps below from: what a shard that grows has brought before.
-// It returns the last step of the rows that it looked at too; 0 where there were none.
+// MergeFrom is like Merge, but leaves out the measured rows of steps below from, which an earlier merge of a growing
+// shard has added. It also returns the last step of the rows that it looked at, 0 if there were none.
 func (db *DB) MergeFrom(shardPath string, from int) (result MergeResult, last int, err error) {
 	for _, mode := range readModes {
 		if result, last, err = db.mergeAs(shardPath, mode, from); err == nil || !unwritable(shardPath, err) {
 			break
 		}
 	}
-	if halfWritten(err) { // whoever may write rolls it back
+	if halfWritten(err) { // a connection that may write rolls it back
 		result, last, err = db.mergeAs(shardPath, "mode=rw", from)
 	}
 	return result, last, err
@@ -67,14 +67,14 @@ func (db *DB) mergeAs(shardPath, mode string, from int) (result MergeResult, las
 	return m.MergeResult, m.last, nil
 }
 
-// merging is one merge: what it has brought, and from and to which step it looks.
+// merging is one merge: what it has added, and the first and last step that it looks at.
 type merging struct {
 	MergeResult
-	file       string // the shard's, as this database calls it
+	file       string // the shard's name in this database
 	from, last int
 }
 
-// mergeFault names the file of the two that is at fault.
+// mergeFault names the one of the two files that is at fault.
 func (db *DB) mergeFault(shardPath string, err error) error {
 	if hasCode(err, sqlite3.ErrFull) || hasCode(err, sqlite3.ErrReadonly) || isBusy(err) {
 		return fault("merging "+shardPath+" into", db.path, err)
@@ -116,8 +116,8 @@ func (m *merging) attached(ctx context.Context, conn *sql.Conn) error {
 	})
 }
 
-// soundShard holds the attached shard to what Faults would hold the results to, so that a merge brings no fault and leaves
-// out no row that refers to none. The measured rows mergeStats sees to.
+// soundShard checks the attached shard as Faults checks the results, so that a merge adds no fault and drops no row
+// that refers to a missing row. mergeStats checks the measured rows.
 func soundShard(tx *sql.Tx, version int) error {
 	one := func(what, query string) error {
 		var where string
@@ -130,7 +130,8 @@ func soundShard(tx *sql.Tx, version int) error {
 			return err
 		}
 	}
-	err := one("a row refers to none", `SELECT f."table" || ' to ' || f.parent FROM shard.sqlite_schema t, pragma_foreign_key_check(t.name, 'shard') f
+	err := one("a row refers to a missing row", `SELECT f."table" || ' to ' || f.parent
+		FROM shard.sqlite_schema t, pragma_foreign_key_check(t.name, 'shard') f
 		WHERE t.type = 'table' AND t.name <> 'stats' LIMIT 1`)
 	for _, i := range invariants {
 		if err == nil && i.since > 0 && i.since <= version {
@@ -140,20 +141,22 @@ func soundShard(tx *sql.Tx, version int) error {
 	return err
 }
 
-// provenances pairs the shard's ids with ours. It, and what brings names, provenances and runs, read the shard's tables and none of
-// their indexes: a damaged index may say something else than the rows to which others refer.
+// provenances pairs the shard's ids with ours. Like the steps that merge names, provenances and runs, it reads the
+// shard's tables without their indexes, because a damaged index may contradict the rows that others refer to.
 const provenances = `provenance AS (
 	SELECT sp.id AS old, p.id AS new FROM shard.provenances sp NOT INDEXED JOIN main.provenances p
 		USING (git_commit, go_version, kernel_path, cpu)
 )`
 
-// mergeSteps are the steps of a merge, in order: runs before the rows that refer to them, members and arms before the
-// sweeps whose absence lets them in. A step reads what the shard's schema has since that version.
+// mergeSteps are the steps of a merge, in order: runs come before the rows that refer to them, and members and arms
+// before their sweeps, because they are taken only while their sweep is absent. A step needs schema version since of
+// the shard.
 var mergeSteps = []struct {
 	since int
 	bring func(tx *sql.Tx, m *merging) error
 }{
-	{1, brings(`INSERT INTO main.names (name) SELECT name FROM shard.names NOT INDEXED WHERE true ORDER BY name ON CONFLICT DO NOTHING`, nil)},
+	{1, brings(`INSERT INTO main.names (name) SELECT name FROM shard.names NOT INDEXED
+		WHERE true ORDER BY name ON CONFLICT DO NOTHING`, nil)},
 	{1, brings(`INSERT INTO main.provenances (git_commit, go_version, kernel_path, cpu)
 		SELECT git_commit, go_version, kernel_path, cpu FROM shard.provenances NOT INDEXED
 		WHERE true ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING`, nil)},
@@ -199,7 +202,7 @@ var mergeSteps = []struct {
 			JOIN shard.names sb ON sb.id = t.statistic JOIN main.names b ON b.name = sb.name
 		WHERE NOT EXISTS (SELECT 1 FROM main.fits f WHERE f.run = r.id AND f.site = a.id AND f.statistic = b.id
 			AND f.layer = t.layer AND f.head = t.head AND f.idx = t.idx)`, nil)},
-	// Of an older schema: what it lacks takes its default. Those of a later one are there by now.
+	// The fits of a version 1 shard: its missing columns take their defaults. Those of a later version are there by now.
 	{1, brings(`INSERT INTO main.fits (run, site, statistic, layer, head, idx, family, params, n,
 			r2, adj_r2, aic, aicc, bic, rmse, t_peak, f_peak, regime, message, best)
 		SELECT r.id, a.id, b.id, t.layer, t.head, t.idx, t.family, t.params, t.n,
@@ -218,11 +221,12 @@ var mergeSteps = []struct {
 		WHERE true ON CONFLICT DO NOTHING`, nil)},
 	{4, brings(`INSERT INTO main.claims (sweep, name, source, statement, verdict, detail)
 		SELECT sweep, name, source, statement, verdict, detail FROM shard.claims WHERE true ON CONFLICT DO NOTHING`, nil)},
-	{4, brings(`INSERT INTO main.events (run, at, status, step, message) SELECT run, at, status, step, message FROM shard.events
+	{4, brings(`INSERT INTO main.events (run, at, status, step, message)
+		SELECT run, at, status, step, message FROM shard.events
 		WHERE true ON CONFLICT DO NOTHING`, nil)},
 }
 
-// brings is a step of one statement; count says what the rows that it adds are.
+// brings returns a step of one statement. count chooses the counter of the rows that it adds, nil for none.
 func brings(text string, count func(*MergeResult) *int) func(tx *sql.Tx, m *merging) error {
 	return func(tx *sql.Tx, m *merging) error {
 		done, err := tx.Exec(text)
@@ -235,7 +239,7 @@ func brings(text string, count func(*MergeResult) *int) func(tx *sql.Tx, m *merg
 	}
 }
 
-// disagreed brings the values that the shard had beside those that it kept; which chooses by their provenance.
+// disagreed returns the step that adds the shard's own disagreements. which chooses them by their provenance.
 func disagreed(which string, count func(*MergeResult) *int) func(tx *sql.Tx, m *merging) error {
 	return brings(`WITH `+provenances+`
 		INSERT INTO main.disagreements (run, step, site, statistic, layer, head, idx, value, provenance)
@@ -250,22 +254,23 @@ func disagreed(which string, count func(*MergeResult) *int) func(tx *sql.Tx, m *
 		WHERE s.value IS NOT t.value AND `+which+` ON CONFLICT DO NOTHING`, count)
 }
 
-// group is all that a shard has of one statistic at one site of a run: its ids there, and ours.
+// group is all rows in a shard of one statistic at one site of a run, with the shard's ids and ours.
 type group struct {
 	theirs, ours   [3]int64 // run, site, statistic
 	rows, last     int
-	brought, first int64 // provenance of the shard's run and of ours
+	brought, first int64 // provenances of the shard's run and of ours
 }
 
-// mergeStats takes in the measured rows of the steps from m.from on, a group at a time: so each group's rows come in the order of our key, and
-// only the groups some of whose rows were there are compared.
+// mergeStats adds the measured rows of the steps from m.from on, one group at a time. So each group's rows come in the
+// order of our key, and only groups that were partly there are compared.
 func mergeStats(tx *sql.Tx, m *merging) error {
 	groups, err := groupsOf(tx, m.from)
 	if err != nil {
 		return err
 	}
 	insert, err := tx.Prepare(`INSERT INTO main.stats (run, site, statistic, layer, head, idx, step, value)
-		SELECT ?1, ?2, ?3, layer, head, idx, step, value FROM shard.stats WHERE run = ?4 AND site = ?5 AND statistic = ?6 AND step >= ?7
+		SELECT ?1, ?2, ?3, layer, head, idx, step, value FROM shard.stats
+		WHERE run = ?4 AND site = ?5 AND statistic = ?6 AND step >= ?7
 		ON CONFLICT DO NOTHING`)
 	if err != nil {
 		return err
@@ -287,7 +292,8 @@ func mergeStats(tx *sql.Tx, m *merging) error {
 			SELECT s.run, s.step, s.site, s.statistic, s.layer, s.head, s.idx, t.value, ?8
 			FROM shard.stats t CROSS JOIN main.stats s ON s.run = ?1 AND s.site = ?2 AND s.statistic = ?3
 				AND s.layer = t.layer AND s.head = t.head AND s.idx = t.idx AND s.step = t.step
-			WHERE t.run = ?4 AND t.site = ?5 AND t.statistic = ?6 AND t.step >= ?7 AND s.value IS NOT t.value ON CONFLICT DO NOTHING`,
+			WHERE t.run = ?4 AND t.site = ?5 AND t.statistic = ?6 AND t.step >= ?7 AND s.value IS NOT t.value
+			ON CONFLICT DO NOTHING`,
 			append(ids, g.brought)...))
 		if err != nil {
 			return err
@@ -301,12 +307,13 @@ func mergeStats(tx *sql.Tx, m *merging) error {
 	return nil
 }
 
-// groupsOf lists the shard's groups, as far as they have rows of steps from that one on, in the order of our key. A group
-// that is of no run of the shard, or whose rows are out of range, is ErrCorrupt.
+// groupsOf lists the shard's groups that have rows at step from or later, in the order of our key. A group whose run is
+// missing in the shard, or whose rows are out of range, is ErrCorrupt.
 func groupsOf(tx *sql.Tx, from int) (groups []group, err error) {
 	rows, err := tx.Query(`WITH `+provenances+`
 		SELECT t.run, t.site, t.statistic, t.n, t.last, r.id, a.id, b.id, p.new, r.provenance, t.sound
-		FROM (SELECT run, site, statistic, count(*) AS n, max(step) AS last, min(min(layer, head, idx, step - 1)) >= -1 AS sound
+		FROM (SELECT run, site, statistic, count(*) AS n, max(step) AS last,
+				min(min(layer, head, idx, step - 1)) >= -1 AS sound
 				FROM shard.stats WHERE step >= ?1 OR step < 0 GROUP BY run, site, statistic) t
 			LEFT JOIN shard.runs sr ON sr.id = t.run LEFT JOIN main.runs r ON r.hash = sr.hash
 			LEFT JOIN provenance p ON p.old = sr.provenance
@@ -319,16 +326,17 @@ func groupsOf(tx *sql.Tx, from int) (groups []group, err error) {
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var g group
-		var ids [5]sql.NullInt64 // ours; NULL where the shard names none
+		var ids [5]sql.NullInt64 // ours; NULL if the shard names none
 		sound := false
-		if err := rows.Scan(&g.theirs[0], &g.theirs[1], &g.theirs[2], &g.rows, &g.last, &ids[0], &ids[1], &ids[2], &ids[3], &ids[4], &sound); err != nil {
+		if err := rows.Scan(&g.theirs[0], &g.theirs[1], &g.theirs[2], &g.rows, &g.last,
+			&ids[0], &ids[1], &ids[2], &ids[3], &ids[4], &sound); err != nil {
 			return nil, err
 		}
 		for _, id := range ids {
 			sound = sound && id.Valid
 		}
 		if !sound {
-			return nil, fmt.Errorf("%w: measured rows of no run or name, or with a step or layer out of range", ErrCorrupt)
+			return nil, fmt.Errorf("%w: measured rows without a run or name, or with a step or layer out of range", ErrCorrupt)
 		}
 		g.ours, g.brought, g.first = [3]int64{ids[0].Int64, ids[1].Int64, ids[2].Int64}, ids[3].Int64, ids[4].Int64
 		groups = append(groups, g)

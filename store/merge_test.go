@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// dump is the whole content as text, free of ids.
+// dump returns the whole content as text, without ids.
 func dump(t interface{ Fatal(...any) }, db *DB) string {
 	var b strings.Builder
 	for _, query := range []string{
@@ -51,6 +51,7 @@ func dump(t interface{ Fatal(...any) }, db *DB) string {
 	return b.String()
 }
 
+//nolint:funlen // one scenario, step by step
 func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	dir := t.TempDir()
 	results := open(t, filepath.Join(dir, "results.db"))
@@ -63,25 +64,27 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	must(t, shard.PutRows("theirs", 3, []Row{row("top1", 0, 7), row("kurtosis", 0, math.NaN()), row("median", 0, 8)}))
 	must(t, shard.PutTiming("theirs", 3, "tokens_per_second", 100))
 	must(t, shard.PutSweep(Sweep{Name: "s", Arms: []Arm{{"a", "{}", 0}}}, []Member{{"s", "a", 0, "theirs", 0}}))
-	must(t, shard.PutFits([]Fit{{Run: "theirs", Site: "resid_post", Statistic: "median", Family: "constant", Weight: .75, Best: true,
+	must(t, shard.PutFits([]Fit{{Run: "theirs", Site: "resid_post", Statistic: "median", Family: "constant", Weight: .75,
+		Best:      true,
 		Intervals: map[string][2]float64{"c": {1, 2}}}}))
 	claim := Claim{"s", "no-spikes", "2506.19697", "none grows", Holds, `{"n":2}`}
 	must(t, shard.PutClaims("s", []Claim{{Name: "earlier", Verdict: Undecided, Detail: "{}"}}))
 	must(t, shard.PutClaims("s", []Claim{claim}))
-	snapshots := []SnapshotFile{{Step: 3, Layer: 1, Site: "mlp.act", Sequence: 2, File: "snapshots/a.safetensors", Tensor: "mlp.act.1"}}
+	snapshots := []SnapshotFile{{Step: 3, Layer: 1, Site: "mlp.act", Sequence: 2, File: "snapshots/a.safetensors",
+		Tensor: "mlp.act.1"}}
 	must(t, shard.PutSnapshots("theirs", snapshots))
 
 	// The writer is still open.
 	got, err := results.Merge(path)
 	must(t, err)
 	if want := (MergeResult{Runs: 1, Rows: 3, Timings: 1}); got != want {
-		t.Errorf("the first merge brought %+v, want %+v", got, want)
+		t.Errorf("the first merge added %+v, want %+v", got, want)
 	}
 	once := dump(t, results)
 	got, err = results.Merge(path)
 	must(t, err)
 	if got != (MergeResult{}) || dump(t, results) != once {
-		t.Errorf("the second merge brought %+v", got)
+		t.Errorf("the second merge added %+v", got)
 	}
 	series, err := results.Series(Select{Run: "theirs"})
 	must(t, err)
@@ -89,7 +92,8 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 		series[1].Statistic != "median" || series[1].Values[0] != 8 || series[2].Values[0] != 7 {
 		t.Errorf("series %+v", series)
 	}
-	if fits, err := results.Fits(Select{Run: "theirs"}); err != nil || len(fits) != 1 || fits[0].Statistic != "median" || fits[0].Weight != .75 ||
+	if fits, err := results.Fits(Select{Run: "theirs"}); err != nil || len(fits) != 1 || fits[0].Statistic != "median" ||
+		fits[0].Weight != .75 ||
 		fits[0].Intervals["c"] != [2]float64{1, 2} {
 		t.Errorf("fits %+v, %v", fits, err)
 	}
@@ -102,7 +106,8 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	if claims, err := results.Claims("s"); err != nil || len(claims) != 1 || claims[0] != claim {
 		t.Errorf("claims %+v, %v", claims, err)
 	}
-	if shards, err := results.Shards(); err != nil || len(shards) != 1 || shards[0].File != "shard.db" || shards[0].Rows != 3 {
+	if shards, err := results.Shards(); err != nil || len(shards) != 1 || shards[0].File != "shard.db" ||
+		shards[0].Rows != 3 {
 		t.Errorf("shards %+v, %v", shards, err)
 	}
 	if runs, err := results.RunsOf("s"); err != nil || len(runs) != 1 || runs[0].Run.Status != "running" {
@@ -114,7 +119,7 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	got, err = results.Merge(path)
 	must(t, err)
 	if got != (MergeResult{Rows: 1}) {
-		t.Errorf("after the shard grew a merge brought %+v", got)
+		t.Errorf("after the shard grew, a merge added %+v", got)
 	}
 	if shards, err := results.Shards(); err != nil || len(shards) != 1 || shards[0].Rows != 4 {
 		t.Errorf("shards %+v, %v", shards, err)
@@ -126,7 +131,7 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	must(t, shard.PutRun(run("theirs"))) // step 7, running
 	must(t, second(results.Merge(path)))
 	if r, _, err := results.RunByID("theirs"); err != nil || r.Status != "done" {
-		t.Errorf("an older state was taken: %+v, %v", r, err)
+		t.Errorf("an older status was taken: %+v, %v", r, err)
 	}
 }
 
@@ -135,14 +140,15 @@ func second(_ MergeResult, err error) error { return err }
 func TestMergeTellsConflictsFromDifferences(t *testing.T) {
 	dir := t.TempDir()
 	results := open(t, filepath.Join(dir, "results.db"))
-	sometimes := []float64{math.NaN(), 1, math.NaN()} // where only one of two values is NaN, they differ
+	sometimes := []float64{math.NaN(), 1, math.NaN()} // two values differ if only one is NaN
 	for i, cpu := range []string{"some", "some", "another"} {
 		path := filepath.Join(dir, fmt.Sprint(i, ".db"))
 		shard := open(t, path)
 		r := run("r")
 		r.CPU = cpu
 		must(t, shard.PutRun(r))
-		must(t, shard.PutRows("r", 1, []Row{row("top1", 0, 1), row("top1", 1, float64(i)), row("top1", 2, math.NaN()), row("top1", 3, sometimes[i])}))
+		must(t, shard.PutRows("r", 1, []Row{row("top1", 0, 1), row("top1", 1, float64(i)), row("top1", 2, math.NaN()),
+			row("top1", 3, sometimes[i])}))
 		for _, want := range []MergeResult{
 			[]MergeResult{{Runs: 1, Rows: 4}, {Conflicts: 2}, {Differences: 1}}[i],
 			{},
@@ -150,7 +156,7 @@ func TestMergeTellsConflictsFromDifferences(t *testing.T) {
 			got, err := results.Merge(path)
 			must(t, err)
 			if got != want {
-				t.Errorf("shard %d brought %+v, want %+v", i, got, want)
+				t.Errorf("shard %d added %+v, want %+v", i, got, want)
 			}
 		}
 	}
@@ -165,12 +171,12 @@ func TestMergeTellsConflictsFromDifferences(t *testing.T) {
 	if len(differences) != 1 || differences[0].CPU != "another" || differences[0].Rows != 1 {
 		t.Errorf("differences %+v", differences)
 	}
-	// What a shard had recorded itself comes along.
+	// The disagreements that a shard recorded itself are merged too.
 	above := open(t, filepath.Join(dir, "above.db"))
 	got, err := above.Merge(filepath.Join(dir, "results.db"))
 	must(t, err)
 	if want := (MergeResult{Runs: 1, Rows: 4, Conflicts: 2, Differences: 1}); got != want {
-		t.Errorf("merging the results brought %+v, want %+v", got, want)
+		t.Errorf("merging the results added %+v, want %+v", got, want)
 	}
 	if dump(t, above) != dump(t, results) {
 		t.Errorf("merged results\n%s\nare not\n%s", dump(t, above), dump(t, results))
@@ -187,14 +193,16 @@ func TestMergeOfMissingAndBlankShards(t *testing.T) {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("a missing shard was made")
 	}
-	must(t, os.WriteFile(path, nil, 0o644)) // as a worker leaves it that was killed at once
+	must(t, os.WriteFile(path, nil, 0o644)) // as a worker that was killed at once leaves it
 	if got, err := results.Merge(path); err != nil || got != (MergeResult{}) {
 		t.Errorf("an empty shard gave %+v, %v", got, err)
 	}
 }
 
-// The values of a shard follow from its key, as those of a deterministic trainer do; then no order of merges, and no
-// repetition, changes what is in the results.
+// The values of a shard follow from their key, as a deterministic trainer's do. Then neither the order of merges nor
+// repetition changes the results.
+//
+//nolint:funlen // one property, step by step
 func TestMergeOrderDoesNotMatter(t *testing.T) {
 	dir := t.TempDir()
 	n := 0
@@ -242,7 +250,7 @@ func TestMergeOrderDoesNotMatter(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if i == 0 { // an equal step may be merged over an equal step, an older one not
+			if i == 0 { // a run may be merged over one at an equal step, not over a newer one
 				for _, path := range slices.Backward(paths) {
 					if _, err := db.Merge(path); err != nil {
 						t.Fatal(err)
@@ -260,12 +268,13 @@ func TestMergeOrderDoesNotMatter(t *testing.T) {
 	})
 }
 
-// Who fitted a series otherwise does not add to ours: a series keeps one best fit.
+// Other fits of a series are not added to ours: a series keeps one best fit.
 func TestMergeKeepsASeriesFits(t *testing.T) {
 	dir := t.TempDir()
 	fits := func(best string) (fits []Fit) {
 		for _, family := range []string{"constant", "logistic"} {
-			fits = append(fits, Fit{Run: "r", Site: "resid_post", Statistic: "top1", Head: -1, Family: family, Best: family == best})
+			fits = append(fits, Fit{Run: "r", Site: "resid_post", Statistic: "top1", Head: -1, Family: family,
+				Best: family == best})
 		}
 		return fits
 	}

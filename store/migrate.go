@@ -10,7 +10,8 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrations brings a database from version i to i+1 by its file i; a released file never changes.
+// migrations lists the migration files: file i brings a database from version i to i+1. The statements of a released
+// file never change.
 var migrations = []string{
 	"migrations/0001_first.sql",
 	"migrations/0002_fit_intervals.sql",
@@ -18,19 +19,19 @@ var migrations = []string{
 	"migrations/0004_coordination.sql",
 }
 
-// blank is the version of a database that holds nothing yet: a new one, or one whose writer was killed before
-// its first commit.
+// blank is the version of an empty database: a new one, or one whose writer was killed before its first commit.
 const blank = 0
 
-// version reads the schema version of main or an attached database. A database that is not Outcrop's is
-// ErrCorrupt, one from a newer Outcrop ErrNewer.
+// version returns the schema version of main or of an attached database. A database of another program is ErrCorrupt,
+// one from a newer Outcrop ErrNewer.
 func version(ctx context.Context, conn *sql.Conn, schema string) (int, error) {
 	var v, tables int
 	if err := conn.QueryRowContext(ctx, "PRAGMA "+schema+".user_version").Scan(&v); err != nil {
 		return 0, err
 	}
 	if v > len(migrations) {
-		return 0, fmt.Errorf("%w: it has schema version %d and this outcrop knows versions up to %d; use an outcrop that knows version %d",
+		return 0, fmt.Errorf("%w: it has schema version %d and this outcrop knows versions up to %d; "+
+			"use an outcrop that knows version %d",
 			ErrNewer, v, len(migrations), v)
 	}
 	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM "+schema+".sqlite_schema").Scan(&tables); err != nil {
@@ -44,13 +45,13 @@ func version(ctx context.Context, conn *sql.Conn, schema string) (int, error) {
 		return 0, err
 	}
 	if application != 0x4f757463 {
-		return 0, fmt.Errorf("%w: a database of another program; name another file", ErrCorrupt)
+		return 0, fmt.Errorf("%w: it belongs to another program; name another file", ErrCorrupt)
 	}
 	return v, nil
 }
 
-// migrate brings the database to the newest schema, in one transaction. Of several processes that open a new
-// database at once, one migrates and the others find it done.
+// migrate brings the database to the newest schema, in one transaction. If several processes open a new database at
+// once, one migrates it and the others find it done.
 func migrate(ctx context.Context, conn *sql.Conn) error {
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// past is a copy of the database that the release with that schema version wrote, through its own Put functions: a run
-// of two layers at four steps with a conflict, a timing, a sweep and a fit.
+// past returns the path of a copy of the database that the release with that schema version wrote through its own Put
+// functions: a run of two layers at four steps with a conflict, a timing, a sweep and a fit.
 func past(t *testing.T, v int) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("schema-%d.db", v)))
@@ -22,17 +22,17 @@ func past(t *testing.T, v int) string {
 	return path
 }
 
-// schema is the text of all tables, indices and views.
+// schema returns the text of all tables, indexes and views.
 func schema(t *testing.T, db *DB) string {
 	t.Helper()
 	var all strings.Builder
-	must(t, db.read("reading the schema", "SELECT type || ' ' || name || ' ' || ifnull(sql, '') FROM sqlite_schema ORDER BY 1", nil,
-		func(rows *sql.Rows) error {
-			var one string
-			err := rows.Scan(&one)
-			fmt.Fprintln(&all, one)
-			return err
-		}))
+	query := "SELECT type || ' ' || name || ' ' || ifnull(sql, '') FROM sqlite_schema ORDER BY 1"
+	must(t, db.read("reading the schema", query, nil, func(rows *sql.Rows) error {
+		var one string
+		err := rows.Scan(&one)
+		fmt.Fprintln(&all, one)
+		return err
+	}))
 	return all.String()
 }
 
@@ -48,10 +48,10 @@ func TestEveryPastSchemaComesUpToDate(t *testing.T) {
 		}
 		must(t, reader.Close())
 		merged := open(t, filepath.Join(t.TempDir(), "merged.db"))
-		got, err := merged.Merge(path) // as it is: a shard is its worker's
+		got, err := merged.Merge(path) // without changing it: a shard belongs to its worker
 		must(t, err)
 		if got != (MergeResult{Runs: 1, Rows: 20, Timings: 1, Conflicts: 1}) {
-			t.Errorf("version %d: merging brought %+v", v, got)
+			t.Errorf("version %d: merging added %+v", v, got)
 		}
 		db := open(t, path)
 		if a, b := schema(t, db), schema(t, fresh); a != b {
@@ -68,7 +68,7 @@ func TestEveryPastSchemaComesUpToDate(t *testing.T) {
 		if want == "" {
 			want = dump(t, db)
 		}
-		// The fit's columns since version 2 hold what a fit has that does not say: nothing, or 0 for the weight.
+		// The fit's columns added in version 2 hold the values of a fit without them: nothing, or 0 for the weight.
 		if got := strings.ReplaceAll(dump(t, db), `{"c":3} 0 {}`, `{"c":3} <nil> {}`); got != want {
 			t.Errorf("version %d holds\n%s\nwant\n%s", v, got, want)
 		}
@@ -82,7 +82,7 @@ func TestEveryPastSchemaComesUpToDate(t *testing.T) {
 		must(t, db.PutSnapshots("past", []SnapshotFile{{Step: 100, Site: "resid_post", File: "snapshots/x", Tensor: "x"}}))
 		must(t, db.PutEvent(Event{Run: "past", At: time.Now(), Status: Done, Step: 100}))
 		if other, err := db.Claim("past", ThisProcess(), time.Minute); err != nil || other != nil {
-			t.Errorf("version %d: the run cannot be had: %+v, %v", v, other, err)
+			t.Errorf("version %d: the run cannot be claimed: %+v, %v", v, other, err)
 		}
 		must(t, db.Check())
 	}

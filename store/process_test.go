@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// A child process of a test is the test's own binary, told by the environment what to do.
+// A child process of a test is the test's own binary; environment variables say what it does.
 const (
 	childPath = "OUTCROP_STORE_TEST_PATH"
 	childRun  = "OUTCROP_STORE_TEST_RUN"
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// ingest puts 20 rows at each step from 0 and prints each step that is committed.
+// ingest puts 20 rows at each step from 0 and prints each committed step.
 func ingest(path, id, last string) error {
 	end, err := strconv.Atoi(last)
 	if err != nil {
@@ -109,11 +109,11 @@ func TestKilledWriterLosesNothingCommitted(t *testing.T) {
 			committed, err = strconv.Atoi(strings.TrimSpace(line))
 			must(t, err)
 		}
-		// Merging while it writes takes what is committed.
+		// A merge while it writes takes what is committed.
 		if got, err := results.Merge(path); err != nil || got.Rows < 20*(committed+1) || got.Rows%20 != 0 {
 			t.Errorf("merging the growing shard gave %+v, %v; %d steps were committed", got, err, committed+1)
 		}
-		time.Sleep(time.Duration(kill) * time.Millisecond / 5) // falls into another part of a transaction each time
+		time.Sleep(time.Duration(kill) * time.Millisecond / 5) // hits another part of a transaction each time
 		must(t, c.Process.Kill())
 		rest, err := io.ReadAll(lines)
 		must(t, err)
@@ -136,7 +136,7 @@ func TestKilledWriterLosesNothingCommitted(t *testing.T) {
 	}
 }
 
-// A merge that is killed brings all or nothing, and the next one brings what is missing.
+// A killed merge adds everything or nothing, and the next one adds what is missing.
 func TestKilledMergeBringsAllOrNothing(t *testing.T) {
 	dir := t.TempDir()
 	shard := open(t, filepath.Join(dir, "shard.db"))
@@ -179,7 +179,7 @@ func TestKilledMergeBringsAllOrNothing(t *testing.T) {
 	}
 }
 
-// checkSteps expects whole steps from 0 to at least last, with the values that were put.
+// checkSteps checks that there are whole steps from 0 to at least last, with the values that were put.
 func checkSteps(t *testing.T, db *DB, id string, last int) {
 	t.Helper()
 	series, err := db.Series(Select{Run: id})
@@ -189,7 +189,8 @@ func checkSteps(t *testing.T, db *DB, id string, last int) {
 	}
 	for i, s := range series {
 		if len(s.Steps) <= last || len(s.Steps) != len(series[0].Steps) {
-			t.Fatalf("%s: %d steps in layer %d, %d in layer 0, %d were committed", id, len(s.Steps), i, len(series[0].Steps), last+1)
+			t.Fatalf("%s: %d steps in layer %d, %d in layer 0, %d were committed", id, len(s.Steps), i, len(series[0].Steps),
+				last+1)
 		}
 		for j, step := range s.Steps {
 			if step != j || s.Values[j] != float64(j*100+i) {
@@ -244,7 +245,7 @@ func TestOneHandleSharedByGoroutines(t *testing.T) {
 	}
 }
 
-// Readers see whole steps only, and never fewer than before, while another process writes.
+// While another process writes, readers see only whole steps, and never fewer than before.
 func TestReadersWorkWhileAProcessWrites(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	c := child(path, "r", 400)
@@ -262,7 +263,7 @@ func TestReadersWorkWhileAProcessWrites(t *testing.T) {
 			for more := true; more && failed[i] == nil; {
 				select {
 				case <-ended:
-					more = false // once more, of all that was written
+					more = false // read everything once more
 				default:
 				}
 				most[i], failed[i] = readWhole(path, most[i])
@@ -278,7 +279,7 @@ func TestReadersWorkWhileAProcessWrites(t *testing.T) {
 	}
 }
 
-// readWhole opens the database and reads its series, each of at least that many steps and all of equally many.
+// readWhole opens the database and reads its series, which must all have equally many steps, and at least `least`.
 func readWhole(path string, least int) (steps int, err error) {
 	db, err := OpenReadOnly(path)
 	if err != nil {
@@ -291,18 +292,19 @@ func readWhole(path string, least int) (steps int, err error) {
 	}
 	for _, s := range series {
 		if len(s.Steps) != len(series[0].Steps) || len(s.Steps) < least {
-			return 0, fmt.Errorf("layer %d has %d steps, layer 0 %d, and there were %d", s.Layer, len(s.Steps), len(series[0].Steps), least)
+			return 0, fmt.Errorf("layer %d has %d steps, layer 0 %d, and there were %d", s.Layer, len(s.Steps),
+				len(series[0].Steps), least)
 		}
 	}
 	return len(series[0].Steps), nil
 }
 
-// Kill -9 from before the file is there to its later transactions, again and again on one file: the next opens what the
-// last one left, finds every step that was committed, and goes on.
+// Kill -9 again and again on one file, from before the file exists to its later transactions. The next process opens
+// what the last one left, finds every committed step, and continues.
 func TestKilledAgainAndAgainOnOneFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	committed, early := -1, 0
-	// How long a process takes to its first commit: some 10 ms, on a busy machine many times that.
+	// The time that a process takes to its first commit: some 10 ms, on a busy machine many times that.
 	clock := time.Now()
 	c := child(filepath.Join(t.TempDir(), "first.db"), "r", 1_000_000)
 	out, err := c.StdoutPipe()

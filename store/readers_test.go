@@ -11,9 +11,11 @@ import (
 	"time"
 )
 
-// Readers of one handle do not wait for each other, while another process writes: each is in the midst of its query
-// until all are, and short ones come and go meanwhile. What they read at once stays one state. Every connection has the
+// Readers of one handle do not wait for each other while another process writes: each stays within its query until all
+// are, and short queries come and go meanwhile. What a reader reads in AtOnce is one state. Every connection has the
 // settings of the first, and none can write.
+//
+//nolint:funlen // one scenario, step by step
 func TestReadersSideBySide(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	writer := child(path, "r", 1_000_000)
@@ -59,13 +61,13 @@ func TestReadersSideBySide(t *testing.T) {
 		})
 	}
 	must(t, wait(ctx, &within))
-	for range 20 { // on the one connection that is left
+	for range 20 { // on the one remaining connection
 		if runs, err := db.Runs(); err != nil || len(runs) != 1 {
 			t.Fatalf("%v, %v", runs, err)
 		}
 	}
 	last := 0
-	must(t, db.AtOnce(func(db *DB) error { // beside them all
+	must(t, db.AtOnce(func(db *DB) error { // beside all of them
 		for i := range 20 {
 			series, err := db.Series(Select{Run: "r", Statistic: "top1"})
 			if err != nil {
@@ -87,7 +89,7 @@ func TestReadersSideBySide(t *testing.T) {
 		t.Errorf("the other process wrote nothing meanwhile: %v, %v", len(series[0].Steps), err)
 	}
 
-	for i := range n { // all at once, so that each has a connection of its own
+	for i := range n { // all at once, so that each gets its own connection
 		conn, err := db.sql.Conn(ctx)
 		must(t, err)
 		defer func() { must(t, conn.Close()) }()
@@ -106,7 +108,7 @@ func TestReadersSideBySide(t *testing.T) {
 	}
 }
 
-// wait waits for the group, or for the end of ctx.
+// wait waits for the group or the end of ctx.
 func wait(ctx context.Context, group *sync.WaitGroup) error {
 	done := make(chan struct{})
 	go func() {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// withoutPrivileges does work on a thread whose file accesses are those of a user who owns nothing, since the
-// superuser may write into any folder. An ordinary user is held off by the permissions alone.
+// withoutPrivileges runs work on a thread with the file access of a user who owns nothing, because the superuser may
+// write into any folder. For an ordinary user the permissions suffice.
 func withoutPrivileges(t *testing.T, work func()) {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -59,7 +59,7 @@ func TestReadOnlyFolder(t *testing.T) {
 			if err == nil {
 				err = db.PutRun(run("s"))
 			}
-			if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "written") {
+			if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "writable") {
 				t.Errorf("writing %s gave %v", name, err)
 			}
 		}

@@ -11,12 +11,12 @@ type queryer interface {
 	Query(query string, args ...any) (*sql.Rows, error)
 }
 
-// Removal names what goes: runs by their id, sweeps by their name.
+// Removal names what to remove: runs by their id, sweeps by their name.
 type Removal struct {
 	Runs, Sweeps []string
 }
 
-// Count is how many rows of the database a removal takes, those of runs and sweeps themselves included.
+// Count returns how many rows a removal deletes, including those of the runs and sweeps themselves.
 func (db *DB) Count(r Removal) (rows int, err error) {
 	rows, err = r.each(db.sql, "SELECT count(*) FROM", func(query, arg string) (int, error) {
 		n := 0
@@ -26,11 +26,13 @@ func (db *DB) Count(r Removal) (rows int, err error) {
 	return rows, fault("counting what would be removed", db.path, err)
 }
 
-// Remove deletes runs with all that was measured of them, and sweeps with their arms, in one transaction; it returns how many
-// rows went. A sweep that stays keeps what it says of a removed run, which is planned again. What is not there takes none.
+// Remove deletes runs with everything that they measured, and sweeps with their arms, in one transaction. It returns
+// how many rows it deleted. A sweep that stays keeps its removed runs as members, which are then planned again. A run
+// or sweep that does not exist counts no rows.
 func (db *DB) Remove(r Removal) (rows int, err error) {
 	err = db.write("removing runs and sweeps", func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(context.Background(), "PRAGMA defer_foreign_keys = on"); err != nil { // rows refer to each other
+		// rows refer to each other
+		if _, err := tx.ExecContext(context.Background(), "PRAGMA defer_foreign_keys = on"); err != nil {
 			return err
 		}
 		rows, err = r.each(tx, "DELETE FROM", func(query, arg string) (int, error) { return affected(tx.Exec(query, arg)) })
@@ -39,8 +41,9 @@ func (db *DB) Remove(r Removal) (rows int, err error) {
 	return rows, err
 }
 
-// each calls do with a statement for every table that holds rows of a run or a sweep: those with a column `run`, which is a
-// number of runs where it is an integer and a hash where it is a text, or a column `sweep`. The tables runs and sweeps come last.
+// each calls do with a statement for every table that holds rows of a run or a sweep. These are the tables with a
+// column `run`, which is the id of a row of runs if it is an integer and a hash if it is text, or with a column
+// `sweep`. The tables runs and sweeps come last.
 func (r Removal) each(from queryer, verb string, do func(query, arg string) (int, error)) (rows int, err error) {
 	ofRun, err := tablesWith(from, "run", map[string]string{
 		"INTEGER": "run = (SELECT id FROM runs WHERE hash = ?)", "TEXT": "run = ?"})
@@ -68,8 +71,8 @@ func (r Removal) each(from queryer, verb string, do func(query, arg string) (int
 	return rows, nil
 }
 
-// tablesWith lists the tables that have a column, each with the condition that the column's type asks for. Who is a member of
-// a sweep is the sweep's to say.
+// tablesWith lists the tables that have a column, each with the condition for that column's type. It leaves out the
+// column run of members: the memberships belong to the sweep.
 func tablesWith(from queryer, column string, conditions map[string]string) (tables []string, err error) {
 	rows, err := from.Query(`SELECT m.name, p.type FROM sqlite_schema m, pragma_table_info(m.name) p
 		WHERE m.type = 'table' AND p.name = ?1 AND NOT (m.name = 'members' AND ?1 = 'run') ORDER BY m.name DESC`, column)
@@ -84,7 +87,7 @@ func tablesWith(from queryer, column string, conditions map[string]string) (tabl
 		}
 		condition, known := conditions[kind]
 		if !known {
-			return nil, fmt.Errorf("table %s has a column %s of type %s", table, column, kind)
+			return nil, fmt.Errorf("table %s has a column %s of the unknown type %s", table, column, kind)
 		}
 		tables = append(tables, table+" WHERE "+condition)
 	}

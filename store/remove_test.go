@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// filled is a database of two runs that both have rows in every table, in two sweeps; the second sweep has run b alone.
+// filled returns a database of two runs that both have rows in every table, in two sweeps. The second sweep has only
+// run b.
 func filled(t *testing.T) *DB {
 	t.Helper()
 	db := open(t, filepath.Join(t.TempDir(), "x.db"))
@@ -24,17 +25,19 @@ func filled(t *testing.T) *DB {
 		must(t, db.PutSnapshots(id, []SnapshotFile{{Site: "resid_post", File: "f", Tensor: "t"}}))
 	}
 	arms := []Arm{{Name: "arm", Differs: "[]"}}
-	must(t, db.PutSweep(Sweep{Name: "one", Arms: arms}, []Member{{Arm: "arm", Seed: 0, Run: "a"}, {Arm: "arm", Seed: 1, Run: "b"}}))
+	must(t, db.PutSweep(Sweep{Name: "one", Arms: arms},
+		[]Member{{Arm: "arm", Seed: 0, Run: "a"}, {Arm: "arm", Seed: 1, Run: "b"}}))
 	must(t, db.PutSweep(Sweep{Name: "two", Arms: arms}, []Member{{Arm: "arm", Seed: 0, Run: "b"}}))
 	return db
 }
 
-// A removed run leaves no row in any table that has a column `run`, also in one that this test does not know; the other run
-// stays whole, and the sweep still plans the removed one.
+// A removed run leaves no row in any table with a column `run`, even in one that this test does not know. The other run
+// stays whole, and the sweep still plans the removed run.
 func TestRemoveARun(t *testing.T) {
 	db := filled(t)
 	rows := func(run string) (n int) {
-		tables, err := tablesWith(db.sql, "run", map[string]string{"INTEGER": "run = (SELECT id FROM runs WHERE hash = ?)", "TEXT": "run = ?"})
+		tables, err := tablesWith(db.sql, "run",
+			map[string]string{"INTEGER": "run = (SELECT id FROM runs WHERE hash = ?)", "TEXT": "run = ?"})
 		must(t, err)
 		if len(tables) < 6 {
 			t.Fatalf("only %v hold rows of a run", tables)
@@ -72,7 +75,7 @@ func TestRemoveARun(t *testing.T) {
 	faults, err := db.Faults()
 	must(t, err)
 	for _, f := range faults {
-		if !strings.Contains(f, "best fit") { // the fixture's fits are none
+		if !strings.Contains(f, "best fit") { // the fixture has no best fits
 			t.Error(f)
 		}
 	}
@@ -104,7 +107,8 @@ func TestLastMetricsAndTimings(t *testing.T) {
 	if len(metrics) != 2 || metrics[0].Run != "a" || metrics[0].Step != 9 || !math.IsNaN(metrics[0].Value) {
 		t.Errorf("%+v, want a NaN of each run at step 9", metrics)
 	}
-	if metrics, err = db.LastMetrics("b"); err != nil || len(metrics) != 1 || metrics[0].Run != "b" || metrics[0].Statistic != "loss" {
+	if metrics, err = db.LastMetrics("b"); err != nil || len(metrics) != 1 || metrics[0].Run != "b" ||
+		metrics[0].Statistic != "loss" {
 		t.Errorf("%+v, %v, want the loss of b: top1 is of another site", metrics, err)
 	}
 	timings, err := db.LastTimings("a", "tokens_per_second")

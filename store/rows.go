@@ -6,8 +6,8 @@ import (
 	"math"
 )
 
-// Row is one measured number of a run at a step. Layer, Head and Idx are -1 where they do not apply. Value may be
-// NaN, which is stored as NULL.
+// Row is one measured number of a run at a step. Layer, Head and Idx are -1 if they do not apply. Value may be NaN,
+// which is stored as NULL.
 type Row struct {
 	Site, Statistic  string
 	Layer, Head, Idx int
@@ -15,7 +15,7 @@ type Row struct {
 }
 
 // PutRows stores what a run measured after that many steps, all or nothing. The first value of a key stays; another
-// one is kept beside it, as a conflict or a difference. The run must be there.
+// value is kept beside it as a conflict or a difference. The run must be stored.
 func (db *DB) PutRows(run string, step int, rows []Row) error {
 	return db.bulk(fmt.Sprintf("putting rows of run %s at step %d", run, step), func(conn *sql.Conn, tx *sql.Tx) error {
 		id, provenance, err := runID(tx, run)
@@ -47,7 +47,7 @@ func runID(tx *sql.Tx, run string) (id, provenance int64, err error) {
 	return id, provenance, err
 }
 
-// nameIDs maps the sites' and statistics' names of rows to their ids.
+// nameIDs maps the names of the rows' sites and statistics to their ids.
 func nameIDs(tx *sql.Tx, rows []Row) (map[string]int64, error) {
 	names := map[string]int64{}
 	for i := range rows {
@@ -65,7 +65,7 @@ func nameIDs(tx *sql.Tx, rows []Row) (map[string]int64, error) {
 	return names, nil
 }
 
-// nameID returns the id of a site's or statistic's name, which it stores if it is new.
+// nameID returns the id of the name of a site or statistic. It stores a new name.
 func nameID(tx *sql.Tx, name string) (id int64, err error) {
 	err = tx.QueryRow("SELECT id FROM names WHERE name = ?", name).Scan(&id)
 	if err == sql.ErrNoRows {
@@ -74,7 +74,7 @@ func nameID(tx *sql.Tx, name string) (id int64, err error) {
 	return id, err
 }
 
-// compareRows notes those of the rows whose value is not the one that stayed.
+// compareRows stores the rows whose value differs from the one that stayed as disagreements.
 func compareRows(tx *sql.Tx, run int64, step int, provenance int64, names map[string]int64, rows []Row) error {
 	note, err := tx.Prepare(`INSERT INTO disagreements (run, step, site, statistic, layer, head, idx, value, provenance)
 		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM stats WHERE run = ?1 AND step = ?2 AND site = ?3 AND statistic = ?4
@@ -85,7 +85,8 @@ func compareRows(tx *sql.Tx, run int64, step int, provenance int64, names map[st
 	}
 	defer func() { _ = note.Close() }()
 	for _, row := range rows {
-		if _, err := note.Exec(run, step, names[row.Site], names[row.Statistic], row.Layer, row.Head, row.Idx, nullable(row.Value), provenance); err != nil {
+		if _, err := note.Exec(run, step, names[row.Site], names[row.Statistic], row.Layer, row.Head, row.Idx,
+			nullable(row.Value), provenance); err != nil {
 			return err
 		}
 	}

@@ -6,8 +6,8 @@ import (
 )
 
 // Run is one training run. ID is the hash of its identity; Config is its resolved configuration as canonical JSON;
-// Steps is how many it shall do, Step how many it has done; Params counts parameters; Error is the message of a
-// failed one. The last four fields are its provenance.
+// Steps is the number of steps to do, Step the number done; Params counts parameters; Error is the message of a failed
+// run. The last four fields are its provenance.
 type Run struct {
 	ID, Config, DataDigest             string
 	TrainerVersion                     int
@@ -19,8 +19,8 @@ type Run struct {
 	Commit, GoVersion, KernelPath, CPU string
 }
 
-// PutRun stores a run. Where it is there already, its status, step, error and parameter count are set; the rest stays
-// as it was first written. Rows that this handle puts later are counted under this provenance.
+// PutRun stores a run. If the run exists, PutRun sets its status, step, error and parameter count, and the rest stays
+// as first written. Rows that this handle puts later count under this provenance.
 func (db *DB) PutRun(r Run) error {
 	if r.ID == "" {
 		return fault("putting a run", db.path, fmt.Errorf("the run has no id"))
@@ -55,7 +55,7 @@ func (db *DB) PutRun(r Run) error {
 	return nil
 }
 
-// SetStatus sets the state of a run that is there.
+// SetStatus sets the status, step and error of a stored run.
 func (db *DB) SetStatus(run string, status string, step int, errText string) error {
 	return db.write("setting the status of run "+run, func(tx *sql.Tx) error {
 		result, err := tx.Exec("UPDATE runs SET status = ?, step = ?, error = ? WHERE hash = ?", status, step, errText, run)
@@ -74,7 +74,7 @@ func (db *DB) Runs() ([]Run, error) {
 	return db.runs("ORDER BY r.hash")
 }
 
-// RunByID returns the run of that id, and whether there is one.
+// RunByID returns the run with that id, and whether it exists.
 func (db *DB) RunByID(id string) (Run, bool, error) {
 	runs, err := db.runs("WHERE r.hash = ?", id)
 	if err != nil || len(runs) == 0 {
@@ -96,8 +96,8 @@ func putProvenance(tx *sql.Tx, r Run) (id int64, err error) {
 	return id, err
 }
 
-const runColumns = `r.hash, r.config, r.data_digest, r.trainer_version, r.seed, r.device, r.precision, r.slices, r.steps,
-	r.step, r.status, r.error, r.params, p.git_commit, p.go_version, p.kernel_path, p.cpu`
+const runColumns = `r.hash, r.config, r.data_digest, r.trainer_version, r.seed, r.device, r.precision, r.slices,
+	r.steps, r.step, r.status, r.error, r.params, p.git_commit, p.go_version, p.kernel_path, p.cpu`
 
 func (db *DB) runs(where string, args ...any) (runs []Run, err error) {
 	query := "SELECT " + runColumns + " FROM runs r JOIN provenances p ON p.id = r.provenance " + where

@@ -5,14 +5,13 @@ import (
 	"math"
 )
 
-// Select names what to read; empty fields and nil pointers take all.
+// Select names what to read. An empty field or nil pointer selects everything.
 type Select struct {
 	Run, Site, Statistic string
 	Layer, Head          *int
 }
 
-// Series is one statistic of one place over the steps. Values[i] was measured after Steps[i] updates; NaN stands for
-// a value that was not a number.
+// Series is one statistic at one place over the steps. Values[i] was measured after Steps[i] updates and may be NaN.
 type Series struct {
 	Run, Site, Statistic string
 	Layer, Head, Idx     int
@@ -20,11 +19,11 @@ type Series struct {
 	Values               []float64
 }
 
-// Series reads curves, ordered by run, site, statistic, layer, head and idx, each by step.
+// Series returns the selected series, ordered by run, site, statistic, layer, head and idx, each by step.
 func (db *DB) Series(s Select) (all []Series, err error) {
 	where, args := s.where()
-	// The joins are loops in the order of the key, as in Statistics. Rows carry ids alone, and are read without the
-	// conversions of Scan: there may be very many.
+	// The joins are loops in the order of the key, as in Statistics. There may be very many rows, so they carry only ids
+	// and are read without Scan's conversions.
 	query := `SELECT t.run, t.site, t.statistic, t.layer, t.head, t.idx, t.step, t.value
 		FROM runs r CROSS JOIN names a CROSS JOIN names b CROSS JOIN stats t
 			ON t.run = r.id AND t.site = a.id AND t.statistic = b.id` + where +
@@ -75,7 +74,7 @@ func (db *DB) Series(s Select) (all []Series, err error) {
 	return all, nil
 }
 
-// texts reads what ids stand for. An id that has been given never stands for another.
+// texts returns the texts that ids stand for. An id is never reused for another text.
 func (db *DB) texts(query string) (map[int64]string, error) {
 	texts := map[int64]string{}
 	err := db.read("reading names", query, nil, func(rows *sql.Rows) error {
@@ -88,7 +87,7 @@ func (db *DB) texts(query string) (map[int64]string, error) {
 	return texts, err
 }
 
-// where restricts a table t that is joined with runs r and the names a (site) and b (statistic).
+// where returns the clause that restricts a table t joined with runs r and the names a (site) and b (statistic).
 func (s Select) where() (clause string, args []any) {
 	clause = " WHERE true"
 	for _, c := range []struct {
@@ -110,7 +109,7 @@ func (s Select) where() (clause string, args []any) {
 	return clause, args
 }
 
-// Metric reads one metric of a run, such as its loss, in the order of its steps; nothing where it was never measured.
+// Metric returns one metric of a run, such as its loss, by step. It returns nothing if the metric was never measured.
 func (db *DB) Metric(run, name string) (steps []int, values []float64, err error) {
 	series, err := db.Series(Select{Run: run, Site: "run", Statistic: name})
 	if err != nil || len(series) == 0 {

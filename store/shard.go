@@ -10,12 +10,12 @@ import (
 
 // Shard is a database that was merged into this one.
 type Shard struct {
-	File string    // from this database's folder where it lies below it, else its whole path
-	Rows int       // measured rows that it brought
-	At   time.Time // when the last of them came, to the microsecond
+	File string    // relative to this database's folder if below it, otherwise the absolute path
+	Rows int       // measured rows that it added
+	At   time.Time // when the last of them were added, to the microsecond
 }
 
-// putShard counts what a merge brought; one that brought no row leaves no trace.
+// putShard records how many rows a merge added. A merge that added none leaves no trace.
 func putShard(ctx context.Context, tx *sql.Tx, file string, rows int) error {
 	if rows == 0 {
 		return nil
@@ -25,7 +25,7 @@ func putShard(ctx context.Context, tx *sql.Tx, file string, rows int) error {
 	return err
 }
 
-// shardName is how a shard's file is called in this database.
+// shardName returns the name of a shard's file in this database.
 func (db *DB) shardName(path string) string {
 	whole, err := filepath.Abs(path)
 	if err != nil {
@@ -35,13 +35,14 @@ func (db *DB) shardName(path string) string {
 	if err != nil {
 		return whole
 	}
-	if below, err := filepath.Rel(folder, whole); err == nil && below != ".." && !strings.HasPrefix(below, ".."+string(filepath.Separator)) {
+	if below, err := filepath.Rel(folder, whole); err == nil && below != ".." &&
+		!strings.HasPrefix(below, ".."+string(filepath.Separator)) {
 		return filepath.ToSlash(below)
 	}
 	return whole
 }
 
-// Shards lists the databases that were merged in and brought rows, by file.
+// Shards lists the databases whose merges added rows, by file.
 func (db *DB) Shards() (shards []Shard, err error) {
 	err = db.read("reading shards", "SELECT file, rows, at FROM shards ORDER BY file", nil, func(rows *sql.Rows) error {
 		var s Shard

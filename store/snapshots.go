@@ -2,8 +2,8 @@ package store
 
 import "database/sql"
 
-// SnapshotFile says where |activation| of one sequence of the probe batch is kept: the part [sequence] of a tensor
-// [sequences, T, channels] in a file that lies in the run's folder. The view `snapshots` lists them.
+// SnapshotFile says where |activation| of one sequence of the probe batch is kept: at index [sequence] of a tensor
+// [sequences, T, channels] in a file in the run's folder. The view `snapshots` lists them.
 type SnapshotFile struct {
 	Step, Layer int
 	Site        string
@@ -12,8 +12,8 @@ type SnapshotFile struct {
 	Tensor      string
 }
 
-// PutSnapshots stores where a run's snapshots are, all or nothing. What is there stays: the same snapshot taken again lies
-// in the same place. The run must be there.
+// PutSnapshots stores where a run's snapshots are, all or nothing. Existing entries stay: a snapshot that is taken
+// again is in the same place. The run must be stored.
 func (db *DB) PutSnapshots(run string, files []SnapshotFile) error {
 	return db.write("putting snapshots of run "+run, func(tx *sql.Tx) error {
 		id, _, err := runID(tx, run)
@@ -26,7 +26,8 @@ func (db *DB) PutSnapshots(run string, files []SnapshotFile) error {
 				return err
 			}
 			if _, err := tx.Exec(`INSERT INTO snapshot_files (run, step, site, layer, sequence, file, tensor)
-				VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, id, f.Step, site, f.Layer, f.Sequence, f.File, f.Tensor); err != nil {
+				VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, id, f.Step, site, f.Layer,
+				f.Sequence, f.File, f.Tensor); err != nil {
 				return err
 			}
 		}
@@ -36,7 +37,8 @@ func (db *DB) PutSnapshots(run string, files []SnapshotFile) error {
 
 // Snapshots lists where a run's snapshots are, by site, layer, step and sequence.
 func (db *DB) Snapshots(run string) (files []SnapshotFile, err error) {
-	query := "SELECT step, layer, site, sequence, file, tensor FROM snapshots WHERE run = ? ORDER BY site, layer, step, sequence"
+	query := `SELECT step, layer, site, sequence, file, tensor FROM snapshots
+		WHERE run = ? ORDER BY site, layer, step, sequence`
 	err = db.read("reading the snapshots of run "+run, query, []any{run}, func(rows *sql.Rows) error {
 		var f SnapshotFile
 		err := rows.Scan(&f.Step, &f.Layer, &f.Site, &f.Sequence, &f.File, &f.Tensor)

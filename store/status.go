@@ -2,24 +2,24 @@ package store
 
 import "time"
 
-// How a run stands, as it is stored; StatusOf reads it together with the lease. A run of which nothing is stored but its
-// membership is Planned.
+// The stored statuses of a run. StatusOf combines one with the run's lease. A run that is stored only as a member of a
+// sweep is Planned.
 const (
 	Planned  = "planned"
-	Leased   = "leased"  // a coordinator has taken it and its worker has said nothing yet
+	Leased   = "leased"  // a coordinator holds it, and its worker has not reported yet
 	Running  = "running" // a worker trains it
 	Done     = "done"
-	Stopped  = "stopped" // it can go on
+	Stopped  = "stopped" // can be resumed
 	Failed   = "failed"
-	Diverged = "diverged" // a result, no error
-	Lost     = "lost"     // its coordinator is gone; it can go on
+	Diverged = "diverged" // a result, not an error
+	Lost     = "lost"     // its coordinator is gone; can be resumed
 )
 
-// Statuses lists them in the order of a run's life.
+// Statuses lists the statuses in the order of a run's life.
 var Statuses = []string{Planned, Leased, Running, Done, Stopped, Failed, Diverged, Lost}
 
-// StatusOf is how a run stands at that moment, by its stored status and its lease, nil where there is none: one
-// that is running and that nobody holds is lost, one that is held and not running yet is leased.
+// StatusOf returns the status of a run at that time, from its stored status and its lease, which is nil if there is
+// none. A running run that nobody holds is lost; a run that is held but not yet running is leased.
 func StatusOf(status string, lease *Lease, now time.Time) string {
 	switch held := lease != nil && lease.InForce(now); {
 	case held && status != Running:
@@ -30,10 +30,10 @@ func StatusOf(status string, lease *Lease, now time.Time) string {
 	return status
 }
 
-// Ended reports whether a run with that status was trained to its end.
+// Ended reports whether a run with that status has been trained to its end.
 func Ended(status string) bool { return status == Done || status == Diverged }
 
-// Settled reports whether a status is one that only the user changes.
+// Settled reports whether only the user can change a status.
 func Settled(status string) bool { return Ended(status) || status == Failed }
 
 // Short returns the first 12 digits of a run's id, enough to find the run among all runs of a database; commands print

@@ -1,9 +1,9 @@
-// Package store keeps runs, their measured statistics, sweeps and fits in SQLite. The results database and each
-// run's own run.db (a shard) have one schema; Merge brings a shard's rows into the results.
+// Package store keeps runs, their measured statistics, sweeps and fits in SQLite. The results database and each run's
+// own run.db (a shard) share one schema; Merge adds a shard's rows to the results.
 //
-// Rows have natural keys, and the first value of a key stays: writing the same again changes nothing. Another value
-// under equal provenance (commit, Go version, kernel path, CPU) is kept beside it as a conflict, under other
-// provenance as a difference.
+// Rows have natural keys, and the first value of a key stays: writing the same value again changes nothing. Another
+// value is kept beside it, as a conflict if the provenance (commit, Go version, kernel path, CPU) is equal, and
+// otherwise as a difference.
 package store
 
 import (
@@ -23,34 +23,35 @@ import (
 // busyTimeout is how long a writer waits for another, in ms.
 const busyTimeout = 10000
 
-// walPages is how many pages of 4 KiB the write-ahead log takes before they are folded into the file. The rows of one
-// step lie all over the file, a page a series: a long log folds many steps' writes of a page into one.
+// walPages is the number of 4 KiB pages in the write-ahead log at which SQLite checkpoints it into the file. The rows
+// of one step are spread over the file, one page per series, so a long log combines many steps' writes of a page into
+// one.
 const walPages = 16384
 
-// SQLite is the version of the SQLite library that is built in.
+// SQLite returns the version of the built-in SQLite library.
 func SQLite() string {
 	version, _, _ := sqlite3.Version()
 	return version
 }
 
-// readers is the most connections of a handle that reads.
+// readers returns the largest number of connections of a reading handle.
 func readers() int { return max(4, runtime.NumCPU()) }
 
-// DB is a database. It may be shared between goroutines. A handle that writes is one connection, on which they take
-// turns; one that only reads is a pool, whose readers do not wait for each other. Processes that write into one
-// database each open their own.
+// DB is a handle of a database. Goroutines may share it. A handle that writes has one connection, on which goroutines
+// take turns; a handle that only reads is a pool, whose readers do not wait for each other. Each process that writes
+// into a database opens a handle of its own.
 type DB struct {
 	path    string
-	reading string // how a handle that only reads opens each connection; "" where it writes
+	reading string // the mode of a read-only handle's connections; "" if it writes
 	sql     *sql.DB
-	// writing is the provenance under which this handle writes each run that it has put.
+	// writing maps each run that this handle has put to the provenance under which it writes the run's rows.
 	writing map[string]int64
 	mutex   sync.Mutex // guards writing
 }
 
-// Open opens the database for writing, makes it if the file is missing or empty, and brings its schema up to date.
-// A file that is no database of Outcrop, or a damaged one, is ErrCorrupt; one from a newer Outcrop is ErrNewer and
-// stays as it is. The folder must exist.
+// Open opens a database for writing. It creates the database if the file is missing or empty, and brings its schema up
+// to date. A damaged database, or a file that is not an Outcrop database, is ErrCorrupt; a database from a newer
+// Outcrop is ErrNewer and is not changed. The folder must exist.
 func Open(path string) (*DB, error) {
 	db, err := connect(path, "mode=rwc")
 	if err != nil {
@@ -63,7 +64,7 @@ func Open(path string) (*DB, error) {
 	return db, nil
 }
 
-// OpenExisting is Open for a database that is there: a missing one is ErrMissing, and none is made.
+// OpenExisting is like Open, but a missing database is ErrMissing and is not created.
 func OpenExisting(path string) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fault("opening", path, missing(err))
@@ -71,10 +72,10 @@ func OpenExisting(path string) (*DB, error) {
 	return Open(path)
 }
 
-// OpenReadOnly opens an existing database for reading, also while others write into it. In a folder that cannot be
-// written it is read as it lies, provided that no writer left unmerged pages beside it. A database of an older schema
-// is brought up to date first, and what a killed writer left half-written is rolled back, where it can be written. An
-// empty file is ErrCorrupt; a missing one is ErrMissing.
+// OpenReadOnly opens an existing database for reading, even while others write into it. If the folder is not writable,
+// it reads the file as it is, provided that no writer left a write-ahead log beside it. If the database has an older
+// schema, or a killed writer left a transaction half written, OpenReadOnly first migrates it or rolls it back; it must
+// then be writable. An empty file is ErrCorrupt; a missing one is ErrMissing.
 func OpenReadOnly(path string) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fault("opening", path, missing(err))
@@ -86,7 +87,7 @@ func OpenReadOnly(path string) (*DB, error) {
 	if errors.Is(err, errOlder) || halfWritten(err) {
 		writing, opening := Open(path)
 		if opening != nil {
-			return nil, fault("opening", path, fmt.Errorf("%w, which cannot be mended: %w", err, opening))
+			return nil, fault("opening", path, fmt.Errorf("%w, and the database cannot be brought up to date: %w", err, opening))
 		}
 		if err := writing.Close(); err != nil {
 			return nil, err
@@ -99,13 +100,13 @@ func OpenReadOnly(path string) (*DB, error) {
 	return db, nil
 }
 
-// errOlder is wrapped where a database has an older schema.
+// errOlder is wrapped by an error about a database with an older schema.
 var errOlder = errors.New("it has an older schema")
 
-// Close ends the connection. The last writer's close folds the write-ahead log into the file.
+// Close closes the handle. The last writer's Close checkpoints the write-ahead log into the file.
 func (db *DB) Close() error { return fault("closing", db.path, db.sql.Close()) }
 
-// Path is the file's path as it was given.
+// Path returns the file's path as it was given.
 func (db *DB) Path() string { return db.path }
 
 // Check reads the whole database and returns ErrCorrupt, with the first fault found, if it is damaged.
@@ -122,31 +123,32 @@ func (db *DB) Check() error {
 	case sql.ErrNoRows:
 		return nil
 	case nil:
-		return fault("checking", db.path, fmt.Errorf("%w: a row of table %s refers to none", ErrCorrupt, table))
+		return fault("checking", db.path, fmt.Errorf("%w: a row of table %s refers to a missing row", ErrCorrupt, table))
 	default:
 		return fault("checking", db.path, err)
 	}
 }
 
 func connect(path, mode string) (*DB, error) {
-	// Settings of the path hold on each connection of the pool.
+	// Settings in the DSN apply to each connection of the pool.
 	dsn := fmt.Sprintf("%s?%s&_busy_timeout=%d&_txlock=immediate&_synchronous=NORMAL&_foreign_keys=on"+
 		"&_cache_size=-65536&_stmt_cache_size=16", uri(path), mode, busyTimeout)
 	pool, err := sql.Open("sqlite3", dsn)
 	if err != nil {
 		return nil, err
 	}
-	pool.SetMaxOpenConns(1) // what is attached or prepared on it stays with it
+	pool.SetMaxOpenConns(1) // attached databases and prepared statements belong to a connection
 	return &DB{path: path, sql: pool, writing: map[string]int64{}}, nil
 }
 
-// uri escapes what SQLite and its driver would read as the end of the path.
+// uri returns the path as a URI, with the characters escaped that SQLite and its driver would read as the end of the
+// path.
 func uri(path string) string {
 	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 }
 
-// prepare checks the version before anything is written, then sets the write-ahead log and migrates. Processes that
-// open a new database at once can find it locked whatever the busy timeout; they try again.
+// prepare checks the version before anything is written, then turns on the write-ahead log and migrates. Processes that
+// open a new database at once can find it locked whatever the busy timeout, so prepare retries.
 func (db *DB) prepare() error {
 	ctx := context.Background()
 	deadline := time.Now().Add(busyTimeout * time.Millisecond)
@@ -182,8 +184,8 @@ func (db *DB) prepareOnce(ctx context.Context) error {
 	return migrate(ctx, conn)
 }
 
-// openReading opens a pool of connections that only read. None is closed before the handle is: the write-ahead log of
-// writers that end meanwhile stays where it is.
+// openReading opens a pool of read-only connections. They stay open as long as the handle, so that the write-ahead log
+// of writers that end meanwhile stays too.
 func openReading(path, mode string) (*DB, error) {
 	db, err := connect(path, mode+"&_query_only=on")
 	if err != nil {
@@ -219,13 +221,13 @@ func (db *DB) readable() error {
 	return nil
 }
 
-// leftover reports whether a writer left pages beside the database.
+// leftover reports whether a writer left a write-ahead log beside the database.
 func leftover(path string) bool {
 	info, err := os.Stat(path + "-wal")
 	return err == nil && info.Size() > 0
 }
 
-// missing says of a file's absence what makes it.
+// missing turns a file's absence into ErrMissing.
 func missing(err error) error {
 	if os.IsNotExist(err) {
 		return ErrMissing
@@ -233,7 +235,7 @@ func missing(err error) error {
 	return err
 }
 
-// write does work in one transaction.
+// write runs work in one transaction.
 func (db *DB) write(doing string, work func(tx *sql.Tx) error) error {
 	tx, err := db.sql.Begin()
 	if err != nil {

@@ -55,7 +55,8 @@ func TestOpenMakesTheSchemaAndKeepsIt(t *testing.T) {
 		t.Fatalf("read back %+v, %v", got, ok)
 	}
 	for pragma, want := range map[string]string{
-		"user_version": fmt.Sprint(len(migrations)), "journal_mode": "wal", "synchronous": "1", "foreign_keys": "1", "busy_timeout": "10000",
+		"user_version": fmt.Sprint(len(migrations)), "journal_mode": "wal", "synchronous": "1", "foreign_keys": "1",
+		"busy_timeout": "10000",
 	} {
 		var value string
 		must(t, db.sql.QueryRow("PRAGMA "+pragma).Scan(&value))
@@ -181,7 +182,8 @@ func TestSeriesOrderAndNaN(t *testing.T) {
 		t.Errorf("infinite and NaN came back as %v, %v", all[2].Values[0], all[3].Values[1])
 	}
 	head := 0
-	for i, s := range []Select{{Run: "a"}, {Statistic: "top2"}, {Site: "none"}, {Head: &head}, {Run: "b", Site: "resid_post", Layer: new(int)}} {
+	for i, s := range []Select{{Run: "a"}, {Statistic: "top2"}, {Site: "none"}, {Head: &head},
+		{Run: "b", Site: "resid_post", Layer: new(int)}} {
 		some, err := db.Series(s)
 		must(t, err)
 		if want := []int{1, 1, 0, 0, 2}[i]; len(some) != want {
@@ -190,7 +192,8 @@ func TestSeriesOrderAndNaN(t *testing.T) {
 	}
 	var site, statistic string
 	var value any
-	must(t, db.sql.QueryRow("SELECT site, statistic, value FROM statistics WHERE run = 'b' AND step = 10 AND statistic = 'top2'").
+	must(t, db.sql.QueryRow("SELECT site, statistic, value FROM statistics "+
+		"WHERE run = 'b' AND step = 10 AND statistic = 'top2'").
 		Scan(&site, &statistic, &value))
 	if site != "resid_post" || value != nil {
 		t.Errorf("the view shows %s %s %v", site, statistic, value)
@@ -253,7 +256,8 @@ func TestFitsAndTimings(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "a.db"))
 	must(t, db.PutRun(run("r")))
 	f := Fit{Run: "r", Site: "resid_post", Statistic: "ratio_mean", Layer: 1, Head: -1, Idx: -1, Family: "emergence",
-		Params: map[string]float64{"t0": 2, "A": 1e-7, "K": math.NaN()}, N: 27, R2: .99, AICc: math.Inf(-1), TPeak: math.NaN(), Best: true}
+		Params: map[string]float64{"t0": 2, "A": 1e-7, "K": math.NaN()}, N: 27, R2: .99, AICc: math.Inf(-1),
+		TPeak: math.NaN(), Best: true}
 	must(t, db.PutFits([]Fit{f}))
 	f.R2 = .5
 	g := f

@@ -8,13 +8,14 @@ type Sweep struct {
 	Arms         []Arm
 }
 
-// Arm is one column of a sweep. Differs is JSON: what its config has that the base has not. Arms are read by Order.
+// Arm is one column of a sweep. Differs is the JSON of the settings in which its config differs from the base. Arms are
+// read by Order.
 type Arm struct {
 	Name, Differs string
 	Order         int
 }
 
-// Member says that a run belongs to an arm of a sweep; one run may belong to several. Run is the run's id.
+// Member says that a run belongs to an arm of a sweep. A run may belong to several arms. Run is the run's id.
 type Member struct {
 	Sweep, Arm string
 	Seed       uint64
@@ -22,13 +23,13 @@ type Member struct {
 	Order      int
 }
 
-// MemberRun is a member and its run. A run that no shard has brought yet has an id, a seed and the status Planned.
+// MemberRun is a member and its run. A run that is not stored yet has only an id, a seed and the status Planned.
 type MemberRun struct {
 	Member Member
 	Run    Run
 }
 
-// PutSweep stores a sweep in place of one of the same name, with its arms and members. The runs need not be there.
+// PutSweep stores a sweep with its arms and members, replacing one of the same name. The runs need not be stored.
 func (db *DB) PutSweep(s Sweep, members []Member) error {
 	return db.write("putting sweep "+s.Name, func(tx *sql.Tx) error {
 		if _, err := tx.Exec("DELETE FROM sweeps WHERE name = ?", s.Name); err != nil {
@@ -58,8 +59,8 @@ func (db *DB) Sweeps() (sweeps []Sweep, err error) {
 	return db.sweeps("")
 }
 
-// Sweep returns the sweep of that name and its members in the order of RunsOf. A name that is not there gives the zero
-// Sweep: its Name is "".
+// Sweep returns the sweep with that name and its members in the order of RunsOf. If there is none, it returns the zero
+// Sweep, whose Name is "".
 func (db *DB) Sweep(name string) (Sweep, []Member, error) {
 	sweeps, err := db.sweeps(name)
 	if err != nil || len(sweeps) == 0 {
@@ -76,10 +77,11 @@ func (db *DB) Sweep(name string) (Sweep, []Member, error) {
 	return sweeps[0], members, nil
 }
 
-// RunsOf lists the runs of a sweep by the order of their arms, then their own order, then seed.
+// RunsOf lists the runs of a sweep in the order of their arms, then in their own order, then by seed.
 func (db *DB) RunsOf(sweep string) (all []MemberRun, err error) {
 	var members []Member
-	query := `SELECT m.sweep, m.arm, m.seed, m.run, m.position FROM members m JOIN arms a ON a.sweep = m.sweep AND a.name = m.arm
+	query := `SELECT m.sweep, m.arm, m.seed, m.run, m.position
+		FROM members m JOIN arms a ON a.sweep = m.sweep AND a.name = m.arm
 		WHERE m.sweep = ? ORDER BY a.position, a.name, m.position, m.seed, m.run`
 	err = db.read("reading the members of sweep "+sweep, query, []any{sweep}, func(rows *sql.Rows) error {
 		var m Member

@@ -12,23 +12,23 @@ import (
 // Kind is the type of a column's values.
 type Kind int
 
-// A value is an int64, a uint64, a float64, a string or a bool.
+// The kinds of columns. Their values are int64, uint64, float64, string and bool.
 const (
 	Integer Kind = iota
 	Unsigned
-	Real // may be missing: nil stands for NaN
+	Real // nil stands for NaN
 	Text
 	Bool
 )
 
-// Column is one column of a table that leaves the database.
+// Column is one column of an exported table.
 type Column struct {
 	Name string
 	Kind Kind
 }
 
-// Table is what leaves the database under one name: ids are resolved to the names they stand for, and rows come in
-// the order of their natural key, whatever order they were written in.
+// Table is one exported table. Its ids are resolved to the names that they stand for, and its rows come in the order of
+// their natural key, in whatever order they were written.
 type Table struct {
 	Name    string
 	Columns []Column
@@ -36,28 +36,28 @@ type Table struct {
 	args    []any
 }
 
-// Statistics is the table of measured numbers. An idx, head or layer of -1 does not apply.
+// Statistics is the table of measured numbers. A layer, head or idx that does not apply is -1.
 var Statistics = statistics("")
 
-// StatisticsOf is the table of what one run measured.
+// StatisticsOf returns the table of what one run measured.
 func StatisticsOf(run string) Table { return statistics("WHERE r.hash = ?", run) }
 
 func statistics(where string, args ...any) Table {
-	return Table{"statistics", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer},
-		{"idx", Integer}, {"step", Integer}, {"value", Real}},
-		// The joins are loops in the order of the key, each over an index: nothing is sorted, however many rows there
-		// are.
+	return Table{"statistics", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer},
+		{"head", Integer}, {"idx", Integer}, {"step", Integer}, {"value", Real}},
+		// The joins are loops in the order of the key, each over an index, so nothing is sorted, however many rows there are.
 		`SELECT r.hash, a.name, b.name, s.layer, s.head, s.idx, s.step, s.value
 		FROM runs r CROSS JOIN names a CROSS JOIN names b CROSS JOIN stats s
 			ON s.run = r.id AND s.site = a.id AND s.statistic = b.id ` + where + `
 		ORDER BY r.hash, a.name, b.name, s.layer, s.head, s.idx, s.step`, args}
 }
 
-// Tables are all tables that leave the database. Leases and stops stay: they are of this machine, and of this hour.
+// Tables lists all exported tables. Leases and stops are not exported: they concern only this machine and the present.
 var Tables = []Table{
-	{"runs", []Column{{"run", Text}, {"config", Text}, {"data_digest", Text}, {"trainer_version", Integer}, {"seed", Unsigned}, {"device", Text},
-		{"precision", Text}, {"slices", Integer}, {"steps", Integer}, {"step", Integer}, {"status", Text}, {"error", Text}, {"params", Integer},
-		{"git_commit", Text}, {"go_version", Text}, {"kernel_path", Text}, {"cpu", Text}},
+	{"runs", []Column{{"run", Text}, {"config", Text}, {"data_digest", Text}, {"trainer_version", Integer},
+		{"seed", Unsigned}, {"device", Text}, {"precision", Text}, {"slices", Integer}, {"steps", Integer}, {"step", Integer},
+		{"status", Text}, {"error", Text}, {"params", Integer}, {"git_commit", Text}, {"go_version", Text},
+		{"kernel_path", Text}, {"cpu", Text}},
 		"SELECT " + runColumns + " FROM runs r JOIN provenances p ON p.id = r.provenance ORDER BY r.hash", nil},
 	{"sweeps", []Column{{"name", Text}, {"source", Text}}, "SELECT name, source FROM sweeps ORDER BY name", nil},
 	{"arms", []Column{{"sweep", Text}, {"name", Text}, {"differs", Text}, {"position", Integer}},
@@ -65,34 +65,42 @@ var Tables = []Table{
 	{"members", []Column{{"sweep", Text}, {"arm", Text}, {"seed", Unsigned}, {"run", Text}, {"position", Integer}},
 		"SELECT sweep, arm, seed, run, position FROM members ORDER BY sweep, arm, seed, run", nil},
 	Statistics,
-	{"fits", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer}, {"idx", Integer}, {"family", Text},
-		{"params", Text}, {"n", Integer}, {"r2", Real}, {"adj_r2", Real}, {"aic", Real}, {"aicc", Real}, {"bic", Real}, {"rmse", Real},
-		{"t_peak", Real}, {"f_peak", Real}, {"regime", Text}, {"message", Text}, {"best", Bool}, {"weight", Real}, {"peak_seen", Bool},
-		{"rise_time", Real}, {"steady", Real}, {"condition", Real}, {"intervals", Text}, {"undetermined", Text}},
-		`SELECT r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family, t.params, t.n, t.r2, t.adj_r2, t.aic, t.aicc, t.bic, t.rmse,
-			t.t_peak, t.f_peak, t.regime, t.message, t.best, t.weight, t.peak_seen, t.rise_time, t.steady, t.condition, t.intervals, t.undetermined
+	{"fits", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer},
+		{"idx", Integer}, {"family", Text}, {"params", Text}, {"n", Integer}, {"r2", Real}, {"adj_r2", Real}, {"aic", Real},
+		{"aicc", Real}, {"bic", Real}, {"rmse", Real}, {"t_peak", Real}, {"f_peak", Real}, {"regime", Text},
+		{"message", Text}, {"best", Bool}, {"weight", Real}, {"peak_seen", Bool}, {"rise_time", Real}, {"steady", Real},
+		{"condition", Real}, {"intervals", Text}, {"undetermined", Text}},
+		`SELECT r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family, t.params, t.n, t.r2, t.adj_r2, t.aic, t.aicc, t.bic,
+			t.rmse, t.t_peak, t.f_peak, t.regime, t.message, t.best, t.weight, t.peak_seen, t.rise_time, t.steady,
+			t.condition, t.intervals, t.undetermined
 		FROM fits t JOIN runs r ON r.id = t.run JOIN names a ON a.id = t.site JOIN names b ON b.id = t.statistic
 		ORDER BY r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family`, nil},
-	{"claims", []Column{{"sweep", Text}, {"name", Text}, {"source", Text}, {"statement", Text}, {"verdict", Text}, {"detail", Text}},
+	{"claims", []Column{{"sweep", Text}, {"name", Text}, {"source", Text}, {"statement", Text}, {"verdict", Text},
+		{"detail", Text}},
 		"SELECT sweep, name, source, statement, verdict, detail FROM claims ORDER BY sweep, name", nil},
 	{"timings", []Column{{"run", Text}, {"name", Text}, {"step", Integer}, {"value", Real}},
-		"SELECT r.hash, t.name, t.step, t.value FROM timings t JOIN runs r ON r.id = t.run ORDER BY r.hash, t.name, t.step", nil},
+		"SELECT r.hash, t.name, t.step, t.value FROM timings t JOIN runs r ON r.id = t.run ORDER BY r.hash, t.name, t.step",
+		nil},
 	{"events", []Column{{"run", Text}, {"at", Integer}, {"status", Text}, {"step", Integer}, {"message", Text}},
 		"SELECT run, at, status, step, message FROM events ORDER BY run, at, status, step", nil},
-	{"shards", []Column{{"file", Text}, {"rows", Integer}, {"at", Integer}}, "SELECT file, rows, at FROM shards ORDER BY file", nil},
-	{"snapshots", []Column{{"run", Text}, {"step", Integer}, {"layer", Integer}, {"site", Text}, {"sequence", Integer}, {"file", Text}, {"tensor", Text}},
-		"SELECT run, step, layer, site, sequence, file, tensor FROM snapshots ORDER BY run, step, site, layer, sequence", nil},
-	{"conflicts", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer}, {"idx", Integer},
-		{"step", Integer}, {"kept", Real}, {"other", Real}},
+	{"shards", []Column{{"file", Text}, {"rows", Integer}, {"at", Integer}},
+		"SELECT file, rows, at FROM shards ORDER BY file", nil},
+	{"snapshots", []Column{{"run", Text}, {"step", Integer}, {"layer", Integer}, {"site", Text}, {"sequence", Integer},
+		{"file", Text}, {"tensor", Text}},
+		"SELECT run, step, layer, site, sequence, file, tensor FROM snapshots ORDER BY run, step, site, layer, sequence",
+		nil},
+	{"conflicts", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer},
+		{"idx", Integer}, {"step", Integer}, {"kept", Real}, {"other", Real}},
 		`SELECT run, site, statistic, layer, head, idx, step, kept, other FROM conflicts
 		ORDER BY run, site, statistic, layer, head, idx, step, other`, nil},
-	{"differences", []Column{{"run", Text}, {"git_commit", Text}, {"go_version", Text}, {"kernel_path", Text}, {"cpu", Text}, {"differing", Integer}},
+	{"differences", []Column{{"run", Text}, {"git_commit", Text}, {"go_version", Text}, {"kernel_path", Text},
+		{"cpu", Text}, {"differing", Integer}},
 		`SELECT run, git_commit, go_version, kernel_path, cpu, differing FROM differences
 		ORDER BY run, git_commit, go_version, kernel_path, cpu`, nil},
 }
 
-// AtOnce calls work with a handle all of whose reads come from one state of the database, whatever others write
-// meanwhile. The handle is good until work returns. A handle that writes is itself work's alone until then.
+// AtOnce calls work with a handle whose reads all see one state of the database, whatever others write meanwhile. That
+// handle is valid until work returns. If db writes, it is the handle itself, and only work may use it until then.
 func (db *DB) AtOnce(work func(db *DB) error) (err error) {
 	const doing = "reading one state"
 	one := db
@@ -101,7 +109,7 @@ func (db *DB) AtOnce(work func(db *DB) error) (err error) {
 			return fault(doing, db.path, err)
 		}
 		defer func() { err = errors.Join(err, one.Close()) }()
-		one.sql.SetMaxOpenConns(1) // the transaction's
+		one.sql.SetMaxOpenConns(1) // the one of the transaction
 	}
 	if _, err := one.sql.Exec("BEGIN DEFERRED"); err != nil { // the state is that of the first read
 		return fault(doing, db.path, err)
@@ -111,9 +119,9 @@ func (db *DB) AtOnce(work func(db *DB) error) (err error) {
 	return errors.Join(err, fault(doing, db.path, ending))
 }
 
-// Scan calls row for every row of a table, with a value a column; the slice is used again for the next row. It holds
-// one row at a time, and sees the table as it was when it began, also while others write. It ends with ctx's error when
-// ctx is cancelled.
+// Scan calls row for every row of a table, with one value per column. It reuses the slice for the next row. Scan holds
+// one row at a time and sees the table as it was at the start, even while others write. If ctx is cancelled, it returns
+// ctx's error.
 func (db *DB) Scan(ctx context.Context, t Table, row func(values []any) error) error {
 	values, to := make([]any, len(t.Columns)), make([]any, len(t.Columns))
 	for i := range values {
@@ -125,7 +133,7 @@ func (db *DB) Scan(ctx context.Context, t Table, row func(values []any) error) e
 		}
 		for i, c := range t.Columns {
 			if values[i] == nil {
-				continue // only a real can be
+				continue // only a Real can be nil
 			}
 			switch n, _ := values[i].(int64); c.Kind {
 			case Unsigned:
@@ -138,11 +146,11 @@ func (db *DB) Scan(ctx context.Context, t Table, row func(values []any) error) e
 	})
 }
 
-// ErrQuery is wrapped where the text of a query is at fault: it is no SQL, names what is not there, or would write.
+// ErrQuery is wrapped by an error about the text of a query: it is not SQL, names something that does not exist, or
+// would write.
 var ErrQuery = errors.New("the query cannot be answered")
 
-// The actions that SQLite asks an authorizer about, as far as a query that reads needs them
-// (sqlite.org/c3ref/c_alter_table.html).
+// The authorizer actions of SQLite that a reading query needs (sqlite.org/c3ref/c_alter_table.html).
 const (
 	actionPragma    = 19
 	actionRead      = 20
@@ -151,10 +159,11 @@ const (
 	actionRecursive = 33
 )
 
-// Query answers one SQL statement that reads: header is called with the columns' names, then row for every row, with
-// an int64, a float64, a string, a []byte or nil a column. The slice is used again for the next row. A statement that
-// would write, here or into another file, is ErrQuery.
-func (db *DB) Query(ctx context.Context, text string, header func(columns []string) error, row func(values []any) error) error {
+// Query runs one SQL statement that only reads. It calls header with the columns' names, then row for every row, with
+// an int64, float64, string, []byte or nil per column. It reuses the slice for the next row. A statement that would
+// write, here or into another file, is ErrQuery.
+func (db *DB) Query(ctx context.Context, text string, header func(columns []string) error,
+	row func(values []any) error) error {
 	const doing = "querying"
 	conn, err := db.sql.Conn(ctx)
 	if err != nil {
@@ -175,7 +184,7 @@ func (db *DB) Query(ctx context.Context, text string, header func(columns []stri
 		return fault(doing, db.path, err)
 	}
 	if len(columns) == 0 {
-		return fault(doing, db.path, fmt.Errorf("%w: it is empty; ask SELECT …", ErrQuery))
+		return fault(doing, db.path, fmt.Errorf("%w: it is empty; write SELECT …", ErrQuery))
 	}
 	if err := header(columns); err != nil {
 		return err
@@ -202,7 +211,7 @@ func authorize(conn *sql.Conn, may func(action int, first, second, schema string
 	})
 }
 
-// readsOnly allows what a SELECT needs, and the pragmas that describe tables.
+// readsOnly allows the actions of a SELECT, and the pragmas that describe tables.
 func readsOnly(action int, first, second, _ string) int {
 	switch action {
 	case actionSelect, actionRead, actionFunction, actionRecursive:

@@ -41,11 +41,12 @@ func TestScanGivesEveryTableItsColumns(t *testing.T) {
 	}
 }
 
-// sample is a database with a row or more in every table, some of them awkward.
+// sample returns a database with at least one row in every table, some of them awkward.
 func sample(t *testing.T, path string) *DB {
 	t.Helper()
 	db := open(t, path)
-	must(t, db.PutSweep(Sweep{Name: "s", Source: "name: s\n", Arms: []Arm{{"a", `{"x":"é"}`, 0}}}, []Member{{"s", "a", math.MaxUint64, "r", 0}}))
+	must(t, db.PutSweep(Sweep{Name: "s", Source: "name: s\n", Arms: []Arm{{"a", `{"x":"é"}`, 0}}},
+		[]Member{{"s", "a", math.MaxUint64, "r", 0}}))
 	must(t, db.PutRun(run("r")))
 	must(t, db.PutRows("r", 1, []Row{row("top1", 0, math.Inf(1)), row("top1", 1, math.NaN()), row("höchste 頂", 0, -0.1)}))
 	must(t, db.PutRows("r", 1, []Row{row("top1", 0, 7)}))
@@ -53,9 +54,11 @@ func sample(t *testing.T, path string) *DB {
 	other.CPU = "another"
 	must(t, db.PutRun(other))
 	must(t, db.PutTiming("r", 1, "seconds", 2))
-	must(t, db.PutFits([]Fit{{Run: "r", Site: "resid_post", Statistic: "top1", Layer: 0, Head: -1, Family: "constant", R2: math.NaN(), Best: true}}))
+	must(t, db.PutFits([]Fit{{Run: "r", Site: "resid_post", Statistic: "top1", Layer: 0, Head: -1, Family: "constant",
+		R2: math.NaN(), Best: true}}))
 	must(t, db.PutEvent(Event{Run: "r", At: time.UnixMicro(1), Status: Done, Step: 1, Message: "a, \"b\""}))
-	must(t, db.PutSnapshots("r", []SnapshotFile{{Step: 1, Layer: 0, Site: "resid_post", File: "snapshots/x.safetensors", Tensor: "resid_post.0"}}))
+	must(t, db.PutSnapshots("r",
+		[]SnapshotFile{{Step: 1, Layer: 0, Site: "resid_post", File: "snapshots/x.safetensors", Tensor: "resid_post.0"}}))
 	must(t, db.PutClaims("s", []Claim{{Sweep: "s", Name: "c", Verdict: Fails, Detail: "{}"}}))
 	must(t, db.write("putting a shard", func(tx *sql.Tx) error { return putShard(t.Context(), tx, "runs/r/run.db", 3) }))
 	return db
@@ -87,15 +90,19 @@ func TestQueryReadsOnly(t *testing.T) {
 		})
 		return columns, all, err
 	}
-	columns, all, err := ask("WITH n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 3) SELECT i, run, value FROM n JOIN statistics ON layer = 0 ORDER BY statistic, i")
+	columns, all, err := ask("WITH n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 3) SELECT i, run, value " +
+		"FROM n JOIN statistics ON layer = 0 ORDER BY statistic, i")
 	must(t, err)
-	if !slices.Equal(columns, []string{"i", "run", "value"}) || len(all) != 6 || all[0][0] != int64(1) || all[0][1] != "r" || all[3][2] != math.Inf(1) {
+	if !slices.Equal(columns, []string{"i", "run", "value"}) || len(all) != 6 || all[0][0] != int64(1) ||
+		all[0][1] != "r" || all[3][2] != math.Inf(1) {
 		t.Errorf("%v %v", columns, all)
 	}
 	target := filepath.Join(dir, "new.db")
 	for _, text := range []string{
-		"DELETE FROM stats", "SELECT 1; DELETE FROM stats", "DROP TABLE stats", "CREATE TEMP TABLE x (y)", "PRAGMA user_version = 9", "PRAGMA query_only = off",
-		"VACUUM", "VACUUM INTO '" + target + "'", "ATTACH '" + target + "' AS x", "UPDATE runs SET step = 0", "BEGIN", "SELEC 1", "SELECT nothing FROM runs", "",
+		"DELETE FROM stats", "SELECT 1; DELETE FROM stats", "DROP TABLE stats", "CREATE TEMP TABLE x (y)",
+		"PRAGMA user_version = 9", "PRAGMA query_only = off",
+		"VACUUM", "VACUUM INTO '" + target + "'", "ATTACH '" + target + "' AS x", "UPDATE runs SET step = 0", "BEGIN",
+		"SELEC 1", "SELECT nothing FROM runs", "",
 	} {
 		if _, _, err := ask(text); !errors.Is(err, ErrQuery) {
 			t.Errorf("%q gave %v", text, err)
@@ -105,13 +112,13 @@ func TestQueryReadsOnly(t *testing.T) {
 		t.Error("a query wrote a file")
 	}
 	must(t, db.Check())
-	must(t, db.PutRun(run("s"))) // the handle writes again
+	must(t, db.PutRun(run("s"))) // the handle can write again
 	if _, _, err := ask("SELECT count(*) FROM stats"); err != nil {
 		t.Error(err)
 	}
 }
 
-// What is read at once is one state, whatever others write meanwhile.
+// AtOnce reads one state, whatever others write meanwhile.
 func TestAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	writer := sample(t, path)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Timing is a clock value of a run, such as its tokens per second. It says nothing of the result.
+// Timing is a clock value of a run, such as its tokens per second. It is not part of the run's result.
 type Timing struct {
 	Run   string
 	Step  int
@@ -13,7 +13,7 @@ type Timing struct {
 	Value float64
 }
 
-// PutTiming stores a clock value; the first of a name and step stays. The run must be there.
+// PutTiming stores a clock value. The first one with a name and step stays. The run must be stored.
 func (db *DB) PutTiming(run string, step int, name string, value float64) error {
 	return db.write(fmt.Sprintf("putting a timing of run %s at step %d", run, step), func(tx *sql.Tx) error {
 		id, _, err := runID(tx, run)
@@ -26,7 +26,7 @@ func (db *DB) PutTiming(run string, step int, name string, value float64) error 
 	})
 }
 
-// Timings lists the clock values of a run, or of all where run is "", by run, name and step.
+// Timings lists the clock values of a run, or of all runs if run is "", by run, name and step.
 func (db *DB) Timings(run string) (timings []Timing, err error) {
 	query := `SELECT r.hash, t.step, t.name, t.value FROM timings t JOIN runs r ON r.id = t.run
 		WHERE ?1 = '' OR r.hash = ?1 ORDER BY r.hash, t.name, t.step`

@@ -13,50 +13,63 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// invariant is what the schema alone does not hold to: the query finds the rows that break it, as text.
+// invariant is a rule that the schema does not enforce. Its query finds the rows that break it, as text.
 type invariant struct {
 	what string
-	// since is the schema version that has what the query reads; a merge asks it of a shard of that version. 0 for what
-	// reads all measured rows, of which a merge sees to it itself.
+	// since is the first schema version that has what the query reads; a merge checks a shard of that version or later. It
+	// is 0 for a query that reads all measured rows, because a merge checks these itself.
 	since int
-	query string // the place of the tables is {s}
+	query string // {s} stands for the schema's name
 }
 
 var invariants = []invariant{
-	{"a measured row is of no run", 0, `SELECT 'run number ' || run FROM (SELECT DISTINCT run FROM {s}stats) WHERE run NOT IN (SELECT id FROM {s}runs)`},
+	{"a measured row has no run", 0,
+		`SELECT 'run number ' || run FROM (SELECT DISTINCT run FROM {s}stats) WHERE run NOT IN (SELECT id FROM {s}runs)`},
 	{"a measured row has a site or a statistic without a name", 0, `SELECT 'name number ' || site FROM
-		(SELECT DISTINCT site FROM {s}stats UNION SELECT DISTINCT statistic FROM {s}stats) WHERE site NOT IN (SELECT id FROM {s}names)`},
-	{"a run has no id, or its configuration is not JSON", 1, `SELECT hash FROM {s}runs WHERE hash = '' OR NOT json_valid(config)`},
-	{"a run is past its last step", 1, `SELECT hash || ' at step ' || step || ' of ' || steps FROM {s}runs WHERE step > steps OR step < 0`},
+		(SELECT DISTINCT site FROM {s}stats UNION SELECT DISTINCT statistic FROM {s}stats)
+		WHERE site NOT IN (SELECT id FROM {s}names)`},
+	{"a run has no id, or its configuration is not JSON", 1,
+		`SELECT hash FROM {s}runs WHERE hash = '' OR NOT json_valid(config)`},
+	{"a run is past its last step", 1,
+		`SELECT hash || ' at step ' || step || ' of ' || steps FROM {s}runs WHERE step > steps OR step < 0`},
 	{"a run's first provenance is not among its provenances", 1, `SELECT hash FROM {s}runs r WHERE NOT EXISTS
 		(SELECT 1 FROM {s}run_provenances q WHERE q.run = r.id AND q.provenance = r.provenance)`},
-	{"a layer, head or idx is below -1, or a step below 0", 0, `SELECT r.hash || ' at step ' || s.step FROM {s}stats s JOIN {s}runs r ON r.id = s.run
+	{"a layer, head or idx is below -1, or a step below 0", 0, `SELECT r.hash || ' at step ' || s.step
+		FROM {s}stats s JOIN {s}runs r ON r.id = s.run
 		WHERE s.layer < -1 OR s.head < -1 OR s.idx < -1 OR s.step < 0`},
-	{"a disagreement agrees with the value that stayed", 1, `SELECT r.hash || ' at step ' || d.step FROM {s}disagreements d JOIN {s}runs r ON r.id = d.run
+	{"a disagreement equals the value that stayed", 1, `SELECT r.hash || ' at step ' || d.step
+		FROM {s}disagreements d JOIN {s}runs r ON r.id = d.run
 		JOIN {s}stats s USING (run, site, statistic, layer, head, idx, step) WHERE s.value IS d.value`},
-	{"a snapshot has a step, a sequence or a layer out of range, or a path that leaves the run's folder", 3, `SELECT r.hash || ' at step ' || s.step || ': ' || file
+	{"a snapshot has a step, a sequence or a layer out of range, or a path that leaves the run's folder", 3, `
+		SELECT r.hash || ' at step ' || s.step || ': ' || file
 		FROM {s}snapshot_files s JOIN {s}runs r ON r.id = s.run
-		WHERE s.step < 0 OR sequence < 0 OR layer < -1 OR file = '' OR tensor = '' OR file LIKE '/%' OR '/' || file || '/' LIKE '%/../%'`},
-	{"a lease has no run or owner, or ends before it begins", 4, `SELECT run || ' of ' || owner FROM {s}leases WHERE run = '' OR owner = '' OR expires < since`},
-	{"an event is of no run or no known status, or at a step below 0", 4, `SELECT run || ' ' || status || ' at step ' || step FROM {s}events
-		WHERE run = '' OR step < 0 OR status NOT IN ('planned', 'leased', 'running', 'done', 'stopped', 'failed', 'diverged', 'lost')`},
-	{"a shard brought no row", 4, `SELECT file FROM {s}shards WHERE file = '' OR rows < 1`},
+		WHERE s.step < 0 OR sequence < 0 OR layer < -1 OR file = '' OR tensor = ''
+			OR file LIKE '/%' OR '/' || file || '/' LIKE '%/../%'`},
+	{"a lease has no run or owner, or ends before it begins", 4,
+		`SELECT run || ' of ' || owner FROM {s}leases WHERE run = '' OR owner = '' OR expires < since`},
+	{"an event has no run or no known status, or a step below 0", 4, `SELECT run || ' ' || status || ' at step ' || step
+		FROM {s}events
+		WHERE run = '' OR step < 0 OR status NOT IN
+			('planned', 'leased', 'running', 'done', 'stopped', 'failed', 'diverged', 'lost')`},
+	{"a shard added no row", 4, `SELECT file FROM {s}shards WHERE file = '' OR rows < 1`},
 	{"a claim has no known verdict, or numbers that are not JSON", 4, `SELECT name || ' on ' || sweep FROM {s}claims
 		WHERE verdict NOT IN ('holds', 'fails', 'undecided') OR NOT json_valid(detail)`},
-	{"a fit's parameters are not JSON", 1, `SELECT r.hash || ' ' || f.family FROM {s}fits f JOIN {s}runs r ON r.id = f.run WHERE NOT json_valid(f.params)`},
-	{"a series has more than one best fit, or none", 1, `SELECT r.hash || ' ' || a.name || '/' || b.name || ' of layer ' || f.layer FROM {s}fits f
+	{"a fit's parameters are not JSON", 1,
+		`SELECT r.hash || ' ' || f.family FROM {s}fits f JOIN {s}runs r ON r.id = f.run WHERE NOT json_valid(f.params)`},
+	{"a series has more than one best fit, or none", 1, `
+		SELECT r.hash || ' ' || a.name || '/' || b.name || ' of layer ' || f.layer FROM {s}fits f
 		JOIN {s}runs r ON r.id = f.run JOIN {s}names a ON a.id = f.site JOIN {s}names b ON b.id = f.statistic
 		GROUP BY f.run, f.site, f.statistic, f.layer, f.head, f.idx HAVING sum(f.best) <> 1`},
 }
 
-// in is the query of a database of that name: "main", or an attached one.
+// in returns the query for a schema: "main", or an attached database.
 func (i invariant) in(schema string) string { return strings.ReplaceAll(i.query, "{s}", schema+".") }
 
-// faultsShown is how many faults of one kind Faults names.
+// faultsShown is the largest number of faults of one kind that Faults names.
 const faultsShown = 5
 
-// Faults reads the whole database and lists what is wrong with it: damaged pages, rows that refer to none, natural
-// keys out of their range. Of each kind it names the first few. A sound database has none.
+// Faults reads the whole database and lists what is wrong with it: damaged pages, rows that refer to missing rows,
+// natural keys out of range. It names the first few of each kind. A sound database has none.
 func (db *DB) Faults() (faults []string, err error) {
 	add := func(what, query string) error {
 		n := 0
@@ -75,10 +88,12 @@ func (db *DB) Faults() (faults []string, err error) {
 		}
 		return err
 	}
-	if err := add("damaged", "SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'"); err != nil || len(faults) > 0 {
-		return faults, err // what lies in damaged pages says nothing
+	if err := add("damaged", "SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'"); err != nil ||
+		len(faults) > 0 {
+		return faults, err // the content of damaged pages means nothing
 	}
-	if err := add("a row refers to none", `SELECT "table" || ' to ' || parent FROM pragma_foreign_key_check`); err != nil {
+	if err := add("a row refers to a missing row",
+		`SELECT "table" || ' to ' || parent FROM pragma_foreign_key_check`); err != nil {
 		return faults, err
 	}
 	for _, i := range invariants {
@@ -89,7 +104,7 @@ func (db *DB) Faults() (faults []string, err error) {
 	return faults, nil
 }
 
-// Vacuum rewrites the file without its free pages. It needs as much free space again as the database takes.
+// Vacuum rewrites the file without its free pages. It needs as much free disk space as the database takes.
 func (db *DB) Vacuum() error {
 	if _, err := db.sql.Exec("VACUUM"); err != nil {
 		return fault("vacuuming", db.path, err)
@@ -98,12 +113,12 @@ func (db *DB) Vacuum() error {
 	return fault("vacuuming", db.path, err)
 }
 
-// backupPages is how many pages of 4 KiB a backup copies at once; between, it looks whether it is
-// wanted still.
+// backupPages is the number of 4 KiB pages that a backup copies at once. In between, it checks whether it was
+// cancelled.
 const backupPages = 256
 
-// Backup copies the database as it is when it begins into another file, also while others write. The copy appears by
-// rename, whole; a file that is there is not overwritten: that is fs.ErrExist.
+// Backup copies the database, in its state at the start, into another file, even while others write. The copy appears
+// whole, by rename. An existing file is not overwritten: it is fs.ErrExist.
 func (db *DB) Backup(ctx context.Context, path string) error {
 	doing := "backing up into " + path
 	if _, err := os.Lstat(path); err == nil {
@@ -121,8 +136,9 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 	return fault(doing, db.path, os.Rename(whole, path))
 }
 
-// copyInto copies every page through SQLite's online backup (sqlite.org/backup.html). A backup whose source is written
-// by another begins again; one within a transaction that reads sees the moment at which that began, and ends.
+// copyInto copies every page through SQLite's online backup (sqlite.org/backup.html). A backup restarts whenever
+// another connection writes the source. Within a read transaction it sees the state at the transaction's start, so it
+// ends.
 func (db *DB) copyInto(ctx context.Context, path string) (err error) {
 	to, err := connect(path, "mode=rwc")
 	if err != nil {
@@ -166,12 +182,12 @@ func (db *DB) copyInto(ctx context.Context, path string) (err error) {
 	})
 }
 
-// driverOf does work with the driver's own connection.
+// driverOf calls work with the driver's own connection.
 func driverOf(conn *sql.Conn, work func(c *sqlite3.SQLiteConn) error) error {
 	return conn.Raw(func(raw any) error {
 		c, ok := raw.(*sqlite3.SQLiteConn)
 		if !ok {
-			return fmt.Errorf("the driver is %T", raw)
+			return fmt.Errorf("the driver's connection is an unexpected %T", raw)
 		}
 		return work(c)
 	})

@@ -19,18 +19,21 @@ func TestFaultsAreNamed(t *testing.T) {
 		t.Fatalf("a sound database has %q", faults)
 	}
 	for _, c := range []struct{ breaking, want string }{
-		{"INSERT INTO stats SELECT 99, step, site, statistic, layer, head, idx, value FROM stats WHERE run = 1", "no run: run number 99"},
-		{"INSERT INTO stats SELECT run, step, 99, statistic, layer, head, idx, value FROM stats", "without a name: name number 99"},
-		{"INSERT INTO timings VALUES (99, 1, 'seconds', 1)", "refers to none: timings to runs"},
+		{"INSERT INTO stats SELECT 99, step, site, statistic, layer, head, idx, value FROM stats WHERE run = 1",
+			"no run: run number 99"},
+		{"INSERT INTO stats SELECT run, step, 99, statistic, layer, head, idx, value FROM stats",
+			"without a name: name number 99"},
+		{"INSERT INTO timings VALUES (99, 1, 'seconds', 1)", "refers to a missing row: timings to runs"},
 		{"UPDATE runs SET config = '{'", "not JSON: r"},
 		{"UPDATE runs SET step = 101", "past its last step: r at step 101 of 100"},
 		{"DELETE FROM run_provenances", "provenance is not among its provenances: r"},
 		{"INSERT INTO stats VALUES (1, -5, 1, 1, 0, -1, 0, 1)", "a step below 0: r at step -5"},
-		{"UPDATE disagreements SET value = (SELECT value FROM stats s WHERE s.layer = disagreements.layer AND s.statistic = disagreements.statistic)", "agrees"},
+		{"UPDATE disagreements SET value = (SELECT value FROM stats s WHERE s.layer = disagreements.layer " +
+			"AND s.statistic = disagreements.statistic)", "equals the value that stayed"},
 		{"UPDATE snapshot_files SET file = 'a/../../b'", "leaves the run's folder: r at step 1: a/../../b"},
 		{"INSERT INTO leases VALUES ('r', 'me', 'here', 1, 5, 4)", "ends before it begins: r of me"},
-		{"INSERT INTO events VALUES ('r', 1, 'asleep', 1, '')", "no known status, or at a step below 0: r asleep at step 1"},
-		{"UPDATE shards SET rows = 0", "brought no row: runs/r/run.db"},
+		{"INSERT INTO events VALUES ('r', 1, 'asleep', 1, '')", "no known status, or a step below 0: r asleep at step 1"},
+		{"UPDATE shards SET rows = 0", "added no row: runs/r/run.db"},
 		{"UPDATE claims SET verdict = 'perhaps'", "no known verdict, or numbers that are not JSON: c on s"},
 		{"UPDATE fits SET params = ''", "parameters are not JSON: r constant"},
 		{"UPDATE fits SET best = 0", "best fit, or none: r resid_post/top1 of layer 0"},
@@ -128,7 +131,7 @@ func TestBackupIsWholeWhileAnotherWrites(t *testing.T) {
 	}
 }
 
-// between is a context that does something each time it is asked whether it is over: a backup asks between its steps.
+// between is a context that does something each time its Err is called. A backup calls it between its steps.
 type between struct {
 	context.Context
 	do func() error

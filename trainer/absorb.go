@@ -11,24 +11,24 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// AbsorbBound is the largest relative difference of the logits that absorbing may make. Both models compute the same
-// numbers in another order, so what remains is float32's rounding (6e-8 an operation, some 1e-6 over a network); a
+// AbsorbBound is the largest relative difference that absorbing may make to the logits. Both models compute the same
+// numbers in a different order, so only float32's rounding remains (6e-8 per operation, some 1e-6 over a network); a
 // wrong product makes a difference of order 1.
 const AbsorbBound = 1e-4
 
-// Absorbed is what absorbing came to.
+// Absorbed is the result of Absorb.
 type Absorbed struct {
-	Step   int `json:"step"`   // of the checkpoint
-	Params int `json:"params"` // scalars of the model written
-	// Difference is max |a - b| / max |b| of the logits a of the model written and b of the run's, over the probe
-	// batch.
+	Step   int `json:"step"`   // step of the checkpoint
+	Params int `json:"params"` // scalars in the written model
+	// Difference is max |a - b| / max |b| over the probe batch: a are the logits of the written model, b those of the
+	// run's.
 	Difference float64 `json:"difference"`
 }
 
-// Absorb folds the projections of embed_proj in the newest sound checkpoint of the run in o.Dir into embedding and head
-// (archs.Absorb), and writes the model to file, which appears by rename. The logits of both models are computed on the
-// run's probe batch first: where they differ by more than AbsorbBound, or are not finite, nothing is written and that
-// is an error. A run without embed_proj is a *variant.Error.
+// Absorb writes the model of the newest sound checkpoint in o.Dir to file, with the projections of embed_proj folded
+// into the embedding and the head (archs.Absorb). The file appears by rename. Absorb first computes the logits of both
+// models on the run's probe batch; if they differ by more than AbsorbBound, or are not finite, it writes nothing and
+// returns an error. A run without embed_proj is a *variant.Error.
 func Absorb(c Config, o Options, file string) (done Absorbed, err error) {
 	if !c.Arch.EmbedProj {
 		return done, variant.Errorf("arch.embed_proj", "is false: the run has no projections to absorb")
@@ -65,8 +65,8 @@ func Absorb(c Config, o Options, file string) (done Absorbed, err error) {
 		return done, fmt.Errorf("trainer: %w", err)
 	}
 	if done.Difference = difference(after, before); !(done.Difference <= AbsorbBound) {
-		return done, fmt.Errorf("trainer: absorbing step %d: the logits change by %.3g relative, more than %g: "+
-			"nothing is written", done.Step, done.Difference, AbsorbBound)
+		return done, fmt.Errorf("trainer: absorbing step %d: the logits change by %.3g (relative), "+
+			"more than the allowed %g: nothing is written", done.Step, done.Difference, AbsorbBound)
 	}
 	var model []safetensors.Tensor
 	for i, p := range weights.Params() {
@@ -78,7 +78,7 @@ func Absorb(c Config, o Options, file string) (done Absorbed, err error) {
 	return done, safetensors.Write(file, model, nil)
 }
 
-// logits are those of a model on a batch, [B*T, V].
+// logits returns a model's logits on a batch, [B*T, V].
 func (t *training) logits(c archs.Config, w *archs.Weights, b data.Batch) (logits []float32, err error) {
 	model, err := archs.Build(c, archs.Shape{Batch: len(b.Tokens) / c.Context, Tokens: len(b.Tokens)}, t.device, w, nil)
 	if err != nil {
@@ -95,7 +95,7 @@ func (t *training) logits(c archs.Config, w *archs.Weights, b data.Batch) (logit
 	return logits, nil
 }
 
-// difference is max |a - b| / max |b|; NaN where one of them is not finite.
+// difference returns max |a - b| / max |b|. It is NaN if any value is not finite.
 func difference(a, b []float32) float64 {
 	most, size := 0.0, 0.0
 	for i := range a {

@@ -11,14 +11,14 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// A model whose logits are no numbers proves nothing: it fails, and no file is there. A run without projections is a fault
-// at its key.
+// Absorbing a model whose logits are NaN proves nothing: it fails and writes no file. A run without projections is an
+// error at its key.
 func TestAbsorbWritesNothingUnproved(t *testing.T) {
 	c, dir := small(), t.TempDir()
 	file := filepath.Join(dir, "out.safetensors")
 	var fault *variant.Error
 	if _, err := Absorb(c, Options{Dir: dir}, file); !errors.As(err, &fault) || fault.Key != "arch.embed_proj" {
-		t.Errorf("%v, want a fault at arch.embed_proj", err)
+		t.Errorf("%v, want an error at arch.embed_proj", err)
 	}
 	c.Arch.EmbedProj = true
 	c.Train.Steps = 2
@@ -33,10 +33,10 @@ func TestAbsorbWritesNothingUnproved(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Absorb(c, Options{Dir: dir}, file); err == nil || !strings.Contains(err.Error(), "nothing is written") {
-		t.Errorf("%v, want an unproved model", err)
+		t.Errorf("%v, want an error that says that nothing is written", err)
 	}
 	if _, err := os.Stat(file); err == nil {
-		t.Error("the file is there")
+		t.Error("the file exists")
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// A run in bf16 learns what one in float32 learns: its held-out loss ends within .02 nats, and is another number. Products that
-// are rounded twice, or summed in bf16, end farther off or diverge.
+// A run in bf16 learns what one in float32 learns: its held-out loss ends within .02 nats, but is not the same number.
+// A run whose products are rounded twice, or summed in bf16, ends farther off or diverges.
 func TestBF16Learns(t *testing.T) {
 	c := small()
 	c.Train.Steps = 200
@@ -35,7 +35,8 @@ func TestBF16Learns(t *testing.T) {
 	}
 }
 
-// The graphs that measure multiply as those that train do: over the sequences of a batch they give its loss, in each precision.
+// The graphs that measure multiply as those that train do: on the sequences of a batch they give the batch's loss, in
+// each precision.
 func TestMeasuredAsTrained(t *testing.T) {
 	for _, precision := range precisions {
 		c := small()
@@ -70,7 +71,8 @@ func TestMeasuredAsTrained(t *testing.T) {
 	}
 }
 
-// Kernels without the instruction refuse a run before anything is made in its folder; the configuration is sound.
+// Kernels without the instruction refuse a run before anything is made in its folder, although the configuration is
+// valid.
 func TestPrecisionIsRefused(t *testing.T) {
 	c := small()
 	c.Train.Precision = "bf16"
@@ -95,7 +97,8 @@ func TestPrecisionIsRefused(t *testing.T) {
 		}
 	}
 	c.Train.Precision = "bf61"
-	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), `train.precision: unknown precision "bf61", did you mean "bf16"?`) {
+	if err := c.Validate(); err == nil ||
+		!strings.Contains(err.Error(), `train.precision: unknown precision "bf61", did you mean "bf16"?`) {
 		t.Error(err)
 	}
 }

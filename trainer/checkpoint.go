@@ -17,38 +17,38 @@ import (
 	"github.com/outcrop-lab/outcrop/safetensors"
 )
 
-// Files of a checkpoint's folder, checkpoints/step-00001000.
+// The files in a checkpoint's folder, such as checkpoints/step-00001000.
 const (
 	modelFile     = "model.safetensors"
 	optimizerFile = "optimizer.safetensors"
 	stateFile     = "state.json"
 )
 
-// What a folder below checkpoints/ is called that is not a checkpoint: one half-written or half-removed, which the next
-// start clears away, and one that was refused, which is left for its owner to look at.
+// Suffixes of the folders below checkpoints/ that are not checkpoints. A partial one was half written or half removed,
+// and the next start deletes it; a refused one is left for the user to inspect.
 const (
 	partialSuffix = ".partial"
 	refusedSuffix = ".refused"
 )
 
-// state is what a checkpoint holds beside its tensors. No generator state is needed: randomness is a function of
-// seed and step.
+// state is the part of a checkpoint that is not tensors. It needs no generator state, because randomness is a function
+// of seed and step.
 type state struct {
 	Version int               `json:"trainer_version"`
-	Run     string            `json:"run,omitempty"` // its id, Options.Run
+	Run     string            `json:"run,omitempty"` // the run's id, Options.Run
 	Seed    uint64            `json:"seed"`
 	Step    int               `json:"step"`
 	Updates int               `json:"optimizer_updates"`
 	SHA256  map[string]string `json:"sha256"` // by file name
-	// Own is the SHA-256 of this file without this key. Checkpoints from before it lack it.
+	// Own is the SHA-256 of this file without this key. Older checkpoints lack it.
 	Own string `json:"state_sha256,omitempty"`
 }
 
-// checkpoint writes the state after `step` updates into dir/checkpoints, by renaming a finished folder, and removes what
-// need not be kept: all but the newest Checkpoint.Keep and those whose step is a multiple of Checkpoint.KeepEvery.
+// checkpoint writes the state after `step` updates into dir/checkpoints, by renaming a finished folder. It then removes
+// the superseded checkpoints: all but the newest Checkpoint.Keep and those at multiples of Checkpoint.KeepEvery.
 func (t *training) checkpoint(dir string, step int) error {
 	root := filepath.Join(dir, "checkpoints")
-	if step != t.restored { // that one is there
+	if step != t.restored { // the restored one is there already
 		if err := t.writeCheckpoint(root, step); err != nil {
 			return fmt.Errorf("trainer: writing the checkpoint of step %d: %w", step, err)
 		}
@@ -65,8 +65,8 @@ func (t *training) checkpoint(dir string, step int) error {
 	return nil
 }
 
-// Drop removes the checkpoint of a step from a run's folder, by way of another name, so that no half-removed folder passes
-// for a checkpoint.
+// Drop removes the checkpoint of a step from a run's folder. It renames the folder first, so that a half-removed one
+// never passes for a checkpoint.
 func Drop(dir string, step int) error {
 	path := filepath.Join(dir, "checkpoints", checkpointName(step))
 	err := os.RemoveAll(path + partialSuffix)
@@ -82,7 +82,7 @@ func Drop(dir string, step int) error {
 	return nil
 }
 
-// superseded lists which of the checkpoints at those steps, ascending, need not be kept.
+// superseded lists the steps, of those given in ascending order, whose checkpoints need not be kept.
 func (c Checkpoint) superseded(steps []int) []int {
 	older := slices.Clone(steps[:max(0, len(steps)-c.Keep)])
 	return slices.DeleteFunc(older, func(step int) bool { return c.KeepEvery > 0 && step%c.KeepEvery == 0 })
@@ -98,9 +98,10 @@ func (t *training) writeCheckpoint(root string, step int) error {
 		return err
 	}
 	optimizer := t.optimizer.State()
-	s := state{Version: Version, Run: t.run, Seed: t.config.Seed, Step: step, Updates: *optimizer.Count, SHA256: map[string]string{}}
+	s := state{Version: Version, Run: t.run, Seed: t.config.Seed, Step: step, Updates: *optimizer.Count,
+		SHA256: map[string]string{}}
 	var model, moments []safetensors.Tensor
-	for _, p := range t.params { // from where they lie: a copy would be half as much again as the run has
+	for _, p := range t.params { // written in place: a copy would take half the run's memory again
 		model = append(model, safetensors.Tensor{Name: p.Name, Shape: p.Shape, Data: p.Value.Host()})
 	}
 	for i, name := range optimizer.Names {
@@ -137,13 +138,13 @@ func (t *training) writeCheckpoint(root string, step int) error {
 	return syncFolder(root)
 }
 
-// text is the file that holds the state.
+// text returns the content of state.json.
 func (s state) text() ([]byte, error) {
 	text, err := json.MarshalIndent(s, "", "  ")
 	return append(text, '\n'), err
 }
 
-// seal sets the state's own sum.
+// seal sets the state's own checksum.
 func (s *state) seal() error {
 	s.Own = ""
 	text, err := s.text()
@@ -182,7 +183,7 @@ func checkpoints(root string) ([]int, error) {
 	return steps, nil
 }
 
-// removePartials removes what a killed process left half-written below root, or half-removed.
+// removePartials removes the folders below root that a killed process left half written or half removed.
 func removePartials(root string) error {
 	left, err := filepath.Glob(filepath.Join(root, "step-*"+partialSuffix))
 	if err != nil {
@@ -211,7 +212,7 @@ func sum(content []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
-// writeSynced writes a file that lies on the disk when it returns, so that a rename that follows never shows less.
+// writeSynced writes a file and syncs it to disk, so that a later rename never exposes a shorter one.
 func writeSynced(path string, text []byte) error {
 	f, err := os.Create(path)
 	if err != nil {
@@ -223,7 +224,7 @@ func writeSynced(path string, text []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// syncFolder brings the names in a folder to the disk.
+// syncFolder syncs the names in a folder to disk.
 func syncFolder(path string) error {
 	f, err := os.Open(path)
 	if err != nil {

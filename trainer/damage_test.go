@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// files is what lies in the folder of a checkpoint, by name.
+// files is the content of a checkpoint's files, by name.
 type files map[string][]byte
 
 func (f files) clone() files {
@@ -51,8 +51,8 @@ func writeFiles(t *testing.T, dir string, f files) {
 	}
 }
 
-// damages are what a checkpoint is made into, by what was done to it: every file missing and cut short at several places,
-// and 40 single bits flipped in each, at seeded positions.
+// damages returns damaged versions of a checkpoint, by what was done to it: each file missing, cut short at several
+// places, and with each of 40 single bits flipped, at seeded positions.
 func damages(sound files) map[string]files {
 	all := map[string]files{}
 	random := rand.New(rand.NewPCG(16, 0))
@@ -78,8 +78,10 @@ func damages(sound files) map[string]files {
 	return all
 }
 
-// Whatever one file of the newest checkpoint has suffered, it is refused by its path and its reason, nothing of it is
-// loaded, and the one before it is used.
+// However one file of the newest checkpoint is damaged, the checkpoint is refused with its path and the reason, nothing
+// of it is loaded, and the one before it is used.
+//
+//nolint:funlen // one scenario, step by step
 func TestEveryDamageIsRefused(t *testing.T) {
 	c := small()
 	c.Checkpoint.Every, c.Checkpoint.Keep = 8, 2
@@ -96,11 +98,11 @@ func TestEveryDamageIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer into.close()
-	for bit := range 8 * len(sound[stateFile]) { // of the state every bit
+	for bit := range 8 * len(sound[stateFile]) { // every bit of the state
 		text := slices.Clone(sound[stateFile])
 		text[bit/8] ^= 1 << (bit % 8)
 		if s, err := readState(text); err == nil {
-			t.Fatalf("bit %d of the state is flipped, and it is read as %+v from %s", bit, s, text)
+			t.Fatalf("with bit %d flipped, the state is read as %+v from %s", bit, s, text)
 		}
 	}
 	n := 0
@@ -108,7 +110,8 @@ func TestEveryDamageIsRefused(t *testing.T) {
 		n++
 		writeFiles(t, newest, damaged)
 		step, refused, err := into.restore(dir)
-		if err != nil || step != 16 || len(refused) != 1 || refused[0].Step != 24 || !strings.Contains(refused[0].Error(), newest+": ") {
+		if err != nil || step != 16 || len(refused) != 1 || refused[0].Step != 24 ||
+			!strings.Contains(refused[0].Error(), newest+": ") {
 			t.Fatalf("%s: step %d, refused %v, %v; want 16 and one refusal of %s", what, step, refused, err, newest)
 		}
 		if n%40 > 0 {
@@ -129,7 +132,8 @@ func TestEveryDamageIsRefused(t *testing.T) {
 	}
 	writeFiles(t, newest, damages(sound)["without "+optimizerFile])
 	told := ""
-	_, got := train(t, t.Context(), c, Options{Dir: dir, Run: "own", Refused: func(r Refusal, from int) { told = fmt.Sprint(r, " from ", from) }})
+	_, got := train(t, t.Context(), c,
+		Options{Dir: dir, Run: "own", Refused: func(r Refusal, from int) { told = fmt.Sprint(r, " from ", from) }})
 	if !strings.Contains(told, newest+": ") || !strings.HasSuffix(told, " from 16") {
 		t.Errorf("told %q", told)
 	}
@@ -139,15 +143,17 @@ func TestEveryDamageIsRefused(t *testing.T) {
 		}
 	}
 	if !bytes.Equal(final, checkpointBytes(t, dir, 24)) {
-		t.Error("the weights differ after going on from the checkpoint before")
+		t.Error("the weights differ after resuming from the checkpoint before")
 	}
 	if left, err := filepath.Glob(newest + refusedSuffix); len(left) != 1 || err != nil {
 		t.Errorf("the refused checkpoint is not set aside: %v, %v", left, err)
 	}
 }
 
-// What belongs to another run, trainer version, seed, step or shape is refused for what it is, wherever it stands; a
+// A checkpoint of another run, trainer version, seed, step or shape is refused for that reason, wherever it lies. A
 // refused checkpoint of a later step costs none of the run's own.
+//
+//nolint:funlen // one table of cases
 func TestForeignCheckpointsAreRefused(t *testing.T) {
 	c := small()
 	c.Checkpoint.Every, c.Checkpoint.Keep = 8, 1
@@ -183,13 +189,14 @@ func TestForeignCheckpointsAreRefused(t *testing.T) {
 		step       int
 		files      files
 	}{
-		{"another run's", "belongs to run other; this is run own", 32, resealed(func(s *state) { s.Run, s.Step = "other", 32 })},
+		{"another run's", "belongs to run other; this is run own", 32,
+			resealed(func(s *state) { s.Run, s.Step = "other", 32 })},
 		{"another version's", "trainer version 1", 32, resealed(func(s *state) { s.Version, s.Step = 1, 32 })},
 		{"another seed's", "seed 7", 32, resealed(func(s *state) { s.Seed, s.Step = 7, 32 })},
-		{"under another step's name", "is of step 24, under the name of step 99999", 99999, sound},
-		{"of another width", "where the model has", 24, other(func(c *Config) { c.Arch.Width = 32 })},
-		{"of another depth", "other tensors", 24, other(func(c *Config) { c.Arch.Layers = 1 })},
-		{"of another optimizer", "tensors than this model and optimizer", 24, other(func(c *Config) {
+		{"under another step's name", "holds step 24 under the name of step 99999", 99999, sound},
+		{"of another width", "but the model has", 24, other(func(c *Config) { c.Arch.Width = 32 })},
+		{"of another depth", "does not hold the tensors", 24, other(func(c *Config) { c.Arch.Layers = 1 })},
+		{"of another optimizer", "tensors of this model and optimizer", 24, other(func(c *Config) {
 			if err := c.Optim.Choose("sgd"); err != nil {
 				t.Fatal(err)
 			}
@@ -203,8 +210,10 @@ func TestForeignCheckpointsAreRefused(t *testing.T) {
 		train(t, t.Context(), stop, Options{Dir: dir, Run: "own"})
 		writeFiles(t, filepath.Join(root, checkpointName(foreign.step)), foreign.files)
 		told := ""
-		train(t, t.Context(), c, Options{Dir: dir, Run: "own", Refused: func(r Refusal, from int) { told += fmt.Sprint(r, " from ", from) }})
-		if !strings.Contains(told, checkpointName(foreign.step)+": ") || !strings.Contains(told, foreign.want) || !strings.HasSuffix(told, " from 16") {
+		train(t, t.Context(), c,
+			Options{Dir: dir, Run: "own", Refused: func(r Refusal, from int) { told += fmt.Sprint(r, " from ", from) }})
+		if !strings.Contains(told, checkpointName(foreign.step)+": ") || !strings.Contains(told, foreign.want) ||
+			!strings.HasSuffix(told, " from 16") {
 			t.Errorf("%s: told %q, want %q", foreign.name, told, foreign.want)
 		}
 		if !bytes.Equal(final, checkpointBytes(t, dir, 24)) {
@@ -213,13 +222,14 @@ func TestForeignCheckpointsAreRefused(t *testing.T) {
 		if kept, err := Kept(dir); err != nil || !slices.Equal(kept, []int{24}) {
 			t.Errorf("%s: %v kept, %v", foreign.name, kept, err)
 		}
-		if got := readFiles(t, filepath.Join(root, checkpointName(foreign.step)+refusedSuffix)); len(got) != len(foreign.files) {
+		got := readFiles(t, filepath.Join(root, checkpointName(foreign.step)+refusedSuffix))
+		if len(got) != len(foreign.files) {
 			t.Errorf("%s: it was not set aside whole: %d files", foreign.name, len(got))
 		}
 	}
 }
 
-// Checkpoints from before they bore the run's id and a sum of their own are loaded.
+// Older checkpoints, without the run's id and a checksum of their own, are loaded.
 func TestOldCheckpointsAreLoaded(t *testing.T) {
 	c := small()
 	c.Checkpoint.Every = 8
@@ -246,7 +256,7 @@ func TestOldCheckpointsAreLoaded(t *testing.T) {
 	}
 }
 
-// What a killed process left half-written, or half-removed, is no checkpoint and goes away.
+// A folder that a killed process left half written or half removed is not a checkpoint, and is deleted.
 func TestHalfWrittenCheckpoints(t *testing.T) {
 	c := small()
 	c.Checkpoint.Every, c.Checkpoint.Keep = 8, 3
@@ -264,7 +274,7 @@ func TestHalfWrittenCheckpoints(t *testing.T) {
 	for _, step := range []int{8, 21, 24, 500} {
 		writeFiles(t, filepath.Join(root, checkpointName(step)+partialSuffix), half)
 	}
-	if err := os.WriteFile(filepath.Join(root, "notes"), nil, 0o666); err != nil { // what is not ours stays
+	if err := os.WriteFile(filepath.Join(root, "notes"), nil, 0o666); err != nil { // other files stay
 		t.Fatal(err)
 	}
 	train(t, t.Context(), c, Options{Dir: dir, Refused: func(r Refusal, _ int) { t.Errorf("refused %v", r) }})
@@ -284,7 +294,7 @@ func TestHalfWrittenCheckpoints(t *testing.T) {
 	}
 }
 
-// The last `keep` stay, and for ever those at multiples of keep_every.
+// The last `keep` checkpoints stay, and those at multiples of keep_every stay forever.
 func TestKeepRules(t *testing.T) {
 	steps := []int{4, 8, 12, 16, 20, 24}
 	for _, rule := range []struct {
@@ -294,7 +304,8 @@ func TestKeepRules(t *testing.T) {
 		{1, 0, []int{4, 8, 12, 16, 20}}, {2, 0, []int{4, 8, 12, 16}}, {9, 0, nil},
 		{1, 8, []int{4, 12, 20}}, {2, 12, []int{4, 8, 16}}, {1, 4, nil},
 	} {
-		if gone := (Checkpoint{Every: 4, Keep: rule.keep, KeepEvery: rule.every}).superseded(steps); !slices.Equal(gone, rule.gone) {
+		gone := (Checkpoint{Every: 4, Keep: rule.keep, KeepEvery: rule.every}).superseded(steps)
+		if !slices.Equal(gone, rule.gone) {
 			t.Errorf("keep %d, keep_every %d: %v go, want %v", rule.keep, rule.every, gone, rule.gone)
 		}
 	}
@@ -305,7 +316,8 @@ func TestKeepRules(t *testing.T) {
 	if kept, err := Kept(dir); err != nil || !slices.Equal(kept, []int{8, 16, 24}) {
 		t.Errorf("kept %v, %v, want 8, 16 and 24", kept, err)
 	}
-	for _, bad := range []Checkpoint{{Every: 4, Keep: 1, KeepEvery: 6}, {Every: 0, Keep: 1, KeepEvery: 4}, {Every: 4, Keep: 1, KeepEvery: -4}, {Every: 4, Keep: 0}} {
+	for _, bad := range []Checkpoint{{Every: 4, Keep: 1, KeepEvery: 6}, {Every: 0, Keep: 1, KeepEvery: 4},
+		{Every: 4, Keep: 1, KeepEvery: -4}, {Every: 4, Keep: 0}} {
 		c.Checkpoint = bad
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "checkpoint.keep") {
 			t.Errorf("%+v: %v", bad, err)
@@ -313,7 +325,7 @@ func TestKeepRules(t *testing.T) {
 	}
 }
 
-// A snapshot whose file is gone or cut short is missing, and an index that was damaged is refused by its path.
+// A snapshot whose file is gone or cut short is missing, and a damaged index is refused with its path.
 func TestDamagedSnapshots(t *testing.T) {
 	c := small()
 	c.Probe.Snapshots.Steps = []int{8, 24}
@@ -345,10 +357,13 @@ func TestDamagedSnapshots(t *testing.T) {
 	path := filepath.Join(dir, "snapshots", snapshotIndex)
 	index := string(contentOf(t, path))
 	for name, text := range map[string]string{
-		"cut short":                    index[:len(index)/2],
-		"a shape of none":              `[{"step":8,"site":"resid_post","file":"snapshots/step-00000008.resid_post.safetensors","shape":[],"bytes":4}]`,
-		"a shape larger than the file": `[{"step":8,"site":"resid_post","file":"snapshots/step-00000008.resid_post.safetensors","shape":[4611686018427387904],"bytes":4}]`,
-		"another folder's file":        `[{"step":8,"site":"../../x","file":"snapshots/step-00000008.../../x.safetensors","shape":[1],"bytes":4}]`,
+		"cut short": index[:len(index)/2],
+		"a shape of none": `[{"step":8,"site":"resid_post","file":"snapshots/step-00000008.resid_post.safetensors",` +
+			`"shape":[],"bytes":4}]`,
+		"a shape larger than the file": `[{"step":8,"site":"resid_post",` +
+			`"file":"snapshots/step-00000008.resid_post.safetensors","shape":[4611686018427387904],"bytes":4}]`,
+		"another folder's file": `[{"step":8,"site":"../../x","file":"snapshots/step-00000008.../../x.safetensors",` +
+			`"shape":[1],"bytes":4}]`,
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
 			t.Fatal(err)

@@ -6,9 +6,11 @@ import (
 	"testing"
 )
 
-// Whatever a checkpoint's state.json holds, reading it gives an error or a state that, sealed, is read as itself.
+// Whatever a checkpoint's state.json holds, reading it gives an error, or a state that reads back as itself after
+// sealing.
 func FuzzState(f *testing.F) {
-	s := state{Version: Version, Run: "own", Seed: 3, Step: 24, Updates: 24, SHA256: map[string]string{modelFile: "a", optimizerFile: "b"}}
+	s := state{Version: Version, Run: "own", Seed: 3, Step: 24, Updates: 24,
+		SHA256: map[string]string{modelFile: "a", optimizerFile: "b"}}
 	old, err := s.text()
 	if err != nil {
 		f.Fatal(err)
@@ -49,9 +51,10 @@ func FuzzState(f *testing.F) {
 	})
 }
 
-// Whatever an index of snapshots holds, reading it gives an error or entries that can be looked at, and kept.
+// Whatever an index of snapshots holds, reading it gives an error, or entries that can be read and written back.
 func FuzzSnapshotIndex(f *testing.F) {
-	f.Add([]byte(`[{"step":8,"site":"resid_post","layer":0,"file":"snapshots/step-00000008.resid_post.safetensors","tensor":"resid_post.0","shape":[1,16,16],"sha256":"a","bytes":1200}]`))
+	f.Add([]byte(`[{"step":8,"site":"resid_post","layer":0,"file":"snapshots/step-00000008.resid_post.safetensors",` +
+		`"tensor":"resid_post.0","shape":[1,16,16],"sha256":"a","bytes":1200}]`))
 	f.Add([]byte(`[]`))
 	f.Add([]byte(`[{"shape":[]}]`))
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -12,9 +12,9 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Measure measures a run again at those steps, from its kept checkpoints, and trains nothing. The rows are
-// those that Run would have recorded, to the bit, and snapshots are taken where they are wanted. Step 0 needs no checkpoint,
-// since its parameters follow from the seed. A checkpoint that is missing or damaged is an error.
+// Measure measures a run again at the given steps, from its kept checkpoints, without training. The rows are those that
+// Run would have recorded, to the bit, and the configured snapshots are taken. Step 0 needs no checkpoint, since its
+// parameters follow from the seed. A missing or damaged checkpoint is an error.
 func Measure(ctx context.Context, c Config, o Options, steps []int) error {
 	t, err := newTraining(c, o)
 	if err != nil {
@@ -52,12 +52,12 @@ func Measure(ctx context.Context, c Config, o Options, steps []int) error {
 	return nil
 }
 
-// Pairs lists the statistics of which a run has rows at every measured step, each with its site: those that are wanted, less
-// those whose sites the model's variants do not have.
+// Pairs lists the (site, statistic) pairs that a run records at every measured step: the configured ones, without those
+// whose sites the model lacks.
 func Pairs(c Config) ([]probes.Pair, error) {
 	plan := c.Probe.plan()
 	arch := c.Arch
-	arch.Vocab, arch.Context, arch.Width = 2, 2, 2*arch.Heads // which sites there are does not follow from the sizes
+	arch.Vocab, arch.Context, arch.Width = 2, 2, 2*arch.Heads // the set of sites does not depend on these sizes
 	layers, err := shown(arch, plan)
 	if err != nil {
 		if arch = c.Arch; arch.Vocab == 0 {
@@ -78,7 +78,7 @@ func Pairs(c Config) ([]probes.Pair, error) {
 	return pairs, nil
 }
 
-// shown are the layers of an architecture with what the plan finds there, without data.
+// shown returns the layers of an architecture with the sites that the plan finds there, without data.
 func shown(c archs.Config, plan probes.Plan) ([]probes.Layer, error) {
 	device, err := compute.NewCPU("", compute.Float32)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Every statistic reads sites that architectures have.
+// Every statistic reads sites that some architecture has.
 func TestStatisticsReadKnownSites(t *testing.T) {
 	for _, site := range probes.NewPlan(nil, probes.Names()).Sites() {
 		if !slices.Contains(archs.Sites(), site) {
@@ -25,11 +25,11 @@ func TestStatisticsReadKnownSites(t *testing.T) {
 	}
 }
 
-// A run measured again from its checkpoints has the rows of one that measured them in training, to the bit; what was
-// measured besides is there too, and the rows of the default set do not depend on what else is measured.
+// A run measured again from its checkpoints has the same rows, to the bit, as one that measured them during training.
+// Additional statistics are there too, and the rows of the default set do not depend on what else is measured.
 func TestMeasureFromCheckpoints(t *testing.T) {
 	c, dir := small(), t.TempDir()
-	c.Schedule.Warmup, c.Schedule.WarmupTokens = 0, 20*c.Train.Batch*c.Arch.Context // the rate too is measured again
+	c.Schedule.Warmup, c.Schedule.WarmupTokens = 0, 20*c.Train.Batch*c.Arch.Context // the rate is measured again too
 	c.Checkpoint.Every, c.Checkpoint.Keep = 8, 4
 	_, plain := train(t, t.Context(), c, Options{Dir: dir})
 	c.Probe.Statistics = probes.Names()
@@ -54,9 +54,12 @@ func TestMeasureFromCheckpoints(t *testing.T) {
 			t.Errorf("%s: %v by default, %v among all", key, v, w)
 		}
 	}
-	for _, key := range []string{"000024 resid_post matrix_entropy 1 -1 -1", "000024 weight.mlp.down spectral_norm 0 -1 -1",
-		"000024 weight.final_norm.gain gain -1 -1 15", "000024 resid_post kurtosis_length1 0 -1 -1", "000024 attn.pattern lost_mass 0 1 -1",
-		"000024 v value_norm_ratio 1 1 -1", "000024 mlp.down_in super_weight_column 1 -1 9", "000024 weight.mlp.down super_weight_value 0 -1 0"} {
+	for _, key := range []string{
+		"000024 resid_post matrix_entropy 1 -1 -1", "000024 weight.mlp.down spectral_norm 0 -1 -1",
+		"000024 weight.final_norm.gain gain -1 -1 15", "000024 resid_post kurtosis_length1 0 -1 -1",
+		"000024 attn.pattern lost_mass 0 1 -1", "000024 v value_norm_ratio 1 1 -1",
+		"000024 mlp.down_in super_weight_column 1 -1 9",
+		"000024 weight.mlp.down super_weight_value 0 -1 0"} {
 		if v, ok := again.values[key]; !ok || math.IsNaN(v) {
 			t.Errorf("%s: %v, %v", key, v, ok)
 		}
@@ -65,13 +68,14 @@ func TestMeasureFromCheckpoints(t *testing.T) {
 	if err := os.Truncate(filepath.Join(dir, "checkpoints", checkpointName(16), modelFile), 9); err != nil {
 		t.Fatal(err)
 	}
-	if err := Measure(t.Context(), c, Options{Dir: dir, Recorder: again}, []int{16}); err == nil || !strings.Contains(err.Error(), "damaged") {
+	if err := Measure(t.Context(), c, Options{Dir: dir, Recorder: again}, []int{16}); err == nil ||
+		!strings.Contains(err.Error(), "damaged") {
 		t.Errorf("got %v, want a damaged checkpoint", err)
 	}
 }
 
-// What Pairs lists is what a measurement gives, all statistics at all sites, for architectures that differ in which
-// sites they have.
+// Pairs lists exactly what a measurement gives, with all statistics at all sites, for architectures that differ in
+// their sites.
 func TestPairsAreWhatIsMeasured(t *testing.T) {
 	for name, change := range map[string]func(c *archs.Config) error{
 		"plain":    func(*archs.Config) error { return nil },
@@ -117,7 +121,8 @@ func TestPairsAreWhatIsMeasured(t *testing.T) {
 				t.Errorf("%s: no rows of %v", name, p)
 			}
 		}
-		for site, has := range map[string]bool{probes.Gate: name == "gate", "mlp.gate": name == "gated", "resid_mid": name != "parallel", "logits": true} {
+		for site, has := range map[string]bool{probes.Gate: name == "gate", "mlp.gate": name == "gated",
+			"resid_mid": name != "parallel", "logits": true} {
 			if got := slices.ContainsFunc(pairs, func(p probes.Pair) bool { return p.Site == site }); got != has {
 				t.Errorf("%s: rows of %s: %v, want %v", name, site, got, has)
 			}
@@ -125,7 +130,8 @@ func TestPairsAreWhatIsMeasured(t *testing.T) {
 	}
 }
 
-// The token at position 0 of a sequence is alone there, whatever follows: its length-1 row is the one of the full context.
+// The token at position 0 of a sequence sees only itself, whatever follows: its length-1 row equals its row in the full
+// context.
 func TestAloneIsPositionZero(t *testing.T) {
 	c := small()
 	c.Probe.Statistics = []string{"kurtosis", "kurtosis_length1"}
@@ -144,7 +150,8 @@ func TestAloneIsPositionZero(t *testing.T) {
 			continue
 		}
 		first := slices.Index(m.alone.tokens, m.tokens[0])
-		if got, want := alone.Data[first*c.Arch.Width:(first+1)*c.Arch.Width], full.Data[:c.Arch.Width]; !slices.Equal(got, want) {
+		got, want := alone.Data[first*c.Arch.Width:(first+1)*c.Arch.Width], full.Data[:c.Arch.Width]
+		if !slices.Equal(got, want) {
 			t.Errorf("layer %d: %v, want %v", i, got, want)
 		}
 	}
@@ -153,15 +160,16 @@ func TestAloneIsPositionZero(t *testing.T) {
 	}
 }
 
-// Snapshots are |h| of the layers and steps asked for, whether or not those steps are measured; taken again they are the
-// same bytes.
+// Snapshots hold |h| of the requested layers and steps, whether or not those steps are measured. Taken again, they have
+// the same bytes.
 func TestSnapshots(t *testing.T) {
 	c, dir := small(), t.TempDir()
 	c.Checkpoint.Every = 8
 	c.Probe.Snapshots.Steps, c.Probe.Snapshots.Layers, c.Probe.Snapshots.Sequences = []int{3, 24}, []int{1}, 2
 	_, r := train(t, t.Context(), c, Options{Dir: dir})
 	all, err := ReadSnapshots(dir)
-	if err != nil || len(all) != 2 || all[0].Step != 3 || all[1].Step != 24 || all[1].Layer != 1 || !slices.Equal(all[1].Shape, []int{2, 16, 16}) {
+	if err != nil || len(all) != 2 || all[0].Step != 3 || all[1].Step != 24 || all[1].Layer != 1 ||
+		!slices.Equal(all[1].Shape, []int{2, 16, 16}) {
 		t.Fatalf("%+v, %v", all, err)
 	}
 	tensors, _, err := safetensors.Read(filepath.Join(dir, all[1].File))
@@ -197,7 +205,7 @@ func TestProbeNamesTheKey(t *testing.T) {
 		change       func(*Probe)
 	}{
 		{"probe.sites", `did you mean "resid_post"`, func(p *Probe) { p.Sites = []string{"resid_pots"} }},
-		{"probe.sites", "comes twice", func(p *Probe) { p.Sites = []string{"resid_post", "resid_post"} }},
+		{"probe.sites", "resid_post twice", func(p *Probe) { p.Sites = []string{"resid_post", "resid_post"} }},
 		{"probe.statistics", `did you mean "kurtosis"`, func(p *Probe) { p.Statistics = []string{"top1", "kurtosos"} }},
 		{"probe.snapshots.steps", "train.steps (24)", func(p *Probe) { p.Snapshots.Steps = []int{25} }},
 		{"probe.snapshots.layers", "0 and 1", func(p *Probe) { p.Snapshots.Layers = []int{2} }},
@@ -207,7 +215,8 @@ func TestProbeNamesTheKey(t *testing.T) {
 		c := small()
 		test.change(&c.Probe)
 		var fault *variant.Error
-		if err := c.Validate(); !errors.As(err, &fault) || fault.Key != test.key || !strings.Contains(fault.Message, test.message) {
+		if err := c.Validate(); !errors.As(err, &fault) || fault.Key != test.key ||
+			!strings.Contains(fault.Message, test.message) {
 			t.Errorf("%v, want an error at %s that says %s", err, test.key, test.message)
 		}
 	}

@@ -17,20 +17,20 @@ type measuring struct {
 	device *compute.CPU
 	plan   probes.Plan
 	tokens []int32      // of the probe batch, [B*T]
-	probe  *archs.Model // nil where no site is wanted
+	probe  *archs.Model // nil if no site is wanted
 	layers []probes.Layer
 	reads  []read
 	rows   []probes.Value
-	alone  *alone // nil where no statistic asks for sequences of one token
+	alone  *alone // nil if no statistic needs sequences of one token
 
 	held   data.Batch
 	chunk  int         // rows of a held-out graph
-	slices []slice     // on the devices of the training's, in the memory of its graphs
-	truths [][]float64 // by token: the true distribution of the next, nil where unknown
-	floors []float64   // by token: its entropy, nats
+	slices []slice     // on the training slices' devices, in the memory of their graphs
+	truths [][]float64 // by token: the true distribution of the next one, nil if unknown
+	floors []float64   // by token: the entropy of that distribution, nats
 }
 
-// read is what is copied from the device to a site of a layer before it is measured.
+// read copies a buffer from the device to a site of a layer before the layer is measured.
 type read struct {
 	from compute.Buffer
 	to   []float32
@@ -68,7 +68,8 @@ func (t *training) buildMeasuring() error {
 	return nil
 }
 
-// buildHeldOut makes a held-out graph beside each slice's, which has run: its memory is there to be used again.
+// buildHeldOut makes a held-out graph for each slice. It reuses the memory of the slice's training graph, which must
+// have run.
 func (t *training) buildHeldOut() error {
 	c, m := t.config, &t.measuring
 	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Tokens: c.Probe.HeldOut * c.Arch.Context}
@@ -95,7 +96,7 @@ func (m *measuring) close() {
 	}
 }
 
-// sums are what one chunk of held-out sequences adds up to.
+// sums holds the totals of one chunk of held-out sequences.
 type sums struct {
 	loss             float64
 	bigram, backcopy float64 // nats
@@ -103,9 +104,9 @@ type sums struct {
 	err              error
 }
 
-// heldOut returns `heldout_loss`, the mean loss, and where the source knows its own chain the two risks of
-// arXiv 2410.13835: `bigram_risk`, -sum over c of P(c|x) log q(c) less the entropy of P(.|x), averaged over ordinary
-// queries at t >= 1; and `backcopy_risk`, the loss averaged over trigger queries, whose next token is certain.
+// heldOut returns `heldout_loss`, the mean loss, and, if the source knows its own chain, the two risks of arXiv
+// 2410.13835: `bigram_risk`, -sum over c of P(c|x) log q(c) minus the entropy of P(.|x), averaged over ordinary queries
+// at t >= 1; and `backcopy_risk`, the loss averaged over trigger queries, whose next token is certain.
 func (m *measuring) heldOut(team *compute.Team) ([]metric, error) {
 	chunks := make([]sums, (len(m.held.Tokens)+m.chunk-1)/m.chunk)
 	team.Run(len(m.slices), func(_, i int) {
@@ -134,7 +135,8 @@ func (m *measuring) heldOut(team *compute.Team) ([]metric, error) {
 	return metrics, nil
 }
 
-// heldOutChunk runs chunk k on a slice's graph. The last chunk may be short: its other rows are left out.
+// heldOutChunk runs chunk k on a slice's graph. The last chunk may be short; its unused rows get the target -1, which
+// the loss ignores.
 func (m *measuring) heldOutChunk(s slice, k int) sums {
 	from, to := k*m.chunk, min((k+1)*m.chunk, len(m.held.Tokens))
 	tokens, targets := make([]int32, m.chunk), make([]int32, m.chunk)

@@ -2,23 +2,23 @@ package trainer
 
 import "github.com/outcrop-lab/outcrop/compute"
 
-// Memory is what a run holds outside Go's heap, bytes, by part.
+// Memory is the memory of a run outside Go's heap, by part, in bytes.
 type Memory struct {
 	Params    int
-	Gradients int // of each slice, or of two that add theirs
-	Optimizer int // its moments
-	// Activations are those of the slices' graphs: what the backward pass reads, and what it passes on.
+	Gradients int // one set per slice, or per pair of slices that accumulate into one
+	Optimizer int // the moments
+	// Activations counts the slices' graphs: the values that the backward pass reads, and those that it passes on.
 	Activations int
-	Measuring   int // the graph of the probe batch; those of the held-out sequences lie where the slices' do
-	Scratch     int // what the kernels of all devices keep for themselves
+	Measuring   int // the graph of the probe batch; the held-out graphs share the slices' memory
+	Scratch     int // the scratch memory of all devices' kernels
 }
 
-// Total is what all devices gave.
+// Total returns the sum of all parts.
 func (m Memory) Total() int {
 	return m.Params + m.Gradients + m.Optimizer + m.Activations + m.Measuring + m.Scratch
 }
 
-// memory says how the devices' memory is used now; a graph takes most of its own at its first run.
+// memory returns the present use of the devices' memory. A graph allocates most of its memory at its first run.
 func (t *training) memory() (m Memory) {
 	given := func(d *compute.CPU) int {
 		m.Scratch += d.Scratch()

@@ -9,20 +9,20 @@ import (
 	"github.com/outcrop-lab/outcrop/probes"
 )
 
-// aloneTokens is the most tokens that are each put alone into a sequence.
+// aloneTokens is the largest number of tokens that are measured alone, each in a sequence of its own.
 const aloneTokens = 64
 
-// alone is the same sites on sequences of one token: the distinct tokens of the probe batch in the order in which they
-// first appear, at most aloneTokens. What a causal model shows at position 0 depends on that token only, so they are run
-// through the graph of the probe batch, as many at once as it has sequences.
+// alone holds the same sites on sequences of one token: the distinct tokens of the probe batch in the order of their
+// first appearance, at most aloneTokens. A causal model's activations at position 0 depend on that token only, so the
+// tokens run through the graph of the probe batch, as many at once as it has sequences.
 type alone struct {
 	tokens []int32
 	layers []probes.Layer // B = len(tokens), T = 1
 	input  []int32        // [B*T] of the graph
 }
 
-// buildProbe makes the graph of the probe batch, the layers that its sites and the parameters are read into, and what
-// reads them.
+// buildProbe makes the graph of the probe batch, the layers that hold its sites and the parameters, and the list of
+// reads that fill them.
 func (t *training) buildProbe() error {
 	c, m := t.config, &t.measuring
 	var b data.Batch
@@ -81,13 +81,14 @@ func (m *measuring) buildAlone() {
 		for _, s := range l.Sites {
 			if s.Name != probes.Pattern {
 				width := len(s.Data) / len(m.tokens)
-				m.alone.layers[i].Sites = append(m.alone.layers[i].Sites, probes.Site{Name: s.Name, Shape: []int{n, 1, width}, Data: make([]float32, n*width)})
+				site := probes.Site{Name: s.Name, Shape: []int{n, 1, width}, Data: make([]float32, n*width)}
+				m.alone.layers[i].Sites = append(m.alone.layers[i].Sites, site)
 			}
 		}
 	}
 }
 
-// layersOf lists the blocks, and last what stands outside them.
+// layersOf lists the blocks and, last, the layer of everything outside them.
 func layersOf(c archs.Config, sequences, context int) []probes.Layer {
 	layers := make([]probes.Layer, c.Layers+1)
 	for i := range layers {
@@ -104,7 +105,8 @@ func layerAt(layers []probes.Layer, index int) *probes.Layer {
 	return &layers[index]
 }
 
-// parameterSite is the site of a parameter, the same in all blocks: "weight.mlp.down" for blocks.3.mlp.down.
+// parameterSite returns the site of a parameter, which is the same in all blocks: "weight.mlp.down" for
+// blocks.3.mlp.down.
 func parameterSite(name string, layer int) string {
 	if layer >= 0 {
 		_, name, _ = strings.Cut(strings.TrimPrefix(name, "blocks."), ".")
@@ -112,7 +114,7 @@ func parameterSite(name string, layer int) string {
 	return probes.Weight + name
 }
 
-// read runs the probe batch and leaves its sites, and the parameters, in the layers.
+// read runs the probe batch and copies its sites, and the parameters, into the layers.
 func (m *measuring) read() error {
 	if m.probe != nil {
 		m.device.UploadInts(m.probe.Tokens, m.tokens)
@@ -126,7 +128,7 @@ func (m *measuring) read() error {
 	return nil
 }
 
-// activations measures the blocks on the probe batch. The rows are good until the next call.
+// activations measures the blocks on the probe batch. The rows are valid until the next call.
 func (m *measuring) activations() ([]probes.Value, error) {
 	if err := m.readAlone(); err != nil {
 		return nil, err
@@ -147,7 +149,7 @@ func (m *measuring) activations() ([]probes.Value, error) {
 	return m.rows, nil
 }
 
-// readAlone runs the tokens that stand alone, as many at once as the graph has sequences, and keeps position 0.
+// readAlone runs the tokens that are measured alone, as many at once as the graph has sequences, and keeps position 0.
 func (m *measuring) readAlone() error {
 	if m.alone == nil || m.probe == nil {
 		return nil

@@ -2,11 +2,11 @@ package trainer
 
 import "github.com/outcrop-lab/outcrop/probes"
 
-// Recorder takes what a run measures. A step's values come in one call; a step may come again, with the same
-// values, after a resume. The slice is the run's: Record keeps none of it.
+// Recorder receives what a run measures. All values of a step come in one call; after a resume a step may come again,
+// with the same values. The run reuses the slice: Record must not retain it.
 type Recorder interface {
 	Record(step int, values []probes.Value) error
-	// Timing takes clock values, which are not part of a run's identity.
+	// Timing receives a clock value. Clock values are not part of a run's identity.
 	Timing(step int, name string, value float64) error
 }
 
@@ -16,24 +16,24 @@ type Status string
 // The ways a run ends.
 const (
 	Done     Status = "done"
-	Stopped  Status = "stopped" // interrupted; the same call goes on from the newest checkpoint
+	Stopped  Status = "stopped" // interrupted; the same call resumes from the newest checkpoint
 	Diverged Status = "diverged"
 )
 
-// Options is where and how to run, none of it part of the run's identity.
+// Options says where and how to run. None of it is part of the run's identity.
 type Options struct {
 	Dir      string // the run's folder, for checkpoints/
-	Run      string // the run's id, which its checkpoints bear; "" for none
+	Run      string // the run's id, which is stored in its checkpoints; "" for none
 	Threads  int    // at most Train.Slices are used
 	Kernels  string // kernel path: "" for the machine's best, or "amx", "avx512", "avx2", "portable"
 	Recorder Recorder
-	Progress func(step int, loss float64) // told after every update; may be nil
-	// Refused is told of each checkpoint that Run passed over and set aside, and of the step that it goes on from; it may
-	// be nil.
+	Progress func(step int, loss float64) // called after every update; may be nil
+	// Refused is called for each checkpoint that Run refused and set aside, with the step that it resumes from. It may be
+	// nil.
 	Refused func(r Refusal, from int)
 }
 
-// Result is what a run came to.
+// Result is the outcome of a run.
 type Result struct {
 	Status Status
 	Step   int     // updates done

@@ -17,12 +17,12 @@ import (
 	"github.com/outcrop-lab/outcrop/probes"
 )
 
-// refusing names the environment variable by which the test binary becomes the process whose memory is limited.
+// refusing is the environment variable that makes the test binary the process with limited memory.
 const refusing = "OUTCROP_TEST_REFUSING"
 
-// TestMemoryRefused: a process whose address space ends, wherever in a run that is, gets compute.ErrMemory and no
-// panic, and gives back what it took: with as much as was enough before, the run goes through again. The same is true
-// of measuring again and of absorbing.
+// TestMemoryRefused limits a process's address space at every point of a run. The process gets compute.ErrMemory and no
+// panic, and frees what it took: with as much memory as was enough before, the run succeeds again. The same holds for
+// measuring again and for absorbing.
 func TestMemoryRefused(t *testing.T) {
 	if os.Getenv(refusing) != "" {
 		refuse(t)
@@ -44,8 +44,10 @@ func TestMemoryRefused(t *testing.T) {
 	}
 }
 
-// refuse is the process. Its first run takes of Go's memory and of threads what the later ones need, so that the limit
-// strikes devices alone.
+// refuse is the process. Its first run takes the Go memory and the threads that the later ones need, so that the limit
+// affects devices only.
+//
+//nolint:funlen // one scenario, step by step
 func refuse(t *testing.T) {
 	c := small()
 	c.Arch.Layers, c.Arch.Width, c.Arch.Context, c.Arch.EmbedProj = 4, 128, 64, true
@@ -73,9 +75,9 @@ func refuse(t *testing.T) {
 		return err
 	}
 	paired := func() error { _, err := Pairs(c); return err }
-	_ = append([]byte(nil), make([]byte, 256<<20)...) // addresses that Go has, it need not ask for
+	_ = append([]byte(nil), make([]byte, 256<<20)...) // Go then has these addresses and need not ask for them
 	runtime.GC()
-	var threads sync.WaitGroup // nor threads
+	var threads sync.WaitGroup // nor for threads
 	for range 32 {
 		threads.Go(func() {
 			runtime.LockOSThread()
@@ -93,7 +95,7 @@ func refuse(t *testing.T) {
 		}
 		struck := map[string]int{}
 		enough := 0
-		before := addressSpace(t) + 3<<20 // less than a device takes at once: it is for what Go maps beside its heap
+		before := addressSpace(t) + 3<<20 // less than a device takes at once: for what Go maps beside its heap
 		for mib := 0; enough == 0; mib += 4 {
 			if mib > 1024 {
 				t.Fatalf("%s: %d MiB are not enough", name, mib)
@@ -108,20 +110,20 @@ func refuse(t *testing.T) {
 				struck[err.Error()]++
 			}
 		}
-		const slack = 8 // MiB: Go's own, and what lies between the mappings
+		const slack = 8 // MiB, for Go itself and the gaps between the mappings
 		for range 10 {
 			if err := within(t, before+enough/8*4<<20, work); !errors.Is(err, compute.ErrMemory) {
 				t.Errorf("%s in %d MiB: %v", name, enough/8*4, err)
 			}
 		}
 		if err := within(t, before+(enough+slack)<<20, work); err != nil {
-			t.Errorf("%s: %d MiB were enough, and are no more: %v", name, enough, err)
+			t.Errorf("%s: %d MiB were enough before, and now are not: %v", name, enough, err)
 		}
 		t.Logf("%s: %d budgets below %d MiB struck in %d ways", name, enough/4, enough, len(struck))
 	}
 }
 
-// addressSpace is what the process has mapped, bytes.
+// addressSpace returns how many bytes the process has mapped.
 func addressSpace(t *testing.T) int {
 	t.Helper()
 	status, err := os.ReadFile("/proc/self/statm")
@@ -135,7 +137,7 @@ func addressSpace(t *testing.T) int {
 	return pages * os.Getpagesize()
 }
 
-// within does work while the process may map so many bytes.
+// within calls work while the process may map at most that many bytes.
 func within(t *testing.T, bytes int, work func() error) error {
 	t.Helper()
 	var before unix.Rlimit
@@ -152,7 +154,7 @@ func within(t *testing.T, bytes int, work func() error) error {
 	return done
 }
 
-// nothing is a recorder that keeps nothing.
+// nothing is a Recorder that discards everything.
 type nothing struct{}
 
 func (nothing) Record(int, []probes.Value) error { return nil }

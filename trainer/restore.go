@@ -14,20 +14,20 @@ import (
 	"github.com/outcrop-lab/outcrop/safetensors"
 )
 
-// Refusal is a checkpoint that was passed over: a damaged one, one of another run or of another trainer version.
+// Refusal is a checkpoint that was refused: it is damaged, or belongs to another run or trainer version.
 type Refusal struct {
 	Step int
-	Path string // of its folder
+	Path string // of the checkpoint's folder
 	Err  error
 }
 
 func (r Refusal) Error() string { return fmt.Sprintf("checkpoint %s: %v", r.Path, r.Err) }
 
-// Unwrap is the reason.
+// Unwrap returns the reason.
 func (r Refusal) Unwrap() error { return r.Err }
 
-// restore loads the newest checkpoint that is whole and belongs to this run, and returns its step. One that does not is
-// passed over for the one before it; 0, and nothing loaded, where there is none.
+// restore loads the newest checkpoint that is whole and belongs to this run, and returns its step. It refuses the
+// others and tries the next older one. If none is left, it loads nothing and returns 0.
 func (t *training) restore(dir string) (step int, refused []Refusal, err error) {
 	root := filepath.Join(dir, "checkpoints")
 	steps, err := checkpoints(root)
@@ -45,8 +45,8 @@ func (t *training) restore(dir string) (step int, refused []Refusal, err error) 
 	return 0, refused, nil
 }
 
-// resume restores the newest sound checkpoint and makes the folder ready to go on from it: what is half-written goes,
-// and what was refused is set aside, so that it never passes for one of this run's newest.
+// resume restores the newest sound checkpoint and prepares the folder for training from it. It removes half-written
+// folders and sets refused checkpoints aside, so that none of them passes for one of this run's newest.
 func (t *training) resume(o Options) (int, error) {
 	if err := removePartials(filepath.Join(o.Dir, "checkpoints")); err != nil {
 		return 0, err
@@ -70,14 +70,14 @@ func (t *training) resume(o Options) (int, error) {
 	return step, nil
 }
 
-// Sound checks, without a model, that the checkpoint of a step in a run's folder is whole and the run's own, of this
-// trainer version and seed. run is its id, "" for any.
+// Sound checks, without building a model, that the checkpoint of a step in a run's folder is whole and belongs to the
+// run, with this trainer version and seed. run is the run's id, "" for any.
 func Sound(dir, run string, seed uint64, step int) error {
 	_, err := readSound(filepath.Join(dir, "checkpoints", checkpointName(step)), run, seed, step)
 	return err
 }
 
-// readSound reads the state of a checkpoint that is whole and belongs to that run and step.
+// readSound returns the state of a checkpoint, or an error if it is not whole or does not belong to that run and step.
 func readSound(dir, run string, seed uint64, step int) (s state, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, stateFile))
 	if err != nil {
@@ -88,11 +88,12 @@ func readSound(dir, run string, seed uint64, step int) (s state, err error) {
 	}
 	switch {
 	case s.Version != Version || s.Seed != seed:
-		return s, fmt.Errorf("made by trainer version %d with seed %d; this run has version %d, seed %d", s.Version, s.Seed, Version, seed)
+		return s, fmt.Errorf("made by trainer version %d with seed %d; this run has version %d and seed %d",
+			s.Version, s.Seed, Version, seed)
 	case s.Run != "" && run != "" && s.Run != run:
 		return s, fmt.Errorf("belongs to run %s; this is run %s", s.Run, run)
 	case s.Step != step:
-		return s, fmt.Errorf("is of step %d, under the name of step %d", s.Step, step)
+		return s, fmt.Errorf("holds step %d under the name of step %d", s.Step, step)
 	}
 	for _, name := range []string{modelFile, optimizerFile} {
 		sum, err := digest(filepath.Join(dir, name))
@@ -106,8 +107,8 @@ func readSound(dir, run string, seed uint64, step int) (s state, err error) {
 	return s, nil
 }
 
-// readCheckpoint loads the checkpoint in dir, which must be this run's of that step; where it is not, nothing of it is
-// loaded.
+// readCheckpoint loads the checkpoint in dir. If that is not this run's checkpoint of that step, it loads nothing and
+// returns an error.
 func (t *training) readCheckpoint(dir string, step int) error {
 	s, err := readSound(dir, t.run, t.config.Seed, step)
 	if err != nil {
@@ -121,16 +122,17 @@ func (t *training) readCheckpoint(dir string, step int) error {
 	}
 	optimizer := t.optimizer.State()
 	if len(loaded[modelFile]) != len(t.params) || len(loaded[optimizerFile]) != len(optimizer.Names) {
-		return errors.New("holds other tensors than this model and optimizer")
+		return errors.New("does not hold the tensors of this model and optimizer")
 	}
 	for i, p := range t.params {
 		if x := loaded[modelFile][i]; x.Name != p.Name || !slices.Equal(x.Shape, p.Shape) {
-			return fmt.Errorf("holds %s %v where the model has %s %v", x.Name, x.Shape, p.Name, p.Shape)
+			return fmt.Errorf("holds %s %v, but the model has %s %v", x.Name, x.Shape, p.Name, p.Shape)
 		}
 	}
 	for i, name := range optimizer.Names {
 		if x := loaded[optimizerFile][i]; x.Name != name || len(x.Data) != optimizer.Buffers[i].Len() {
-			return fmt.Errorf("holds the optimizer's %s (%d) where %s (%d) is wanted", x.Name, len(x.Data), name, optimizer.Buffers[i].Len())
+			return fmt.Errorf("holds the optimizer's %s (%d values), but this optimizer has %s (%d)",
+				x.Name, len(x.Data), name, optimizer.Buffers[i].Len())
 		}
 	}
 	for i, p := range t.params {
@@ -143,7 +145,7 @@ func (t *training) readCheckpoint(dir string, step int) error {
 	return nil
 }
 
-// readState decodes state.json. A state with a sum of its own is taken to the byte.
+// readState decodes state.json. If the state has a checksum of its own, the file must match it byte for byte.
 func readState(text []byte) (s state, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
@@ -151,7 +153,7 @@ func readState(text []byte) (s state, err error) {
 		return s, err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return s, errors.New("is damaged: something stands behind the state")
+		return s, errors.New("is damaged: there is more after the state")
 	}
 	if s.Step < 0 || s.Updates < 0 {
 		return s, errors.New("is damaged: step " + strconv.Itoa(s.Step) + " after " + strconv.Itoa(s.Updates) + " updates")
@@ -164,7 +166,7 @@ func readState(text []byte) (s state, err error) {
 		return s, err
 	}
 	if sealed, err := want.text(); err != nil || want.Own != s.Own || !bytes.Equal(sealed, text) {
-		return s, errors.New("is damaged: its SHA-256 is not the one that it bears")
+		return s, errors.New("is damaged: its SHA-256 is not the one that it states")
 	}
 	return s, nil
 }

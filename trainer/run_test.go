@@ -16,7 +16,7 @@ import (
 	"github.com/outcrop-lab/outcrop/probes"
 )
 
-// rows keeps what a run records, by step and key; a key that comes again must come with the same bits.
+// rows keeps what a run records, by step and key. A key that comes again must have the same bits.
 type rows struct {
 	t      *testing.T
 	values map[string]float64
@@ -47,7 +47,7 @@ func (r *rows) metric(step int, name string) float64 {
 	return v
 }
 
-// small is a run of a second or less.
+// small returns the configuration of a run that takes at most a second.
 func small() Config {
 	c := Default()
 	c.Arch.Layers, c.Arch.Width, c.Arch.Heads, c.Arch.Context = 2, 16, 2, 16
@@ -115,8 +115,8 @@ func TestRunMeasuresAndLearns(t *testing.T) {
 	}
 }
 
-// each runs a test on a small run with each optimizer in float32, and with two of them in bf16 where this machine has
-// it; TestPrecisionIsRefused says whether one that has not refuses it.
+// each runs a test on a small run with each optimizer in float32, and with two of them in bf16 if this machine supports
+// it. TestPrecisionIsRefused tests that other machines refuse it.
 func each(t *testing.T, test func(t *testing.T, c Config)) {
 	one := func(precision, optimizer string) {
 		t.Run(precision+", "+optimizer, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestBitsDoNotDependOnThreads(t *testing.T) {
 	})
 }
 
-// A step that is not the first allocates nothing and starts no goroutine, whatever the optimizer.
+// A step after the first allocates nothing and starts no goroutine, whatever the optimizer.
 func TestStepsAreBare(t *testing.T) {
 	each(t, func(t *testing.T, c Config) {
 		c.Optim.Clip = .1
@@ -186,7 +186,8 @@ func TestStepsAreBare(t *testing.T) {
 	})
 }
 
-// A run stopped at some step and called again ends with the bytes and rows of one left alone, for each optimizer.
+// A run that is stopped at some step and resumed ends with the bytes and rows of an uninterrupted one, for each
+// optimizer.
 func TestResumeIsExact(t *testing.T) {
 	each(t, func(t *testing.T, c Config) {
 		c.Checkpoint.Every = 7
@@ -231,7 +232,7 @@ func TestDamagedCheckpointIsPassedOver(t *testing.T) {
 		}
 	}
 	if !bytes.Equal(final, checkpointBytes(t, dir, 24)) {
-		t.Error("weights differ after going on from the checkpoint before")
+		t.Error("weights differ after resuming from the checkpoint before")
 	}
 	for _, step := range []int{8, 16, 24} {
 		if err := os.Truncate(filepath.Join(dir, "checkpoints", fmt.Sprintf("step-%08d", step), modelFile), 100); err != nil {
@@ -262,11 +263,11 @@ func TestDivergenceIsAResult(t *testing.T) {
 	r.metric(result.Step, "loss")
 }
 
-// The golden run guards Version: a change of these bits on the portable kernels is a new trainer version. The sum was
-// made by this test on amd64, where the portable path uses no fused multiply-add.
+// The golden run guards Version: a change of these bits on the portable kernels needs a new trainer version. This test
+// computed the checksum on amd64, whose portable path uses no fused multiply-add.
 func TestGoldenRun(t *testing.T) {
 	c, dir := small(), t.TempDir()
-	c.Arch.Width, c.Train.Batch, c.Train.Steps = 80, 40, 6 // products of several blocks either way
+	c.Arch.Width, c.Train.Batch, c.Train.Steps = 80, 40, 6 // products of several blocks in both dimensions
 	train(t, t.Context(), c, Options{Dir: dir, Kernels: "portable"})
 	sum := sha256.Sum256(checkpointBytes(t, dir, c.Train.Steps))
 	const want = "234f501dfb175ae7d75db70ef0542d078da3fd8ff4a48b1deadd58a3eebb4759"

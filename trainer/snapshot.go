@@ -17,30 +17,33 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Snapshots is which activations are kept whole: |h| by token and channel, for the landscape of arXiv 2402.17762.
+// Snapshots says which activations are kept whole: |h| by token and channel, for the landscape of arXiv 2402.17762.
 type Snapshots struct {
-	Steps     []int  `json:"steps" doc:"at which they are taken; none takes none"`
-	Layers    []int  `json:"layers" doc:"of which; none means all, -1 is what stands outside the blocks"`
-	Site      string `json:"site" doc:"of which activations"`
-	Sequences int    `json:"sequences" doc:"of the probe batch, the first ones"`
+	Steps     []int  `json:"steps" doc:"at which snapshots are taken; none takes none"`
+	Layers    []int  `json:"layers" doc:"which are kept; none means all, -1 is everything outside the blocks"`
+	Site      string `json:"site" doc:"whose activations are kept"`
+	Sequences int    `json:"sequences" doc:"how many of the probe batch are kept, from the first"`
 }
 
 func (s Snapshots) validate(c Config) error {
 	for _, step := range s.Steps {
 		if step < 0 || step > c.Train.Steps {
-			return variant.Errorf("probe.snapshots.steps", "must lie between 0 and train.steps (%d), one is %d", c.Train.Steps, step)
+			return variant.Errorf("probe.snapshots.steps", "must lie between 0 and train.steps (%d); one is %d",
+				c.Train.Steps, step)
 		}
 	}
 	for _, layer := range s.Layers {
 		if layer < -1 || layer >= c.Arch.Layers {
-			return variant.Errorf("probe.snapshots.layers", "must lie between 0 and %d, or be -1 for what stands outside the blocks, one is %d", c.Arch.Layers-1, layer)
+			return variant.Errorf("probe.snapshots.layers",
+				"must lie between 0 and %d, or be -1 for everything outside the blocks; one is %d", c.Arch.Layers-1, layer)
 		}
 	}
 	if !slices.Contains(archs.Sites(), s.Site) {
 		return variant.Errorf("probe.snapshots.site", "%v", variant.Unknown("site", s.Site, archs.Sites()))
 	}
 	if s.Sequences < 1 || s.Sequences > c.Probe.Sequences {
-		return variant.Errorf("probe.snapshots.sequences", "must lie between 1 and probe.sequences (%d), is %d", c.Probe.Sequences, s.Sequences)
+		return variant.Errorf("probe.snapshots.sequences", "must lie between 1 and probe.sequences (%d), is %d",
+			c.Probe.Sequences, s.Sequences)
 	}
 	return nil
 }
@@ -50,8 +53,8 @@ type Snapshot struct {
 	Step  int    `json:"step"`
 	Site  string `json:"site"`
 	Layer int    `json:"layer"`
-	// File lies in the run's folder; Tensor is the name in it, of |h|, float32 [sequences, T, channels], or the site's own
-	// shape behind the sequences where it has no row for every token.
+	// File is a path relative to the run's folder; Tensor is the name of |h| in it, float32 [sequences, T, channels]. If
+	// the site does not have a row per token, its own shape follows the sequences.
 	File   string `json:"file"`
 	Tensor string `json:"tensor"`
 	Shape  []int  `json:"shape"`
@@ -61,7 +64,8 @@ type Snapshot struct {
 
 const snapshotIndex = "index.json"
 
-// snapshot keeps the wanted layers after `step` updates, in a file that appears by rename and then in the index.
+// snapshot writes the wanted layers after `step` updates into a file, which appears by rename, and then adds it to the
+// index.
 func (t *training) snapshot(dir string, step int) error {
 	want, m := t.config.Probe.Snapshots, &t.measuring
 	if err := m.read(); err != nil {
@@ -91,13 +95,15 @@ func (t *training) snapshot(dir string, step int) error {
 		}
 		name := want.Site + "." + strconv.Itoa(l.Index)
 		tensors = append(tensors, safetensors.Tensor{Name: name, Shape: shape, Data: absolute})
-		taken = append(taken, Snapshot{Step: step, Site: want.Site, Layer: l.Index, File: "snapshots/" + file, Tensor: name, Shape: shape})
+		taken = append(taken, Snapshot{Step: step, Site: want.Site, Layer: l.Index, File: "snapshots/" + file, Tensor: name,
+			Shape: shape})
 	}
 	if len(tensors) == 0 {
-		return fmt.Errorf("probe.snapshots: the model shows no %s at layers %v", want.Site, want.Layers)
+		return fmt.Errorf("probe.snapshots: the model has no site %s at layers %v", want.Site, want.Layers)
 	}
 	path := filepath.Join(root, file)
-	if err := safetensors.Write(path, tensors, map[string]string{"step": strconv.Itoa(step), "value": "absolute"}); err != nil {
+	if err := safetensors.Write(path, tensors, map[string]string{"step": strconv.Itoa(step),
+		"value": "absolute"}); err != nil {
 		return err
 	}
 	sum, err := digest(path)
@@ -118,7 +124,7 @@ func snapshotFile(step int, site string) string {
 	return fmt.Sprintf("step-%08d.%s.safetensors", step, site)
 }
 
-// addSnapshots puts a file's entries in place of those that the index has of it.
+// addSnapshots replaces a file's entries in the index.
 func addSnapshots(dir, file string, taken []Snapshot) error {
 	all, err := ReadSnapshots(dir)
 	if err != nil {
@@ -135,8 +141,8 @@ func addSnapshots(dir, file string, taken []Snapshot) error {
 	return atomicfile.Write(path, append(text, '\n'))
 }
 
-// ReadSnapshots lists the snapshots in a run's folder, by step; none where there are none. An entry whose file is not there
-// with as many bytes is left out: it is to be taken again.
+// ReadSnapshots lists the snapshots in a run's folder, by step. A folder without an index has none. An entry whose file
+// is missing or has another size is left out, so that its snapshot is taken again.
 func ReadSnapshots(dir string) ([]Snapshot, error) {
 	path := filepath.Join(dir, "snapshots", snapshotIndex)
 	text, err := os.ReadFile(path)
@@ -148,7 +154,7 @@ func ReadSnapshots(dir string) ([]Snapshot, error) {
 	}
 	all, err := parseSnapshots(text)
 	if err != nil {
-		return nil, fmt.Errorf("trainer: %s: %w; remove it to take the snapshots again", path, err)
+		return nil, fmt.Errorf("trainer: %s: %w; remove the index to take the snapshots again", path, err)
 	}
 	return slices.DeleteFunc(all, func(s Snapshot) bool {
 		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(s.File)))
@@ -156,7 +162,7 @@ func ReadSnapshots(dir string) ([]Snapshot, error) {
 	}), nil
 }
 
-// parseSnapshots decodes an index, each entry of which must be one that snapshot could have written.
+// parseSnapshots decodes an index and checks that snapshot could have written each entry.
 func parseSnapshots(text []byte) ([]Snapshot, error) {
 	var all []Snapshot
 	if err := json.Unmarshal(text, &all); err != nil {
@@ -171,14 +177,15 @@ func parseSnapshots(text []byte) ([]Snapshot, error) {
 			}
 			left /= int64(n)
 		}
-		if len(s.Shape) == 0 || left < 1 || s.Step < 0 || !slices.Contains(archs.Sites(), s.Site) || s.File != "snapshots/"+snapshotFile(s.Step, s.Site) {
+		if len(s.Shape) == 0 || left < 1 || s.Step < 0 || !slices.Contains(archs.Sites(), s.Site) ||
+			s.File != "snapshots/"+snapshotFile(s.Step, s.Site) {
 			return nil, fmt.Errorf("entry %d is damaged: %q of shape %v in %d bytes", i, s.File, s.Shape, s.Bytes)
 		}
 	}
 	return all, nil
 }
 
-// Missing lists the steps of which the folder of a run with that many blocks lacks a snapshot that is wanted.
+// Missing lists the steps whose wanted snapshots are not all in the folder of a run with that many blocks.
 func (s Snapshots) Missing(dir string, blocks int) ([]int, error) {
 	if len(s.Steps) == 0 {
 		return nil, nil
@@ -196,8 +203,8 @@ func (s Snapshots) Missing(dir string, blocks int) ([]int, error) {
 	return missing, nil
 }
 
-// taken tells whether the snapshots of a step are all there: where no layers are named, of every block, or of what stands
-// outside them.
+// taken reports whether the snapshots of a step are all there. If no layers are named, these are the snapshots of every
+// block, or the single one of the layer outside the blocks.
 func (s Snapshots) taken(all []Snapshot, step, blocks int) bool {
 	var layers []int
 	for _, one := range all {

@@ -9,7 +9,7 @@ import (
 // Steps says at which steps to measure.
 type Steps interface {
 	Validate() error
-	// At tells whether to measure after that many updates. The last step is always measured.
+	// At reports whether to measure after that many updates. The last step is always measured.
 	At(step int) bool
 }
 
@@ -77,7 +77,7 @@ func (l *Log) At(step int) bool {
 	if step == 0 {
 		return true
 	}
-	// Which i comes nearest, and whether it rounds to this step: i - 1 and i + 1 for the rounding of the logarithm.
+	// Find the nearest i and see whether it rounds to this step. i - 1 and i + 1 allow for the rounding of the logarithm.
 	n := float64(l.PerDecade)
 	near := math.Round(n * math.Log10(float64(step)))
 	for i := max(0, near-1); i <= near+1; i++ {

@@ -22,7 +22,7 @@ func TestPythiaSteps(t *testing.T) {
 	}
 }
 
-// Every schedule of the registry measures the start, and its defaults are valid.
+// Every schedule in the registry measures step 0, and its defaults are valid.
 func TestSchedulesMeasureTheStart(t *testing.T) {
 	for name, entry := range steps {
 		s := entry.New()
@@ -35,8 +35,8 @@ func TestSchedulesMeasureTheStart(t *testing.T) {
 	}
 }
 
-// Four a decade: 10^(i/4) is 1, 1.78, 3.16, 5.62, 10, 17.8, 31.6, 56.2, 100, rounded. Sixty a decade take every step at
-// first.
+// Four per decade: 10^(i/4) is 1, 1.78, 3.16, 5.62, 10, 17.8, 31.6, 56.2, 100, rounded. Sixty per decade include every
+// step at first.
 func TestLogSteps(t *testing.T) {
 	at := func(perDecade, most int) (steps []int) {
 		l := &Log{PerDecade: perDecade}

@@ -15,41 +15,44 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// training is one run in memory: the parameters, a graph per slice over them, and what measures them.
+// training is one run in memory: the parameters, one graph per slice over them, and the graphs that measure them.
 type training struct {
 	config    Config
-	run       string // its id
+	run       string // the run's id
 	restored  int    // step of the checkpoint that was loaded, -1 for none
 	source    data.Source
-	device    *compute.CPU   // of the parameters and the optimizer, float32 whatever the precision
-	beside    []*compute.CPU // of the optimizer's further threads, likewise
+	device    *compute.CPU   // holds the parameters and the optimizer, float32 whatever the precision
+	beside    []*compute.CPU // of the optimizer's other threads, float32 too
 	team      *compute.Team
 	weights   *archs.Weights
 	params    []optim.Param
 	summed    *optim.Gradient
 	optimizer optim.Optimizer
 	slices    []slice
-	backward  func(_, i int) // slice i's part of the batch: its loss and gradients
+	backward  func(_, i int) // computes the loss and gradients of slice i's part of the batch
 	measuring measuring
 	batch     data.Batch
 	loss      float64 // of the last batch, before its update
 	gradNorm  float64 // before clipping
 }
 
-// slice is one part of every batch, with a graph and a device of its own.
+// slice computes one part of every batch, with a graph and a device of its own.
 type slice struct {
 	device *compute.CPU
 	model  *archs.Model
 	err    error // of its last run
 }
 
-// Run trains to the end (Done), to the cancellation of ctx (Stopped, after writing a checkpoint), or until the loss or
-// the gradient is no longer finite (Diverged, a result and no error). It goes on from the newest sound checkpoint in
-// o.Dir, or starts where there is none; a run that was killed and resumed ends with the same bits as one left alone. A
-// checkpoint that is damaged, or another run's, is renamed, told of, and passed over.
+// Run trains until the last step (Done), until ctx is cancelled (Stopped, after writing a checkpoint), or until the
+// loss or the gradient is no longer finite (Diverged, a result and not an error). It resumes from the newest sound
+// checkpoint in o.Dir, or starts at step 0 if there is none. A run that was killed and resumed ends with the same bits
+// as an uninterrupted one. Run renames a checkpoint that is damaged or another run's, reports it to o.Refused, and goes
+// on without it.
 //
-// At a measured step k every row is taken with the parameters after k updates; `loss` and `grad_norm` are those of
-// batch k, `lr` the rate of the update that follows.
+// At a measured step k, every row is computed from the parameters after k updates; `loss` and `grad_norm` are those of
+// batch k, and `lr` is the rate of the update that follows.
+//
+//nolint:funlen // a training loop reads best as one piece
 func Run(ctx context.Context, c Config, o Options) (Result, error) {
 	t, err := newTraining(c, o)
 	if err != nil {
@@ -120,9 +123,9 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 	}
 }
 
-// wide is the width from which norms are computed again rather than kept: it takes a tenth of a graph's memory away and
-// lengthens a step there by less than can be measured (bench/step/README.md); the narrower, the fewer multiply-adds
-// stand beside them.
+// wide is the width from which norms are recomputed in the backward pass instead of kept. At this width that saves a
+// tenth of a graph's memory and costs a step less time than can be measured (bench/step/README.md). A narrower model
+// has fewer multiply-adds per norm, so recomputing would cost it relatively more.
 const wide = 512
 
 func newTraining(c Config, o Options) (t *training, err error) {
@@ -145,40 +148,16 @@ func newTraining(c Config, o Options) (t *training, err error) {
 		t.config.Arch.Vocab = t.source.Vocab()
 	}
 	if have, need := t.config.Arch.Vocab, t.source.Vocab(); have < need {
-		return t, fmt.Errorf("arch.vocab is %d, but the data has %d tokens: leave it out, or raise it", have, need)
+		return t, fmt.Errorf("arch.vocab is %d, but the data has %d tokens: raise it, or remove the key", have, need)
 	}
 	if t.device, err = compute.NewCPU(o.Kernels, compute.Float32); err != nil {
 		return t, err
 	}
-	arch := t.config.Arch
-	if t.weights, err = archs.NewWeights(arch, t.device, rng.New(c.Seed, "init")); err != nil {
+	if t.weights, err = archs.NewWeights(t.config.Arch, t.device, rng.New(c.Seed, "init")); err != nil {
 		return t, err
 	}
-	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Train: true, Tokens: c.Train.Batch * arch.Context,
-		Recompute: arch.Width >= wide}
-	for i := range c.Train.Slices {
-		s := slice{}
-		shape.AccumulateInto = nil
-		if i%2 == 1 { // two by two: a third in a row would wait for the second
-			shape.AccumulateInto = t.slices[i-1].model
-		}
-		if s.device, err = compute.NewCPU(o.Kernels, compute.Precision(c.Train.Precision)); err != nil {
-			return t, err
-		}
-		t.slices = append(t.slices, s)
-		if t.slices[len(t.slices)-1].model, err = archs.Build(arch, shape, s.device, t.weights, nil); err != nil {
-			return t, err
-		}
-	}
-	for i, p := range t.weights.Params() {
-		param := optim.Param{Name: p.Name, Layer: p.Layer, Shape: p.Shape, Kind: optim.Kind(p.Kind),
-			Value: t.weights.Value(i), Grad: t.slices[0].model.Grads[i]}
-		for n, s := range t.slices[1:] {
-			if s.model.Grads[i] != t.slices[n].model.Grads[i] { // else it is in the sum of the slice before
-				param.Further = append(param.Further, s.model.Grads[i])
-			}
-		}
-		t.params = append(t.params, param)
+	if err := t.buildSlices(o.Kernels); err != nil {
+		return t, err
 	}
 	t.team = compute.NewTeam(max(1, min(o.Threads, c.Train.Slices)))
 	threads := optim.Threads{Team: t.team, Devices: []compute.Device{t.device}}
@@ -202,6 +181,39 @@ func newTraining(c Config, o Options) (t *training, err error) {
 	return t, t.buildMeasuring()
 }
 
+// buildSlices makes the graph and device of each slice, and the optimizer's list of parameters.
+func (t *training) buildSlices(kernels string) error {
+	c, arch := t.config, t.config.Arch
+	shape := archs.Shape{Batch: c.Train.Batch / c.Train.Slices, Train: true, Tokens: c.Train.Batch * arch.Context,
+		Recompute: arch.Width >= wide}
+	for i := range c.Train.Slices {
+		s := slice{}
+		shape.AccumulateInto = nil
+		if i%2 == 1 { // in pairs: a third slice in the chain would wait for the second
+			shape.AccumulateInto = t.slices[i-1].model
+		}
+		var err error
+		if s.device, err = compute.NewCPU(kernels, compute.Precision(c.Train.Precision)); err != nil {
+			return err
+		}
+		t.slices = append(t.slices, s)
+		if t.slices[len(t.slices)-1].model, err = archs.Build(arch, shape, s.device, t.weights, nil); err != nil {
+			return err
+		}
+	}
+	for i, p := range t.weights.Params() {
+		param := optim.Param{Name: p.Name, Layer: p.Layer, Shape: p.Shape, Kind: optim.Kind(p.Kind),
+			Value: t.weights.Value(i), Grad: t.slices[0].model.Grads[i]}
+		for n, s := range t.slices[1:] {
+			if s.model.Grads[i] != t.slices[n].model.Grads[i] { // otherwise the slice before holds their sum
+				param.Further = append(param.Further, s.model.Grads[i])
+			}
+		}
+		t.params = append(t.params, param)
+	}
+	return nil
+}
+
 func (t *training) close() {
 	t.measuring.close()
 	for _, s := range t.slices {
@@ -221,7 +233,7 @@ func (t *training) close() {
 	}
 }
 
-// size is the number of scalars.
+// size returns the number of scalars in the parameters.
 func (t *training) size() int {
 	n := 0
 	for _, p := range t.params {
@@ -230,7 +242,8 @@ func (t *training) size() int {
 	return n
 }
 
-// gradient leaves the gradient of batch `step`, not yet clipped, in the parameters' Grad, and its loss and norm in t.
+// gradient computes the gradient of batch `step`, not yet clipped, into the parameters' Grad, and sets t.loss and
+// t.gradNorm.
 func (t *training) gradient(step int) error {
 	c := t.config
 	t.source.Batch(&t.batch, c.Seed, step, c.Train.Batch)
@@ -246,12 +259,12 @@ func (t *training) gradient(step int) error {
 	return nil
 }
 
-// update does the update that leads from step to step+1.
+// update applies the update from step to step+1.
 func (t *training) update(step int) {
 	t.optimizer.Step(float32(t.rate(step)), optim.ClipFactor(t.gradNorm, t.config.Optim.Clip))
 }
 
-// measure returns the rows of the present parameters, those after step updates.
+// measure returns the rows of the present parameters, which have had `step` updates.
 func (t *training) measure(step int) ([]probes.Value, error) {
 	rows, err := t.measuring.activations()
 	if err != nil {
@@ -278,7 +291,7 @@ func (t *training) measure(step int) ([]probes.Value, error) {
 	return rows, nil
 }
 
-// rate is the learning rate of the update that leads from step to step+1.
+// rate returns the learning rate of the update from step to step+1.
 func (t *training) rate(step int) float64 {
 	c := t.config
 	return c.Schedule.InSteps(c.Train.Batch*c.Arch.Context).Rate(c.Optim.LR, step, c.Train.Steps)

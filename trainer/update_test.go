@@ -10,8 +10,8 @@ import (
 	"github.com/outcrop-lab/outcrop/safetensors"
 )
 
-// A run's groups, after-step rule and warm-up in tokens reach its updates: a frozen embedding stays, the matrices of the
-// blocks are brought to their target after the last step, and the rate at step 0 is peak/ceil(tokens/batch tokens).
+// A run's groups, after-step rule and warm-up in tokens take effect: a frozen embedding stays, the blocks' matrices
+// reach their target after the last step, and the rate at step 0 is peak/ceil(tokens/batch tokens).
 func TestUpdatesFollowTheConfiguration(t *testing.T) {
 	weights := func(c Config) (map[string][]float32, *rows) {
 		dir := t.TempDir()
@@ -33,7 +33,7 @@ func TestUpdatesFollowTheConfiguration(t *testing.T) {
 	}
 	rule := c.Optim.AfterStep.Value.(*optim.TVR)
 	rule.Every, rule.Std = 8, .01
-	c.Schedule.WarmupTokens = 300 // 8 sequences of 16 tokens a step: 3 steps
+	c.Schedule.WarmupTokens = 300 // 8 sequences of 16 tokens per step: 3 steps
 	trained, r := weights(c)
 	if got, want := r.metric(0, "lr"), c.Optim.LR/3; got != want {
 		t.Errorf("rate at step 0 %v, want %v", got, want)

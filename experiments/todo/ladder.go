@@ -138,7 +138,7 @@ func (l *Ladder) Reason(id string) string {
 }
 
 // wait sets Waits in the tasks of the stored runs that wait at a rung and would not be promoted as things stand.
-func wait(db *store.DB, planned []plan.Planned, known map[string]store.RunState, tasks []Task) error {
+func wait(db *store.DB, planned []plan.Planned, known map[string]store.RunStatus, tasks []Task) error {
 	l := NewLadder(planned)
 	if l == nil {
 		return nil

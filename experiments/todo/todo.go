@@ -115,7 +115,7 @@ func Tasks(results string, planned []plan.Planned) ([]Task, error) {
 
 // fill fills in the tasks of the runs that are not the same as an earlier one.
 func fill(db *store.DB, results string, planned []plan.Planned, tasks []Task) error {
-	known, err := db.RunStates()
+	known, err := db.RunStatuses()
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ var loss = probes.Pair{Site: "run", Statistic: "loss"}
 
 // Whole reports by id which runs have ended and lack nothing. It asks the database for many at once: all that ended at
 // one step and want the same rows. It leaves out runs that have not ended and runs that want snapshots.
-func (w Wants) Whole(db *store.DB, planned []plan.Planned, known map[string]store.RunState) (map[string]bool, error) {
+func (w Wants) Whole(db *store.DB, planned []plan.Planned, known map[string]store.RunStatus) (map[string]bool, error) {
 	type group struct {
 		pairs [][2]string
 		steps []int
