@@ -47,7 +47,7 @@ var arrows = map[string][]string{
 	},
 	"experiments/folder": {"atomicfile", "settings", "store"},
 	"experiments/plan": {
-		"archs", "atomicfile", "compute", "experiments/run", "experiments/sweep", "probes", "settings", "trainer",
+		"archs", "atomicfile", "compute", "experiments/run", "experiments/sweep", "fit", "probes", "settings", "trainer",
 		"variant",
 	},
 	"experiments/results": {"derive", "experiments/folder", "fit", "settings", "store", "variant"},

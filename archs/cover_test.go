@@ -115,7 +115,7 @@ func configOf(fs []factor, row []int) Config {
 
 // cover lists rows of levels that contain every pair of levels of any valid architecture. It is greedy: each row starts
 // from an uncovered pair, and each further factor takes the valid level that covers most.
-func cover(fs []factor) [][]int { //nolint:funlen // one greedy search
+func cover(fs []factor) [][]int {
 	type pair struct{ f, i, g, j int }
 	left := make(map[pair]bool)
 	var order []pair

@@ -27,8 +27,8 @@ var sites = []string{"attn.gate", "attn.out", "attn.pattern", "final_norm.out", 
 //	q              [B,T,H,E]     queries, keys and values as they enter attention, with biases, QK-norm and gates G4,
 //	k, v           [B,T,KV,E]      G3 and G2, before RoPE
 //	attn.pattern   [B,H,T,Keys]  the weights of the values; 0 ahead of the query
-//	attn.gate      [B*T,n]       the gate's scores after the activation and, if shared, mean over heads; n is H*E, H, E or
-//	                               1, with KV for H at G2 and G3, and D at G5
+//	attn.gate      [B*T,n]       the gate's scores after the activation and, if shared, mean over heads; n is H*E, H, E
+//	                               or 1, with KV for H at G2 and G3, and D at G5
 //	attn.out       [B,T,D]       after the output projection and G5, before sandwich's norm
 //	resid_mid      [B,T,D]       the stream between attention and MLP; none in a parallel block
 //	norm2.out      [B,T,D]       the MLP's norm, as norm1.out

@@ -74,10 +74,10 @@ type Lacking struct {
 func (e *Lacking) Error() string {
 	if len(e.Needs) == 0 {
 		return fmt.Sprintf("run %s: %s compares with step 0, which has no rows: add it to the sweep's probe.every",
-			short(e.Run), e.Quantity)
+			store.Short(e.Run), e.Quantity)
 	}
 	return fmt.Sprintf("run %s: %s needs %s: `%s` measures it at the kept checkpoints; to measure it at every probed "+
-		"step, add it to the sweep's probe.sites and probe.statistics", short(e.Run), e.Quantity, e.What(), e.Probe())
+		"step, add it to the sweep's probe.sites and probe.statistics", store.Short(e.Run), e.Quantity, e.What(), e.Probe())
 }
 
 // What lists the missing statistics and their sites.
@@ -113,7 +113,7 @@ func (e *Lacking) Probe() string {
 		statistics = append(statistics, n.Statistic)
 	}
 	slices.Sort(sites)
-	command := "outcrop probe " + short(e.Run)
+	command := "outcrop probe " + store.Short(e.Run)
 	if len(sites) > 0 {
 		command += " --sites " + strings.Join(slices.Compact(sites), ",")
 	}
@@ -151,5 +151,3 @@ func Rows(db *store.DB, run string, needs ...Need) (rows []Row, lacking []Need, 
 	}
 	return rows, lacking, nil
 }
-
-func short(id string) string { return id[:min(12, len(id))] }

@@ -85,7 +85,9 @@ type Missing struct {
 }
 
 // Error says which run has no value of the scalar, and why.
-func (e *Missing) Error() string { return fmt.Sprintf("run %s: %s: %s", short(e.Run), e.Scalar, e.Why) }
+func (e *Missing) Error() string {
+	return fmt.Sprintf("run %s: %s: %s", store.Short(e.Run), e.Scalar, e.Why)
+}
 
 // String returns the scalar in words: "max over layers of mean over heads of sink_rate at attn.pattern, last step".
 func (s Scalar) String() string {

@@ -26,6 +26,8 @@ func (l *lab) tasks(src string) (tasks []string) {
 
 // A worker measures wanted rows from the kept checkpoints if they suffice, under the same id and to the bits of a run
 // that measured them in training, step 0 included. If a checkpoint is damaged, the run is trained again.
+//
+//nolint:funlen // one scenario, step by step
 func TestLackingRowsAreMeasured(t *testing.T) {
 	src := fmt.Sprintf(tiny, 80, 40, 1)
 	src = strings.Replace(src, "keep: 2", "keep: 3", 1)
@@ -113,7 +115,8 @@ func TestMeasuringWithoutMemory(t *testing.T) {
 	}
 	l.starved = planOf(t, src)[0].ID
 	sum, err := l.execute(t.Context(), more, nil)
-	if err != nil || sum.Failed != 1 || sum.Done != 1 || len(sum.Errors) != 1 || !strings.Contains(sum.Errors[0], "ran out of memory") {
+	if err != nil || sum.Failed != 1 || sum.Done != 1 || len(sum.Errors) != 1 ||
+		!strings.Contains(sum.Errors[0], "ran out of memory") {
 		t.Errorf("%+v, %v, want one failed for memory", sum, err)
 	}
 	if got := l.tasks(more); !slices.Equal(got, []string{"measure 1 step from checkpoints", "done"}) {

@@ -151,8 +151,8 @@ func (c *coordinator) workerError(ended error, cause, complaint string, outOfMem
 // memoryRefused are the words of the system, and of Go's runtime, for memory that they could not get.
 var memoryRefused = []string{"cannot allocate memory", "out of memory", "failed to reserve", "pthread_create failed"}
 
-// told returns what a worker said on its standard error: the message alone if Go crashed, without the goroutines' stacks,
-// and at most its last 2,000 bytes.
+// told returns what a worker said on its standard error: the message alone if Go crashed, without the goroutines'
+// stacks, and at most its last 2,000 bytes.
 func told(complaint string) string {
 	for _, stacks := range []string{"\n\ngoroutine ", "\n\nruntime stack:"} {
 		if message, _, crashed := strings.Cut(complaint, stacks); crashed {

@@ -24,6 +24,8 @@ grid: {optim.lr: [1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6]}
 
 // Of nine runs at step 10 the best third go on to 30, and the best third of those to the end; the rest wait, with the
 // reason. What is trained has the bits of a sweep without halving, with or without a kill, and nothing starts over.
+//
+//nolint:funlen // one scenario, step by step
 func TestHalving(t *testing.T) {
 	alone := newLab(t)
 	if _, err := alone.execute(t.Context(), rates, nil); err != nil {

@@ -16,6 +16,8 @@ import (
 
 // A damaged checkpoint, and one of another run, are refused by name, in the coordinator's events and in the run's log.
 // The run goes on from the checkpoint before and ends with the rows of an undisturbed run.
+//
+//nolint:funlen // one scenario, step by step
 func TestRefusedCheckpoints(t *testing.T) {
 	const steps = 2000 // enough that no run ends before it is stopped
 	src := fmt.Sprintf(tiny, steps, 20, 1)

@@ -19,9 +19,10 @@ type Rule interface {
 var rules = variant.Registry[Rule]{
 	"none": {New: func() Rule { return &NoRule{} }, Formula: "w stays", Source: "the usual"},
 	"tvr": {
-		New:     func() Rule { return &TVR{Every: 50, Std: .01, Threshold: 1.2} },
-		Formula: "every so many steps, for each matrix W of a block with std(W)/s > threshold: W <- (W - mean) s/std(W) + mean, its bias <- 0",
-		Source:  "2503.22329",
+		New: func() Rule { return &TVR{Every: 50, Std: .01, Threshold: 1.2} },
+		Formula: "every so many steps, for each matrix W of a block with std(W)/s > threshold: W <- (W - mean) s/std(W) + " +
+			"mean, its bias <- 0",
+		Source: "2503.22329",
 	},
 }
 

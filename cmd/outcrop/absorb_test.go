@@ -13,8 +13,9 @@ import (
 )
 
 // Absorbing a run with embed_proj writes a model without the two projections, whose logits the verb has compared.
-// Without embed_proj, without a place to write to, or with a wrong model, no file is written. One function,
-// because training once serves all checks.
+// Without embed_proj, without a place to write to, or with a wrong model, no file is written.
+//
+//nolint:funlen // one function, because training once serves all checks
 func TestAbsorb(t *testing.T) {
 	text := strings.ReplaceAll(tiny, "STEPS", "20")
 	text = strings.Replace(text, "width: 16", "embed_proj: true, width: 16", 1)

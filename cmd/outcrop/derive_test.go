@@ -11,7 +11,8 @@ import (
 )
 
 // If a run lacks rows, derive names the command that measures them from its checkpoints; after that command it derives.
-// One function, because each part continues with the rows of the part before.
+//
+//nolint:funlen // one function, because each part continues with the rows of the part before
 func TestDerive(t *testing.T) {
 	text := strings.ReplaceAll(tiny, "STEPS", "20")
 	text = strings.Replace(text, "arms: {a: {}, b: {arch: {norm: ssnorm}}}", "  checkpoint: {every: 10}\n", 1)

@@ -161,7 +161,9 @@ func TestFitTable(t *testing.T) {
 }
 
 // Over a planted database, fit summarises seeds, compares arms, and gives a scaling law for a setting that varies
-// alone. One function, because one document serves all checks.
+// alone.
+//
+//nolint:funlen // one function, because one document serves all checks
 func TestFitAcrossRuns(t *testing.T) {
 	dir := t.TempDir()
 	planted(t, dir)

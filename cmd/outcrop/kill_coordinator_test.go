@@ -15,8 +15,9 @@ import (
 )
 
 // The coordinator is killed, with its workers or alone, at random moments and while it writes to the database. The same
-// command then ends with the rows, the fits and the figure of a sweep that was not killed. One function, because
-// the kills go on where the last one left the sweep.
+// command then ends with the rows, the fits and the figure of a sweep that was not killed.
+//
+//nolint:funlen // one function, because the kills go on where the last one left the sweep
 func TestKilledCoordinator(t *testing.T) {
 	text := strings.Replace(kills, "steps: 240", "steps: 400",
 		1) + "  a: {}\n  b: {optim: {name: muon}, schedule: {name: cosine, warmup: 30}}\n  c: {arch: {norm: ssnorm}}\n"

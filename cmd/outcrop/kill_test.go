@@ -184,7 +184,9 @@ var moments = []*moment{
 }
 
 // live runs a worker in the run's folder until it ends, or until the moment m. A run that ends is compared with the one
-// that was not killed, and starts again. One function, because the goroutines that kill and merge end with the worker.
+// that was not killed, and starts again.
+//
+//nolint:funlen // one function, because the goroutines that kill and merge end with the worker
 func (v *victim) live(m *moment) {
 	v.t.Helper()
 	if !v.alive {

@@ -11,8 +11,9 @@ import (
 )
 
 // A merge of forty folders is killed again and again, each time at another moment. When it is then left to finish, it
-// ends with the same results as one that was not killed, and a half-copied folder is not a run. One function,
-// because each part works on the folders of the part before.
+// ends with the same results as one that was not killed, and a half-copied folder is not a run.
+//
+//nolint:funlen // one function, because each part works on the folders of the part before
 func TestKilledMerge(t *testing.T) {
 	const runs, steps = 40, 10
 	from := t.TempDir()

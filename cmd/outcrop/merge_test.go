@@ -11,9 +11,10 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Half a sweep that was trained elsewhere is merged, twice, and the sweep goes on with the rest. Then it is merged
-// run by run, from a folder with another name. Bad folders are refused before anything is merged.
-// One function, because each merge works on the results of the one before.
+// Half a sweep that was trained elsewhere is merged, twice, and the sweep goes on with the rest. Then it is merged run
+// by run, from a folder with another name. Bad folders are refused before anything is merged.
+//
+//nolint:funlen // one function, because each merge works on the results of the one before
 func TestMerge(t *testing.T) {
 	text := strings.ReplaceAll(tiny, "STEPS", "40")
 	whole, elsewhere, into := t.TempDir(), t.TempDir(), t.TempDir()

@@ -42,7 +42,8 @@ func TestPredictRefuses(t *testing.T) {
 }
 
 // A preset's curves are forecast, printed, drawn twice with the same bytes, and shown beside those in the database.
-// One function, because text, figure and document are checked against one planted database.
+//
+//nolint:funlen // one function, because text, figure and document are checked against one planted database
 func TestPredict(t *testing.T) {
 	results := t.TempDir()
 	src, _ := configs.Sweep("predictor")

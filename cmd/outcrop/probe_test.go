@@ -10,7 +10,8 @@ import (
 
 // A run, named by the beginning of its id, is measured again from its two checkpoints with a statistic that it lacked;
 // a second time adds nothing. A sweep that wants the statistic at every step trains the run again, and plan says so.
-// One function, because each part continues with the rows of the part before.
+//
+//nolint:funlen // one function, because each part continues with the rows of the part before
 func TestProbe(t *testing.T) {
 	text := strings.ReplaceAll(tiny, "STEPS", "40")
 	text = strings.Replace(text, "arms: {a: {}, b: {arch: {norm: ssnorm}}}", "  checkpoint: {every: 16}\n", 1)

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/outcrop-lab/outcrop/atomicfile"
 	"github.com/outcrop-lab/outcrop/compute"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
+	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
@@ -155,19 +155,19 @@ func Calibrate(ctx context.Context) (Speed, error) {
 	var times []float64
 	for i, p := range plans {
 		x := p.stepParts(float64(p.Config.Train.Batch), float64(p.Config.Train.Slices))
-		rows, times = append(rows, x[:]), append(times, median(timed[i].steps))
+		rows, times = append(rows, x[:]), append(times, fit.Median(timed[i].steps))
 	}
 	s.Step = fitParts(rows, times)
 	rows, times = nil, nil
 	for i, p := range plans {
 		x := s.measureParts(p, 1)
-		rows, times = append(rows, x[:]), append(times, median(timed[i].measures))
+		rows, times = append(rows, x[:]), append(times, fit.Median(timed[i].measures))
 	}
 	s.Measure = fitParts(rows, times)
 	rows, times = nil, nil
 	for i, p := range plans {
 		rows = append(rows, []float64{1, float64(p.Params), float64(p.Config.Arch.Layers * p.Config.Train.Slices)})
-		times = append(times, median(timed[i].starts))
+		times = append(times, fit.Median(timed[i].starts))
 	}
 	s.Start = fitParts(rows, times)
 	s.Beside = 1
@@ -190,9 +190,9 @@ func (s Speed) beside(ctx context.Context, plans []Planned, dir string) (float64
 		if err := two.run(ctx, p, filepath.Join(dir, fmt.Sprintf("two-%d", i)), 2, clock); err != nil {
 			return 1, err
 		}
-		factors = append(factors, median(two.steps)/s.step(p, 2))
+		factors = append(factors, fit.Median(two.steps)/s.step(p, 2))
 	}
-	return max(1, median(factors)), nil
+	return max(1, fit.Median(factors)), nil
 }
 
 // trialPlans returns the trials that this machine can run.
@@ -250,12 +250,12 @@ func (t *trial) run(ctx context.Context, p Planned, dir string, threads int, clo
 		return context.Canceled
 	}
 	total := clock() - begun
-	step := median(steps)
+	step := fit.Median(steps)
 	rest := total - float64(p.Config.Train.Steps+1)*step
 	for _, took := range both {
 		t.measures = append(t.measures, max(0, took-step))
 	}
-	rest -= float64(p.Measurements(0)) * median(t.measures[len(t.measures)-len(both):])
+	rest -= float64(p.Measurements(0)) * fit.Median(t.measures[len(t.measures)-len(both):])
 	t.steps, t.starts = append(t.steps, steps...), append(t.starts, max(0, rest))
 	return nil
 }
@@ -326,10 +326,4 @@ func fitParts(rows [][]float64, times []float64) []float64 {
 		}
 	}
 	return per
-}
-
-// median returns the median of x, which it sorts.
-func median(x []float64) float64 {
-	slices.Sort(x)
-	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
@@ -170,8 +171,8 @@ func TestCalibrate(t *testing.T) {
 		if err := took.run(t.Context(), p, t.TempDir(), 1, processor); err != nil {
 			t.Fatal(err)
 		}
-		if ratio := s.step(p, 1) / median(took.steps); !(ratio > .5 && ratio < 2) {
-			t.Errorf("a step in %s was forecast at %v s and took %v", precision, s.step(p, 1), median(took.steps))
+		if ratio := s.step(p, 1) / fit.Median(took.steps); !(ratio > .5 && ratio < 2) {
+			t.Errorf("a step in %s was forecast at %v s and took %v", precision, s.step(p, 1), fit.Median(took.steps))
 		}
 	}
 	if has := compute.Can("", compute.BF16) == nil; tried["bf16"] != has || s.Step[ofRounded] > 0 != has {

@@ -44,12 +44,13 @@ type Aggregate struct {
 // Comparison is what two or more columns differ in.
 type Comparison struct {
 	Columns []Compared
-	// Differing lists the keys in which the columns differ, in the order of CompareOptions.Keys. Values[i][j] is the value in column j, nil where that configuration lacks the key.
+	// Differing lists the keys in which the columns differ, in the order of CompareOptions.Keys. Values[i][j] is the value
+	// in column j, nil where that configuration lacks the key.
 	Differing []string
 	Values    [][]any
 	Metrics   []Aggregate
-	// Differences are those of each further column to the first, paired by seed: arms of one seed share batches and the initial
-	// values of equal parameters, so that the paired interval is narrower than the columns' own.
+	// Differences are those of each further column to the first, paired by seed: arms of one seed share batches and the
+	// initial values of equal parameters, so that the paired interval is narrower than the columns' own.
 	Differences []Aggregate
 	Notes       []string
 }
@@ -60,14 +61,15 @@ type CompareOptions struct {
 	Names []string
 	// Metrics are names of the run's metrics, or SITE/STATISTIC, whose layers stand apart; none takes all of the run's.
 	Metrics []string
-	// Step is the step to compare at; negative takes each run's last, and then of several seeds only those runs that are done.
+	// Step is the step to compare at; negative takes each run's last, and then of several seeds only those runs that are
+	// done.
 	Step int
 	// Keys are those of a configuration, in the order in which they are shown; others come last.
 	Keys []string
 }
 
-// Compare compares columns of runs, from the database alone. A name that stands for nothing, a metric that was never measured
-// and a single column are each an *InputError.
+// Compare compares columns of runs, from the database alone. A name that stands for nothing, a metric that was never
+// measured and a single column are each an *InputError.
 func Compare(db *store.DB, o CompareOptions) (c Comparison, err error) {
 	if c.Columns, err = columnsOf(db, o); err != nil {
 		return c, err
@@ -76,7 +78,8 @@ func Compare(db *store.DB, o CompareOptions) (c Comparison, err error) {
 		c.Notes = append(c.Notes, c.Columns[i].keep(o.Step)...)
 	}
 	if len(c.Columns) < 2 {
-		return c, settings.Refuse(settings.Fault{File: strings.Join(o.Names, " "), Message: "is one thing: name two runs or arms, or a sweep of two arms at least that are trained"})
+		return c, settings.Refuse(settings.Fault{File: strings.Join(o.Names, " "),
+			Message: "is one thing: name two runs or arms, or a sweep of two arms at least that are trained"})
 	}
 	c.keys()
 	metrics := o.Metrics
@@ -93,7 +96,8 @@ func Compare(db *store.DB, o CompareOptions) (c Comparison, err error) {
 	return c, nil
 }
 
-// columnsOf makes a column of each run and of each arm, more than one where an arm has runs that differ in more than the seed.
+// columnsOf makes a column of each run and of each arm, more than one where an arm has runs that differ in more than
+// the seed.
 func columnsOf(db *store.DB, o CompareOptions) (columns []Compared, err error) {
 	for _, name := range o.Names {
 		t, err := Find(db, name)
@@ -288,7 +292,8 @@ func (a *Aggregate) span(step int) {
 }
 
 // paired is a column less the first one, over the seeds of both whose values are of one step.
-func (c *Comparison) paired(column Compared, metric string, layer int, first, other []map[int]reading) (Aggregate, bool) {
+func (c *Comparison) paired(column Compared, metric string, layer int, first, other []map[int]reading) (Aggregate,
+	bool) {
 	a := Aggregate{Column: column.Name, Metric: metric, Layer: layer, Steps: [2]int{-1, -1}, Values: []float64{}}
 	for _, i := range c.Columns[0].Kept {
 		for _, k := range column.Kept {
@@ -337,7 +342,10 @@ func joined(list []settings.Setting) string {
 // lacking lists the settings that the first list has not, or has otherwise.
 func lacking(first, list []settings.Setting) (out []settings.Setting) {
 	for _, s := range list {
-		if !slices.ContainsFunc(first, func(f settings.Setting) bool { return f.Key == s.Key && reflect.DeepEqual(f.Value, s.Value) }) {
+		if !slices.ContainsFunc(first, func(f settings.Setting) bool {
+			return f.Key == s.Key &&
+				reflect.DeepEqual(f.Value, s.Value)
+		}) {
 			out = append(out, s)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 
 // Two arms over three seeds, the last of which is not done in the second arm: it counts for neither that arm nor the
 // difference. Student's t is 12.7062 with one degree of freedom and 4.302653 with two (any table).
+//
+//nolint:funlen // one worked example
 func TestCompare(t *testing.T) {
 	db, err := store.Open(filepath.Join(t.TempDir(), "outcrop.db"))
 	if err != nil {
@@ -37,7 +39,8 @@ func TestCompare(t *testing.T) {
 			members = append(members, store.Member{Arm: arm, Seed: uint64(seed), Run: r.ID})
 		}
 	}
-	if err := db.PutSweep(store.Sweep{Name: "s", Arms: []store.Arm{{Name: "a"}, {Name: "b", Order: 1}}}, members); err != nil {
+	if err := db.PutSweep(store.Sweep{Name: "s", Arms: []store.Arm{{Name: "a"}, {Name: "b", Order: 1}}},
+		members); err != nil {
 		t.Fatal(err)
 	}
 	c, err := Compare(db, CompareOptions{Names: []string{"s"}, Step: -1})
@@ -49,10 +52,12 @@ func TestCompare(t *testing.T) {
 	}
 	near := func(got, want float64) bool { return math.Abs(got-want) < 1e-4 }
 	a, b, d := c.Metrics[0], c.Metrics[1], c.Differences[0]
-	if half := 4.302653 / math.Sqrt(3); a.N != 3 || a.Mean != 2 || a.Median != 2 || !near(a.Interval.Low, 2-half) || !near(a.Interval.High, 2+half) || a.Steps != [2]int{8, 8} {
+	if half := 4.302653 / math.Sqrt(3); a.N != 3 || a.Mean != 2 || a.Median != 2 || !near(a.Interval.Low, 2-half) ||
+		!near(a.Interval.High, 2+half) || a.Steps != [2]int{8, 8} {
 		t.Errorf("a: %+v", a)
 	}
-	if half := 12.7062 * 0.45; b.N != 2 || !near(b.Mean, 0.95) || !near(b.Interval.High, 0.95+half) { // standard error .9/2
+	// standard error .9/2
+	if half := 12.7062 * 0.45; b.N != 2 || !near(b.Mean, 0.95) || !near(b.Interval.High, 0.95+half) {
 		t.Errorf("b: %+v", b)
 	}
 	if half := 12.7062 * 0.05; d.N != 2 || !near(d.Mean, -0.55) || !near(d.Interval.Low, -0.55-half) { // of -.5 and -.6
@@ -61,10 +66,12 @@ func TestCompare(t *testing.T) {
 	if len(c.Notes) != 1 || c.Notes[0] != "b: 1 of 3 runs left out, which are running" {
 		t.Errorf("notes %q", c.Notes)
 	}
-	if c, err = Compare(db, CompareOptions{Names: []string{"s"}, Step: 8}); err != nil || c.Metrics[1].N != 3 { // measured there, done or not
+	// measured there, done or not
+	if c, err = Compare(db, CompareOptions{Names: []string{"s"}, Step: 8}); err != nil || c.Metrics[1].N != 3 {
 		t.Errorf("at step 8: %+v, %v", c.Metrics, err)
 	}
-	if c, err = Compare(db, CompareOptions{Names: []string{"a0", "s/b/0"}, Step: -1}); err != nil || !near(c.Differences[0].Mean, -0.5) || !math.IsNaN(c.Differences[0].Interval.Low) {
+	if c, err = Compare(db, CompareOptions{Names: []string{"a0", "s/b/0"}, Step: -1}); err != nil ||
+		!near(c.Differences[0].Mean, -0.5) || !math.IsNaN(c.Differences[0].Interval.Low) {
 		t.Errorf("two runs: %+v, %v", c, err)
 	}
 	for want, o := range map[string]CompareOptions{

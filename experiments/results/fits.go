@@ -40,7 +40,8 @@ func (f Fitting) Check() error {
 	for _, c := range []struct {
 		key, value string
 		known      []string
-	}{{"loss", f.Loss, fit.Losses()}, {"interval", f.Interval, fit.Intervals()}, {"weights", f.Weights, []string{WeightsEqual, WeightsSpread}}} {
+	}{{"loss", f.Loss, fit.Losses()}, {"interval", f.Interval, fit.Intervals()},
+		{"weights", f.Weights, []string{WeightsEqual, WeightsSpread}}} {
 		known := c.value == ""
 		for _, name := range c.known {
 			known = known || name == c.value
@@ -97,7 +98,8 @@ func StoreFits(db *store.DB, ids []string, how Fitting) error {
 			}
 		}
 		for _, c := range curves {
-			all = append(all, store.Fit{Run: id, Site: fitted.Site, Statistic: fitted.Statistic, Layer: c.Layer, Head: c.Head, Idx: c.Idx})
+			all = append(all, store.Fit{Run: id, Site: fitted.Site, Statistic: fitted.Statistic, Layer: c.Layer, Head: c.Head,
+				Idx: c.Idx})
 			points = append(points, pointsOf(c, spread))
 		}
 	}
@@ -133,12 +135,13 @@ func StoredFit(at store.Fit, r fit.Result, best bool) store.Fit {
 // layerStep is a layer at a step.
 type layerStep struct{ layer, step int }
 
-// spreads returns the standard error of the mean of top-1 over median, over the probe sequences, in each place that has at
-// least three of them.
+// spreads returns the standard error of the mean of top-1 over median, over the probe sequences, in each place that has
+// at least three of them.
 func spreads(db *store.DB, run string) (map[layerStep]float64, error) {
 	type cell struct{ layer, sequence, step int }
 	read := func(statistic string) (map[cell]float64, error) {
-		curves, err := derive.Scalar{Site: residPost, Statistic: statistic, Idx: derive.Each, Layers: derive.Each}.Read(db, run)
+		curves, err := derive.Scalar{Site: residPost, Statistic: statistic, Idx: derive.Each, Layers: derive.Each}.Read(db,
+			run)
 		if missing := new(derive.Missing); err != nil && !errors.As(err, &missing) {
 			return nil, err
 		}
@@ -159,7 +162,8 @@ func spreads(db *store.DB, run string) (map[layerStep]float64, error) {
 		return nil, err
 	}
 	ratios := map[layerStep][]float64{}
-	cells := slices.SortedFunc(maps.Keys(tops), func(a, b cell) int { return a.sequence - b.sequence }) // sums in a fixed order
+	// sums in a fixed order
+	cells := slices.SortedFunc(maps.Keys(tops), func(a, b cell) int { return a.sequence - b.sequence })
 	for _, c := range cells {
 		if r := tops[c] / medians[c]; !math.IsNaN(r) && !math.IsInf(r, 0) {
 			at := layerStep{c.layer, c.step}
@@ -199,7 +203,8 @@ func pointsOf(c derive.Curve, spread map[layerStep]float64) fit.Points {
 	return p
 }
 
-// Factor is a setting with which the parameters of a fit may scale. Runs of equal Rest differ in it and in their seeds alone.
+// Factor is a setting with which the parameters of a fit may scale. Runs of equal Rest differ in it and in their seeds
+// alone.
 type Factor struct {
 	Key   string
 	Value float64
@@ -218,7 +223,10 @@ func Factors(r store.Run) ([]Factor, error) {
 		if !ok {
 			continue
 		}
-		rest := slices.DeleteFunc(slices.Clone(list), func(s settings.Setting) bool { return s.Key == key || s.Key == "seed" })
+		rest := slices.DeleteFunc(slices.Clone(list), func(s settings.Setting) bool {
+			return s.Key == key ||
+				s.Key == "seed"
+		})
 		factors = append(factors, Factor{key, value, settings.Fingerprint(rest)})
 	}
 	return factors, nil

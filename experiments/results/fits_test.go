@@ -31,7 +31,8 @@ func TestSpread(t *testing.T) {
 			sequences = 2 // too few for a spread
 		}
 		for i := range sequences {
-			rows = append(rows, store.Row{Site: "resid_post", Statistic: "top1", Layer: 1, Head: -1, Idx: i, Value: float64(2*i+2) / 2},
+			rows = append(rows, store.Row{Site: "resid_post", Statistic: "top1", Layer: 1, Head: -1, Idx: i,
+				Value: float64(2*i+2) / 2},
 				store.Row{Site: "resid_post", Statistic: "median", Layer: 1, Head: -1, Idx: i, Value: .5})
 		}
 		if err := db.PutRows("r", step, rows); err != nil {
@@ -59,7 +60,8 @@ func TestSpread(t *testing.T) {
 func TestRefit(t *testing.T) {
 	results := t.TempDir()
 	var input *variant.Error
-	if err := Refit(results, Fitting{Weights: "spred"}); !errors.As(err, &input) || !strings.Contains(err.Error(), `did you mean "spread"`) {
+	if err := Refit(results, Fitting{Weights: "sprad"}); !errors.As(err, &input) ||
+		!strings.Contains(err.Error(), `did you mean "spread"`) {
 		t.Errorf("%v", err)
 	}
 	db, err := store.Open(filepath.Join(results, "outcrop.db"))
@@ -67,7 +69,8 @@ func TestRefit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	if err := db.PutRun(store.Run{ID: "r", Config: `{"arch":{"width":64},"seed":3}`, Status: "done", Slices: 1}); err != nil {
+	if err := db.PutRun(store.Run{ID: "r", Config: `{"arch":{"width":64},"seed":3}`, Status: "done",
+		Slices: 1}); err != nil {
 		t.Fatal(err)
 	}
 	for step := range 20 {
@@ -75,7 +78,8 @@ func TestRefit(t *testing.T) {
 		if step == 4 {
 			value = .5
 		}
-		if err := db.PutRows("r", step, []store.Row{{Site: "resid_post", Statistic: "ratio_mean", Head: -1, Idx: -1, Value: value}}); err != nil {
+		if err := db.PutRows("r", step, []store.Row{{Site: "resid_post", Statistic: "ratio_mean", Head: -1, Idx: -1,
+			Value: value}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -96,7 +100,8 @@ func TestRefit(t *testing.T) {
 	}
 	squares := read(Fitting{})
 	huber := read(Fitting{Options: fit.Options{Loss: fit.LossHuber, Interval: fit.IntervalNone}})
-	if !strings.Contains(squares.Message, "values below 1 (down to 0.5), which this quantity cannot have") || len(squares.Intervals) != 8 { // the five, beta, tau0 and the rise time
+	if !strings.Contains(squares.Message, "values below 1 (down to 0.5), which this quantity cannot have") ||
+		len(squares.Intervals) != 8 { // the five, beta, tau0 and the rise time
 		t.Errorf("%q, %v", squares.Message, squares.Intervals)
 	}
 	if !strings.Contains(huber.Message, "Huber's loss bounds") || len(huber.Intervals) != 0 {

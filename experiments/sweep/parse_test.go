@@ -11,8 +11,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// A stored configuration is read without the registries to the same keys and values as with them: every preset, and every
-// variant of every slot.
+// A stored configuration is read without the registries to the same keys and values as with them: every preset, and
+// every variant of every slot.
 func TestStoredConfigurationsAreRead(t *testing.T) {
 	var sources []string
 	for _, name := range configs.Presets() {

@@ -84,6 +84,8 @@ func TestPointsSetTheirKeys(t *testing.T) {
 }
 
 // Each text is a mistake that a user might make.
+//
+//nolint:funlen // a table of cases
 func TestBadPoints(t *testing.T) {
 	for _, c := range []struct{ src, set, want string }{
 		{"grid: [a]", "",
@@ -235,6 +237,8 @@ func TestDrawsArePure(t *testing.T) {
 
 // The runs are arms x grid x zip x draws x seeds, less those that exclude or only leave out. Neither the order of keys
 // nor the day changes an id, and the same file gives the same plan.
+//
+//nolint:funlen // one property, drawn part by part
 func TestCountsAndOrder(t *testing.T) {
 	grids := []string{"optim.lr: [%s]", "arch.layers: [%s]", "arch.norm: [%s]", "optim: [%s]"}
 	values := [][]string{{"1e-3", "1e-2", ".5"}, {"1", "2", "3"}, {"rmsnorm", "ssnorm", "{name: dyt, alpha: .5}"},

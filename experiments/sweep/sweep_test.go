@@ -17,6 +17,8 @@ import (
 
 // Each text is a mistake that a user might make. Each message gives what the contract promises: file, line, column,
 // dotted key, and the nearest valid choice.
+//
+//nolint:funlen // a table of cases
 func TestBadInput(t *testing.T) {
 	for _, c := range []struct{ name, src, want string }{
 		{"empty", "  \n", "s.yaml: is empty"},
