@@ -25,8 +25,8 @@ func TestSenselessCombinations(t *testing.T) {
 		{"arch: {width: 65, heads: ^2}", ".arch.heads", "must divide arch.width (65)"},
 		{"optim: {name: sgd, momentum: 0, nesterov: ^true}", ".optim.nesterov", "needs a momentum above 0"},
 		{"optim: {after_step: {name: tvr, every: ^0}}", ".optim.after_step.every", "at least 1"},
-		{"arch: {tied: true}, optim: {groups: {head: {lr_factor: ^0.1}}}", ".optim.groups.head.lr_factor", "leaves no head of its own"},
-		{"arch: {tied: true}, optim: {groups: {head: {weight_decay_factor: ^0}}}", ".optim.groups.head.weight_decay_factor", "leaves no head of its own"},
+		{"arch: {tied: true}, optim: {groups: {head: {lr_factor: ^0.1}}}", ".optim.groups.head.lr_factor", "leaves the head no weights of its own"},
+		{"arch: {tied: true}, optim: {groups: {head: {weight_decay_factor: ^0}}}", ".optim.groups.head.weight_decay_factor", "leaves the head no weights of its own"},
 		{"schedule: {warmup: 5, warmup_tokens: ^100}", ".schedule.warmup_tokens", "is given beside warmup"},
 		{"schedule: {name: cosine, floor: ^2}", ".schedule.floor", "must be in [0, 1]"},
 	} {
