@@ -53,9 +53,9 @@ func unparented(ctx context.Context, conn *sql.Conn, work func() error) error {
 // chunk is the number of rows that one statement inserts.
 const chunk = 64
 
-// insertRows inserts the rows of one step and returns the chunks of which some row was already there. It bypasses
-// database/sql: the driver's Query binds all values and runs the statement in one call into C, whereas Exec makes one
-// call per value.
+// insertRows inserts the rows of one step and returns the rows of every chunk that was already there in part. It
+// bypasses database/sql: the driver's Query binds all values and runs the statement in one call into C, whereas Exec
+// makes one call per value.
 func insertRows(conn *sql.Conn, run int64, step int, names map[string]int64, rows []Row) (known []Row, err error) {
 	err = driverOf(conn, func(c *sqlite3.SQLiteConn) error {
 		changes, err := prepare(c, "SELECT changes()")

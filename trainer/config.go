@@ -34,7 +34,7 @@ type Train struct {
 	Steps     int    `json:"steps" doc:"updates"`
 	Batch     int    `json:"batch" doc:"sequences per step, a multiple of slices"`
 	Slices    int    `json:"slices" doc:"parts of the batch; gradients are summed in this order: the bits depend on it"`
-	Precision string `json:"precision" enum:"float32,bf16" doc:"in which the linear layers multiply; all else is float32"`
+	Precision string `json:"precision" enum:"float32,bf16" doc:"of the factors in linear layers; all else is float32"`
 }
 
 // Probe says what is measured, when, and on which sequences.

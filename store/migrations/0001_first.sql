@@ -1,6 +1,6 @@
 PRAGMA application_id = 0x4f757463; -- "Outc"
 
--- Sites and statistics, each stored once. Ids differ from database to database: shards are mapped by name.
+-- The names of sites and statistics, each stored once. Ids differ between databases, so shards are mapped by name.
 CREATE TABLE names (
 	id   INTEGER PRIMARY KEY,
 	name TEXT NOT NULL UNIQUE
@@ -16,7 +16,7 @@ CREATE TABLE provenances (
 	UNIQUE (git_commit, go_version, kernel_path, cpu)
 ) STRICT;
 
--- seed holds the 64 bits of an unsigned number. provenance is that of the first who wrote the run.
+-- seed holds the 64 bits of an unsigned number. provenance is that of the first writer of the run.
 CREATE TABLE runs (
 	id              INTEGER PRIMARY KEY,
 	hash            TEXT NOT NULL UNIQUE,
@@ -42,7 +42,7 @@ CREATE TABLE run_provenances (
 	PRIMARY KEY (run, provenance)
 ) STRICT, WITHOUT ROWID;
 
--- layer, head and idx are -1 where they do not apply; value is NULL for NaN.
+-- layer, head and idx are -1 if they do not apply; value is NULL for NaN.
 CREATE TABLE stats (
 	run       INTEGER NOT NULL REFERENCES runs (id),
 	step      INTEGER NOT NULL,
@@ -55,7 +55,7 @@ CREATE TABLE stats (
 	PRIMARY KEY (run, site, statistic, layer, head, idx, step)
 ) STRICT, WITHOUT ROWID;
 
--- Values that came after another value of the same key, with the provenance of who brought them.
+-- Values that came after another value of the same key, with the provenance of their writer.
 CREATE TABLE disagreements (
 	run        INTEGER NOT NULL,
 	step       INTEGER NOT NULL,
@@ -72,7 +72,7 @@ CREATE TABLE disagreements (
 CREATE UNIQUE INDEX disagreements_key ON disagreements
 	(run, site, statistic, layer, head, idx, step, provenance, ifnull(value, 'nan'));
 
--- Clock values: outside identity, conflicts and byte checks.
+-- Clock values, which identity, conflicts and byte checks ignore.
 CREATE TABLE timings (
 	run   INTEGER NOT NULL REFERENCES runs (id),
 	step  INTEGER NOT NULL,
@@ -137,7 +137,7 @@ FROM stats s
 	JOIN names a ON a.id = s.site
 	JOIN names b ON b.id = s.statistic;
 
--- Equal provenance, another value: the run is not deterministic.
+-- Another value under equal provenance: the run is not deterministic.
 CREATE VIEW conflicts AS
 SELECT r.hash AS run, d.step, a.name AS site, b.name AS statistic, d.layer, d.head, d.idx,
 	s.value AS kept, d.value AS other
@@ -147,7 +147,7 @@ FROM disagreements d
 	JOIN names a ON a.id = d.site
 	JOIN names b ON b.id = d.statistic;
 
--- Per run and later provenance, how many rows differ from the first.
+-- For each run and later provenance, the number of rows that differ from the first value.
 CREATE VIEW differences AS
 SELECT r.hash AS run, p.git_commit, p.go_version, p.kernel_path, p.cpu,
 	(SELECT count(*) FROM disagreements d WHERE d.run = r.id AND d.provenance = p.id) AS differing

@@ -1,5 +1,5 @@
--- What a fit determines. intervals is a JSON object of two-element arrays in which an open end is null, undetermined a
--- JSON array of names; weight is the Akaike weight; a fit of an older outcrop has none of them.
+-- What a fit determines. intervals is a JSON object of two-element arrays in which an open end is null; undetermined is
+-- a JSON array of names; weight is the Akaike weight. A fit from an older Outcrop has none of them.
 ALTER TABLE fits ADD COLUMN weight REAL;
 ALTER TABLE fits ADD COLUMN peak_seen INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE fits ADD COLUMN rise_time REAL;

@@ -1,4 +1,4 @@
--- Which |activation| of which sequence is kept where: file lies in the run's folder, tensor is the name in it.
+-- Where the |activation| of each sequence is kept: file is in the run's folder, tensor is the name in it.
 CREATE TABLE snapshot_files (
 	run      INTEGER NOT NULL REFERENCES runs (id),
 	step     INTEGER NOT NULL,

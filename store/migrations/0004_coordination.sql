@@ -1,4 +1,5 @@
--- Who works on which run until when. run is a hash: a run is leased before it is stored. Moments are in µs since 1970.
+-- Who works on which run, and until when. run is a hash, because a run is leased before it is stored. Times are in µs
+-- since 1970.
 CREATE TABLE leases (
 	run     TEXT PRIMARY KEY,
 	owner   TEXT NOT NULL,
@@ -8,13 +9,14 @@ CREATE TABLE leases (
 	expires INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- When it was last asked that a run be stopped.
+-- The time of the last request to stop a run.
 CREATE TABLE stops (
 	run TEXT PRIMARY KEY,
 	at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What became of a run, as its coordinators saw it: clock values, outside identity and byte checks as timings are.
+-- The changes in a run's life, as its coordinators saw them. Clock values, like timings: identity and byte checks ignore
+-- them.
 CREATE TABLE events (
 	run     TEXT NOT NULL,
 	at      INTEGER NOT NULL,
@@ -24,15 +26,15 @@ CREATE TABLE events (
 	PRIMARY KEY (run, at, status, step)
 ) STRICT, WITHOUT ROWID;
 
--- Which databases were merged in: the file, from this database's folder where it lies below it, how many measured rows
--- it brought, and when the last of them. Clock values, as events are.
+-- The databases that were merged in: the file (relative to this database's folder if below it), the number of measured
+-- rows that it added, and the time of the last of them. Clock values, like events.
 CREATE TABLE shards (
 	file TEXT PRIMARY KEY,
 	rows INTEGER NOT NULL,
 	at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What a claim of a paper came to on a sweep. detail is a JSON object of the numbers that were judged.
+-- The verdict on a paper's claim, judged on a sweep. detail is a JSON object of the numbers that it rests on.
 CREATE TABLE claims (
 	sweep     TEXT NOT NULL,
 	name      TEXT NOT NULL,
