@@ -41,7 +41,7 @@ test-readers: ## install DuckDB and TensorBoard into bin/readers, and read expor
 	bin/readers/bin/pip install --quiet --disable-pip-version-check -r export/readers/requirements.txt
 	OUTCROP_PYTHON=$(CURDIR)/bin/readers/bin/python $(GO) test -tags readers -count 1 -v -run TestReaders ./cmd/outcrop
 
-documents: build ## what this tree says, stores and writes against the build OLD=path/to/outcrop; RESULTS=DIR keeps the results
+documents: ## compare what this tree prints, stores and writes with the build OLD=path/to/outcrop
 	@test -n "$(OLD)" || { echo "documents needs the build before: make documents OLD=path/to/outcrop"; exit 2; }
 	.ci/documents "$(OLD)" bin/outcrop $(if $(RESULTS),--results "$(RESULTS)")
 
