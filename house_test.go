@@ -50,7 +50,7 @@ var arrows = map[string][]string{
 		"archs", "atomicfile", "compute", "experiments/run", "experiments/sweep", "fit", "probes", "settings", "trainer",
 		"variant",
 	},
-	"experiments/results": {"derive", "experiments/folder", "fit", "settings", "store", "variant"},
+	"experiments/results": {"derive", "experiments/folder", "fit", "predict", "settings", "store", "variant"},
 	"experiments/run": {
 		"atomicfile", "compute", "experiments/folder", "experiments/stopping", "experiments/sweep", "settings", "store",
 		"trainer",

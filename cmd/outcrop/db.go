@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/outcrop-lab/outcrop/experiments/results"
+
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/store"
@@ -17,13 +19,6 @@ func dbCommand(s *preferences) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(dbCheck(s), dbVacuum(s), dbBackup(s))
 	return cmd
-}
-
-// checked is the document of db check.
-type checked struct {
-	Database string   `json:"database"`
-	Sound    bool     `json:"sound"`
-	Faults   []string `json:"faults"`
 }
 
 func dbCheck(s *preferences) *cobra.Command {
@@ -46,7 +41,7 @@ func dbCheck(s *preferences) *cobra.Command {
 		out, path := cmd.OutOrStdout(), s.database()
 		switch {
 		case asJSON:
-			err = json.NewEncoder(out).Encode(checked{path, len(faults) == 0, faults})
+			err = json.NewEncoder(out).Encode(results.Checked{Database: path, Sound: len(faults) == 0, Faults: faults})
 		case len(faults) == 0:
 			_, err = fmt.Fprintf(out, "%s: sound\n", path)
 		default:

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/experiments/results"
+
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -57,22 +59,22 @@ func TestQueryPrints(t *testing.T) {
 }
 
 func TestDatabaseVerbs(t *testing.T) {
-	results := resultsOf(t)
-	if code, out, stderr := outcrop(t.Context(), "db", "check", "--results", results); code != exitDone ||
+	dir := resultsOf(t)
+	if code, out, stderr := outcrop(t.Context(), "db", "check", "--results", dir); code != exitDone ||
 		!strings.HasSuffix(out, "outcrop.db: sound\n") {
 		t.Errorf("check: exit %d, %q %s", code, out, stderr)
 	}
-	if code, _, stderr := outcrop(t.Context(), "db", "vacuum", "--results", results); code != exitDone {
+	if code, _, stderr := outcrop(t.Context(), "db", "vacuum", "--results", dir); code != exitDone {
 		t.Errorf("vacuum: exit %d, %s", code, stderr)
 	}
 	copied := filepath.Join(t.TempDir(), "outcrop.db")
-	if code, _, stderr := outcrop(t.Context(), "db", "backup", copied, "--results", results); code != exitDone {
+	if code, _, stderr := outcrop(t.Context(), "db", "backup", copied, "--results", dir); code != exitDone {
 		t.Errorf("backup: exit %d, %s", code, stderr)
 	}
 	if code, _, stderr := outcrop(t.Context(), "db", "check", "--results", filepath.Dir(copied)); code != exitDone {
 		t.Errorf("check of the copy: exit %d, %s", code, stderr)
 	}
-	db, err := store.Open(filepath.Join(results, "outcrop.db"))
+	db, err := store.Open(filepath.Join(dir, "outcrop.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,8 +84,8 @@ func TestDatabaseVerbs(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	code, out, stderr := outcrop(t.Context(), "db", "check", "--json", "--results", results)
-	var got checked
+	code, out, stderr := outcrop(t.Context(), "db", "check", "--json", "--results", dir)
+	var got results.Checked
 	if err := json.Unmarshal([]byte(out), &got); err != nil || code != exitFailed || got.Sound ||
 		len(got.Faults) != 1 || !strings.Contains(got.Faults[0], "step 9 of 2") {
 		t.Errorf("check of a broken database: exit %d, %q %s %v", code, out, stderr, err)

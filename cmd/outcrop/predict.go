@@ -10,10 +10,11 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/outcrop-lab/outcrop/experiments/results"
+
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/configs"
-	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/plots"
@@ -21,59 +22,6 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/variant"
 )
-
-// estimateRow is a forecast and its 90 % interval. An end that is no number is null.
-type estimateRow struct {
-	Value results.Number `json:"value"`
-	Low   results.Number `json:"low"`
-	High  results.Number `json:"high"`
-}
-
-// pointRow is one point of a forecast curve.
-type pointRow struct {
-	Step results.Number `json:"step"`
-	estimateRow
-}
-
-// measuredRow is the measured curve of a block in one run.
-type measuredRow struct {
-	Run    string           `json:"run"`
-	Seed   uint64           `json:"seed"`
-	Steps  []results.Number `json:"steps"`
-	Values []results.Number `json:"values"`
-}
-
-// throughRow is the emergence curve fitted to the points of a forecast curve.
-type throughRow struct {
-	Params       map[string]results.Number `json:"params"`
-	Undetermined []string                  `json:"undetermined"`
-	R2           results.Number            `json:"r2"`
-}
-
-// layerRow is the forecast for one block.
-type layerRow struct {
-	Layer    int                    `json:"layer"`
-	Params   map[string]estimateRow `json:"params"`
-	Curve    []pointRow             `json:"curve"`
-	Through  throughRow             `json:"through"`
-	Measured []measuredRow          `json:"measured"`
-}
-
-// predictDocument is the document of predict --json.
-type predictDocument struct {
-	Arch         string            `json:"arch"`
-	Extrapolated bool              `json:"extrapolated"`
-	Outside      []predict.Outside `json:"outside"`
-	Remarks      []string          `json:"remarks"`
-	// LeftOut is the name of this architecture if the predictor was trained on it, and "" otherwise. Its own series are
-	// then left out of the forecast.
-	LeftOut      string                    `json:"left_out"`
-	Undetermined []string                  `json:"undetermined"` // parameters without a meaning of their own
-	LeftOutR2    map[string]results.Number `json:"left_out_r2"`  // by target, with each architecture left out in turn
-	Layers       []layerRow                `json:"layers"`
-	Figure       string                    `json:"figure"`
-	Caption      string                    `json:"caption"`
-}
 
 func predictCommand(s *preferences) *cobra.Command {
 	asJSON, extrapolate, card, arch, figure := false, false, false, "", ""
@@ -102,7 +50,7 @@ func predictCommand(s *preferences) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		document := predictRows(arch, p, predicted, measured)
+		document := results.PredictionOf(arch, p, predicted, measured)
 		if figure != "" {
 			if document.Caption, err = plots.DrawForecast(figure, forecast(document, predicted, measured)); err != nil {
 				return asInput(err)
@@ -112,7 +60,7 @@ func predictCommand(s *preferences) *cobra.Command {
 		if asJSON {
 			return json.NewEncoder(cmd.OutOrStdout()).Encode(document)
 		}
-		return document.print(cmd.OutOrStdout(), p)
+		return printPrediction(cmd.OutOrStdout(), document, p)
 	}
 	f := cmd.Flags()
 	f.StringVar(&arch, "arch", "",
@@ -165,75 +113,9 @@ func (s *preferences) measuredOf(a predict.Arch) (measured []predict.Measured, e
 	return measured, err
 }
 
-func estimated(e predict.Estimate) estimateRow {
-	return estimateRow{results.Number(e.Value), results.Number(e.Low), results.Number(e.High)}
-}
-
-func predictRows(arch string, p *predict.Predictor, predicted predict.Prediction,
-	measured []predict.Measured) predictDocument {
-	d := predictDocument{Arch: arch, Extrapolated: len(predicted.Outside) > 0,
-		Outside: append([]predict.Outside{}, predicted.Outside...),
-		Remarks: append([]string{}, predicted.Remarks...), LeftOut: predicted.LeftOut,
-		Undetermined: append([]string{}, predicted.Undetermined...), LeftOutR2: map[string]results.Number{}}
-	for _, t := range p.Card.Targets {
-		d.LeftOutR2[t.Name] = results.Number(t.LeftOutR2)
-	}
-	for _, l := range predicted.Layers {
-		row := layerRow{Layer: l.Layer, Params: map[string]estimateRow{}, Measured: []measuredRow{},
-			Through: throughRow{results.Numbers(l.Through.Params), append([]string{}, l.Through.Undetermined...),
-				results.Number(l.Through.R2)}}
-		for name, e := range l.Params {
-			row.Params[name] = estimated(e)
-		}
-		for i, e := range l.Curve {
-			row.Curve = append(row.Curve, pointRow{results.Number(l.Steps[i]), estimated(e)})
-		}
-		for _, m := range measured {
-			if m.Layer == l.Layer {
-				row.Measured = append(row.Measured, measuredRow{m.Run, m.Seed, listed(m.Steps), listed(m.Values)})
-			}
-		}
-		d.Layers = append(d.Layers, row)
-	}
-	return d
-}
-
-func listed(values []float64) []results.Number {
-	out := make([]results.Number, len(values))
-	for i, v := range values {
-		out[i] = results.Number(v)
-	}
-	return out
-}
-
-// source says whether the predictor was trained on the architecture.
-func (d predictDocument) source() string {
-	if d.LeftOut != "" {
-		return fmt.Sprintf("The predictor was trained on this architecture (%s); its own series were left out.", d.LeftOut)
-	}
-	return "The predictor has not seen this architecture."
-}
-
-// warning says why a forecast may be wrong.
-func (d predictDocument) warning() string {
-	var parts []string
-	if d.Extrapolated {
-		var keys []string
-		for _, o := range d.Outside {
-			keys = append(keys, fmt.Sprintf("%s: %s (trained: %s)", o.Key, o.Value, o.Trained))
-		}
-		parts = append(parts, "EXTRAPOLATED beyond the training range: "+strings.Join(keys, "; ")+
-			". The interval does not hold here.")
-	}
-	for _, r := range d.Remarks {
-		parts = append(parts, strings.ToUpper(r[:1])+r[1:]+".")
-	}
-	return strings.Join(parts, " ")
-}
-
 // forecast returns the data of the figure: the curves at 200 steps, evenly spaced on the figure's axis.
-func forecast(d predictDocument, predicted predict.Prediction, measured []predict.Measured) plots.Forecast {
-	f := plots.Forecast{Name: d.Arch, Source: d.source(), Warning: d.warning()}
+func forecast(d results.Prediction, predicted predict.Prediction, measured []predict.Measured) plots.Forecast {
+	f := plots.Forecast{Name: d.Arch, Source: d.Source(), Warning: d.Caveat()}
 	for _, l := range predicted.Layers {
 		row := plots.Foretold{Layer: l.Layer}
 		last := l.Steps[len(l.Steps)-1]
@@ -254,34 +136,34 @@ func forecast(d predictDocument, predicted predict.Prediction, measured []predic
 	return f
 }
 
-// print writes the parameters and the curve, each with its interval, and how far to trust them.
-func (d predictDocument) print(out io.Writer, p *predict.Predictor) error {
+// printPrediction writes the parameters and the curve, each with its interval, and how far to trust them.
+func printPrediction(out io.Writer, d results.Prediction, p *predict.Predictor) error {
 	_, _ = fmt.Fprintf(out, "%s: top-1/median of |h| after each block, forecast from %d architectures of the sweep %s, ",
 		d.Arch, p.Card.Architectures, p.Card.Sweep)
 	_, _ = fmt.Fprintln(out, "with 90 % intervals")
-	_, _ = fmt.Fprintln(out, d.source())
-	if warning := d.warning(); warning != "" {
+	_, _ = fmt.Fprintln(out, d.Source())
+	if warning := d.Caveat(); warning != "" {
 		_, _ = fmt.Fprintln(out, warning)
 	}
 	_, _ = fmt.Fprintln(out)
-	if err := d.printTables(out); err != nil {
+	if err := printPredictionTables(out, d); err != nil {
 		return err
 	}
-	d.printNotes(out)
+	printPredictionNotes(out, d)
 	return nil
 }
 
-// printTables writes the parameters and the curve of each layer, and below each column its R^2.
-func (d predictDocument) printTables(out io.Writer) error {
+// printPredictionTables writes the parameters and the curve of each layer, and below each column its R^2.
+func printPredictionTables(out io.Writer, d results.Prediction) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "layer\t%s\tdecay\n", strings.Join(fit.Params("emergence"), "\t"))
 	for _, l := range d.Layers {
 		_, _ = fmt.Fprint(w, l.Layer)
 		for _, name := range fit.Params("emergence") {
-			_, _ = fmt.Fprint(w, "\t", d.cell(name, l.Params[name]))
+			_, _ = fmt.Fprint(w, "\t", cell(d, name, l.Params[name]))
 		}
 		beta := l.Params["beta"]
-		_, _ = fmt.Fprintln(w, "\t"+d.cell("beta", estimateRow{1 / beta.Value, 1 / beta.High, 1 / beta.Low}))
+		_, _ = fmt.Fprintln(w, "\t"+cell(d, "beta", results.Estimate{Value: 1 / beta.Value, Low: 1 / beta.High, High: 1 / beta.Low}))
 	}
 	_, _ = fmt.Fprint(w, "R^2")
 	for _, name := range append(fit.Params("emergence"), "beta") {
@@ -295,7 +177,7 @@ func (d predictDocument) printTables(out io.Writer) error {
 	for _, l := range d.Layers {
 		_, _ = fmt.Fprint(w, l.Layer)
 		for _, point := range l.Curve {
-			_, _ = fmt.Fprint(w, "\t", point.estimateRow)
+			_, _ = fmt.Fprint(w, "\t", point.Estimate)
 		}
 		_, _ = fmt.Fprintln(w)
 	}
@@ -307,8 +189,8 @@ func (d predictDocument) printTables(out io.Writer) error {
 	return w.Flush()
 }
 
-// printNotes writes how far to trust the tables, which runs were measured, and where the figure is.
-func (d predictDocument) printNotes(out io.Writer) {
+// printPredictionNotes writes how far to trust the tables, which runs were measured, and where the figure is.
+func printPredictionNotes(out io.Writer, d results.Prediction) {
 	_, _ = fmt.Fprintln(out, "\nR^2: of the transformed value, with each architecture left out in turn. "+
 		"decay = 1/(lambda gamma) in steps.")
 	if len(d.Undetermined) > 0 {
@@ -341,13 +223,9 @@ func (d predictDocument) printNotes(out io.Writer) {
 }
 
 // cell formats a parameter with its interval, or as a dash if it is undetermined.
-func (d predictDocument) cell(name string, e estimateRow) string {
+func cell(d results.Prediction, name string, e results.Estimate) string {
 	if slices.Contains(d.Undetermined, name) {
 		return undetermined
 	}
 	return e.String()
-}
-
-func (e estimateRow) String() string {
-	return fmt.Sprintf("%.3g [%.3g, %.3g]", float64(e.Value), float64(e.Low), float64(e.High))
 }

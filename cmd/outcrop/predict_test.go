@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/experiments/results"
+
 	"github.com/outcrop-lab/outcrop/configs"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/store"
@@ -45,7 +47,7 @@ func TestPredictRefuses(t *testing.T) {
 //
 //nolint:funlen // one function, because text, figure and document are checked against one planted database
 func TestPredict(t *testing.T) {
-	results := t.TempDir()
+	dir := t.TempDir()
 	src, _ := configs.Sweep("predictor")
 	sweep, err := sweep.LoadBytes("predictor.yaml", src)
 	if err != nil {
@@ -55,7 +57,7 @@ func TestPredict(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.Open(filepath.Join(results, "outcrop.db"))
+	db, err := store.Open(filepath.Join(dir, "outcrop.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,15 +81,15 @@ func TestPredict(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, second := filepath.Join(t.TempDir(), "a.svg"), filepath.Join(t.TempDir(), "b.svg")
-	code, out, stderr := outcrop(t.Context(), "predict", "--arch", "gated", "--results", results, "--out", first)
+	code, out, stderr := outcrop(t.Context(), "predict", "--arch", "gated", "--results", dir, "--out", first)
 	for _, want := range []string{"gated: top-1/median of |h| after each block", "its own series were left out",
 		"f(800)", "measured  aaaa00000000 (seed 7)\n", "figure    " + first, "(log(1 + step))"} {
 		if code != exitDone || !strings.Contains(out, want) {
 			t.Errorf("exit %d, %s, no %q in\n%s", code, stderr, want, out)
 		}
 	}
-	code, out, stderr = outcrop(t.Context(), "predict", "--arch", "gated", "--results", results, "--out", second, "--json")
-	var d predictDocument
+	code, out, stderr = outcrop(t.Context(), "predict", "--arch", "gated", "--results", dir, "--out", second, "--json")
+	var d results.Prediction
 	if err := json.Unmarshal([]byte(out), &d); code != exitDone || err != nil {
 		t.Fatalf("exit %d: %s %v", code, stderr, err)
 	}
@@ -105,7 +107,7 @@ func TestPredict(t *testing.T) {
 		}
 		for _, p := range l.Curve {
 			if !(1 <= p.Low && p.Low <= p.Value && p.Value <= p.High) {
-				t.Errorf("layer %d, step %g: %v", l.Layer, float64(p.Step), p.estimateRow)
+				t.Errorf("layer %d, step %g: %v", l.Layer, float64(p.Step), p.Estimate)
 			}
 		}
 	}
@@ -135,7 +137,7 @@ func TestPredictExtrapolates(t *testing.T) {
 	}
 	code, out, _ = outcrop(t.Context(), "predict", "--arch", "pythia-14m", "--extrapolate", "--results", t.TempDir(),
 		"--json")
-	var d predictDocument
+	var d results.Prediction
 	if err := json.Unmarshal([]byte(out), &d); code != exitDone || err != nil || !d.Extrapolated ||
 		len(d.Outside) == 0 || len(d.Layers) != 6 {
 		t.Errorf("exit %d, %v: %+v", code, err, d)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/experiments/results"
+
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -14,14 +16,14 @@ import (
 // rows of one that was not stopped.
 func TestStopAndResume(t *testing.T) {
 	file := sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "4000"))
-	whole, results := t.TempDir(), t.TempDir()
+	whole, dir := t.TempDir(), t.TempDir()
 	if code, _, stderr := outcrop(t.Context(), "run", file, "--results", whole); code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	p := start(t, "run", file, "--results", results, "--jobs", "1")
+	p := start(t, "run", file, "--results", dir, "--jobs", "1")
 	p.says(t, "a, seed 0: started")
-	code, out, stderr := outcrop(t.Context(), "stop", "tiny", "--results", results, "--json")
-	var stopped []stoppedRow
+	code, out, stderr := outcrop(t.Context(), "stop", "tiny", "--results", dir, "--json")
+	var stopped []results.StoppedRun
 	if err := json.Unmarshal([]byte(out), &stopped); err != nil || code != exitDone {
 		t.Fatalf("exit %d, %v: %s %s", code, err, out, stderr)
 	}
@@ -33,7 +35,7 @@ func TestStopAndResume(t *testing.T) {
 	if code := p.exit(t); code != exitInterrupted || !strings.Contains(p.err.String(), "outcrop resume tiny") {
 		t.Errorf("exit %d: %s", code, p.err.String())
 	}
-	if code, _, stderr := outcrop(t.Context(), "stop", "tiny", "--results", results); code != exitDone ||
+	if code, _, stderr := outcrop(t.Context(), "stop", "tiny", "--results", dir); code != exitDone ||
 		!strings.Contains(stderr, "no process trains tiny") {
 		t.Errorf("with no process at work: exit %d: %s", code, stderr)
 	}
@@ -41,24 +43,24 @@ func TestStopAndResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	// retry restarts the run that was stopped, and leaves the one that never began.
-	if code, _, stderr := outcrop(t.Context(), "retry", "--failed", "tiny", "--results", results); code != exitDone ||
+	if code, _, stderr := outcrop(t.Context(), "retry", "--failed", "tiny", "--results", dir); code != exitDone ||
 		!strings.Contains(stderr, "nothing to do") {
 		t.Errorf("retry --failed: exit %d: %s", code, stderr)
 	}
-	if code, _, stderr := outcrop(t.Context(), "retry", "tiny", "--results", results); code != exitDone ||
+	if code, _, stderr := outcrop(t.Context(), "retry", "tiny", "--results", dir); code != exitDone ||
 		!strings.Contains(stderr, "1 done (0 of them before)") {
 		t.Errorf("retry: exit %d: %s", code, stderr)
 	}
-	if code, _, stderr := outcrop(t.Context(), "resume", "tiny", "--results", results); code != exitDone ||
+	if code, _, stderr := outcrop(t.Context(), "resume", "tiny", "--results", dir); code != exitDone ||
 		!strings.Contains(stderr, "2 done (1 of them before)") {
 		t.Errorf("resume: exit %d: %s", code, stderr)
 	}
-	sameStatistics(t, whole, results)
-	if code, _, stderr := outcrop(t.Context(), "resume", "tny", "--results", results); code != exitInput ||
+	sameStatistics(t, whole, dir)
+	if code, _, stderr := outcrop(t.Context(), "resume", "tny", "--results", dir); code != exitInput ||
 		!strings.Contains(stderr, `did you mean "tiny"`) {
 		t.Errorf("an unknown sweep: exit %d: %s", code, stderr)
 	}
-	if code, _, stderr := outcrop(t.Context(), "stop", "zz", "--results", results); code != exitInput ||
+	if code, _, stderr := outcrop(t.Context(), "stop", "zz", "--results", dir); code != exitInput ||
 		!strings.Contains(stderr, `none of the 2 runs`) {
 		t.Errorf("an unknown run: exit %d: %s", code, stderr)
 	}

@@ -13,12 +13,6 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/results"
 )
 
-// removalDocument is what rm --json prints.
-type removalDocument struct {
-	results.Removal
-	Removed bool `json:"removed"`
-}
-
 func rmCommand(s *preferences) *cobra.Command {
 	asJSON, yes, dry := false, false, false
 	cmd := &cobra.Command{Use: "rm RUN|SWEEP…",
@@ -55,7 +49,7 @@ of it has been removed or nothing.`,
 				s.log.Info("removed; to shrink the database file, run: outcrop db vacuum")
 			}
 			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(removalDocument{r, removed})
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(results.RemovalDocument{Removal: r, Removed: removed})
 			}
 			return nil
 		}}

@@ -9,20 +9,12 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/outcrop-lab/outcrop/experiments/results"
+
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/store"
 )
-
-// stoppedRow is one run that was asked to stop, as the verb prints it.
-type stoppedRow struct {
-	Run    string `json:"run"`
-	Status string `json:"status"`
-	Step   int    `json:"step"`
-	Steps  int    `json:"steps"`
-	PID    int    `json:"pid"` // of the coordinator that trained it
-	Host   string `json:"host"`
-}
 
 func stopCommand(s *preferences) *cobra.Command {
 	asJSON, wait := false, time.Duration(0)
@@ -55,7 +47,7 @@ runs, use outcrop resume, run or retry.`,
 				s.log.Info("no process trains " + args[0])
 			}
 			waiting := awaitEnd(cmd.Context(), db, held, wait)
-			rows, err := stoppedRows(db, ids, held)
+			rows, err := results.StoppedRuns(db, ids, held)
 			if err != nil {
 				return err
 			}
@@ -72,24 +64,7 @@ runs, use outcrop resume, run or retry.`,
 	return cmd
 }
 
-// stoppedRows lists the runs among ids that a process held when it was asked to stop, as they are now.
-func stoppedRows(db *store.DB, ids []string, held map[string]*store.Lease) ([]stoppedRow, error) {
-	rows := []stoppedRow{}
-	for _, id := range ids {
-		l := held[id]
-		if l == nil {
-			continue
-		}
-		run, _, err := db.RunByID(id)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, stoppedRow{id, run.Status, run.Step, run.Steps, l.PID, l.Machine()})
-	}
-	return rows, nil
-}
-
-func printStopped(out io.Writer, rows []stoppedRow) error {
+func printStopped(out io.Writer, rows []results.StoppedRun) error {
 	if len(rows) == 0 {
 		return nil
 	}
