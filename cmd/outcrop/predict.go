@@ -163,7 +163,8 @@ func printPredictionTables(out io.Writer, d results.Prediction) error {
 			_, _ = fmt.Fprint(w, "\t", cell(d, name, l.Params[name]))
 		}
 		beta := l.Params["beta"]
-		_, _ = fmt.Fprintln(w, "\t"+cell(d, "beta", results.Estimate{Value: 1 / beta.Value, Low: 1 / beta.High, High: 1 / beta.Low}))
+		decay := results.Estimate{Value: 1 / beta.Value, Low: 1 / beta.High, High: 1 / beta.Low}
+		_, _ = fmt.Fprintln(w, "\t"+cell(d, "beta", decay))
 	}
 	_, _ = fmt.Fprint(w, "R^2")
 	for _, name := range append(fit.Params("emergence"), "beta") {
