@@ -3,20 +3,20 @@ package atomicfile
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
-// Suffix ends the name of a file that is still being written. A killed process may leave such a file behind; it may be
-// removed.
+// Suffix is what the name of a file ends in while the file is being written. A killed process can leave such a file
+// behind; the next call of Write for the same path replaces it, and anyone may remove it.
 const Suffix = ".partial"
 
 // Write replaces the file at path by content, with the usual permissions. The content is on the disk before the file
 // appears under its name, so that neither a kill nor a power cut leaves half of it there. If several processes write
-// one path at the same time, their contents do not mix: the last one wins. On an error the file stays as it was.
+// the same path, they take turns and the last one wins. If Write returns an error, the file is as it was.
 func Write(path string, content []byte) (err error) {
-	f, err := create(path)
+	f, err := create(path + Suffix)
 	if err != nil {
 		return err
 	}
@@ -24,24 +24,38 @@ func Write(path string, content []byte) (err error) {
 		if err != nil {
 			_ = os.Remove(f.Name())
 		}
+		_ = f.Close() // which releases the lock
 	}()
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
+	if err = f.Truncate(0); err != nil { // what a killed process left
+		return err
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if _, err = f.Write(content); err != nil {
+		return err
+	}
+	if err = f.Sync(); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)
 }
 
-// create creates a new file beside path. Unlike os.CreateTemp it leaves the permissions to the umask.
+// create opens the file at path, which it creates if necessary, and locks it against other writers. A writer that had to
+// wait may find that the file has been renamed meanwhile, and then begins again.
 func create(path string) (*os.File, error) {
-	for n := 0; ; n++ {
-		name := fmt.Sprintf("%s-%d-%d%s", filepath.Base(path), os.Getpid(), n, Suffix)
-		f, err := os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
-		if !errors.Is(err, os.ErrExist) || n == 1000 {
-			return f, err
+	for {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o666)
+		if err != nil {
+			return nil, err
 		}
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		mine, err := f.Stat()
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		if there, err := os.Stat(path); err == nil && os.SameFile(mine, there) {
+			return f, nil
+		}
+		_ = f.Close()
 	}
 }

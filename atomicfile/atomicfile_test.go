@@ -70,3 +70,21 @@ func TestWritersAtOnce(t *testing.T) {
 		t.Errorf("the writers mixed: %d bytes, from %q", len(got), got[0])
 	}
 }
+
+// What a killed process left half written is replaced, and nothing is left behind.
+func TestWriteAfterAKill(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	if err := os.WriteFile(path+Suffix, []byte("half of something longer"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(path, []byte("whole")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "whole" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*"+Suffix)); len(left) > 0 {
+		t.Errorf("left %v behind", left)
+	}
+}

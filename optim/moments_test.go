@@ -94,7 +94,8 @@ func TestMemoryRefused(t *testing.T) {
 					t.Errorf("%s with %d bytes: %v", name, limit, err)
 				}
 			}
-			if refusals == 0 && (refuser == 0 || name == "muon") {
+			keeps := c.Value.Moments(Matrix) > 0 && refuser == 0 || name == "muon" // muon has scratch on each device
+			if refusals == 0 && keeps {
 				t.Errorf("%s allocates nothing on device %d", name, refuser)
 			}
 		}
