@@ -27,18 +27,20 @@ func correlationRows(all []DepthCorrelation) (table [][]any) {
 	return table
 }
 
-// DepthCorrelation is the correlation of two quantities over layers at a step.
+// DepthCorrelation is the correlation of two quantities across layers at one step.
 type DepthCorrelation struct {
 	Step int
-	// Levels is Pearson's r of the values. Changes is Pearson's r of their differences from layer to layer, which
-	// arXiv 2510.06477 reports (BOS norm against entropy -.9 +- .18, against sink rate .58 +- .25).
+	// Levels is Pearson's r between the values of the two quantities. Changes is Pearson's r between their differences
+	// from each layer to the next, which is what arXiv 2510.06477 reports (BOS norm with entropy: -.9 +- .18; BOS norm
+	// with sink rate: .58 +- .25).
 	Levels, Changes float64
-	Layers          int
+	Layers          int // number of layers that have both quantities
 }
 
-// Correlate correlates two quantities over layers, at each step at which both were measured, using the layers that both
-// have, in order. r is NaN if a quantity does not change, and if there are fewer than three points, because the r of
-// two points is always 1 or -1: Levels needs three layers, Changes four.
+// Correlate correlates two quantities across layers, at each step that has values of both. It uses the layers that
+// have both quantities. Both a and b must be sorted by step, then layer. A correlation is NaN if one of the quantities
+// is the same in all layers. It is also NaN if it has fewer than three points, because the r of two points is always 1
+// or -1. Levels therefore needs three layers, and Changes needs four.
 func Correlate(a, b []LayerValue) []DepthCorrelation {
 	other := map[point]float64{}
 	for _, v := range b {
@@ -60,12 +62,12 @@ func Correlate(a, b []LayerValue) []DepthCorrelation {
 	return all
 }
 
-// BOSAgainstEntropy correlates bos_norm_ratio with matrix_entropy, both at resid_post.
+// BOSAgainstEntropy correlates bos_norm_ratio with matrix_entropy. Both are read at resid_post.
 func BOSAgainstEntropy(rows []Row) []DepthCorrelation {
 	return Correlate(Layers(rows, residPost, "bos_norm_ratio"), Layers(rows, residPost, "matrix_entropy"))
 }
 
-// BOSAgainstSinks correlates bos_norm_ratio at resid_post with the sink rate of arXiv 2510.06477.
+// BOSAgainstSinks correlates bos_norm_ratio at resid_post with the sink rate that arXiv 2510.06477 defines.
 func BOSAgainstSinks(rows []Row) []DepthCorrelation {
 	return Correlate(Layers(rows, residPost, "bos_norm_ratio"), Layers(rows, pattern, "sink_rate"))
 }

@@ -1,5 +1,6 @@
-// Package derive computes a run's quantities from its stored rows: those that need several layers or steps, which no
-// single pass can measure. A quantity is one file with a pure function of rows, and one line of the registry.
+// Package derive computes quantities of a run from its stored rows. These quantities need several layers or steps, so
+// no single pass can measure them. Each quantity has a file with a pure function of rows, and one line in the
+// registry.
 package derive
 
 import (
@@ -10,21 +11,25 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Need is a statistic that a quantity reads, at one site, or at every operator of a block if Site is "".
+// Need is a statistic that a quantity reads at one site. If Site is "", the quantity reads it at every operator of a
+// block.
 type Need struct{ Site, Statistic string }
 
-// Quantity is a table that is computed from the rows of one run.
+// Quantity is a table computed from the rows of one run.
 type Quantity struct {
 	Name string
-	// Formula says in one line what is computed. Source is the arXiv id of its paper, or a few words.
+	// Formula says in one line what is computed. Source is the arXiv id of the paper that defines the quantity, or a few
+	// words.
 	Formula, Source string
-	Unit            string // of the numbers without a unit in their column's name
+	Unit            string // unit of the numbers in columns whose names do not state a unit
 	Needs           []Need
-	// Grows means that the quantity compares with step 0 and needs its rows.
+	// Grows is true if the quantity compares later steps with step 0, and so needs the rows of step 0.
 	Grows bool
-	// Columns names the cells of Compute's rows. If the first is "step", the rows are sorted by step, then layer.
+	// Columns names the cells of the rows that Compute returns. If the first column is "step", these rows are sorted by
+	// step, then layer.
 	Columns []string
-	// Compute returns rows of int, float64, string and bool cells, and nil for a missing value. A float64 may be NaN.
+	// Compute returns the table's rows. Each cell is an int, a float64, a string or a bool, or nil if the value is
+	// missing. A float64 may be NaN.
 	Compute func(rows []Row) [][]any
 }
 
@@ -55,7 +60,7 @@ func Names() []string {
 	return names
 }
 
-// Lookup returns the quantity of that name, and whether there is one.
+// Lookup returns the quantity with the given name, and whether it exists.
 func Lookup(name string) (Quantity, bool) {
 	i := slices.Index(Names(), name)
 	if i < 0 {
@@ -64,10 +69,10 @@ func Lookup(name string) (Quantity, bool) {
 	return quantities[i], true
 }
 
-// Lacking is the error for a run that lacks rows that a quantity needs.
+// Lacking is the error returned if a run lacks rows that a quantity needs.
 type Lacking struct {
 	Run, Quantity string
-	Needs         []Need // the needs without a row; empty if only step 0 is missing
+	Needs         []Need // the needs that have no rows; empty if only step 0 is missing
 }
 
 // Error says which rows are missing and how to get them.
@@ -80,7 +85,7 @@ func (e *Lacking) Error() string {
 		"step, add it to the sweep's probe.sites and probe.statistics", store.Short(e.Run), e.Quantity, e.What(), e.Probe())
 }
 
-// What lists the missing statistics and their sites.
+// What returns the missing statistics with their sites, or "step 0" if only step 0 is missing.
 func (e *Lacking) What() string {
 	if len(e.Needs) == 0 {
 		return "step 0"
@@ -120,8 +125,8 @@ func (e *Lacking) Probe() string {
 	return command + " --statistics " + strings.Join(statistics, ",")
 }
 
-// Read reads the rows of a run that a quantity needs. If a statistic has no rows, or step 0 is needed and has none, the
-// error is a *Lacking.
+// Read returns the rows of a run that a quantity needs. It returns a *Lacking if a needed statistic has no rows, or if
+// the quantity needs step 0 and no row is of step 0.
 func Read(db *store.DB, run string, q Quantity) ([]Row, error) {
 	rows, lacking, err := Rows(db, run, q.Needs...)
 	if err != nil {
@@ -133,7 +138,7 @@ func Read(db *store.DB, run string, q Quantity) ([]Row, error) {
 	return rows, nil
 }
 
-// Rows reads the needed statistics of a run. It also returns the needs that have no row.
+// Rows returns the rows of a run that the needs select. It also returns the needs that have no rows.
 func Rows(db *store.DB, run string, needs ...Need) (rows []Row, lacking []Need, err error) {
 	for _, need := range needs {
 		series, err := db.Series(store.Select{Run: run, Site: need.Site, Statistic: need.Statistic})

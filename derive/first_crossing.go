@@ -5,17 +5,18 @@ import (
 	"slices"
 )
 
-// Operators lists the sites of a block in the order of its forward pass: pre-norm, attention, then the MLP.
+// Operators lists the sites of a block in the order of the forward pass: pre-norm, attention, then the MLP.
 var Operators = []string{
 	"resid_pre", "norm1.out", "q", "k", "v", "attn.out", "resid_mid",
 	"norm2.out", "mlp.gate", "mlp.up", "mlp.act", "mlp.down_in", "mlp.out", "resid_post",
 }
 
-// Thresholds are values of the ratio top-1 over median, ascending. 1000 is the threshold of the strict definition
-// (arXiv 2402.17762).
+// Thresholds lists, in ascending order, the thresholds for the ratio of the largest value to the median. The last,
+// 1000, is the threshold of the strict definition (arXiv 2402.17762).
 var Thresholds = []int{10, 20, 50, 100, 1000}
 
-// Growths are multiples of the same operator's ratio in the same block at step 0.
+// Growths lists the thresholds for the growth of an operator's ratio, as multiples of the same operator's ratio at
+// step 0 in the same layer.
 var Growths = []int{2, 3, 5, 10}
 
 var firstCrossing = Quantity{Name: "first_crossing", Formula: "first step, and at it first operator in the forward " +
@@ -43,19 +44,21 @@ func firstRows(rows []Row, thresholds []int) (table [][]any) {
 	return table
 }
 
-// Crossing is the first place at which a ratio exceeds a threshold at a step.
+// Crossing is the first place in the forward pass at which a ratio exceeds a threshold at the given step.
 type Crossing struct {
 	Step, Layer int
 	Site        string
 	Value       float64
 }
 
-// FirstCrossings returns, for each step at which any operator exceeds the threshold, the first that does in the order
-// of the forward pass: layer by layer, and within a layer in the order of Operators (after arXiv 2505.21670). The
-// results are sorted by step, so that the first is the first in training. The statistic has one number for each layer,
-// as ratio_mean has. FirstCrossings skips sites outside the blocks, sites that Operators does not list, and ratios that
-// are not finite: these come from a median of 0, as a sparse operator has (ReLU), and tell nothing about its largest
-// activation.
+// FirstCrossings returns, for each step at which any operator exceeds the threshold, the first such operator in the
+// forward pass (after arXiv 2505.21670). The forward pass goes layer by layer, and within a layer in the order of
+// Operators. The crossings are sorted by step, so the first one is the earliest in training. The statistic must have
+// one number for each operator and layer, as ratio_mean does.
+//
+// FirstCrossings skips sites outside the blocks, sites that Operators does not list, and ratios that are not finite.
+// Such ratios arise if the median is 0, as after a ReLU, and say nothing about how large the operator's largest
+// activation is.
 func FirstCrossings(rows []Row, statistic string, threshold float64) []Crossing {
 	first := map[int]Row{}
 	for _, r := range pick(rows, "", statistic) {
@@ -74,9 +77,9 @@ func FirstCrossings(rows []Row, statistic string, threshold float64) []Crossing 
 	return all
 }
 
-// Growth divides each row of a statistic by the same operator's row of the same layer at step 0. It leaves out rows
-// that have no such row, or whose row is 0. In this way an operator with a large ratio from the start, such as a sparse
-// activation, is compared with itself.
+// Growth divides each row of a statistic by the row of the same site, layer, head and idx at step 0. It leaves out a
+// row if that row at step 0 is missing or has the value 0. In this way, an operator whose ratio is large from the
+// start, such as a sparse activation, is compared with itself.
 func Growth(rows []Row, statistic string) []Row {
 	type place struct {
 		site             string
@@ -99,8 +102,8 @@ func Growth(rows []Row, statistic string) []Row {
 	return grown
 }
 
-// OperatorsOf returns the number of operators that have rows of a statistic. If only resid_post has rows, it is the
-// first to cross in every layer.
+// OperatorsOf returns the number of operators that have rows of a statistic. This number shows how much a first
+// crossing means: if only resid_post has rows, no other operator can be the first to cross.
 func OperatorsOf(rows []Row, statistic string) int {
 	seen := map[string]bool{}
 	for _, r := range pick(rows, "", statistic) {

@@ -5,6 +5,6 @@ var mAct = Quantity{Name: "m_act", Formula: "mean over layers of max over the pr
 	Needs: []Need{{residPost, "top1"}}, Columns: []string{"step", "m_act"},
 	Compute: func(rows []Row) [][]any { return stepRows(MAct(rows)) }}
 
-// MAct returns the mean over layers of the largest |h| over all sequences of the probe batch (the M-Act of
-// arXiv 2505.06708), by step. It reads the rows of top1 at resid_post.
+// MAct returns, for each step, the mean over layers of the layer's largest |h| in the whole probe batch (M-Act in
+// arXiv 2505.06708). It reads the rows of top1 at resid_post.
 func MAct(rows []Row) []StepValue { return OverLayers(reduced(pick(rows, residPost, "top1"), maximum)) }

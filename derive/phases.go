@@ -15,10 +15,10 @@ var phases = Quantity{Name: "phases", Formula: "mix, compress or refine, by matr
 		return table
 	}}
 
-// Phase is what a layer does to the representation (arXiv 2510.06477).
+// Phase is what a layer does to the representation, in the terms of arXiv 2510.06477.
 type Phase string
 
-// The phases, in the order of depth.
+// The phases, in order of depth.
 const (
 	Mix      Phase = "mix"
 	Compress Phase = "compress"
@@ -28,18 +28,19 @@ const (
 // valley is the smallest depth of a compression valley, as a share of the largest entropy over layers.
 const valley = 0.2
 
-// LayerPhase is a layer's phase at a step.
+// LayerPhase is the phase of a layer at one step.
 type LayerPhase struct {
 	Step, Layer int
 	Phase       Phase
-	Entropy     float64 // bits
+	Entropy     float64 // in bits
 }
 
-// Phases returns the phase of each layer from its matrix_entropy at resid_post, by a rule of our own. A layer
-// compresses if its entropy is below the midpoint of the largest and the smallest entropy over layers, or if the layer
-// lies between two such layers. Layers before these mix, and layers after them refine. If the smallest entropy is not
-// at least 20 % below the largest, there is no valley, and all layers mix. A layer whose entropy is NaN has no phase.
-// (The paper states the shares of depth that it observed: mix 0-20 %, compress 20-85 %, refine 85-100 %.)
+// Phases returns the phase of each layer at each step, from the layer's matrix_entropy at resid_post. The rule is our
+// own. A layer compresses if its entropy is below the midpoint between the smallest and the largest entropy of all
+// layers, or if it lies between two layers whose entropy is. Layers before the first compressing layer mix, and layers
+// after the last one refine. If the smallest entropy is less than 20 % below the largest, there is no valley, and all
+// layers mix. Layers whose entropy is NaN are left out. (The paper gives the depths that it observed: mix 0-20 %,
+// compress 20-85 %, refine 85-100 %.)
 func Phases(rows []Row) []LayerPhase {
 	values := slices.DeleteFunc(Layers(rows, residPost, "matrix_entropy"),
 		func(v LayerValue) bool { return math.IsNaN(v.Value) })

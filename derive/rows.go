@@ -16,7 +16,7 @@ const (
 	mlpOut    = "mlp.out"
 )
 
-// Row is a stored value that was measured after Step updates. Layer, Head and Idx are -1 if they do not apply.
+// Row is a stored value that was measured after Step updates. Layer, Head or Idx is -1 if it does not apply.
 type Row struct {
 	Step             int
 	Site, Statistic  string
@@ -24,13 +24,13 @@ type Row struct {
 	Value            float64
 }
 
-// LayerValue is a layer's value at a step.
+// LayerValue is the value of a layer at one step.
 type LayerValue struct {
 	Step, Layer int
 	Value       float64
 }
 
-// StepValue is a run's value at a step.
+// StepValue is the value of a run at one step.
 type StepValue struct {
 	Step  int
 	Value float64
@@ -47,7 +47,8 @@ func pick(rows []Row, site, statistic string) []Row {
 	return kept
 }
 
-// Layers returns the mean over idx and then heads of each layer's rows of a statistic at a site, by step, then layer.
+// Layers returns the value of a statistic at a site for each step and layer: its mean over idx, then over heads. The
+// values are sorted by step, then layer.
 func Layers(rows []Row, site, statistic string) []LayerValue {
 	var out []LayerValue
 	for _, c := range (Scalar{Site: site, Statistic: statistic, Idx: Mean, Heads: Mean, Layers: Each}).Of(rows) {
@@ -78,7 +79,7 @@ func reduced(rows []Row, f func(values []float64) float64) []LayerValue {
 	return out
 }
 
-// OverLayers returns the mean over layers, by step. Values are sorted by step.
+// OverLayers returns the mean over layers for each step. The argument values must be sorted by step.
 func OverLayers(values []LayerValue) []StepValue {
 	var out []StepValue
 	for i := 0; i < len(values); {

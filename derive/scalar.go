@@ -17,28 +17,29 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Rule says how to reduce the values that a statistic has along one of its dimensions: layers, heads, idx or steps. A
-// decimal number is also a rule: it keeps the value at that index (see One).
+// Rule says how to reduce a statistic's values along one dimension: layers, heads, idx or steps. A Rule may also be a
+// decimal number, which keeps only the value at that index (see One).
 type Rule string
 
-// The rules. For layers, heads and idx, First and Last are the smallest and the largest index that the run has
-// anywhere; for steps, they are the first and the last step of each curve. Max and Min skip NaN, and Median skips
-// values that are not finite; they return NaN if nothing is left. Mean returns NaN if any value is NaN.
+// The rules. For layers, heads and idx, First and Last keep the smallest and the largest index that occurs anywhere in
+// the run; for steps, they keep the first and the last step of each curve. Max and Min skip NaN. Median skips all
+// values that are not finite. Max, Min and Median return NaN if no value is left. Mean returns NaN if any value is
+// NaN. Mean and Median are not allowed for steps.
 const (
-	Alone  Rule = ""       // only rows without this dimension (index -1); for steps the same as Each
-	Each   Rule = "each"   // all values, kept apart
-	Mean   Rule = "mean"   // sum over count
+	Alone  Rule = ""       // only rows without this dimension (index -1); for steps, the same as Each
+	Each   Rule = "each"   // all values, not reduced
+	Mean   Rule = "mean"   // arithmetic mean
 	Median Rule = "median" // middle value, or the mean of the two in the middle
-	Max    Rule = "max"    // largest
-	Min    Rule = "min"    // smallest
+	Max    Rule = "max"    // largest value
+	Min    Rule = "min"    // smallest value
 	First  Rule = "first"
 	Last   Rule = "last"
 )
 
-// One returns the rule that keeps only index i: a layer, a head, an idx or a step.
+// One returns the rule that keeps only index i of its dimension: layer i, head i, idx i or step i.
 func One(i int) Rule { return Rule(strconv.Itoa(i)) }
 
-// MarshalJSON writes One(3) as 3, and other rules as strings.
+// MarshalJSON encodes One(3) as the number 3, and the named rules as strings.
 func (r Rule) MarshalJSON() ([]byte, error) {
 	if _, err := strconv.Atoi(string(r)); err == nil {
 		return []byte(r), nil
@@ -56,40 +57,44 @@ func (r *Rule) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*string)(r))
 }
 
-// Scalar defines a number of a run: a statistic at a site, reduced at every step over idx, then heads, then layers, and
-// finally over steps. With zero rules it is a metric of the run, such as the loss, at each step. An example in JSON is
-// {"site": "attn.pattern", "statistic": "sink_rate", "heads": "mean", "layers": "max", "step": "last"}.
+// Scalar defines a number that describes a run: a statistic at a site, reduced at each step over idx, then heads, then
+// layers, and finally over steps. If all rules are "", the Scalar is a metric of the run, such as the loss, at each
+// step. An example in JSON is {"site": "attn.pattern", "statistic": "sink_rate", "heads": "mean", "layers": "max",
+// "step": "last"}.
 type Scalar struct {
 	Site      string `json:"site"`
 	Statistic string `json:"statistic"`
 	Idx       Rule   `json:"idx,omitempty"`
 	Heads     Rule   `json:"heads,omitempty"`
 	Layers    Rule   `json:"layers,omitempty"`
-	// Step is Each, First, Last, One(step), or Max or Min: the extremum over steps, at the first step that has it.
+	// Step is Alone, Each, First, Last, One(step), Max or Min. Max and Min keep the largest and the smallest value over
+	// steps, at the first step that has this value.
 	Step Rule `json:"step,omitempty"`
 }
 
-// Curve is a series that a scalar makes from a run's rows. Layer, Head and Idx are -1 if the scalar reduces them or the
-// statistic has none. Steps increase; Values[i] was measured after Steps[i] updates and may be NaN.
+// Curve is one of the series into which a Scalar reduces a run's rows. Layer, Head or Idx is -1 if the Scalar reduces
+// that dimension or the statistic does not have it. Steps is ascending. Values[i] was measured after Steps[i] updates
+// and may be NaN.
 type Curve struct {
 	Layer, Head, Idx int
 	Steps            []int
 	Values           []float64
 }
 
-// Missing is the error for a run that has no value of a scalar.
+// Missing is the error returned if a run has no value of a Scalar.
 type Missing struct {
 	Run    string
 	Scalar Scalar
 	Why    string
 }
 
-// Error says which run has no value of the scalar, and why.
+// Error says which run has no value of the Scalar, and why.
 func (e *Missing) Error() string {
 	return fmt.Sprintf("run %s: %s: %s", store.Short(e.Run), e.Scalar, e.Why)
 }
 
-// String returns the scalar in words: "max over layers of mean over heads of sink_rate at attn.pattern, last step".
+// String describes the Scalar in words, for example "max over layers of mean over heads of sink_rate at attn.pattern,
+// last step".
 func (s Scalar) String() string {
 	of, kept := "", ""
 	for _, d := range s.dimensions() {
@@ -115,7 +120,7 @@ func (s Scalar) String() string {
 	return of + s.Statistic + " at " + s.Site + kept
 }
 
-// Check returns an error if the site or the statistic is missing, or if a rule is unknown or not allowed for its
+// Check returns an error if the site or the statistic is empty, or if a rule is unknown or not allowed for its
 // dimension.
 func (s Scalar) Check() error {
 	if s.Site == "" || s.Statistic == "" {
@@ -137,7 +142,8 @@ func (s Scalar) Check() error {
 	return nil
 }
 
-// Read reads a run's curves of the scalar. If the run has none, the error is a *Missing that says why.
+// Read returns the curves to which the Scalar reduces a run's rows. If there are no curves, Read returns a *Missing
+// that says why.
 func (s Scalar) Read(db *store.DB, run string) ([]Curve, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
@@ -153,8 +159,8 @@ func (s Scalar) Read(db *store.DB, run string) ([]Curve, error) {
 	return curves, nil
 }
 
-// Value reads the single number of a run that the scalar defines, and its step. It returns an error if the scalar
-// leaves several numbers, and a *Missing if the run has none.
+// Value returns the number that the Scalar defines for a run, and the step of that number. It returns an error if the
+// Scalar leaves more than one number, and a *Missing if the run has none.
 func (s Scalar) Value(db *store.DB, run string) (value float64, step int, err error) {
 	curves, err := s.Read(db, run)
 	if err != nil {
@@ -167,7 +173,8 @@ func (s Scalar) Value(db *store.DB, run string) (value float64, step int, err er
 	return curves[0].Values[0], curves[0].Steps[0], nil
 }
 
-// Of reduces the rows of one run to the scalar's curves, by layer, head and idx. It skips rows of other statistics.
+// Of reduces the rows of one run to the Scalar's curves, sorted by layer, head and idx. It skips rows of other sites
+// and other statistics.
 func (s Scalar) Of(rows []Row) []Curve {
 	rows = pick(rows, s.Site, s.Statistic)
 	for _, d := range s.dimensions() {

@@ -37,16 +37,17 @@ func stabilityOf(name, place, what, site, statistic string) Quantity {
 		}}
 }
 
-// LayerPlace is the place that most sequences, or heads, of a layer have at a step.
+// LayerPlace is the most common place in a layer at one step. Each sequence or head has a place, which is a channel or
+// a position.
 type LayerPlace struct {
 	Step, Layer, Place int
-	Agreeing           float64 // share of the sequences, or heads, that have the place
-	// Since is the measured step from which on this has been the layer's most common place without interruption.
+	Agreeing           float64 // share of the layer's sequences or heads that have this place
+	// Since is the earliest measured step such that the layer has this place at all measured steps from Since to Step.
 	Since int
 }
 
-// Places returns the most common place of each layer and step, sorted by step, then layer. Among equally common places
-// it takes the smallest.
+// Places returns the most common place in each layer at each step, sorted by step, then layer. If several places are
+// equally common, the smallest is chosen.
 func Places(rows []Row, site, statistic string) []LayerPlace {
 	votes := map[point]map[int]int{}
 	count := map[point]int{}
@@ -79,9 +80,10 @@ func Places(rows []Row, site, statistic string) []LayerPlace {
 	return all
 }
 
-// Stability returns, for each layer and each step except the first, the share of sequences (or heads) whose place, a
-// channel or a position, is the same as at the previous measured step. There is one row for each sequence or head.
-// Sequences are matched by idx, heads by head; a row without a previous one does not count.
+// Stability returns, for each layer and each step except the first, the share of sequences or heads that have kept
+// their place, a channel or a position, since the previous measured step. Each sequence or head has one row at each
+// step. Rows of different steps belong to the same sequence or head if their idx and head are equal. A row that has no
+// earlier row does not count.
 func Stability(rows []Row, site, statistic string) []LayerValue {
 	type series struct{ layer, head, idx int }
 	all := pick(rows, site, statistic)

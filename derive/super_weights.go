@@ -9,8 +9,8 @@ import (
 	"github.com/outcrop-lab/outcrop/fit"
 )
 
-// Spike is the multiple of the median over layers above which a down projection's largest input and output count as
-// spikes. The threshold is our own: arXiv 2411.07191 uses 50 for |v| itself, at a width of 4096.
+// Spike is the threshold above which the largest input and output of a down projection count as spikes, as a multiple
+// of their median over layers. The threshold is our own: arXiv 2411.07191 uses |v| > 50, at a width of 4096.
 const Spike = 5
 
 var superWeights = Quantity{Name: "super_weights", Formula: "W_down[row, column], the channels of the largest |down " +
@@ -28,26 +28,30 @@ var superWeights = Quantity{Name: "super_weights", Formula: "W_down[row, column]
 		return table
 	}}
 
-// Candidate is the coordinate at which a layer would have its super weight at a step: W_down[Row, Column], with W as
-// [out, in].
+// Candidate is the coordinate in a layer's W_down at which a super weight would be at one step: W_down[Row, Column],
+// where W_down has the shape [out, in].
 type Candidate struct {
 	Step, Layer, Row, Column int
-	// Input and Output are the medians over sequences of the largest |.| at the down projection's input and output,
-	// divided by the median of these numbers over layers. With one layer they are 1, with two never above 2.
+	// Input is the median over sequences of the largest |x| at the down projection's input, divided by the median of
+	// this number over layers. Output is the same for the down projection's output. Both are 1 if there is only one
+	// layer, and at most 2 if there are two layers.
 	Input, Output float64
-	// Agreeing is the share of sequences whose own largest values are at this row and column.
+	// Agreeing is the share of sequences whose own coordinate (the channels of the largest output and input) is Row,
+	// Column.
 	Agreeing float64
 	Weight   float64 // W_down[Row, Column]; NaN if it was not measured
-	// Since is the measured step from which on this has been the layer's coordinate without interruption.
+	// Since is the earliest measured step such that the layer has this coordinate at all measured steps from Since to
+	// Step.
 	Since int
 }
 
-// Spikes reports whether both the input and the output of the layer's down projection exceed the multiple.
+// Spikes reports whether both Input and Output exceed the given multiple.
 func (c Candidate) Spikes(multiple float64) bool { return c.Input > multiple && c.Output > multiple }
 
-// SuperWeights returns each layer's coordinate, the one that most sequences agree on, and how far its input and output
-// stand out (arXiv 2411.07191), sorted by step, then layer. It reads the rows of super_weight_row, _column, _input,
-// _output and _value.
+// SuperWeights returns a Candidate for each layer and step: the coordinate on which the most sequences agree, and how
+// far its input and output stand out (arXiv 2411.07191). The candidates are sorted by step, then layer. SuperWeights
+// reads the rows of super_weight_row, super_weight_column, super_weight_input, super_weight_output and
+// super_weight_value.
 func SuperWeights(rows []Row) []Candidate {
 	input := overMedian(reduced(pick(rows, downIn, "super_weight_input"), medianSize))
 	output := overMedian(reduced(pick(rows, mlpOut, "super_weight_output"), medianSize))

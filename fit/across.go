@@ -10,22 +10,25 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Summary is one quantity over the seeds of an arm, with its spread between the seeds and within each seed.
+// Summary summarises one quantity over the seeds of an arm: its spread between seeds and its uncertainty within each
+// seed.
 type Summary struct {
-	N      int // determined values
-	Of     int // all values; the others are NaN, not determined
+	N      int // number of determined values
+	Of     int // number of all values; those that are not determined are NaN
 	Median float64
-	// Interval runs from one order statistic to the opposite one. It is the narrowest such interval that covers the
-	// median of the seeds' distribution, whatever that is, with a probability of at least 95 %. Fewer than six values
-	// allow none, and it is then the whole range. Coverage is the probability: 1 - 2^(1-n) for the range.
+	// Interval is a distribution-free interval for the median of the distribution of the seeds' values. It runs from the
+	// k-th smallest to the k-th largest value, with the largest k for which it covers this median with a probability of
+	// at least 95 %. With fewer than six values no such k exists, and Interval is the whole range. Coverage is the
+	// probability for the chosen k. For the whole range of N values it is 1 - 2^(1-N).
 	Interval Interval
 	Coverage float64
-	// Between is the standard deviation of the values, or NaN for fewer than two. Within is the median half width of the
-	// values' own closed intervals, or NaN if there are none.
+	// Between is the standard deviation of the values, or NaN for fewer than two values. Within is the median half width
+	// of the values' own intervals, leaving out open intervals, or NaN if none is left.
 	Between, Within float64
 }
 
-// Summarise summarises values. A value that is not determined is NaN. own holds the values' intervals, or is nil.
+// Summarise returns the Summary of the values. A value that is not determined is NaN. own[i] is the interval of
+// values[i]; own may be nil.
 func Summarise(values []float64, own []Interval) Summary {
 	s := Summary{Of: len(values), Median: math.NaN(), Interval: Interval{math.NaN(), math.NaN()}, Between: math.NaN(),
 		Within: math.NaN()}
@@ -61,15 +64,18 @@ func Summarise(values []float64, own []Interval) Summary {
 	return s
 }
 
-// Comparison is one quantity in two arms.
+// Comparison compares one quantity between two arms.
 type Comparison struct {
-	N, M       int     // number of values of the first and of the second arm
-	Difference float64 // mean of the second arm minus mean of the first
-	// Interval is Welch's interval at 95 %, which assumes Gaussian values. It is open if an arm has fewer than two values.
+	N, M       int     // number of values in the first and in the second arm
+	Difference float64 // mean of the second arm minus mean of the first arm
+	// Interval is Welch's 95 % interval for Difference, which assumes Gaussian values. Both ends are open if an arm has
+	// fewer than two values.
 	Interval Interval
-	// P is the p-value of the exact permutation test: the share of the Splits ways to deal the values to two arms of these
-	// sizes in which the means differ by at least as much. It assumes only that seeds are exchangeable if there is no
-	// effect. It cannot be below 1/Splits, or 2/Splits for arms of equal size: 1/3 with two seeds in each arm.
+	// P is the two-sided p-value of the exact permutation test. Splits is the number of ways to divide all values into
+	// arms of the same sizes as these. P is the share of these ways in which the two means differ by at least
+	// |Difference|. The test assumes only that the seeds would be exchangeable between the arms if there were no effect.
+	// P is at least 1/Splits, or 2/Splits if the arms have equal size. With two seeds in each arm, P is therefore at
+	// least 1/3.
 	P      float64
 	Splits int
 }
@@ -78,7 +84,7 @@ type Comparison struct {
 const mostSplits = 3_000_000
 
 // Compare compares two arms. It leaves out values that are not finite. It returns an error that wraps ErrPoints if an
-// arm has none left or if there are more splits than can be enumerated.
+// arm has no values left, or if there are too many splits to enumerate.
 func Compare(first, second []float64) (Comparison, error) {
 	a, b := known(first), known(second)
 	n, m := len(a), len(b)
@@ -132,17 +138,17 @@ func permutation(all []float64, n int, difference float64) (splits int, p float6
 	return splits, float64(extreme) / float64(splits)
 }
 
-// Power is the power law y = c x^b, fitted by least squares of ln y on ln x.
+// Power is the fitted power law y = c x^b with b = Exponent. It is fitted by least squares of ln y on ln x.
 type Power struct {
 	N        int
 	Exponent float64
-	Interval Interval // of the exponent, at 95 %
-	R2       float64  // of the line through the logarithms
+	Interval Interval // 95 % interval of Exponent
+	R2       float64  // R² of the line through the logarithms
 }
 
-// Scaling fits how a quantity grows with a setting, such as a width. It leaves out pairs that are not finite. It
-// returns an error that wraps ErrPoints for fewer than three pairs, fewer than two distinct x, or an x or y that is not
-// positive.
+// Scaling fits how a quantity y grows with a setting x, such as the width. It leaves out pairs that are not finite. It
+// returns an error that wraps ErrPoints if the lengths differ, if fewer than three pairs or fewer than two distinct x
+// are left, or if an x or y is not positive.
 func Scaling(x, y []float64) (Power, error) {
 	if len(x) != len(y) {
 		return Power{}, fmt.Errorf("fit: scaling: %w: %d values of x, %d of y", ErrPoints, len(x), len(y))

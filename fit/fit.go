@@ -1,23 +1,31 @@
-// Package fit fits curves to series of measurements over training: numbers in, numbers out.
+// Package fit fits curves to series of measurements over training. It takes numbers and returns numbers.
 //
-// The main curve is the five-parameter emergence curve of massive activations (arXiv 2508.03616, Eq. 9). Its rivals are
-// step responses, a logistic, a power law and a constant. Every fit is deterministic: the same points give the same
-// bits.
+// The main curve is the five-parameter emergence curve of massive activations (arXiv 2508.03616, Eq. 9). The other
+// families are step responses, a logistic, a power law and a constant. Every fit is deterministic: the same points
+// give bit-identical results.
 //
 // # What a fit determines
 //
-// Five parameters are many for a curve that only rises. If the data look like a bend and a plateau, many combinations
-// of (A, lambda, gamma, t0, K) draw the same curve: as t0/gamma grows, the logarithm becomes a line, A and lambda grow
-// without limit, and the sum of squares keeps falling a little. The search is bounded only to keep numbers in the
-// floating point range (|ln gamma| of normalised time below 30, lambda t0 below 50, 1/(lambda gamma) from 1e-5 to 1e5
-// of the last t). It has no prior: the best curve counts, however odd its parameters.
+// Data that only rise often do not determine all five parameters. If the data bend once and then level off, many
+// combinations of (A, lambda, gamma, t0, K) give almost the same curve. As t0/gamma grows, the logarithm approaches a
+// straight line, A and lambda grow without limit, and the sum of squares keeps falling slightly.
 //
-// The profile likelihood then shows what the data determine. If the sum of squares, minimised over the other four
-// parameters, stays below the 95 % threshold out to a factor of ten from the estimate (for K, out to twice the series'
-// range), that end of the parameter's interval is open, and the parameter is not determined (Raue et al. 2009,
-// doi 10.1093/bioinformatics/btp358). If the Jacobian's condition number exceeds 1e6, the parameters that trade off are
-// not determined either. Result.Undetermined names all of these, and a table shows a dash for them. The curve's own
-// values, its peak and its rise time remain meaningful.
+// The search has bounds only to keep all numbers finite and the curve distinct from its limiting forms. With t in
+// units of the last t, |ln gamma| is at most 30, and 1/(lambda gamma) is between 1e-5 and 1e5. In addition, lambda t0
+// is at most 50. Until the final refinement, t0/gamma is also between 0.001 times the first positive t and 1000 times
+// the last t. No prior favours plausible parameters: Fit returns the curve with the smallest loss that it finds, even
+// if its parameters are implausible.
+//
+// The profile likelihood then shows which parameters the data determine. To find an end of a parameter's 95 %
+// interval, the parameter is moved away from its estimate, and the sum of squares is minimised over the other four
+// parameters. The interval ends where this minimum reaches the 95 % threshold. If it stays below the threshold even at
+// ten times (or a tenth of) the estimate, the interval is open at that end, and the parameter is not determined (Raue
+// et al. 2009, doi 10.1093/bioinformatics/btp358). K may be negative, so it is moved by up to twice the range of the
+// series instead.
+//
+// If the Jacobian's condition number exceeds 1e6, the parameters that trade off against each other are not determined
+// either. Result.Undetermined names all undetermined parameters, and tables show a dash in place of their values. The
+// fitted values of the curve, its peak and its rise time remain meaningful.
 package fit
 
 import (
@@ -35,86 +43,97 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// The regimes of arXiv 2508.03616. Result.Regime states the rule.
+// The regimes of arXiv 2508.03616. Result.Regime states the rule that assigns them.
 const (
 	RegimeEarlyPeak           = "early peak"
 	RegimeLogarithmicIncrease = "logarithmic increase"
 	RegimeFlat                = "flat"
 )
 
-// Result is a fitted curve and the goodness of its fit. Let there be N points with weights w (mean 1) and p parameters.
-// SSE is the weighted sum of squared residuals, SST the weighted sum of squared deviations from the weighted mean, and
-// k = p+1, because the noise variance is estimated too. Then
+// Result is a fitted curve with its goodness of fit. Let N be the number of points, w their weights (with a mean of 1)
+// and p the number of parameters. SSE is the weighted sum of squared residuals, and SST is the weighted sum of squared
+// deviations from the weighted mean. The number k = p+1 also counts the noise variance, which is estimated too. Then
 //
 //	RMSE  = sqrt(SSE/N)
-//	R2    = 1 - SSE/SST; 0 if the series is constant; negative if the mean is the better curve
+//	R2    = 1 - SSE/SST; 0 if the series is constant; negative if the mean fits better than the curve
 //	AdjR2 = 1 - (1-R2) (N-1)/(N-p)
 //	AIC   = N ln(SSE/N) + 2k
 //	AICc  = AIC + 2k(k+1)/(N-k-1); NaN if N <= k+1
 //	BIC   = N ln(SSE/N) + k ln N
 //
-// Inside the logarithms, SSE is at least N (2^-52 max|y|)^2, the size of rounding errors, so that a perfect fit stays
-// finite. Under LossHuber, SSE, RMSE, R2 and AdjR2 are the same sums over all points. The deviance N ln(SSE/N) in the
-// three criteria becomes 2N ln s + 2 sum rho(r/s) - N with the fitted scale s, which is the same number if no residual
-// is bounded.
+// Inside the logarithms, SSE is replaced by N (2^-52 max|y|)^2 if it is smaller. This is the size of rounding errors,
+// and it keeps the criteria of a perfect fit finite.
+//
+// Under LossHuber, SSE, RMSE, R2 and AdjR2 are computed by the same formulas, from the squared residuals of all
+// points. In AIC, AICc and BIC, the term N ln(SSE/N) becomes 2N ln s + 2 sum rho(r/s) - N. Here s is the fitted scale,
+// r is a residual times sqrt(w), and rho(z) is z^2/2 for |z| <= 1.345 and 1.345 |z| - 1.345^2/2 beyond. If no |r/s|
+// exceeds 1.345, the two terms are equal.
 type Result struct {
 	Family string
-	// Params holds the parameters in the units of t and y, by the names that Params lists. They are always finite. Each
-	// family's file states its formula.
+	// Params maps the names that the function Params lists to the values of the parameters, in the units of t and y. The
+	// values are always finite. The formula of each family is in the family's source file.
 	Params map[string]float64
-	N      int // points that were fitted, all of them finite
+	N      int // number of finite points, all of which are fitted
 
 	R2, AdjR2, AIC, AICc, BIC, RMSE, SSE float64
 
-	// Weight is the Akaike weight among the families that All fitted. Fit leaves it 0.
+	// Weight is the Akaike weight among the families that All fitted. Fit leaves Weight at 0.
 	Weight float64
 
-	// RiseTime is the time in which the curve goes from 10 % to 90 % of its rise. The rise is from the value at the first
-	// t to the value at the peak, or at the last t if no peak is seen. RiseTime is NaN if the curve does not rise. Steady
-	// is the curve's limit for large t, or NaN if it has none. For the emergence curve it is K, which may lie far beyond
-	// the data.
+	// RiseTime is how long the curve takes to go from 10 % to 90 % of its rise. The rise is from the curve's value at
+	// the first t to its value at TPeak, or at the last t if PeakSeen is false. RiseTime is NaN if the curve does not
+	// rise. Steady is the curve's limit for large t, or NaN if the curve has no limit. For the emergence curve, Steady
+	// is K, which the curve may approach only far beyond the data.
 	RiseTime, Steady float64
 
-	// TPeak and FPeak are the emergence curve's maximum at t >= 0. They are NaN if it has none, and for other families.
-	// They may lie beyond the data. PeakSeen means that A > 0, that the maximum lies after t = 0, and that TPeak <= the
-	// last t.
+	// TPeak is the t > 0 at which the emergence curve has its maximum, and FPeak is the maximum. Both are NaN if A <= 0,
+	// if the curve has no maximum at t > 0, and for other families. TPeak may lie beyond the data. PeakSeen reports
+	// whether the curve has a TPeak that is not after the last t.
 	TPeak, FPeak float64
 	PeakSeen     bool
 
-	// Regime describes an emergence curve f from the first to the last t of the data:
-	//   - "flat" if the range of f there is below twice the RMSE, or below 5 % of the largest |f|;
-	//   - else "early peak" if PeakSeen and the curve loses at least a tenth of its rise (first t to peak) by the last t;
+	// Regime describes the emergence curve f between the first and the last t of the data:
+	//   - "flat" if the range of f is below twice the RMSE, or below 5 % of the largest |f|;
+	//   - else "early peak" if PeakSeen is true, TPeak is not before the first t, and from TPeak to the last t the curve
+	//     falls by at least a tenth of its rise from the first t to TPeak;
 	//   - else "logarithmic increase" if f(last) > f(first);
-	//   - else "", a curve that falls.
-	// A constant is flat. The other families have no regime.
+	//   - else "": the curve falls.
+	// The constant family is always "flat". The other families have no regime: Regime is "".
 	Regime string
 
-	// Message tells a reader what to know about the numbers, in parts joined by "; ". It is empty if there is nothing.
+	// Message holds remarks for the reader about this fit, separated by "; ". It is empty if there are none.
 	Message string
 
-	// Condition is the condition number of the emergence curve's weighted Jacobian with unit columns, which is the same
-	// for natural and logarithmic scales of each parameter. It is 0 for other families and for a constant series.
+	// Condition is the condition number of the emergence curve's weighted Jacobian, with each column scaled to unit
+	// length. It is therefore the same whether a parameter is on a linear or a logarithmic scale. Condition is 0 for
+	// other families and for a constant series.
 	Condition float64
 
-	// Intervals holds 95 % intervals, infinite at an open end, of the emergence curve's five parameters, and of
-	// beta = lambda gamma and tau0 = t0/gamma of its other form (Eq. 14), which may be determined if the five are not.
-	// If TPeak, FPeak and RiseTime are numbers, it also holds their intervals as t_peak, f_peak and rise_time. Cov is the
-	// covariance of the five, SSE/(N-p) (J'J)^-1, with a row and a column for each parameter; it means little if Condition
-	// is large. Undetermined names the parameters that the data do not determine (see the package's comment), whether or
-	// not they have an interval.
+	// Intervals holds the 95 % intervals of the emergence curve's five parameters, by name. It also holds those of beta
+	// = lambda gamma and tau0 = t0/gamma, the parameters of the curve's other form (Eq. 14), which may be determined
+	// even if the five are not. If TPeak, FPeak or RiseTime is a number, its interval is in Intervals as t_peak, f_peak
+	// or rise_time. An open end is infinite. Intervals is nil under IntervalNone, for other families and for a constant
+	// series.
+	//
+	// Cov is the covariance matrix of the five parameters, SSE/(N-p) (J'J)^-1, in the order of Params. It means little
+	// if Condition is large.
+	//
+	// Undetermined names the parameters that the data do not determine (see the package comment), even those that have
+	// an interval.
 	Intervals    map[string]Interval
 	Cov          [][]float64
 	Undetermined []string
 }
 
-// Points is a series. Y[i] was measured at T[i], the training step, which is not negative and may have any unit and
-// order.
+// Points is a series: Y[i] was measured at T[i]. T holds training steps. They must not be negative, but may be in any
+// unit and any order.
 type Points struct {
 	T, Y []float64
-	// Sigma is the standard error of each y, or empty if all are equal. Only ratios matter: the points' weights are
-	// 1/sigma² with a mean of 1, and the size of the noise is estimated from the residuals. If the series scatters from
-	// point to point by more than its sigmas allow, one variance is added to all of them. A sigma below a quarter of the
-	// median sigma counts as that quarter.
+	// Sigma holds the standard error of each Y[i]. If Sigma is empty or its median is 0, all points have the same
+	// weight. Otherwise the weight of a point is 1/sigma², scaled so that the mean weight is 1. Multiplying all sigmas
+	// by one factor changes nothing, because the size of the noise is estimated from the residuals. There is one
+	// exception: if neighbouring points differ by clearly more than their sigmas explain, the same variance is added to
+	// every sigma². After that, a sigma below a quarter of the median sigma is raised to that quarter.
 	Sigma []float64
 }
 
@@ -127,15 +146,16 @@ const (
 // Losses returns the names of the losses, sorted.
 func Losses() []string { return []string{LossHuber, LossSquares} }
 
-// Options selects how to fit. The zero value means least squares with profile intervals.
+// Options selects how to fit. The zero value selects least squares with profile intervals.
 type Options struct {
-	// Loss is LossSquares or LossHuber. LossHuber is maximum likelihood under Huber's least informative distribution: a
-	// residual beyond 1.345 scales counts by its size instead of its square (Huber 1964). The scale is fitted.
+	// Loss is LossSquares or LossHuber. LossHuber is maximum likelihood under Huber's least informative distribution
+	// (Huber 1964). The loss grows with the square of a residual up to 1.345 scales, and linearly beyond that. The scale
+	// is fitted along with the curve.
 	Loss string
 	// Interval is IntervalProfile, IntervalBootstrap or IntervalNone.
 	Interval string
-	Seed     uint64  // of the bootstrap
-	Least    float64 // the least possible value of the quantity; Result.Message remarks on smaller ones
+	Seed     uint64  // seed of the bootstrap
+	Least    float64 // the least possible value of the quantity; Result.Message mentions any smaller values
 }
 
 func (o Options) check() error {
@@ -169,7 +189,7 @@ var families = map[string]family{
 	"second_order_offset": secondOrderOffset,
 }
 
-// ErrPoints is wrapped by the errors for series to which no curve of the family can be fitted.
+// ErrPoints means that no curve of the family can be fitted to the series. Errors with this cause wrap it.
 var ErrPoints = errors.New("series cannot be fitted")
 
 // Families returns the names of the families, sorted.
@@ -178,10 +198,10 @@ func Families() []string { return slices.Sorted(maps.Keys(families)) }
 // Params returns the names of a family's parameters in the order of Result.Cov, or nil for an unknown family.
 func Params(name string) []string { return families[name].params }
 
-// Fit fits a family to a series. It drops points that are not finite, and Result.Message says so. It returns an error
-// that wraps ErrPoints if the lengths differ, if fewer finite points or distinct t are left than the number of
-// parameters plus one, if a t or a sigma is negative, if a value exceeds 1e100, or if the largest |y| or t is below
-// 1e-100 and not 0.
+// Fit fits the named family to a series. It drops points that are not finite and says so in Result.Message. It returns
+// an error that wraps ErrPoints in these cases: the lengths differ; the number of finite points, or of distinct t
+// among them, does not exceed the number of parameters; a t or a sigma is negative; a t, |y| or sigma exceeds 1e100;
+// the largest t or |y| is below 1e-100 but not 0; or a fitted parameter leaves the floating-point range.
 func Fit(name string, p Points, o Options) (Result, error) {
 	fam, ok := families[name]
 	if !ok {
@@ -222,8 +242,8 @@ func Fit(name string, p Points, o Options) (Result, error) {
 }
 
 // All fits every family for which the series has enough points. It returns the results with their Akaike weights,
-// sorted by AICc, the best first. Results without an AICc come last, and equal ones in the order of their names. All
-// returns an error if no family can be fitted.
+// sorted by AICc from best to worst. Results whose AICc is NaN come last; ties are ordered by family name. All returns
+// an error if no family can be fitted.
 func All(p Points, o Options) ([]Result, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -291,13 +311,14 @@ func weigh(results []Result) {
 	}
 }
 
-// Fitted is what All returns for one series.
+// Fitted holds what All returns for one series.
 type Fitted struct {
 	Results []Result
 	Err     error
 }
 
-// Each calls All for many series on all processors. The result does not depend on the number of processors.
+// Each calls All for every series, in parallel on all processors. The result does not depend on the number of
+// processors.
 func Each(all []Points, o Options) []Fitted {
 	fitted := make([]Fitted, len(all))
 	var next atomic.Int64

@@ -9,10 +9,10 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Interval is a 95 % interval. An end that the data leave open is infinite.
+// Interval is a 95 % interval. An end that the data do not limit is open: it is infinite.
 type Interval struct{ Low, High float64 }
 
-// Open reports whether an end is open.
+// Open reports whether at least one end is open.
 func (i Interval) Open() bool { return math.IsInf(i.Low, 0) || math.IsInf(i.High, 0) }
 
 const confidence = 0.95
@@ -359,12 +359,12 @@ func bootstrap(s series, o Options, p natural, quantities []quantity) (ends [5]I
 	return ends, [2]Interval{percentiles(5), percentiles(6)}, said
 }
 
-// The methods for intervals.
+// The methods for computing intervals.
 const (
 	IntervalProfile   = "profile"
 	IntervalBootstrap = "bootstrap"
 	IntervalNone      = "none"
 )
 
-// Intervals returns the names of the methods for intervals, sorted.
+// Intervals returns the names of the methods for computing intervals, sorted.
 func Intervals() []string { return []string{IntervalBootstrap, IntervalNone, IntervalProfile} }

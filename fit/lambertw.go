@@ -2,8 +2,8 @@ package fit
 
 import "math"
 
-// LambertW0 returns the principal branch of the Lambert W function at x: the w >= -1 with w exp(w) = x. It uses
-// Halley's iteration (Corless et al. 1996). It returns NaN for x < -1/e and for NaN, and +Inf for +Inf.
+// LambertW0 returns the principal branch of the Lambert W function at x: the w >= -1 for which w exp(w) = x. It uses
+// Halley's iteration (Corless et al. 1996). It returns NaN if x < -1/e or x is NaN, and +Inf if x is +Inf.
 func LambertW0(x float64) float64 {
 	const branch = -1 / math.E
 	switch {

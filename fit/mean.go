@@ -8,9 +8,9 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Mean returns the mean of the finite values, its 95 % interval, and their number n. The interval is by Student's t
-// with n - 1 degrees of freedom, which is exact for independent normal values. It is NaN for fewer than two values, and
-// the mean is NaN for none.
+// Mean returns the mean of the finite values, its 95 % interval, and the number n of finite values. The interval uses
+// Student's t with n - 1 degrees of freedom; it is exact for independent normal values. Both ends of the interval are
+// NaN if n < 2. The mean is NaN if n is 0.
 func Mean(values []float64) (mean float64, interval Interval, n int) {
 	mean, interval = math.NaN(), Interval{math.NaN(), math.NaN()}
 	var known []float64
@@ -30,7 +30,7 @@ func Mean(values []float64) (mean float64, interval Interval, n int) {
 	return mean, interval, n
 }
 
-// Median returns the median of the finite values, or NaN if there are none. It does not reorder values.
+// Median returns the median of the finite values, or NaN if there are no finite values. It does not reorder values.
 func Median(values []float64) float64 {
 	known := slices.DeleteFunc(slices.Clone(values), bad)
 	if len(known) == 0 {

@@ -241,8 +241,8 @@ func tradeOff(condition float64, names []string) string {
 		strings.Join(names, ", "))
 }
 
-// Condition returns Result.Condition of an emergence curve with the given parameters over the points t, all of equal
-// weight. It is +Inf if the curve does not depend on a parameter there.
+// Condition returns the Result.Condition that an emergence curve with the given parameters would have with equally
+// weighted points at t. It is +Inf if changing one of the parameters does not change the curve at these points.
 func Condition(params map[string]float64, t []float64) float64 {
 	last := slices.Max(t)
 	s := series{t: t, u: make([]float64, len(t)), w: slices.Repeat([]float64{1}, len(t)), scale: last, span: 1}
