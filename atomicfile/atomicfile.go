@@ -1,4 +1,4 @@
-// Package atomicfile writes files that appear whole or not at all.
+// Package atomicfile writes files so that each appears either complete or not at all.
 package atomicfile
 
 import (
@@ -8,13 +8,14 @@ import (
 	"path/filepath"
 )
 
-// Suffix ends the name of a file that is still being written. A killed process may leave such a file behind; it may be
-// removed.
+// Suffix ends the name of a file that is still being written. A killed process may leave such a file behind, and that
+// file may be deleted.
 const Suffix = ".partial"
 
-// Write replaces the file at path by content, with the usual permissions. The content is on the disk before the file
-// appears under its name, so that neither a kill nor a power cut leaves half of it there. If several processes write
-// one path at the same time, their contents do not mix: the last one wins. On an error the file stays as it was.
+// Write replaces the file at path with a file that holds content and has the default permissions (0666 before the
+// umask). The content is on disk before the new file appears at path, so neither a kill nor a power cut leaves a
+// half-written file there. If several processes write to the same path at once, their contents do not mix, and the last
+// one to finish wins. If Write returns an error, the file at path is unchanged.
 func Write(path string, content []byte) (err error) {
 	f, err := create(path)
 	if err != nil {
