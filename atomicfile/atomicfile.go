@@ -1,4 +1,4 @@
-// Package atomicfile writes files that appear whole or not at all.
+// Package atomicfile writes files so that each appears either complete or not at all.
 package atomicfile
 
 import (
@@ -8,13 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Suffix is what the name of a file ends in while the file is being written. A killed process can leave such a file
-// behind; the next call of Write for the same path replaces it, and anyone may remove it.
+// Suffix ends the name of a file that is still being written. A killed process may leave such a file behind: the next
+// call of Write for the same path replaces it, and anyone may delete it.
 const Suffix = ".partial"
 
-// Write replaces the file at path by content, with the usual permissions. The content is on the disk before the file
-// appears under its name, so that neither a kill nor a power cut leaves half of it there. If several processes write
-// the same path, they take turns and the last one wins. If Write returns an error, the file is as it was.
+// Write replaces the file at path with a file that holds content and has the default permissions (0666 before the
+// umask). The content is on disk before the new file appears at path, so neither a kill nor a power cut leaves a
+// half-written file there. Processes that write to the same path at once take turns, and the last one wins. If Write
+// returns an error, the file at path is unchanged.
 func Write(path string, content []byte) (err error) {
 	f, err := create(path + Suffix)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package configs holds the sweeps and presets that are part of the program.
+// Package configs holds the sweeps and presets that are embedded in the program.
 package configs
 
 import (
@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// FS holds sweeps/*.yaml and presets/*.yaml.
+// FS holds the files sweeps/*.yaml and presets/*.yaml.
 //
 //go:embed sweeps/*.yaml presets/*.yaml
 var FS embed.FS
 
-// Sweep returns the source of an embedded sweep and reports whether there is one. Its name is its file's without
-// ".yaml".
+// Sweep returns the source of the embedded sweep called name, and whether that sweep exists. The name of a sweep is its
+// file name without ".yaml".
 func Sweep(name string) ([]byte, bool) {
 	if !slices.Contains(Sweeps(), name) {
 		return nil, false
@@ -23,7 +23,8 @@ func Sweep(name string) ([]byte, bool) {
 	return src, err == nil
 }
 
-// Preset returns the source of an embedded preset and reports whether there is one.
+// Preset returns the source of the embedded preset called name, and whether that preset exists. The name of a preset is
+// its file name without ".yaml".
 func Preset(name string) ([]byte, bool) {
 	if !slices.Contains(Presets(), name) {
 		return nil, false
@@ -32,10 +33,10 @@ func Preset(name string) ([]byte, bool) {
 	return src, err == nil
 }
 
-// Sweeps returns the names of the embedded sweeps, sorted.
+// Sweeps returns the names of the embedded sweeps in sorted order.
 func Sweeps() []string { return names("sweeps") }
 
-// Presets returns the names of the embedded presets, sorted.
+// Presets returns the names of the embedded presets in sorted order.
 func Presets() []string { return names("presets") }
 
 // names returns the names of the YAML files in dir without ".yaml", sorted.

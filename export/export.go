@@ -1,6 +1,9 @@
-// Package export writes a database in formats that other programs read: every row of every table, one at a time, never
-// sampled. NaN, which the database keeps as NULL, is a missing value in a table (an empty field in CSV, null in JSON
-// lines and Parquet) and NaN in an event file; infinities stay infinite.
+// Package export writes a database in formats that other programs read. The formats csv, jsonl and parquet hold every
+// row of every table. The format tensorboard holds every statistic and timing. Rows are read one at a time and are
+// never sampled.
+//
+// NaN, which the database stores as NULL, is a missing value in a table: an empty field in CSV, and null in JSON lines
+// and Parquet. In an event file it is NaN. Infinite values are exported as infinite in every format.
 package export
 
 import (
@@ -29,14 +32,19 @@ var formats = map[string]writer{
 	"tensorboard": writeEvents,
 }
 
-// Formats lists the names of the formats.
+// Formats lists the names of all formats, sorted.
 func Formats() []string { return slices.Sorted(maps.Keys(formats)) }
 
-// Write writes the database into a folder, creating it if necessary, and returns the paths of the files: one file per
-// table, named after it, or one event file per run in the folder SWEEP/ARM/seed-N of each of the run's sweeps. Files of
-// an earlier export are replaced. All files get their names by rename once all are whole, so an earlier failure,
-// including a cancelled ctx, leaves the folder as it was. All tables show one state of the database, and only Write may
-// use the handle until it returns. An unknown format, and a dir that cannot be a folder, is a *variant.Error.
+// Write exports the database to files in the folder dir, which it creates if necessary, and returns the paths of the
+// files. For a table format it writes one file per table, named after the table. For tensorboard it writes an event
+// file for each run into the folder SWEEP/ARM/seed-N for each arm that the run belongs to, or into a folder named after
+// the run's id if the run belongs to none. If several runs would share a folder, the name of each run's folder ends in
+// the run's id.
+//
+// Write replaces files of the same name from an earlier export. It moves the files to their names only once all of them
+// are complete. If it fails before that, or if ctx is cancelled, the folder stays as it was. All tables show the same
+// state of the database. If db was opened for writing, nothing else may use it until Write returns. If the format is
+// unknown or dir cannot be a folder, Write returns a *variant.Error.
 func Write(ctx context.Context, db *store.DB, format, dir string) ([]string, error) {
 	write, ok := formats[format]
 	if !ok {

@@ -34,8 +34,9 @@ func (e *csvEncoder) row(values []any) error {
 	return e.to.Write(e.fields)
 }
 
-// Field formats a value of a database as text: a number as the shortest text that reads back as the same number,
-// infinities as inf and -inf, a missing value as the empty string, and bytes in hex.
+// Field formats a value from a database as text. A number becomes the shortest text that reads back as the same number,
+// and an infinite number becomes inf or -inf. A missing value becomes the empty string, and bytes are written in
+// hexadecimal.
 func Field(value any) string {
 	switch v := value.(type) {
 	case nil:

@@ -1,4 +1,4 @@
-// Package rng provides random numbers that are a pure function of seed, purpose, name and step.
+// Package rng provides random numbers that depend only on a seed, a purpose, names and a step.
 package rng
 
 import (
@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 )
 
-// Stream names a sequence of random numbers. It is a plain value: two equal streams give equal numbers.
+// Stream identifies a sequence of random numbers. It is a plain value, and two equal streams give the same numbers.
 type Stream struct {
 	seed uint64
 	path string
@@ -17,27 +17,27 @@ type Stream struct {
 // New returns the stream of a seed for a purpose, such as "init" or "data".
 func New(seed uint64, purpose string) Stream { return Stream{seed: seed, path: purpose} }
 
-// Named returns the sub-stream of a name, such as a parameter's.
+// Named returns the sub-stream of s for a name, such as the name of a parameter.
 func (s Stream) Named(name string) Stream {
 	s.path += "\x00" + name
 	return s
 }
 
-// At returns the sub-stream of a step.
+// At returns the stream of s for a step. It replaces a step that was set before.
 func (s Stream) At(step int) Stream {
 	s.step = step
 	return s
 }
 
-// Rand is a generator that Reset moves to the start of any stream without allocating. Its numbers come from ChaCha8
-// keyed with the SHA-256 of the stream's seed, step and path.
+// Rand is a generator. Its method Reset moves it to the start of any stream. The numbers come from ChaCha8, keyed with
+// the SHA-256 of the stream's seed, step, purpose and names.
 type Rand struct {
 	source rand.ChaCha8
 	*rand.Rand
 	key [512]byte
 }
 
-// Rand returns a generator at the start of the stream.
+// Rand returns a new generator at the start of the stream.
 func (s Stream) Rand() *Rand {
 	r := &Rand{}
 	r.Rand = rand.New(&r.source)
@@ -45,7 +45,8 @@ func (s Stream) Rand() *Rand {
 	return r
 }
 
-// Reset sets r to the start of the stream.
+// Reset moves r to the start of the stream s. It does not allocate memory unless the purpose and names together take
+// more than about 490 bytes.
 func (r *Rand) Reset(s Stream) {
 	key := binary.LittleEndian.AppendUint64(r.key[:0], s.seed)
 	key = binary.LittleEndian.AppendUint64(key, uint64(s.step))

@@ -1,5 +1,5 @@
-// Package safetensors reads and writes float32 tensors in the safetensors format: the header's length, a JSON header,
-// then the data.
+// Package safetensors reads and writes float32 tensors in the safetensors format. A file holds the length of its
+// header, then the header in JSON, then the data.
 package safetensors
 
 import (
@@ -13,7 +13,7 @@ import (
 	"slices"
 )
 
-// Tensor is a named float32 array, row-major.
+// Tensor is a named array of float32 values in row-major order.
 type Tensor struct {
 	Name  string
 	Shape []int
@@ -29,8 +29,8 @@ type entry struct {
 
 const metadataKey = "__metadata__"
 
-// Write writes the tensors, in the order given, and the metadata to a file. The file appears under its name only once
-// it is complete.
+// Write writes a file with the tensors, in the given order, and the metadata. The file appears at path only once it is
+// complete.
 func Write(path string, tensors []Tensor, metadata map[string]string) (err error) {
 	header, offset := map[string]any{}, int64(0)
 	if len(metadata) > 0 {
@@ -85,8 +85,9 @@ func Write(path string, tensors []Tensor, metadata map[string]string) (err error
 	return os.Rename(file.Name(), path)
 }
 
-// Read returns a file's tensors, in the order of their data, and its metadata. It is an error, which names the path, if
-// the file is truncated, if tensors overlap, leave gaps or share a name, or if a tensor's type is not F32.
+// Read returns the tensors of a file, in the order of their data, and the metadata of the file. It returns an error
+// that names the path if the file is truncated, if tensors overlap, leave gaps or share a name, or if the type of a
+// tensor is not F32.
 func Read(path string) ([]Tensor, map[string]string, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {

@@ -2,14 +2,14 @@ package store
 
 import "database/sql"
 
-// The verdicts on a claim.
+// The possible verdicts on a claim.
 const (
 	Holds     = "holds"
 	Fails     = "fails"
 	Undecided = "undecided" // too few runs, or missing rows
 )
 
-// Claim is the verdict on a paper's claim, judged on a sweep.
+// Claim is a claim of a paper, with the verdict that the results of a sweep give on it.
 type Claim struct {
 	Sweep, Name string
 	Source      string // arXiv id
@@ -18,7 +18,7 @@ type Claim struct {
 	Detail      string // a JSON object of the numbers that the verdict rests on
 }
 
-// PutClaims replaces the claims of a sweep in one transaction.
+// PutClaims replaces all claims stored for a sweep, in one transaction.
 func (db *DB) PutClaims(sweep string, claims []Claim) error {
 	return db.write("putting the claims of "+sweep, func(tx *sql.Tx) error {
 		if _, err := tx.Exec("DELETE FROM claims WHERE sweep = ?", sweep); err != nil {
@@ -35,7 +35,7 @@ func (db *DB) PutClaims(sweep string, claims []Claim) error {
 	})
 }
 
-// Claims lists the claims that were judged on a sweep, by name.
+// Claims lists the claims stored for a sweep, ordered by name.
 func (db *DB) Claims(sweep string) (claims []Claim, err error) {
 	err = db.read("reading claims",
 		"SELECT sweep, name, source, statement, verdict, detail FROM claims WHERE sweep = ? ORDER BY name", []any{sweep},

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// RunStatus is the status of a run and the step that it has reached.
+// RunStatus is the stored status of a run and the step that the run has reached.
 type RunStatus struct {
 	Status string
 	Step   int
 }
 
-// RunStatuses returns the status of every run, by id.
+// RunStatuses maps the id of every run to its stored status.
 func (db *DB) RunStatuses() (map[string]RunStatus, error) {
 	statuses := map[string]RunStatus{}
 	err := db.read("reading the statuses of runs", "SELECT hash, status, step FROM runs", nil, func(rows *sql.Rows) error {
@@ -26,9 +26,12 @@ func (db *DB) RunStatuses() (map[string]RunStatus, error) {
 	return statuses, err
 }
 
-// Uncovered returns the runs that may lack rows. It leaves a run out only if, for each pair of a site and a statistic,
-// one series of the run has exactly the given steps, which ascend. That series is the first one that it finds in any of
-// the runs, so the runs should be of one kind. It is far faster than reading the series of many runs.
+// Uncovered returns those of the given runs that may lack rows. Each pair names a site and a statistic, and the steps
+// must be in ascending order. For each pair, Uncovered checks one series of every run. It omits a run from the result
+// only if each of these series has rows at exactly the given steps.
+//
+// The first series of a pair that is found in any of the runs decides which layer, head and idx are checked, so all
+// runs should measure the same series. Uncovered is far faster than reading the series of many runs.
 func (db *DB) Uncovered(runs []string, pairs [][2]string, steps []int) (lacking map[string]bool, err error) {
 	lacking = make(map[string]bool, len(runs))
 	for _, r := range runs {

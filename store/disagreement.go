@@ -2,22 +2,23 @@ package store
 
 import "database/sql"
 
-// Conflict is a second, different value of a key under the same provenance as the first: the run is not deterministic.
-// Either value may be NaN.
+// Conflict is a second, different value stored under the same key and the same provenance as the first value. It shows
+// that the run is not deterministic. Either value may be NaN.
 type Conflict struct {
 	Run, Site, Statistic   string
 	Layer, Head, Idx, Step int
 	Kept, Other            float64
 }
 
-// Difference is a later provenance of a run, with the number of its values that differ from the first ones.
+// Difference is a provenance, other than a run's first, under which the run was stored again. Rows is the number of
+// values with this provenance that differ from the values stored first.
 type Difference struct {
 	Run                                string
 	Commit, GoVersion, KernelPath, CPU string
 	Rows                               int
 }
 
-// Conflicts lists all conflicts, by run, site, statistic, layer, head, idx, step and other value.
+// Conflicts lists all conflicts, ordered by run, site, statistic, layer, head, idx, step and the other value.
 func (db *DB) Conflicts() (conflicts []Conflict, err error) {
 	query := `SELECT run, site, statistic, layer, head, idx, step, kept, other FROM conflicts
 		ORDER BY run, site, statistic, layer, head, idx, step, other`
@@ -34,8 +35,8 @@ func (db *DB) Conflicts() (conflicts []Conflict, err error) {
 	return conflicts, err
 }
 
-// Differences lists the later provenances of all runs, by run and provenance. It includes those whose values are all
-// equal.
+// Differences lists, for every run, each provenance other than its first, ordered by run and provenance. A provenance
+// is listed even if none of its values differ.
 func (db *DB) Differences() (differences []Difference, err error) {
 	query := `SELECT run, git_commit, go_version, kernel_path, cpu, differing FROM differences
 		ORDER BY run, git_commit, go_version, kernel_path, cpu`

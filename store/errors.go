@@ -8,10 +8,10 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// ErrCorrupt is wrapped by an error about a file that is not an Outcrop database, or is a damaged one.
+// ErrCorrupt is wrapped by an error about a file that is damaged or is not an Outcrop database.
 var ErrCorrupt = errors.New("not a sound outcrop database")
 
-// ErrMissing is wrapped by an error about a database that does not exist. It is an fs.ErrNotExist.
+// ErrMissing is wrapped by an error about a database that does not exist. ErrMissing itself wraps fs.ErrNotExist.
 var ErrMissing = fmt.Errorf("%w; there are no results there yet", fs.ErrNotExist)
 
 // ErrNewer is wrapped by an error about a database that a newer Outcrop wrote.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Event is a change in a run's life, as its coordinator saw it. Message is "" if the status says everything.
+// Event is a change in a run's life, as recorded by its coordinator. Message is "" if Status needs no explanation.
 type Event struct {
 	Run     string
 	At      time.Time // to the microsecond
@@ -14,7 +14,7 @@ type Event struct {
 	Message string
 }
 
-// PutEvent stores an event. The run need not be stored.
+// PutEvent stores an event. The run of the event need not be stored.
 func (db *DB) PutEvent(e Event) error {
 	return db.write("putting an event of run "+e.Run, func(tx *sql.Tx) error { return putEvent(tx, e) })
 }
@@ -25,7 +25,7 @@ func putEvent(tx *sql.Tx, e Event) error {
 	return err
 }
 
-// Events lists the events of a run, or of all runs if run is "", by run and time.
+// Events lists the events of a run, or of all runs if run is "", ordered by run and time.
 func (db *DB) Events(run string) (events []Event, err error) {
 	query := "SELECT run, at, status, step, message FROM events WHERE ?1 = '' OR run = ?1 ORDER BY run, at, status, step"
 	err = db.read("reading events", query, []any{run}, func(rows *sql.Rows) error {

@@ -7,11 +7,15 @@ import (
 	"math"
 )
 
-// Fit is one family of curves fitted to one series. N counts points; TPeak and RiseTime are in steps; RMSE, FPeak and
-// Steady have the statistic's unit. Every number may be NaN (no peak, too few points); an infinite one is read back as
-// NaN. PeakSeen reports that TPeak lies within the data. Weight is the Akaike weight among the series' families, and
-// Best marks the family that describes the series best. Intervals holds the low and high ends by parameter, infinite if
-// open; Undetermined lists the parameters that the data do not determine.
+// Fit is one family of curves fitted to one series.
+//
+// N is the number of points. TPeak and RiseTime are in steps; RMSE, FPeak and Steady are in the statistic's unit. Any
+// floating-point field or parameter may be NaN, for example if there is no peak or there are too few points. An
+// infinite value is read back as NaN. PeakSeen is true if TPeak lies within the range of the data.
+//
+// Weight is the Akaike weight of the family among all families fitted to the series. Best is true for the family that
+// describes the series best. Intervals maps the name of a parameter to the lower and upper ends of its interval; an
+// open end is infinite. Undetermined lists the parameters that the data do not determine.
 type Fit struct {
 	Run, Site, Statistic            string
 	Layer, Head, Idx                int
@@ -28,7 +32,8 @@ type Fit struct {
 	Undetermined                    []string
 }
 
-// PutFits stores fits, replacing those of the same series and family. Their runs must be stored.
+// PutFits stores fits. A fit replaces the stored fit of the same series and family. The runs of the fits must be
+// stored.
 func (db *DB) PutFits(fits []Fit) error {
 	return db.write("putting fits", func(tx *sql.Tx) error {
 		put, err := tx.Prepare(`INSERT OR REPLACE INTO fits (run, site, statistic, layer, head, idx, family, params, n,
@@ -72,7 +77,7 @@ func (db *DB) PutFits(fits []Fit) error {
 	})
 }
 
-// Fits returns fits, ordered by run, site, statistic, layer, head, idx and family.
+// Fits returns the selected fits, ordered by run, site, statistic, layer, head, idx and family.
 func (db *DB) Fits(s Select) (fits []Fit, err error) {
 	where, args := s.where()
 	query := `SELECT r.hash, a.name, b.name, t.layer, t.head, t.idx, t.family, t.params, t.n, t.r2, t.adj_r2, t.aic,

@@ -8,8 +8,9 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// Inspect reads a whole database of any schema version so far, without changing it, and returns the ids of its runs. A
-// damaged database or one of another program is ErrCorrupt, a missing one ErrMissing. An empty one has no runs.
+// Inspect reads a whole database without changing it and returns the ids of its runs. The database may have any schema
+// version up to the current version. An empty database has no runs. Inspect returns ErrMissing if the file is missing,
+// and ErrCorrupt if the database is damaged or belongs to another program.
 func Inspect(path string) (runs []string, err error) {
 	db, v, err := connectReading(path)
 	if err != nil {
@@ -31,7 +32,9 @@ func Inspect(path string) (runs []string, err error) {
 	return runs, err
 }
 
-// Copy copies a database of any schema version so far into a new file, even while others write.
+// Copy copies the database file at the first path to the second path, where no file may exist yet. It copies the state
+// at the start, even while other processes write to the database. The database may have any schema version up to the
+// current version. If Copy fails, it may leave an incomplete file at the second path.
 func Copy(ctx context.Context, from, to string) error {
 	db, _, err := connectReading(from)
 	if err != nil {

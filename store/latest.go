@@ -5,15 +5,16 @@ import (
 	"strings"
 )
 
-// Last is the value of a statistic at the last step that a run measured it. Value may be NaN.
+// Last is the value of a statistic, or of a timing, at the last step at which the run measured it. Value may be NaN.
 type Last struct {
 	Run, Statistic string
 	Step           int
 	Value          float64
 }
 
-// LastMetrics lists the newest value of each metric of a run (its site `run`: loss, grad_norm, lr …), by run and name.
-// It takes all runs if run is "", and all metrics if none is named.
+// LastMetrics lists the latest value of each metric, ordered by run and metric. A metric is a statistic of the whole
+// run, measured at the site `run`, such as loss, grad_norm or lr. LastMetrics reads all runs if run is "", and all
+// metrics if no metrics are given.
 func (db *DB) LastMetrics(run string, metrics ...string) (all []Last, err error) {
 	where, args := Select{Run: run, Site: "run"}.where()
 	if len(metrics) > 0 {
@@ -31,7 +32,7 @@ func (db *DB) LastMetrics(run string, metrics ...string) (all []Last, err error)
 	return all, err
 }
 
-// LastTimings lists the newest clock value with that name, by run. It takes all runs if run is "".
+// LastTimings lists the latest timing called name of a run, or of each run if run is "". The list is ordered by run.
 func (db *DB) LastTimings(run, name string) (all []Last, err error) {
 	query := `SELECT r.hash, t.name, t.step, t.value FROM runs r CROSS JOIN timings t
 		ON t.run = r.id AND t.name = ?2 AND t.step = (SELECT max(step) FROM timings WHERE run = r.id AND name = ?2)
@@ -40,7 +41,7 @@ func (db *DB) LastTimings(run, name string) (all []Last, err error) {
 	return all, err
 }
 
-// Measured lists the statistics that a run has measured, as SITE/STATISTIC.
+// Measured lists what a run has measured, in the form SITE/STATISTIC, ordered by site and statistic.
 func (db *DB) Measured(run string) (names []string, err error) {
 	query := `SELECT a.name || '/' || b.name FROM runs r CROSS JOIN names a CROSS JOIN names b
 		WHERE r.hash = ? AND EXISTS (SELECT 1 FROM stats WHERE run = r.id AND site = a.id AND statistic = b.id)
@@ -54,7 +55,7 @@ func (db *DB) Measured(run string) (names []string, err error) {
 	return names, err
 }
 
-// Starts counts how often a worker has started each run, from the runs' events.
+// Starts returns how many times a worker has started each run, according to the stored events.
 func (db *DB) Starts() (map[string]int, error) {
 	starts := map[string]int{}
 	err := db.read("counting starts", "SELECT run, count(*) FROM events WHERE status = ? GROUP BY run", []any{Running},

@@ -11,31 +11,31 @@ import (
 	"time"
 )
 
-// Holder is a process that works on runs. Host distinguishes machines, their boots and the PID namespaces of
-// containers; Owner is unique to the process.
+// Holder is a process that works on runs. Host identifies the machine, its current boot and the PID namespace of the
+// process, which a container may have of its own. Owner is unique to the holder.
 type Holder struct {
 	Owner, Host string
 	PID         int
 }
 
-// ThisProcess returns this process as a holder, with a new Owner at each call.
+// ThisProcess returns the current process as a holder. Each call returns a new Owner.
 func ThisProcess() Holder { return Holder{Owner: rand.Text(), Host: host(), PID: os.Getpid()} }
 
-// Lease says who works on a run, and until when.
+// Lease says which process works on a run, and until when the lease is valid.
 type Lease struct {
 	Run string
 	Holder
 	Since, Expires time.Time
 }
 
-// Machine returns the readable part of Host.
+// Machine returns the name of the machine, which is the readable part of Host.
 func (h Holder) Machine() string {
 	name, _, _ := strings.Cut(h.Host, "/")
 	return name
 }
 
-// InForce reports whether the holder may still be at work: the lease has not expired and, if the holder is a process of
-// this machine, that process is alive.
+// InForce reports whether the holder may still be at work at the given time. The lease must not have expired. If the
+// lease's Host is that of the current process, the process that holds the lease must also be alive.
 func (l Lease) InForce(now time.Time) bool {
 	if now.After(l.Expires) {
 		return false
@@ -51,9 +51,10 @@ func host() string {
 	return name + "/" + strings.TrimSpace(string(boot)) + "/" + numbering
 }
 
-// Claim leases a run to a holder for a duration, unless another holder's lease on it is in force; Claim then returns
-// that lease. If several processes claim a run at once, one gets it. A run whose holder is gone while it was running
-// becomes Lost.
+// Claim leases a run to a holder for the given duration. If another holder has a lease on the run that is still in
+// force, Claim changes nothing and returns that lease. If several processes claim a run at once, only one of them gets
+// it. If Claim leases a run whose stored status is Running or Leased, it sets the status to Lost, because the process
+// that worked on the run no longer does.
 func (db *DB) Claim(run string, by Holder, during time.Duration) (other *Lease, err error) {
 	err = db.write("claiming run "+run, func(tx *sql.Tx) error {
 		now := time.Now()
@@ -89,8 +90,9 @@ func (db *DB) Claim(run string, by Holder, during time.Duration) (other *Lease, 
 	return other, err
 }
 
-// Renew extends all leases of an owner to a duration from now, and returns the runs that the owner still holds. A run
-// whose lease expired may belong to another owner by now.
+// Renew extends all leases of an owner, so that they expire after the given duration from now. It returns the runs that
+// the owner still holds. A run is missing from that list if the owner's lease on it expired and another owner has
+// claimed it, or if it was released.
 func (db *DB) Renew(owner string, during time.Duration) (held []string, err error) {
 	err = db.write("renewing leases", func(tx *sql.Tx) error {
 		rows, err := tx.Query("UPDATE leases SET expires = ? WHERE owner = ? RETURNING run",
@@ -111,7 +113,7 @@ func (db *DB) Renew(owner string, during time.Duration) (held []string, err erro
 	return held, err
 }
 
-// Release ends the owner's lease on a run. A run that another owner holds stays with that owner.
+// Release ends the lease of an owner on a run. It does nothing if another owner holds the run.
 func (db *DB) Release(run, owner string) error {
 	return db.write("releasing run "+run, func(tx *sql.Tx) error {
 		_, err := tx.Exec("DELETE FROM leases WHERE run = ? AND owner = ?", run, owner)
@@ -119,7 +121,7 @@ func (db *DB) Release(run, owner string) error {
 	})
 }
 
-// Leases returns all leases by run, including those that expired without being released.
+// Leases maps the id of each leased run to its lease. It includes leases that expired without being released.
 func (db *DB) Leases() (map[string]*Lease, error) {
 	leases := map[string]*Lease{}
 	err := db.read("reading leases", "SELECT "+leaseColumns+" FROM leases", nil, func(rows *sql.Rows) error {
@@ -152,7 +154,9 @@ func scanLease(row interface{ Scan(to ...any) error }) (*Lease, error) {
 	return &l, nil
 }
 
-// RequestStop asks the processes that work on these runs, or are about to, to stop them.
+// RequestStop requests that the given runs be stopped. A process that is working on one of the runs then stops it, and
+// a process that was about to start one leaves it out. A process that begins after the request ignores it; see
+// StopsSince.
 func (db *DB) RequestStop(runs []string) error {
 	return db.write("requesting a stop", func(tx *sql.Tx) error {
 		for _, run := range runs {
@@ -165,7 +169,7 @@ func (db *DB) RequestStop(runs []string) error {
 	})
 }
 
-// StopsSince returns the runs whose stop was requested after that time.
+// StopsSince returns the runs for which a stop was requested after the given time.
 func (db *DB) StopsSince(since time.Time) (map[string]bool, error) {
 	runs := map[string]bool{}
 	err := db.read("reading stop requests", "SELECT run FROM stops WHERE at > ?", []any{since.UnixMicro()},

@@ -10,25 +10,30 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// MergeResult counts what a merge added: runs, measured rows, clock values, conflicts (another value under equal
-// provenance) and differences (another value under another provenance).
+// MergeResult counts what a merge added: runs, measured rows, timings, conflicts and differences.
 type MergeResult struct {
 	Runs, Rows, Timings, Conflicts, Differences int
 }
 
-// Merge adds the content of another database, a shard, in one transaction: all or nothing. Merging again adds nothing.
-// The shard may be growing, or have been left by a killed writer: Merge takes what was committed. An empty shard adds
-// nothing. Merge takes a run's status and step unless ours is at a later step, and sweeps, a series' fits, snapshots,
-// claims and events if there are none with the same key. Leases are not merged. A shard of an older schema is not
-// changed. A missing shard is ErrMissing, a damaged one ErrCorrupt; a shard with readable pages counts as damaged too
-// if a row refers to a missing row or is out of range.
+// Merge adds the content of another database, a shard, in one transaction. It adds either everything or nothing, and
+// merging the same content again adds nothing. The shard may still be written to, or a killed writer may have left it:
+// Merge takes the committed rows. An empty shard adds nothing.
+//
+// Merge takes the status and step of a run from the shard unless db has the run at a later step. It adds a sweep only
+// if db has no sweep of the same name, and the fits of a series only if db has no fits of that series. It adds a
+// timing, a snapshot, a claim or an event only if db has none with the same key. It does not merge leases.
+//
+// Merge does not migrate a shard that has an older schema. It returns ErrMissing if the shard is missing, ErrNewer if a
+// newer Outcrop wrote the shard, and ErrCorrupt if the shard is damaged. A shard also counts as damaged if its pages
+// are readable but its rows break a rule: for example, a row refers to a missing row, or a step is negative.
 func (db *DB) Merge(shardPath string) (MergeResult, error) {
 	result, _, err := db.MergeFrom(shardPath, 0)
 	return result, err
 }
 
-// MergeFrom is like Merge, but leaves out the measured rows of steps below from, which an earlier merge of a growing
-// shard has added. It also returns the last step of the rows that it looked at, 0 if there were none.
+// MergeFrom is like Merge, but it leaves out the measured rows of all steps before the given step. It is for a shard
+// that is still growing, whose earlier rows a previous merge has added. MergeFrom also returns the last step of the
+// measured rows that it did not leave out, or 0 if there are no such rows.
 func (db *DB) MergeFrom(shardPath string, from int) (result MergeResult, last int, err error) {
 	for _, mode := range readModes {
 		if result, last, err = db.mergeAs(shardPath, mode, from); err == nil || !unwritable(shardPath, err) {

@@ -11,12 +11,12 @@ type queryer interface {
 	Query(query string, args ...any) (*sql.Rows, error)
 }
 
-// Removal names what to remove: runs by their id, sweeps by their name.
+// Removal says what to remove: runs by id, and sweeps by name.
 type Removal struct {
 	Runs, Sweeps []string
 }
 
-// Count returns how many rows a removal deletes, including those of the runs and sweeps themselves.
+// Count returns how many rows Remove would delete. It includes the rows of the runs and sweeps themselves.
 func (db *DB) Count(r Removal) (rows int, err error) {
 	rows, err = r.each(db.sql, "SELECT count(*) FROM", func(query, arg string) (int, error) {
 		n := 0
@@ -26,9 +26,10 @@ func (db *DB) Count(r Removal) (rows int, err error) {
 	return rows, fault("counting what would be removed", db.path, err)
 }
 
-// Remove deletes runs with everything that they measured, and sweeps with their arms, in one transaction. It returns
-// how many rows it deleted. A sweep that stays keeps its removed runs as members, which are then planned again. A run
-// or sweep that does not exist counts no rows.
+// Remove deletes the given runs and sweeps in one transaction and returns how many rows it deleted. With a run it
+// deletes everything stored about the run, except that the run remains a member of its sweeps, where it is planned
+// again. With a sweep it deletes its arms, members and claims, but not its runs. A run or sweep about which nothing is
+// stored is ignored.
 func (db *DB) Remove(r Removal) (rows int, err error) {
 	err = db.write("removing runs and sweeps", func(tx *sql.Tx) error {
 		// rows refer to each other

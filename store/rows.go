@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// Row is one measured number of a run at a step. Layer, Head and Idx are -1 if they do not apply. Value may be NaN,
+// Row is one number that a run measured at a step. Layer, Head and Idx are -1 if they do not apply. Value may be NaN,
 // which is stored as NULL.
 type Row struct {
 	Site, Statistic  string
@@ -14,8 +14,9 @@ type Row struct {
 	Value            float64
 }
 
-// PutRows stores what a run measured after that many steps, all or nothing. The first value of a key stays; another
-// value is kept beside it as a conflict or a difference. The run must be stored.
+// PutRows stores the rows that a run measured after the given step. If it fails, it stores none of them. The first
+// value stored under a key is kept; a different value is stored beside it as a conflict or a difference. The run must
+// be stored.
 func (db *DB) PutRows(run string, step int, rows []Row) error {
 	return db.bulk(fmt.Sprintf("putting rows of run %s at step %d", run, step), func(conn *sql.Conn, tx *sql.Tx) error {
 		id, provenance, err := runID(tx, run)

@@ -5,9 +5,11 @@ import (
 	"fmt"
 )
 
-// Run is one training run. ID is the hash of its identity; Config is its resolved configuration as canonical JSON;
-// Steps is the number of steps to do, Step the number done; Params counts parameters; Error is the message of a failed
-// run. The last four fields are its provenance.
+// Run is one training run.
+//
+// ID is the hash of the identity of the run. Config is its resolved configuration as canonical JSON. Steps is the
+// number of steps to train, and Step is the number trained so far. Params is the number of parameters. Error is the
+// error message of a failed run. Commit, GoVersion, KernelPath and CPU are its provenance.
 type Run struct {
 	ID, Config, DataDigest             string
 	TrainerVersion                     int
@@ -19,8 +21,9 @@ type Run struct {
 	Commit, GoVersion, KernelPath, CPU string
 }
 
-// PutRun stores a run. If the run exists, PutRun sets its status, step, error and parameter count, and the rest stays
-// as first written. Rows that this handle puts later count under this provenance.
+// PutRun stores a run. If the run is already stored, PutRun updates only its status, step, error and parameter count.
+// The run's other fields, including its first provenance, stay as they were first stored. Rows that this handle stores
+// for the run afterwards are attributed to the provenance of r.
 func (db *DB) PutRun(r Run) error {
 	if r.ID == "" {
 		return fault("putting a run", db.path, fmt.Errorf("the run has no id"))
@@ -55,7 +58,7 @@ func (db *DB) PutRun(r Run) error {
 	return nil
 }
 
-// SetStatus sets the status, step and error of a stored run.
+// SetStatus sets the status, step and error message of a stored run.
 func (db *DB) SetStatus(run string, status string, step int, errText string) error {
 	return db.write("setting the status of run "+run, func(tx *sql.Tx) error {
 		result, err := tx.Exec("UPDATE runs SET status = ?, step = ?, error = ? WHERE hash = ?", status, step, errText, run)
@@ -69,12 +72,12 @@ func (db *DB) SetStatus(run string, status string, step int, errText string) err
 	})
 }
 
-// Runs lists all runs, by id.
+// Runs lists all runs, ordered by id.
 func (db *DB) Runs() ([]Run, error) {
 	return db.runs("ORDER BY r.hash")
 }
 
-// RunByID returns the run with that id, and whether it exists.
+// RunByID returns the run with the given id, and whether that run is stored.
 func (db *DB) RunByID(id string) (Run, bool, error) {
 	runs, err := db.runs("WHERE r.hash = ?", id)
 	if err != nil || len(runs) == 0 {

@@ -5,13 +5,14 @@ import (
 	"math"
 )
 
-// Select names what to read. An empty field or nil pointer selects everything.
+// Select says what to read. A field that is "" or nil does not restrict the selection.
 type Select struct {
 	Run, Site, Statistic string
 	Layer, Head          *int
 }
 
-// Series is one statistic at one place over the steps. Values[i] was measured after Steps[i] updates and may be NaN.
+// Series holds the values of one statistic at one site, layer, head and idx of a run. Values[i] was measured after
+// Steps[i] updates. A value may be NaN.
 type Series struct {
 	Run, Site, Statistic string
 	Layer, Head, Idx     int
@@ -19,7 +20,8 @@ type Series struct {
 	Values               []float64
 }
 
-// Series returns the selected series, ordered by run, site, statistic, layer, head and idx, each by step.
+// Series returns the selected series, ordered by run, site, statistic, layer, head and idx. The values of each series
+// are ordered by step.
 func (db *DB) Series(s Select) (all []Series, err error) {
 	where, args := s.where()
 	// The joins are loops in the order of the key, as in Statistics. There may be very many rows, so they carry only ids
@@ -109,7 +111,8 @@ func (s Select) where() (clause string, args []any) {
 	return clause, args
 }
 
-// Metric returns one metric of a run, such as its loss, by step. It returns nothing if the metric was never measured.
+// Metric returns the steps and values of one metric of a run, such as its loss, ordered by step. Both are nil if the
+// run has not measured the metric.
 func (db *DB) Metric(run, name string) (steps []int, values []float64, err error) {
 	series, err := db.Series(Select{Run: run, Site: "run", Statistic: name})
 	if err != nil || len(series) == 0 {

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Shard is a database that was merged into this one.
+// Shard is a database whose rows were merged into this database.
 type Shard struct {
-	File string    // relative to this database's folder if below it, otherwise the absolute path
-	Rows int       // measured rows that it added
-	At   time.Time // when the last of them were added, to the microsecond
+	File string    // relative to this database's folder if it is below that folder, and otherwise absolute
+	Rows int       // the number of measured rows that its merges added
+	At   time.Time // when a merge last added measured rows, to the microsecond
 }
 
 // putShard records how many rows a merge added. A merge that added none leaves no trace.
@@ -42,7 +42,7 @@ func (db *DB) shardName(path string) string {
 	return whole
 }
 
-// Shards lists the databases whose merges added rows, by file.
+// Shards lists the databases from which merges added measured rows, ordered by file.
 func (db *DB) Shards() (shards []Shard, err error) {
 	err = db.read("reading shards", "SELECT file, rows, at FROM shards ORDER BY file", nil, func(rows *sql.Rows) error {
 		var s Shard

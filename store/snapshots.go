@@ -2,8 +2,9 @@ package store
 
 import "database/sql"
 
-// SnapshotFile says where |activation| of one sequence of the probe batch is kept: at index [sequence] of a tensor
-// [sequences, T, channels] in a file in the run's folder. The view `snapshots` lists them.
+// SnapshotFile says where |activation| is stored for one sequence of the probe batch. File is a file in the run's
+// folder. Tensor is the name of a tensor in that file with the shape [sequences, T, channels], and Sequence is the
+// index along its first dimension. The view `snapshots` lists all snapshot files.
 type SnapshotFile struct {
 	Step, Layer int
 	Site        string
@@ -12,8 +13,8 @@ type SnapshotFile struct {
 	Tensor      string
 }
 
-// PutSnapshots stores where a run's snapshots are, all or nothing. Existing entries stay: a snapshot that is taken
-// again is in the same place. The run must be stored.
+// PutSnapshots stores where a run's snapshots are. If it fails, it stores nothing. Entries that are already stored are
+// kept, because a snapshot that is taken again is written to the same place. The run must be stored.
 func (db *DB) PutSnapshots(run string, files []SnapshotFile) error {
 	return db.write("putting snapshots of run "+run, func(tx *sql.Tx) error {
 		id, _, err := runID(tx, run)
@@ -35,7 +36,7 @@ func (db *DB) PutSnapshots(run string, files []SnapshotFile) error {
 	})
 }
 
-// Snapshots lists where a run's snapshots are, by site, layer, step and sequence.
+// Snapshots lists where a run's snapshots are, ordered by site, layer, step and sequence.
 func (db *DB) Snapshots(run string) (files []SnapshotFile, err error) {
 	query := `SELECT step, layer, site, sequence, file, tensor FROM snapshots
 		WHERE run = ? ORDER BY site, layer, step, sequence`

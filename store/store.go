@@ -1,9 +1,9 @@
-// Package store keeps runs, their measured statistics, sweeps and fits in SQLite. The results database and each run's
-// own run.db (a shard) share one schema; Merge adds a shard's rows to the results.
+// Package store keeps runs, their measured statistics, sweeps and fits in SQLite. The results database and the run.db
+// of each run (a shard) have the same schema. Merge adds the content of a shard to the results.
 //
-// Rows have natural keys, and the first value of a key stays: writing the same value again changes nothing. Another
-// value is kept beside it, as a conflict if the provenance (commit, Go version, kernel path, CPU) is equal, and
-// otherwise as a difference.
+// Each row has a natural key, and the first value stored under a key is kept. Storing the same value under that key
+// again changes nothing. A different value is stored beside the first value: as a conflict if both values have the same
+// provenance (commit, Go version, kernel path, CPU), and otherwise as a difference.
 package store
 
 import (
@@ -37,9 +37,9 @@ func SQLite() string {
 // readers returns the largest number of connections of a reading handle.
 func readers() int { return max(4, runtime.NumCPU()) }
 
-// DB is a handle of a database. Goroutines may share it. A handle that writes has one connection, on which goroutines
-// take turns; a handle that only reads is a pool, whose readers do not wait for each other. Each process that writes
-// into a database opens a handle of its own.
+// DB is a handle on a database. Goroutines may share it. A handle opened for writing has one connection, and goroutines
+// take turns to use it. A read-only handle has a pool of connections, so its readers do not wait for each other. Each
+// process that writes to a database opens its own handle.
 type DB struct {
 	path    string
 	reading string // the mode of a read-only handle's connections; "" if it writes
@@ -49,9 +49,10 @@ type DB struct {
 	mutex   sync.Mutex // guards writing
 }
 
-// Open opens a database for writing. It creates the database if the file is missing or empty, and brings its schema up
-// to date. A damaged database, or a file that is not an Outcrop database, is ErrCorrupt; a database from a newer
-// Outcrop is ErrNewer and is not changed. The folder must exist.
+// Open opens a database for writing. If the file is missing or empty, Open creates the database; its folder must exist.
+// Open migrates a database with an older schema to the current schema. It returns ErrCorrupt if the database is damaged
+// or the file is not an Outcrop database. If a newer Outcrop wrote the database, Open returns ErrNewer and does not
+// change the file.
 func Open(path string) (*DB, error) {
 	db, err := connect(path, "mode=rwc")
 	if err != nil {
@@ -64,7 +65,7 @@ func Open(path string) (*DB, error) {
 	return db, nil
 }
 
-// OpenExisting is like Open, but a missing database is ErrMissing and is not created.
+// OpenExisting is like Open, but if the file is missing, it returns ErrMissing instead of creating a database.
 func OpenExisting(path string) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fault("opening", path, missing(err))
@@ -72,10 +73,13 @@ func OpenExisting(path string) (*DB, error) {
 	return Open(path)
 }
 
-// OpenReadOnly opens an existing database for reading, even while others write into it. If the folder is not writable,
-// it reads the file as it is, provided that no writer left a write-ahead log beside it. If the database has an older
-// schema, or a killed writer left a transaction half written, OpenReadOnly first migrates it or rolls it back; it must
-// then be writable. An empty file is ErrCorrupt; a missing one is ErrMissing.
+// OpenReadOnly opens an existing database for reading, even while other processes write to it.
+//
+// If the folder is not writable, OpenReadOnly still reads the database file, unless a writer left a write-ahead log
+// beside it. A database with an older schema is first migrated. A transaction that a killed writer left half written is
+// first rolled back. In both cases the database must be writable.
+//
+// OpenReadOnly returns ErrMissing if the file is missing, and ErrCorrupt if it is empty.
 func OpenReadOnly(path string) (*DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fault("opening", path, missing(err))
@@ -103,13 +107,15 @@ func OpenReadOnly(path string) (*DB, error) {
 // errOlder is wrapped by an error about a database with an older schema.
 var errOlder = errors.New("it has an older schema")
 
-// Close closes the handle. The last writer's Close checkpoints the write-ahead log into the file.
+// Close closes the handle. If db can write and no other handle on the database is open, Close also moves the content of
+// the write-ahead log into the database file.
 func (db *DB) Close() error { return fault("closing", db.path, db.sql.Close()) }
 
-// Path returns the file's path as it was given.
+// Path returns the path with which the database was opened.
 func (db *DB) Path() string { return db.path }
 
-// Check reads the whole database and returns ErrCorrupt, with the first fault found, if it is damaged.
+// Check reads the whole database. If the database is damaged, Check returns ErrCorrupt with the first fault that it
+// finds.
 func (db *DB) Check() error {
 	var verdict string
 	if err := db.sql.QueryRow("PRAGMA integrity_check(1)").Scan(&verdict); err != nil {

@@ -2,20 +2,21 @@ package store
 
 import "database/sql"
 
-// Sweep is one experiment: Source is the text of its YAML file.
+// Sweep is one experiment. Source is the text of its YAML file.
 type Sweep struct {
 	Name, Source string
 	Arms         []Arm
 }
 
-// Arm is one column of a sweep. Differs is the JSON of the settings in which its config differs from the base. Arms are
-// read by Order.
+// Arm is one arm of a sweep. Differs is a JSON list of the settings in which the arm's configuration differs from the
+// sweep's base configuration. The arms of a sweep are sorted by Order.
 type Arm struct {
 	Name, Differs string
 	Order         int
 }
 
-// Member says that a run belongs to an arm of a sweep. A run may belong to several arms. Run is the run's id.
+// Member says that a run belongs to an arm of a sweep. Run is the id of the run, which may belong to several arms. The
+// members of an arm are sorted by Order.
 type Member struct {
 	Sweep, Arm string
 	Seed       uint64
@@ -23,13 +24,15 @@ type Member struct {
 	Order      int
 }
 
-// MemberRun is a member and its run. A run that is not stored yet has only an id, a seed and the status Planned.
+// MemberRun is a member of a sweep with its run. If the run is not stored yet, only its ID and Seed are set, and its
+// Status is Planned.
 type MemberRun struct {
 	Member Member
 	Run    Run
 }
 
-// PutSweep stores a sweep with its arms and members, replacing one of the same name. The runs need not be stored.
+// PutSweep stores a sweep with its arms and members. It replaces a stored sweep of the same name. The runs of the
+// members need not be stored.
 func (db *DB) PutSweep(s Sweep, members []Member) error {
 	return db.write("putting sweep "+s.Name, func(tx *sql.Tx) error {
 		if _, err := tx.Exec("DELETE FROM sweeps WHERE name = ?", s.Name); err != nil {
@@ -54,13 +57,13 @@ func (db *DB) PutSweep(s Sweep, members []Member) error {
 	})
 }
 
-// Sweeps lists all sweeps with their arms, by name.
+// Sweeps lists all sweeps with their arms, ordered by name.
 func (db *DB) Sweeps() (sweeps []Sweep, err error) {
 	return db.sweeps("")
 }
 
-// Sweep returns the sweep with that name and its members in the order of RunsOf. If there is none, it returns the zero
-// Sweep, whose Name is "".
+// Sweep returns the sweep called name and its members, in the order of RunsOf. If no such sweep is stored, Sweep
+// returns the zero Sweep, whose Name is "".
 func (db *DB) Sweep(name string) (Sweep, []Member, error) {
 	sweeps, err := db.sweeps(name)
 	if err != nil || len(sweeps) == 0 {
@@ -77,7 +80,8 @@ func (db *DB) Sweep(name string) (Sweep, []Member, error) {
 	return sweeps[0], members, nil
 }
 
-// RunsOf lists the runs of a sweep in the order of their arms, then in their own order, then by seed.
+// RunsOf lists the members of a sweep with their runs. They are sorted by the Order of their arm, then by their own
+// Order, then by seed.
 func (db *DB) RunsOf(sweep string) (all []MemberRun, err error) {
 	var members []Member
 	query := `SELECT m.sweep, m.arm, m.seed, m.run, m.position

@@ -9,14 +9,14 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// Kind is the type of a column's values.
+// Kind says which type the values of a column have.
 type Kind int
 
-// The kinds of columns. Their values are int64, uint64, float64, string and bool.
+// The kinds of columns. Their values have the types int64, uint64, float64, string and bool, respectively.
 const (
 	Integer Kind = iota
 	Unsigned
-	Real // nil stands for NaN
+	Real // NaN is represented as nil
 	Text
 	Bool
 )
@@ -27,8 +27,8 @@ type Column struct {
 	Kind Kind
 }
 
-// Table is one exported table. Its ids are resolved to the names that they stand for, and its rows come in the order of
-// their natural key, in whatever order they were written.
+// Table is one exported table. It holds the names of runs, sites and statistics instead of their numeric ids. Its rows
+// are ordered by their natural key, regardless of the order in which they were stored.
 type Table struct {
 	Name    string
 	Columns []Column
@@ -36,10 +36,10 @@ type Table struct {
 	args    []any
 }
 
-// Statistics is the table of measured numbers. A layer, head or idx that does not apply is -1.
+// Statistics is the table of all measured numbers. Its columns layer, head and idx are -1 where they do not apply.
 var Statistics = statistics("")
 
-// StatisticsOf returns the table of what one run measured.
+// StatisticsOf returns the part of the table Statistics that belongs to one run.
 func StatisticsOf(run string) Table { return statistics("WHERE r.hash = ?", run) }
 
 func statistics(where string, args ...any) Table {
@@ -52,7 +52,8 @@ func statistics(where string, args ...any) Table {
 		ORDER BY r.hash, a.name, b.name, s.layer, s.head, s.idx, s.step`, args}
 }
 
-// Tables lists all exported tables. Leases and stops are not exported: they concern only this machine and the present.
+// Tables lists all exported tables. Leases and stop requests are not exported, because they matter only on this machine
+// and only while processes work on the runs.
 var Tables = []Table{
 	{"runs", []Column{{"run", Text}, {"config", Text}, {"data_digest", Text}, {"trainer_version", Integer},
 		{"seed", Unsigned}, {"device", Text}, {"precision", Text}, {"slices", Integer}, {"steps", Integer}, {"step", Integer},
@@ -99,8 +100,9 @@ var Tables = []Table{
 		ORDER BY run, git_commit, go_version, kernel_path, cpu`, nil},
 }
 
-// AtOnce calls work with a handle whose reads all see one state of the database, whatever others write meanwhile. That
-// handle is valid until work returns. If db writes, it is the handle itself, and only work may use it until then.
+// AtOnce calls work with a handle whose reads all see the same state of the database, even while other processes write
+// to it. The function work must only read, and the handle is valid only until work returns. If db was opened for
+// writing, work gets db itself, and nothing else may use db until AtOnce returns.
 func (db *DB) AtOnce(work func(db *DB) error) (err error) {
 	const doing = "reading one state"
 	one := db
@@ -119,9 +121,9 @@ func (db *DB) AtOnce(work func(db *DB) error) (err error) {
 	return errors.Join(err, fault(doing, db.path, ending))
 }
 
-// Scan calls row for every row of a table, with one value per column. It reuses the slice for the next row. Scan holds
-// one row at a time and sees the table as it was at the start, even while others write. If ctx is cancelled, it returns
-// ctx's error.
+// Scan calls row for every row of a table, with a slice of one value per column. It reuses that slice for the next row.
+// Scan holds only one row in memory at a time, and sees the table as it was at the start, even while other processes
+// write to the database. If ctx is cancelled, Scan returns the error of ctx.
 func (db *DB) Scan(ctx context.Context, t Table, row func(values []any) error) error {
 	values, to := make([]any, len(t.Columns)), make([]any, len(t.Columns))
 	for i := range values {
@@ -146,8 +148,8 @@ func (db *DB) Scan(ctx context.Context, t Table, row func(values []any) error) e
 	})
 }
 
-// ErrQuery is wrapped by an error about the text of a query: it is not SQL, names something that does not exist, or
-// would write.
+// ErrQuery is wrapped by an error about the text of a query: the text is not SQL, names something that does not exist,
+// or would write.
 var ErrQuery = errors.New("the query cannot be answered")
 
 // The authorizer actions of SQLite that a reading query needs (sqlite.org/c3ref/c_alter_table.html).
@@ -159,9 +161,9 @@ const (
 	actionRecursive = 33
 )
 
-// Query runs one SQL statement that only reads. It calls header with the columns' names, then row for every row, with
-// an int64, float64, string, []byte or nil per column. It reuses the slice for the next row. A statement that would
-// write, here or into another file, is ErrQuery.
+// Query runs an SQL statement that only reads. It first calls header with the names of the columns. It then calls row
+// for every row, with one value per column: an int64, float64, string, []byte or nil. It reuses the slice of values for
+// the next row. Query returns ErrQuery if the statement would write to this database or to another file.
 func (db *DB) Query(ctx context.Context, text string, header func(columns []string) error,
 	row func(values []any) error) error {
 	const doing = "querying"

@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// Timing is a clock value of a run, such as its tokens per second. It is not part of the run's result.
+// Timing is a value of a run that depends on the clock, such as its tokens per second. Timings are not part of the
+// run's result.
 type Timing struct {
 	Run   string
 	Step  int
@@ -13,7 +14,8 @@ type Timing struct {
 	Value float64
 }
 
-// PutTiming stores a clock value. The first one with a name and step stays. The run must be stored.
+// PutTiming stores a timing. If the run already has a timing with this name and step, PutTiming keeps the existing
+// value. The run must be stored.
 func (db *DB) PutTiming(run string, step int, name string, value float64) error {
 	return db.write(fmt.Sprintf("putting a timing of run %s at step %d", run, step), func(tx *sql.Tx) error {
 		id, _, err := runID(tx, run)
@@ -26,7 +28,7 @@ func (db *DB) PutTiming(run string, step int, name string, value float64) error 
 	})
 }
 
-// Timings lists the clock values of a run, or of all runs if run is "", by run, name and step.
+// Timings lists the timings of a run, or of all runs if run is "", ordered by run, name and step.
 func (db *DB) Timings(run string) (timings []Timing, err error) {
 	query := `SELECT r.hash, t.step, t.name, t.value FROM timings t JOIN runs r ON r.id = t.run
 		WHERE ?1 = '' OR r.hash = ?1 ORDER BY r.hash, t.name, t.step`

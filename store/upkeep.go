@@ -68,8 +68,9 @@ func (i invariant) in(schema string) string { return strings.ReplaceAll(i.query,
 // faultsShown is the largest number of faults of one kind that Faults names.
 const faultsShown = 5
 
-// Faults reads the whole database and lists what is wrong with it: damaged pages, rows that refer to missing rows,
-// natural keys out of range. It names the first few of each kind. A sound database has none.
+// Faults reads the whole database and lists its faults: damaged pages, rows that refer to missing rows, and rows that
+// break another rule, such as a negative step. If any page is damaged, Faults lists only the damage. Of each kind it
+// lists the first few faults and the number of the others. The list is empty if the database is sound.
 func (db *DB) Faults() (faults []string, err error) {
 	add := func(what, query string) error {
 		n := 0
@@ -104,7 +105,7 @@ func (db *DB) Faults() (faults []string, err error) {
 	return faults, nil
 }
 
-// Vacuum rewrites the file without its free pages. It needs as much free disk space as the database takes.
+// Vacuum rewrites the database file without its free pages. It needs as much free disk space as the database occupies.
 func (db *DB) Vacuum() error {
 	if _, err := db.sql.Exec("VACUUM"); err != nil {
 		return fault("vacuuming", db.path, err)
@@ -117,8 +118,9 @@ func (db *DB) Vacuum() error {
 // cancelled.
 const backupPages = 256
 
-// Backup copies the database, in its state at the start, into another file, even while others write. The copy appears
-// whole, by rename. An existing file is not overwritten: it is fs.ErrExist.
+// Backup copies the database to a new file at path. It copies the state at the start, even while other processes write
+// to the database. The file appears at path only once the copy is complete. If a file already exists at path, Backup
+// returns fs.ErrExist and leaves the existing file as it is.
 func (db *DB) Backup(ctx context.Context, path string) error {
 	doing := "backing up into " + path
 	if _, err := os.Lstat(path); err == nil {
