@@ -6,10 +6,11 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Absorb folds the two projections of EmbedProj into embedding and head (arXiv 2506.19697): embedding <- embedding
-// P_in^T, head <- head P_out, for weights held as [out, in]. It returns the architecture without projections, and its
-// weights on dev; embedding and head are then two matrices even if they were tied. The given weights are unchanged. The
-// logits are equal up to rounding: the products are summed in float64.
+// Absorb folds the two projections of EmbedProj into the embedding and the head (arXiv 2506.19697): embedding <-
+// embedding P_in^T and head <- head P_out, for weights held as [out, in]. It returns the architecture without the
+// projections, and that architecture's weights on dev. The embedding and the head of the result are two matrices, even
+// if they were tied. Absorb does not change w. The logits stay equal up to rounding, because the matrix products are
+// summed in float64.
 func Absorb(c Config, dev compute.Device, w *Weights) (Config, *Weights, error) {
 	if !c.EmbedProj {
 		return c, nil, errors.New("archs: absorbing the embedding projections: the architecture has none")

@@ -8,7 +8,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Config is an architecture: sizes, and one variant per slot. Its keys are those of the sweep file below `arch`.
+// Config is an architecture: its sizes, and one variant per slot. Its keys in the sweep file are those below `arch`.
 type Config struct {
 	Layers        int                     `json:"layers" doc:"blocks"`
 	Width         int                     `json:"width" doc:"of the residual stream, channels"`
@@ -19,7 +19,7 @@ type Config struct {
 	Registers     int                     `json:"registers" doc:"learned vectors before the sequence, of which no output and no loss is taken (arXiv 2309.16588)"`
 	Norm          variant.Slot[Norm]      `json:"norm" doc:"of the stream, before each sub-layer"`
 	NormPlacement variant.Slot[Placement] `json:"norm_placement" doc:"where the norm stands"`
-	// QKNorm is RMSNorm with one gain per channel of a head; arXiv 2302.05442 takes LayerNorm.
+	// QKNorm uses RMSNorm, with one gain per channel of a head; arXiv 2302.05442 uses LayerNorm.
 	QKNorm    bool                   `json:"qk_norm" doc:"RMSNorm of the queries and keys of each head, before RoPE (arXiv 2302.05442)"`
 	Attention AttentionConfig        `json:"attention" doc:"how scores become weights"`
 	KVBias    variant.Slot[KVBias]   `json:"kv_bias" doc:"a learned key and value that every query sees"`
@@ -32,25 +32,26 @@ type Config struct {
 	Init      Init                   `json:"init" doc:"seeded initialisation; gains begin at 1, biases at 0"`
 }
 
-// AttentionConfig is the sweep file's `attention`.
+// AttentionConfig holds the settings under `arch.attention` in the sweep file.
 type AttentionConfig struct {
 	variant.Slot[Attention]
 	Biases bool `json:"biases" doc:"one for each of the four projections"`
 }
 
-// MLPConfig is the sweep file's `mlp`.
+// MLPConfig holds the settings under `arch.mlp` in the sweep file.
 type MLPConfig struct {
 	variant.Slot[MLP]
 	Biases bool `json:"biases" doc:"one for each projection"`
 }
 
-// Init is the seeded initialisation, `init` in the sweep file. Gains start at 1, biases at 0.
+// Init says how the weights are initialised from the seed; it is `arch.init` in the sweep file. Gains start at 1 and
+// biases at 0.
 type Init struct {
 	variant.Slot[Initialiser]
 	Std float64 `json:"std" doc:"standard deviation of what is drawn from a Gaussian"`
 }
 
-// Default returns the architecture that an empty `arch` means.
+// Default returns the architecture of a sweep file whose `arch` is empty.
 func Default() Config {
 	return Config{
 		Layers:        2,
@@ -69,7 +70,8 @@ func Default() Config {
 	}
 }
 
-// Validate returns a *variant.Error at the faulty key, below `arch`. A vocabulary of 0 is not yet known, and valid.
+// Validate returns a *variant.Error that names the faulty key below `arch`, or nil. A Vocab of 0 is valid: it means
+// that the size of the vocabulary is not known yet.
 func (c Config) Validate() error {
 	for _, size := range []struct {
 		key   string

@@ -6,9 +6,10 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Attention turns scores s_ij = q_i.k_j/sqrt(E), j <= i, into the weights of the values.
+// Attention turns the scores s_ij = q_i.k_j/sqrt(E) of query i and the keys j <= i into the weights w_ij by which the
+// values are summed.
 type Attention interface {
-	// Validate returns a *variant.Error with a key below `arch.attention`.
+	// Validate returns a *variant.Error that names the faulty key below `arch.attention`, or nil.
 	Validate(Config) error
 	// weigh sets how the kernel computes the weights.
 	weigh(c Config, a *compute.Attention)

@@ -6,7 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Sigmoid is w_ij = sigmoid(s_ij + b) (arXiv 2409.04431), or that over its sum over j (arXiv 2410.10781).
+// Sigmoid is w_ij = sigmoid(s_ij + b) (arXiv 2409.04431). If Normalised is true, each of these weights is divided by
+// their sum over j (arXiv 2410.10781).
 type Sigmoid struct {
 	plain
 	Bias       string `json:"bias" enum:"zero,minus_log_n" doc:"b: 0, or -ln n for n positions (registers and context)"`

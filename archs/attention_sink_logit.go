@@ -2,8 +2,8 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/compute"
 
-// SinkLogit is w_ij = exp(s_ij)/(exp(b_h) + sum_k exp(s_ik)) with a learned b_h per head: an extra slot with value 0.
-// b_h starts at 0, where it equals Softmax1.
+// SinkLogit is w_ij = exp(s_ij)/(exp(b_h) + sum_k exp(s_ik)), with a learned b_h per head. It acts like an extra slot
+// with score b_h and value 0. At b_h = 0, where it starts, SinkLogit equals Softmax1.
 type SinkLogit struct{ parameterless }
 
 func (*SinkLogit) weigh(Config, *compute.Attention) {}

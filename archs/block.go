@@ -2,9 +2,9 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/variant"
 
-// Block arranges attention and MLP around the stream.
+// Block arranges attention and MLP along the residual stream.
 type Block interface {
-	// Validate returns a *variant.Error with a key below `arch.block`.
+	// Validate returns a *variant.Error that names the faulty key below `arch.block`, or nil.
 	Validate(Config) error
 	// apply is one layer on the stream x [R, D]; the names of its parameters begin with name.
 	apply(b *builder, name string, x node) node
@@ -17,7 +17,7 @@ var blocks = variant.Registry[Block]{
 		Source: "2204.06745"},
 }
 
-// Sequential is attention, then MLP.
+// Sequential applies attention, then the MLP.
 type Sequential struct{ parameterless }
 
 func (*Sequential) apply(b *builder, name string, x node) node {
@@ -27,7 +27,7 @@ func (*Sequential) apply(b *builder, name string, x node) node {
 	return at.merged(b, mlp, b.add(x, at.after(b, mlp, b.mlp(mlp, at.before(b, mlp, x)))))
 }
 
-// Parallel is attention and MLP on the same stream, each with its own norm (arXiv 2204.06745).
+// Parallel applies attention and the MLP to the same stream, each with its own norm (arXiv 2204.06745).
 type Parallel struct{ parameterless }
 
 func (*Parallel) apply(b *builder, name string, x node) node {

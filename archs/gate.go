@@ -2,9 +2,9 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/variant"
 
-// Gate scales the values at one place of attention.
+// Gate gates the activations at one place in attention: it multiplies them by scores or adds scores to them.
 type Gate interface {
-	// Validate returns a *variant.Error with a key below `arch.gate`.
+	// Validate returns a *variant.Error that names the faulty key below `arch.gate`, or nil.
 	Validate(Config) error
 	// place returns the position of the gate, "g1" to "g5", or "".
 	place() string

@@ -10,8 +10,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// LearnedGate is y s, or y + s, with scores s = f(W x), where x is attention's input (arXiv 2505.06708). W has no bias
-// and is initialised like any weight.
+// LearnedGate turns the activations y at its place into y s, or y + s, with scores s = f(W x), where x is attention's
+// input (arXiv 2505.06708). W has no bias and is initialised like any other weight matrix.
 type LearnedGate struct {
 	Granularity      string `json:"granularity" enum:"elementwise,headwise" doc:"a score per channel, or per head"`
 	Shared           bool   `json:"shared" doc:"average the scores over the heads"`

@@ -7,9 +7,10 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Initialiser draws the initial weights: matrices, embeddings and KV biases.
+// Initialiser draws the initial values of the weight matrices, the embeddings and the KV biases. The two projections of
+// EmbedProj are orthogonal with every initialiser.
 type Initialiser interface {
-	// Validate returns a *variant.Error with a key below `arch.init`.
+	// Validate returns a *variant.Error that names the faulty key below `arch.init`, or nil.
 	Validate(Config) error
 	draw(values []float32, p Param, c Config, r rng.Stream)
 }
@@ -26,14 +27,14 @@ var initialisers = variant.Registry[Initialiser]{
 		Formula: "matrices and head uniform in +-1/sqrt(fan_in), N(0, std^2) elsewhere", Source: "2410.13835"},
 }
 
-// Normal draws from N(0, std^2).
+// Normal draws every weight from N(0, std^2).
 type Normal struct{ parameterless }
 
 func (*Normal) draw(values []float32, _ Param, c Config, r rng.Stream) {
 	gaussian(values, c.Init.Std, r)
 }
 
-// LayerIndex divides the standard deviation of a block's matrices by sqrt(layer), counted from 1 (arXiv 2503.22329).
+// LayerIndex divides the standard deviation of the matrices of block l, counted from 1, by sqrt(l) (arXiv 2503.22329).
 type LayerIndex struct{ parameterless }
 
 func (*LayerIndex) draw(values []float32, p Param, c Config, r rng.Stream) {
@@ -44,8 +45,9 @@ func (*LayerIndex) draw(values []float32, p Param, c Config, r rng.Stream) {
 	gaussian(values, std, r)
 }
 
-// GPT2 divides the standard deviation of the two matrices of a block whose product is added to the stream by sqrt(2
-// layers), where 2 layers is the number of such matrices (Radford et al. 2019, section 2.3).
+// GPT2 divides the standard deviation by sqrt(2*Layers) for two matrices of each block, attn.out and mlp.down (Radford
+// et al. 2019, section 2.3). The products of these matrices are added to the stream, and 2*Layers is their number in
+// the model.
 type GPT2 struct{ parameterless }
 
 func (*GPT2) draw(values []float32, p Param, c Config, r rng.Stream) {
@@ -56,7 +58,8 @@ func (*GPT2) draw(values []float32, p Param, c Config, r rng.Stream) {
 	gaussian(values, std, r)
 }
 
-// Orthogonal draws each matrix of the blocks with orthonormal rows, or columns if those are fewer (arXiv 1312.6120).
+// Orthogonal draws each matrix of the blocks with orthonormal rows, or with orthonormal columns if it has fewer columns
+// than rows (arXiv 1312.6120).
 type Orthogonal struct{ parameterless }
 
 func (*Orthogonal) draw(values []float32, p Param, c Config, r rng.Stream) {
@@ -67,8 +70,8 @@ func (*Orthogonal) draw(values []float32, p Param, c Config, r rng.Stream) {
 	orthogonal(values, p, c, r)
 }
 
-// FanIn draws each matrix and the head uniformly from +-1/sqrt(fan_in), as arXiv 2410.13835 does with embeddings and
-// positions of std 1.
+// FanIn draws each matrix and the head uniformly between -1/sqrt(fan_in) and 1/sqrt(fan_in), and all other weights from
+// N(0, std^2). arXiv 2410.13835 does the same, with std = 1 for the embeddings and positions.
 type FanIn struct{ parameterless }
 
 func (*FanIn) draw(values []float32, p Param, c Config, r rng.Stream) {

@@ -2,10 +2,10 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/variant"
 
-// KVBias is a learned key and value visible to every query, in an extra slot before the sequence. Neither RoPE nor
-// ALiBi applies to it.
+// KVBias is a learned key that every query sees, with a learned value or the value 0, in an extra slot before the
+// sequence. Neither RoPE nor ALiBi applies to this key.
 type KVBias interface {
-	// Validate returns a *variant.Error with a key below `arch.kv_bias`.
+	// Validate returns a *variant.Error that names the faulty key below `arch.kv_bias`, or nil.
 	Validate(Config) error
 	// params returns k' and v', each [KV*E], or absent nodes. Their names begin with name.
 	params(b *builder, name string) (k, v node)

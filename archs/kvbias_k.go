@@ -2,7 +2,7 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/variant"
 
-// LearnedKBias is an extra position with a learned key and a zero value in each head (arXiv 2410.10781).
+// LearnedKBias is an extra slot with a learned key and the value 0 in each key-value head (arXiv 2410.10781).
 type LearnedKBias struct{}
 
 // Validate implements KVBias.

@@ -1,6 +1,6 @@
 package archs
 
-// LearnedKVBias is an extra position with a learned key and value in each head (arXiv 2402.17762).
+// LearnedKVBias is an extra slot with a learned key and a learned value in each key-value head (arXiv 2402.17762).
 type LearnedKVBias struct{}
 
 // Validate implements KVBias.

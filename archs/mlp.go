@@ -7,9 +7,9 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// MLP acts on each position separately.
+// MLP is the feed-forward sub-layer, which acts on each position separately.
 type MLP interface {
-	// Validate returns a *variant.Error with a key below `arch.mlp`.
+	// Validate returns a *variant.Error that names the faulty key below `arch.mlp`, or nil.
 	Validate(Config) error
 	// form returns the activation, and whether its output is multiplied by a second projection.
 	form() (f compute.Activation, gated bool)
@@ -32,7 +32,7 @@ var mlps = variant.Registry[MLP]{
 		Formula: "W_down (GELU(W_gate x) * W_up x)", Source: "2002.05202"},
 }
 
-// Expansion holds the settings of MLPs with one hidden layer.
+// Expansion holds the settings of ungated MLPs.
 type Expansion struct {
 	Multiple float64 `json:"multiple" doc:"hidden width over the width of the stream; the hidden width is rounded to a whole number"`
 }

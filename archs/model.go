@@ -12,40 +12,43 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Shape says what a graph is built for.
+// Shape says for which batch and which purpose a graph is built.
 type Shape struct {
-	Batch int // sequences
-	// Train adds the gradients.
+	Batch int // number of sequences
+	// Train adds the computation of the gradients.
 	Train bool
-	// Tokens divides the loss. It counts the whole batch, of which the graph may see a slice.
+	// Tokens is the number by which the summed loss is divided: the tokens of the whole batch, even if the graph sees
+	// only a slice of that batch.
 	Tokens int
-	// Over, if not nil, is a model on the same device whose memory this one reuses. When one of them runs, only tokens,
-	// loss, gradients and, without Train, logits and sites of the other survive.
+	// Over, if not nil, is a model on the same device whose memory the new model reuses. A run of either model
+	// preserves only these values of the other: its tokens, loss and gradients and, if the other was built without
+	// Train, its logits and sites.
 	Over *Model
-	// AccumulateInto, if not nil, is a model over the same weights into whose matrix gradients this one adds its own, once
-	// that model has computed them. Both run equally often, at the same time or that one first; its Grads hold the sum.
+	// AccumulateInto, if not nil, is a model over the same weights. Once that model has computed its matrix gradients,
+	// the new model adds its own to them, so that the Grads of both models hold the sum. The two models must run
+	// equally often, either at the same time or AccumulateInto first.
 	AccumulateInto *Model
-	// Recompute makes the backward pass recompute norms instead of keeping them.
+	// Recompute saves memory: the backward pass recomputes the outputs of norms, which are otherwise kept.
 	Recompute bool
 }
 
-// Model is a built graph: its inputs, its results and how to run it.
+// Model is a built graph, with its inputs and its results.
 type Model struct {
 	Graph *gorgonia.ExprGraph
-	// Tokens and Targets are the inputs, [B*T]. A negative target is left out of the loss.
+	// Tokens and Targets are the inputs, each [B*T]. The loss ignores positions with a negative target.
 	Tokens, Targets compute.Ints
-	Loss            compute.Buffer   // one number, nats per token
-	Logits          compute.Buffer   // [B*T, V]; absent with Train: their gradient overwrites them
-	LogSumExp       compute.Buffer   // [B*T], of the logits
-	Grads           []compute.Buffer // of each parameter, in the order of Params; nil without Train
+	Loss            compute.Buffer   // one number, in nats per token
+	Logits          compute.Buffer   // [B*T, V]; absent with Train, because their gradient overwrites them
+	LogSumExp       compute.Buffer   // [B*T], the log-sum-exp of each row of logits
+	Grads           []compute.Buffer // one per parameter, in the order of Params; nil without Train
 	Sites           []Site
 
 	ctx     *ops.Context
 	program *ops.Program
 }
 
-// Build builds the graph over the given weights, which must be those of c and may belong to another device of the same
-// kind. The model has those of the wanted sites that its variants have.
+// Build builds the graph over the weights w, which must be those of the architecture c and may belong to another device
+// of the same kind as dev. Of the sites named in wanted, the model has those that occur in its architecture.
 func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (m *Model, err error) {
 	if err := c.complete(); err != nil {
 		return nil, err
@@ -100,9 +103,9 @@ func Build(c Config, s Shape, dev compute.Device, w *Weights, wanted []string) (
 	return m, nil
 }
 
-// Run computes loss, logits, sites and gradients from Tokens and Targets. The first call goes through gorgonia's tape
-// machine; later calls replay its kernel calls, to the same bits, without allocating.
+// Run computes the loss, logits, sites and gradients from Tokens and Targets. The first call goes through gorgonia's
+// tape machine. Later calls replay the kernel calls of the first without allocating, and give the same bits.
 func (m *Model) Run() error { return m.program.Run() }
 
-// Close releases the tape machine. Freeing the device releases the memory.
+// Close releases the tape machine. The memory of the values is released only when the device is freed.
 func (m *Model) Close() error { return m.program.Close() }

@@ -2,9 +2,10 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/variant"
 
-// Norm normalises the stream before each sub-layer and the head, or wherever `norm_placement` puts it.
+// Norm normalises the stream. `norm_placement` decides where; by default it is before each sub-layer and before the
+// head.
 type Norm interface {
-	// Validate returns a *variant.Error with a key below `arch.norm`.
+	// Validate returns a *variant.Error that names the faulty key below `arch.norm`, or nil.
 	Validate(Config) error
 	// apply normalises x [R, D]; the names of its parameters begin with name. attention is true for attention's norm.
 	apply(b *builder, name string, attention bool, x node) node

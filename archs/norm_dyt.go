@@ -10,8 +10,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// DyT is g tanh(a x) + b in place of a norm, with one learned number a, and g and b per channel (arXiv 2503.10622). Its
-// version for LLaMA is `beta: false, embed_scale: true`.
+// DyT is g tanh(a x) + b in place of a norm (arXiv 2503.10622). The number a is learned and shared by all channels; g
+// and b are learned per channel. `beta: false, embed_scale: true` gives the paper's version for LLaMA.
 type DyT struct {
 	AlphaAttention float64 `json:"alpha_attention" doc:"a at first, before attention; 0 takes the paper's for the width: 1, from 4096 on .8"`
 	Alpha          float64 `json:"alpha" doc:"a at first, elsewhere; 0 takes the paper's for the width: 1, from 2048 on .5, from 4096 on .2"`

@@ -6,7 +6,7 @@ import (
 	"github.com/outcrop-lab/outcrop/ops"
 )
 
-// LayerNorm is g (x - mean(x))/sqrt(var(x) + eps) + b, with a gain and a bias per channel (arXiv 1607.06450).
+// LayerNorm is g (x - mean(x))/sqrt(var(x) + eps) + b, with a gain g and a bias b per channel (arXiv 1607.06450).
 type LayerNorm struct {
 	unscaled
 	Eps  float64 `json:"eps" doc:"added to the variance"`

@@ -6,7 +6,7 @@ import (
 	"github.com/outcrop-lab/outcrop/ops"
 )
 
-// RMSNorm is g x / sqrt(mean(x^2) + eps), with a gain per channel (arXiv 1910.07467).
+// RMSNorm is g x / sqrt(mean(x^2) + eps), with one gain g per channel (arXiv 1910.07467).
 type RMSNorm struct {
 	unscaled
 	Eps float64 `json:"eps" doc:"added to the mean square"`

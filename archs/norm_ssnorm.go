@@ -1,7 +1,7 @@
 package archs
 
-// SSNorm is RMSNorm with a single gain for all channels (arXiv 2506.19697). The paper writes gamma x/|x|, which is the
-// same with gamma = g sqrt(D). The gain starts at 1.
+// SSNorm is RMSNorm with a single gain g for all channels (arXiv 2506.19697). The paper writes gamma x/|x|, which is
+// the same for gamma = g sqrt(D), up to eps. The gain g starts at 1.
 type SSNorm struct {
 	unscaled
 	Eps float64 `json:"eps" doc:"added to the mean square"`

@@ -7,18 +7,18 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Param describes a parameter.
+// Param describes one parameter tensor.
 type Param struct {
 	Name  string
-	Layer int   // counted from 0; -1 outside the blocks
-	Shape []int // weights are [out, in]
+	Layer int   // the block, counted from 0; -1 outside the blocks
+	Shape []int // [out, in] for a weight matrix
 	Kind  string
 	draw  draw
 	// residual marks a matrix whose product is added to the stream.
 	residual bool
 }
 
-// Size returns the number of elements.
+// Size returns the number of elements of the parameter.
 func (p Param) Size() int {
 	size := 1
 	for _, n := range p.Shape {
@@ -27,7 +27,8 @@ func (p Param) Size() int {
 	return size
 }
 
-// Params returns the parameters in their order in memory. It builds no graph. The vocabulary must be known.
+// Params returns the parameters of c in their order in memory, without building a graph. It returns an error if c.Vocab
+// is 0.
 func Params(c Config) ([]Param, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func Params(c Config) ([]Param, error) {
 	return b.params, nil
 }
 
-// Weights holds all parameters of a run, in one allocation on a device.
+// Weights holds all parameters of a run in one allocation on a device.
 type Weights struct {
 	params []Param
 	arena  compute.Buffer
@@ -45,8 +46,9 @@ type Weights struct {
 	index  map[string]int
 }
 
-// NewWeights allocates the parameters and draws each from the random stream of its name, so that two architectures
-// share every parameter of equal name and shape.
+// NewWeights allocates the parameters of c on dev. It draws each parameter from the stream that r derives from the
+// parameter's name, so that a parameter gets the same random numbers in all architectures in which it has the same
+// shape.
 func NewWeights(c Config, dev compute.Device, r rng.Stream) (*Weights, error) {
 	w, err := newWeights(c, dev)
 	if err != nil {
@@ -77,10 +79,10 @@ func newWeights(c Config, dev compute.Device) (*Weights, error) {
 	return w, nil
 }
 
-// Params returns the parameters, in the order of the function Params.
+// Params returns the parameters in the order of the package's function Params.
 func (w *Weights) Params() []Param { return w.params }
 
-// Value returns the memory of the i-th parameter.
+// Value returns the memory of the i-th parameter, counted from 0.
 func (w *Weights) Value(i int) compute.Buffer { return w.span(i, 1) }
 
 // span returns the memory of n parameters from the i-th on.

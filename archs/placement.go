@@ -4,7 +4,7 @@ import "github.com/outcrop-lab/outcrop/variant"
 
 // Placement arranges the norms around a sub-layer f.
 type Placement interface {
-	// Validate returns a *variant.Error with a key below `arch.norm_placement`.
+	// Validate returns a *variant.Error that names the faulty key below `arch.norm_placement`, or nil.
 	Validate(Config) error
 	// before acts on the input of f, after on its output, and merged on the stream after that output was added; the names
 	// of their parameters begin with name, which ends in "attn" or "mlp".
@@ -24,7 +24,7 @@ var placements = variant.Registry[Placement]{
 		Formula: "x + norm(f(norm(x))), norm(x) before the head", Source: "2105.13290"},
 }
 
-// PreNorm is x + f(norm(x)), with a norm before the head (arXiv 2002.04745).
+// PreNorm is x + f(norm(x)), with one more norm before the head (arXiv 2002.04745).
 type PreNorm struct{ parameterless }
 
 func (*PreNorm) before(b *builder, name string, x node) node { return b.norm(name+".norm", x) }
@@ -32,7 +32,8 @@ func (*PreNorm) after(_ *builder, _ string, x node) node     { return x }
 func (*PreNorm) merged(_ *builder, _ string, x node) node    { return x }
 func (*PreNorm) final(b *builder, x node) node               { return b.norm("final_norm", x) }
 
-// PostNorm is norm(x + f(x)); the stream is already normalised when it reaches the head (arXiv 1706.03762).
+// PostNorm is norm(x + f(x)) (arXiv 1706.03762). The head needs no norm of its own, because the last block already
+// normalises the stream.
 type PostNorm struct{}
 
 // Validate implements Placement.
@@ -49,7 +50,7 @@ func (*PostNorm) after(_ *builder, _ string, x node) node     { return x }
 func (*PostNorm) merged(b *builder, name string, x node) node { return b.norm(name+".norm", x) }
 func (*PostNorm) final(_ *builder, x node) node               { return x }
 
-// SandwichNorm is x + norm(f(norm(x))), with two norms per sub-layer and one before the head (arXiv 2105.13290).
+// SandwichNorm is x + norm(f(norm(x))), with two norms per sub-layer and one more before the head (arXiv 2105.13290).
 type SandwichNorm struct{ PreNorm }
 
 // Validate implements Placement.

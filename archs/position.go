@@ -5,9 +5,9 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Position gives attention the positions of the tokens.
+// Position tells the model the positions of the tokens.
 type Position interface {
-	// Validate returns a *variant.Error with a key below `arch.position`.
+	// Validate returns a *variant.Error that names the faulty key below `arch.position`, or nil.
 	Validate(Config) error
 	// embed adds positions to the embedded tokens x [R, D].
 	embed(b *builder, x node) node

@@ -2,8 +2,8 @@ package archs
 
 import "github.com/outcrop-lab/outcrop/compute"
 
-// ALiBi adds m_h (j - i) to the score of query i and key j, with a fixed slope per head (arXiv 2108.12409; see
-// compute.ALiBiSlopes if the number of heads is not a power of two). Registers count as positions.
+// ALiBi adds m_h (j - i) to the score of query i and key j, with a fixed slope m_h per head (arXiv 2108.12409). See
+// compute.ALiBiSlopes for numbers of heads that are not a power of two. Registers count as positions.
 type ALiBi struct{ parameterless }
 
 func (*ALiBi) embed(_ *builder, x node) node { return x }

@@ -7,7 +7,7 @@ import (
 	"github.com/outcrop-lab/outcrop/ops"
 )
 
-// Learned adds a learned vector per position to the embedded tokens; registers have none.
+// Learned adds a learned vector per position to the embedded tokens. Registers get no such vector.
 type Learned struct{ parameterless }
 
 func (*Learned) embed(b *builder, x node) node {

@@ -5,9 +5,9 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// RoPE rotates queries and keys by angles proportional to the position (arXiv 2104.09864), in pairs of channels (i,
-// i+n/2) of the first n channels of each head; n is the whole head, or an even part of it (arXiv 2204.06745). Registers
-// count as positions.
+// RoPE rotates queries and keys by angles proportional to the position (arXiv 2104.09864). In each head it rotates the
+// pairs of channels (i, i+n/2) of the first n channels, where n is the head's width or an even part of it (arXiv
+// 2204.06745). Registers count as positions.
 type RoPE struct {
 	Theta    float64 `json:"theta" doc:"base of the angles' frequencies"`
 	Fraction float64 `json:"fraction" doc:"share of a head's channels that turn, rounded down to an even number of them"`

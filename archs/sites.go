@@ -7,10 +7,10 @@ import (
 	"github.com/outcrop-lab/outcrop/ops"
 )
 
-// Site is a place in the network where activations are read.
+// Site is a place in the network whose activations can be read.
 type Site struct {
-	Layer int    // -1 after the blocks
-	Name  string // one of Sites
+	Layer int    // the block, counted from 0; -1 after the blocks
+	Name  string // one of those that Sites returns
 	Node  *gorgonia.Node
 	Value compute.Buffer
 	Shape []int
@@ -19,32 +19,36 @@ type Site struct {
 var sites = []string{"attn.gate", "attn.out", "attn.pattern", "final_norm.out", "k", "logits", "mlp.act", "mlp.down_in",
 	"mlp.gate", "mlp.out", "mlp.up", "norm1.out", "norm2.out", "q", "resid_mid", "resid_post", "resid_pre", "v"}
 
-// Sites returns the names of the sites, sorted. For B sequences of T tokens, H heads and KV heads of keys and values of
-// width E, F hidden channels of the MLP and V tokens in the vocabulary, they are, in the order of a block:
+// Sites returns the names of the sites, sorted. The table lists those of a block in the order in which the block
+// computes them. The shapes are for B sequences of T tokens, a stream of width D, H heads of queries and KV heads of
+// keys and values, all of width E, and an MLP with F hidden channels.
 //
 //	resid_pre      [B,T,D]       the stream that enters the block
-//	norm1.out      [B,T,D]       attention's norm: of its input, or of the sum after it (post)
-//	q              [B,T,H,E]     queries, keys and values as they enter attention, with biases, QK-norm and gates G4,
-//	k, v           [B,T,KV,E]      G3 and G2, before RoPE
-//	attn.pattern   [B,H,T,Keys]  the weights of the values; 0 ahead of the query
-//	attn.gate      [B*T,n]       the gate's scores after the activation and, if shared, mean over heads; n is H*E, H, E
-//	                               or 1, with KV for H at G2 and G3, and D at G5
-//	attn.out       [B,T,D]       after the output projection and G5, before sandwich's norm
-//	resid_mid      [B,T,D]       the stream between attention and MLP; none in a parallel block
-//	norm2.out      [B,T,D]       the MLP's norm, as norm1.out
+//	norm1.out      [B,T,D]       the output of attention's norm, which post placement applies to the sum after attention
+//	q              [B,T,H,E]     the queries that enter attention, after biases, QK-norm and gate G4, before RoPE
+//	k              [B,T,KV,E]    the keys that enter attention, after biases, QK-norm and gate G3, before RoPE
+//	v              [B,T,KV,E]    the values that enter attention, after biases and gate G2
+//	attn.pattern   [B,H,T,Keys]  the weights of the values; 0 for positions after the query
+//	attn.gate      [B*T,n]       the gate's scores, after the activation and, if shared, after the mean over heads;
+//	                             n is H*E (elementwise), H (headwise), E (elementwise, shared) or 1 (headwise, shared);
+//	                             for H read KV at G2 and G3; at G5, n is D
+//	attn.out       [B,T,D]       attention's output, after the output projection and G5, before sandwich's second norm
+//	resid_mid      [B,T,D]       the stream between attention and MLP; a parallel block has none
+//	norm2.out      [B,T,D]       the output of the MLP's norm, placed like norm1.out
 //	mlp.gate       [B,T,F]       the gate projection of a gated MLP, before its activation
-//	mlp.up         [B,T,F]       the up projection, before the activation of an ungated MLP
+//	mlp.up         [B,T,F]       the up projection; in an ungated MLP, before the activation
 //	mlp.act        [B,T,F]       the activation's output
-//	mlp.down_in    [B,T,F]       the down projection's input: mlp.act, times mlp.up in a gated MLP
-//	mlp.out        [B,T,D]       after the down projection, before sandwich's norm
+//	mlp.down_in    [B,T,F]       the down projection's input: mlp.act, in a gated MLP times mlp.up
+//	mlp.out        [B,T,D]       the MLP's output, after the down projection, before sandwich's second norm
 //	resid_post     [B,T,D]       the stream that leaves the block
 //
-// and in layer -1 final_norm.out [B,T,D] (none with post norm) and logits [B,T,V].
+// Outside the blocks, in layer -1, there are two more: final_norm.out [B,T,D], which post placement lacks, and logits
+// [B,T,V] for a vocabulary of V tokens.
 //
-// Keys counts T columns, preceded by one for the extra slot and one for each register: position j of the sequence is
-// always column Keys-T+j. The extra slot is column 0: the weight of a KV bias, of a sink logit, or of softmax1's
-// off-by-one. Rows of normalised weights sum to 1 over all columns. Registers are keys there but never queries: every
-// site drops their rows.
+// The Keys columns of a pattern are the extra slot (if the model has one), the registers, and the T positions of the
+// sequence, in this order. Position j of the sequence is therefore always column Keys-T+j. The extra slot, column 0,
+// holds the weight of a KV bias, of a sink logit, or of the 1 in softmax1. Rows of normalised weights sum to 1 over all
+// Keys columns. Registers appear in the pattern as keys, but no site has rows for registers.
 func Sites() []string { return sites }
 
 // normSites names the site of each norm by the end of the norm's name. Sandwich's second norms have none.

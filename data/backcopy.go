@@ -10,15 +10,16 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Backcopy is the bigram-backcopy task (arXiv 2410.13835). A sequence starts with BOS and a character that is not a
-// trigger. A trigger is followed by a copy of the character before it; any other character is followed by a draw from
-// its row of a bigram chain P.
+// Backcopy is the bigram-backcopy task (arXiv 2410.13835). A sequence starts with BOS and then a character that is not
+// a trigger. A trigger is followed by a copy of the character before it. Any other character c is followed by a draw
+// from row c of a bigram chain P.
 //
-// Without a File the chain is generated: row c is proportional to 1/rank over a permutation drawn from (ChainSeed, c),
-// and the Triggers are the most frequent characters of its stationary distribution. With a File, P holds the file's
-// byte bigrams, and the triggers are again the most frequent characters. A row with a trigger mass above .5 is
-// rescaled to .5. The paper's text has no such row; without the cap, a character that always leads to one trigger
-// would absorb the chain.
+// If File is empty, the chain is generated: the probabilities in row c are proportional to 1/rank, where the ranks are
+// a permutation drawn from ChainSeed and c. Otherwise P holds the frequencies of the byte bigrams in that file. In both
+// cases the triggers are the most frequent characters of the chain's stationary distribution, and Triggers is their
+// number. If the triggers have more than .5 of the probability in a row, the row is rescaled so that they have .5. No
+// row of the paper's text needs this cap, but without it, a character that is always followed by the same trigger would
+// absorb the chain.
 type Backcopy struct {
 	ChainSeed uint64 `json:"chain_seed" doc:"seed of the generated chain, independent of the run's seed"`
 	Vocab     int    `json:"vocab" doc:"number of characters in the generated chain, without BOS"`

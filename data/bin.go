@@ -10,9 +10,10 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Bin reads uint16 token shards, named by a file or a glob. A shard is in nanoGPT's format, which has no header, or in
-// llm.c's, which starts with 256 int32 (magic 20240520, version 1, number of tokens); the magic and the file's size
-// distinguish the two. The last tenth of the tokens is held out.
+// Bin reads shards of uint16 tokens. Path names them by a file name or a glob. A shard is in the format of llm.c if it
+// starts with the magic 20240520, and otherwise in that of nanoGPT, which has no header. The header of llm.c is 256
+// int32: the magic, the version (1), the number of tokens, and padding. The file must hold exactly the number of tokens
+// that its header states. The last tenth of all tokens is held out.
 type Bin struct {
 	Path  string `json:"path" doc:"file or glob of token shards"`
 	Vocab int    `json:"vocab" doc:"vocabulary size, without a BOS; 0 is the largest token in the shards plus one"`
@@ -42,7 +43,7 @@ func (s *Bin) Validate() error {
 	return nil
 }
 
-// Digest implements Settings. It also checks that every shard is complete.
+// Digest implements Settings. It returns an error if a shard is incomplete.
 func (s *Bin) Digest() (string, error) {
 	paths, _, err := s.read()
 	if err != nil {

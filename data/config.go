@@ -1,50 +1,53 @@
-// Package data provides token sources. A batch is a pure function of seed and step.
+// Package data provides token sources. A training batch is a pure function of the source, the seed and the step.
 package data
 
 import "github.com/outcrop-lab/outcrop/variant"
 
-// Config is the sweep file's `data`.
+// Config is the data source, `data` in the sweep file.
 type Config struct {
 	variant.Slot[Settings]
 }
 
-// Settings are a source's parameters.
+// Settings holds the parameters of one kind of source.
 type Settings interface {
 	Validate() error
-	// Digest returns an identifier of the data that training would see (SHA-256, hex). A missing or damaged file is an
-	// error that names its path.
+	// Digest returns an identifier of the data that training would see (a SHA-256 in hex). If a file is missing or
+	// damaged, it returns an error that names the file's path.
 	Digest() (string, error)
-	// Open returns the source for sequences of context tokens.
+	// Open returns the source, in whose sequences the number of tokens is context.
 	Open(context int) (Source, error)
 }
 
-// Class is the kind of a position in a batch.
+// Class says what kind of query a position in a batch is.
 type Class uint8
 
-// The classes of a position, taken as a query. A source that does not distinguish them calls every position but a BOS
-// Ordinary.
+// The classes of a position. A source that does not distinguish triggers gives the class Ordinary to every position but
+// a BOS.
 const (
 	Ordinary Class = iota
 	BOS
-	Trigger // the next token is certain: the one before the trigger
+	Trigger // the next token is certain: a copy of the token before the trigger
 )
 
-// Batch holds n sequences of context tokens (Tokens), the token that follows each (Targets), and each position's class
-// as a query (Class). All slices are [n*context], row-major.
+// Batch holds n sequences, each of length context. Tokens are the inputs, Targets the token that follows each input,
+// and Class the class of each position. All three slices are [n*context], row-major.
 type Batch struct {
 	Tokens, Targets []int32
 	Class           []Class
 }
 
-// Source yields batches. Training and held-out parts never overlap.
+// Source yields batches. Training and held-out sequences come from disjoint parts of the tokens or, in a generated
+// task, from different random streams.
 type Source interface {
 	// Vocab returns the number of tokens, including a BOS if there is one.
 	Vocab() int
-	// Batch fills b with n training sequences for (seed, step), without allocating when b has room.
+	// Batch fills b with the n training sequences of the given seed and step. It does not allocate if b has the
+	// capacity.
 	Batch(b *Batch, seed uint64, step, n int)
-	// HeldOut fills b with n held-out sequences. They depend only on the source and n, and the first m of n are the
-	// same as HeldOut with m.
+	// HeldOut fills b with n held-out sequences, which depend only on the source and on n. For m < n, the first m of
+	// them are the sequences that HeldOut gives for m.
 	HeldOut(b *Batch, n int)
-	// Truth returns the true distribution of the token that follows an ordinary token, [Vocab], or nil if it is unknown.
+	// Truth returns the true distribution, [Vocab], of the token that follows an ordinary token, or nil if this
+	// distribution is unknown.
 	Truth(token int32) []float64
 }

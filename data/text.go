@@ -13,9 +13,9 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Text reads any file or glob as bytes. Each sequence starts with a BOS (token 256) unless BOS is false. The last tenth
-// of the bytes is held out. The default, without a Path, is Newton's Opticks, which the Go distribution carries for its
-// own tests.
+// Text reads the bytes of one or more files as tokens. Each sequence starts with a BOS (token 256) unless BOS is false.
+// The last tenth of all bytes is held out. If Path is empty, Text reads Newton's Opticks, which the Go distribution
+// carries for its own tests.
 type Text struct {
 	Path string `json:"path" doc:"file or glob; if empty, Newton's Opticks"`
 	BOS  bool   `json:"bos" doc:"start each sequence with a BOS, token 256"`

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Site is a named tensor of a layer, row-major: activations on the probe batch, or a parameter.
+// Site is a named tensor of a layer, row-major. It holds either activations on the probe batch or a parameter.
 type Site struct {
 	Name  string
 	Shape []int
@@ -16,18 +16,19 @@ type Site struct {
 	power      *power
 }
 
-// Layer holds the sites of one block on the probe batch.
+// Layer holds the sites of one block, or those outside the blocks, on the probe batch.
 type Layer struct {
-	Index      int // from 0; -1 for everything outside the blocks
-	B, T, D, H int // sequences, positions, width of the stream, heads
+	Index      int // the block, counted from 0; -1 for everything outside the blocks
+	B, T, D, H int // numbers of sequences and positions, width of the stream, number of heads
 	Sites      []Site
-	// Ordinary reports for each of the B*T positions whether it is an ordinary query: neither the BOS nor a trigger.
+	// Ordinary says for each of the B*T positions whether it is an ordinary query, that is, neither a BOS nor a
+	// trigger.
 	Ordinary []bool
 
 	scratch scratch
 }
 
-// Site returns the site with that name, or nil if the layer lacks it.
+// Site returns the site with the given name, or nil if the layer has no such site.
 func (l *Layer) Site(name string) *Site {
 	for i := range l.Sites {
 		if l.Sites[i].Name == name {
@@ -37,7 +38,7 @@ func (l *Layer) Site(name string) *Site {
 	return nil
 }
 
-// Renew discards all cached results, for sites whose data have changed.
+// Renew discards all cached results. Call it after the data of a site have changed.
 func (l *Layer) Renew() {
 	for i := range l.Sites {
 		s := &l.Sites[i]

@@ -17,12 +17,12 @@ type entry struct {
 	site      string
 }
 
-// Pair is a site and a statistic, named as in the rows.
+// Pair names a site and a statistic as in the rows.
 type Pair struct{ Site, Statistic string }
 
-// NewPlan returns the plan of the named statistics; those that take tokens are computed at the named sites. Without
-// names it takes the default statistics, and without sites each statistic at the site that it declares. The names must
-// be known.
+// NewPlan returns the plan of the statistics in names, or of the default statistics if names is empty. Statistics whose
+// Of is Tokens are computed at the given sites, or each at the site that it declares if sites is empty. The names must
+// be known to Lookup.
 func NewPlan(sites, names []string) Plan {
 	var p Plan
 	for _, name := range Names() {
@@ -44,7 +44,7 @@ func NewPlan(sites, names []string) Plan {
 	return p
 }
 
-// Sites lists the sites that the plan needs from a forward pass, sorted.
+// Sites lists the sites that the plan needs from a forward pass, sorted by name.
 func (p Plan) Sites() []string {
 	var sites []string
 	for _, e := range p.entries {
@@ -69,7 +69,7 @@ func (e entry) sites() []string {
 	return e.statistic.Needs
 }
 
-// Weights reports whether the plan needs parameters.
+// Weights reports whether the plan needs the parameters.
 func (p Plan) Weights() bool {
 	return slices.ContainsFunc(p.entries, func(e entry) bool {
 		return e.site == "" ||
@@ -77,13 +77,13 @@ func (p Plan) Weights() bool {
 	})
 }
 
-// Length1 reports whether the plan needs sequences of one token.
+// Length1 reports whether the plan has a statistic that is computed on sequences of one token.
 func (p Plan) Length1() bool {
 	return slices.ContainsFunc(p.entries, func(e entry) bool { return e.statistic.Length1 })
 }
 
-// Measure appends to rows those of every statistic whose sites the layer has, and returns the result. length1 has the
-// same sites on sequences of one token; it may be nil if the plan does not need it.
+// Measure computes every statistic of the plan whose sites the layer has, appends its rows to rows, and returns the
+// result. length1 is the same layer on sequences of one token; it may be nil if the plan needs no such sequences.
 func (p Plan) Measure(rows []Value, l, length1 *Layer) []Value {
 	p.each(l, length1, func(e entry, l *Layer, at *Site) {
 		for _, v := range e.statistic.Compute(l, at) {
@@ -94,7 +94,7 @@ func (p Plan) Measure(rows []Value, l, length1 *Layer) []Value {
 	return rows
 }
 
-// Pairs lists the pairs for which Measure would return rows. It computes nothing, so the sites' data may be absent.
+// Pairs lists the pairs for which Measure would return rows. It computes nothing, so the sites need not hold data.
 func (p Plan) Pairs(l *Layer) []Pair {
 	var pairs []Pair
 	p.each(l, l, func(e entry, _ *Layer, at *Site) { pairs = append(pairs, Pair{at.Name, e.name}) })

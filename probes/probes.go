@@ -1,8 +1,8 @@
-// Package probes computes statistics from the sites of a forward pass on a fixed probe batch, and from the parameters.
+// Package probes computes statistics from the parameters, and from the sites of a forward pass on a fixed probe batch.
 //
-// A statistic is one file and one line of the registry. It sees one block at a time, through Layer, and declares which
-// sites it needs. If the model lacks one of them (a gate, say), there are no rows. Package derive computes what needs
-// several layers or steps, from stored rows.
+// Each statistic has a line in the registry. It sees one block at a time, as a Layer, and declares which sites it
+// needs. If the model lacks one of these sites (that of a gate, say), the statistic returns no rows. Numbers that need
+// several layers or steps are computed from stored rows, by package derive.
 package probes
 
 import (
@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// The sites that statistics read by name. The statistics that take tokens may be computed at any other site with a row
-// of channels for every token.
+// The sites that statistics read by name. Statistics whose Of is Tokens may also be computed at any other site that has
+// a row of channels for every token.
 const (
 	ResidPost = "resid_post"   // the residual stream after a block, [B, T, D]
 	Pattern   = "attn.pattern" // attention weights, [B, H, T, Keys]; position j is column Keys-T+j
@@ -21,11 +21,12 @@ const (
 	MLPOut    = "mlp.out"      // the down projection's output, [B, T, D]
 )
 
-// Weight is the prefix of the site of a parameter: "weight.mlp.down" is the parameter mlp.down of a block.
+// Weight is the prefix of a site that holds a parameter: in a block's layer, the site "weight.mlp.down" holds the
+// block's parameter mlp.down.
 const Weight = "weight."
 
-// Value is one measured number. Layer, Head and Idx are -1 if they do not apply; the statistic declares what Idx
-// counts. Value may be NaN.
+// Value is one measured number. Layer, Head or Idx is -1 if it does not apply. The statistic declares what Idx counts.
+// The field Value may be NaN.
 type Value struct {
 	Site, Statistic  string
 	Layer, Head, Idx int
@@ -35,24 +36,25 @@ type Value struct {
 // Of says at which sites a statistic is computed.
 type Of int
 
-// The choices of sites.
+// The possible values of Of.
 const (
 	Fixed    Of = iota // only the first of Needs
-	Tokens             // the first of Needs, or the named sites; each has a row of channels for every token
+	Tokens             // the sites that the plan names, or else the first of Needs; each has a row of channels per token
 	Matrices           // every weight matrix, including the embedding and the head
 	Gains              // the gain of every norm
 )
 
-// Statistic reduces one block to rows. The rows are stored under the site passed to Compute. Compute sets only Head,
-// Idx and Value, and returns at least one row if the sites that it needs exist.
+// Statistic reduces one block to rows. The rows are stored under the site that is passed to Compute. Compute sets only
+// Head, Idx and Value of each row, and returns at least one row if the sites that the statistic needs exist.
 type Statistic struct {
-	// Formula says in one line what is computed. Source is the arXiv id that it is from, or a few words.
+	// Formula says in one line what is computed. Source is the arXiv id of the paper that defines the statistic, or
+	// names another source in a few words.
 	Formula, Source string
 	Unit            string
-	Index           string // what Value.Idx counts, "" if it is always -1
-	Heads           bool   // one row per head, or per key-value head; otherwise Value.Head is -1
+	Index           string // what Value.Idx counts; "" if Idx is always -1
+	Heads           bool   // whether there is one row per head or key-value head; if not, Value.Head is -1
 	Of              Of
-	Needs           []string // the sites that it reads, first the one of its rows; empty for Matrices and Gains
+	Needs           []string // the sites that Compute reads, beginning with that of the rows; empty for Matrices and Gains
 	// Beyond excludes the statistic from the default set.
 	Beyond bool
 	// Length1 says that the statistic is computed on sequences of one token.
@@ -123,10 +125,10 @@ var statistics = map[string]Statistic{
 	"super_weight_value":          superWeightValue,
 }
 
-// Names lists the statistics, sorted.
+// Names lists the names of all statistics, sorted.
 func Names() []string { return slices.Sorted(maps.Keys(statistics)) }
 
-// Lookup returns the statistic with that name, and whether it exists.
+// Lookup returns the statistic with the given name, and whether it exists.
 func Lookup(name string) (Statistic, bool) {
 	s, ok := statistics[name]
 	return s, ok

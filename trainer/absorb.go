@@ -11,24 +11,25 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// AbsorbBound is the largest relative difference that absorbing may make to the logits. Both models compute the same
-// numbers in a different order, so only float32's rounding remains (6e-8 per operation, some 1e-6 over a network); a
-// wrong product makes a difference of order 1.
+// AbsorbBound is the largest relative difference in the logits that Absorb accepts. The two models are equal in exact
+// arithmetic, so only float32 rounding should separate their logits (6e-8 per operation, about 1e-6 over a network). A
+// wrong product would make a difference of order 1.
 const AbsorbBound = 1e-4
 
 // Absorbed is the result of Absorb.
 type Absorbed struct {
 	Step   int `json:"step"`   // step of the checkpoint
-	Params int `json:"params"` // scalars in the written model
-	// Difference is max |a - b| / max |b| over the probe batch: a are the logits of the written model, b those of the
-	// run's.
+	Params int `json:"params"` // number of scalars in the written model
+	// Difference is max |a - b| / max |b| over the probe batch, where a are the logits of the written model and b those
+	// of the run's model.
 	Difference float64 `json:"difference"`
 }
 
-// Absorb writes the model of the newest sound checkpoint in o.Dir to file, with the projections of embed_proj folded
-// into the embedding and the head (archs.Absorb). The file appears by rename. Absorb first computes the logits of both
-// models on the run's probe batch; if they differ by more than AbsorbBound, or are not finite, it writes nothing and
-// returns an error. A run without embed_proj is a *variant.Error.
+// Absorb folds the projections of embed_proj into the embedding and the head (see archs.Absorb), and writes the
+// resulting model to file. It starts from the newest sound checkpoint in o.Dir. The file appears under its name only
+// once it is complete. Absorb first computes the logits of both models on the run's probe batch. If they differ by more
+// than AbsorbBound, or are not finite, Absorb writes nothing and returns an error. If the run has no embed_proj, it
+// returns a *variant.Error.
 func Absorb(c Config, o Options, file string) (done Absorbed, err error) {
 	if !c.Arch.EmbedProj {
 		return done, variant.Errorf("arch.embed_proj", "is false: the run has no projections to absorb")

@@ -65,8 +65,8 @@ func (t *training) checkpoint(dir string, step int) error {
 	return nil
 }
 
-// Drop removes the checkpoint of a step from a run's folder. It renames the folder first, so that a half-removed one
-// never passes for a checkpoint.
+// Drop removes the checkpoint of the given step from a run's folder. It first renames the checkpoint's folder, so that
+// a half-removed checkpoint is never mistaken for a whole one.
 func Drop(dir string, step int) error {
 	path := filepath.Join(dir, "checkpoints", checkpointName(step))
 	err := os.RemoveAll(path + partialSuffix)
@@ -154,7 +154,8 @@ func (s *state) seal() error {
 
 func checkpointName(step int) string { return fmt.Sprintf("step-%08d", step) }
 
-// Kept lists the steps of the checkpoints in a run's folder, sound or not, ascending.
+// Kept lists the steps of the checkpoints in a run's folder in ascending order. It does not check whether the
+// checkpoints are sound.
 func Kept(dir string) ([]int, error) {
 	steps, err := checkpoints(filepath.Join(dir, "checkpoints"))
 	if err != nil {

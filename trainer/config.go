@@ -12,12 +12,12 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Version is the trainer version, raised by hand whenever a change alters the bits of a run. It is part of a run's
-// identity.
+// Version is the trainer version. It is raised by hand whenever a change to the code alters the bits of a run, and it
+// is part of a run's identity.
 const Version = 4
 
-// Config is the resolved configuration of one run. It is canonical: a run's id is computed from it, without Checkpoint
-// and without those keys of Probe that only choose which rows are recorded.
+// Config is the resolved configuration of one run. It is canonical: a run's id is computed from it. Only Checkpoint,
+// and those keys of Probe that merely choose which rows are recorded, are left out of the id.
 type Config struct {
 	Arch       archs.Config         `json:"arch" doc:"the transformer"`
 	Optim      optim.Config         `json:"optim" doc:"the optimizer"`
@@ -47,14 +47,15 @@ type Probe struct {
 	HeldOut    int                 `json:"heldout" doc:"held-out sequences over which losses and risks are averaged"`
 }
 
-// Checkpoint says how often the run's state is saved, how many of the newest checkpoints stay, and which stay forever.
+// Checkpoint says how often the run's state is saved, how many of the newest checkpoints are kept, and which
+// checkpoints are kept forever.
 type Checkpoint struct {
 	Every     int `json:"every" doc:"steps between two checkpoints; 0 saves the last only"`
 	Keep      int `json:"keep" doc:"how many of the newest stay"`
 	KeepEvery int `json:"keep_every" doc:"checkpoints at its multiples stay forever; a multiple of every, or 0 for none"`
 }
 
-// Default returns the configuration of an empty sweep file.
+// Default returns the configuration that an empty sweep file describes.
 func Default() Config {
 	return Config{
 		Arch:     archs.Default(),
@@ -73,8 +74,9 @@ const tiedHead = "has no effect, because arch.tied leaves the head no weights of
 
 var precisions = []string{string(compute.Float32), string(compute.BF16)}
 
-// CanRun returns a *variant.Error if this machine, with that kernel path ("" for its best), lacks what the
-// configuration needs. For a valid configuration, that can only be an instruction for train.precision.
+// CanRun returns a *variant.Error if this machine lacks what the configuration needs on the given kernel path; kernels
+// = "" chooses the machine's best path. If the configuration is valid, the only thing that can be missing is an
+// instruction that train.precision needs.
 func (c Config) CanRun(kernels string) error {
 	if err := compute.Can(kernels, compute.Precision(c.Train.Precision)); err != nil {
 		return variant.Errorf("train.precision", "%v", err)
@@ -82,8 +84,8 @@ func (c Config) CanRun(kernels string) error {
 	return nil
 }
 
-// Validate checks the whole configuration and returns a *variant.Error naming the key at fault. It opens no file and
-// does not depend on the machine.
+// Validate checks the whole configuration and returns a *variant.Error that names the faulty key, or nil. It opens no
+// file, and its result does not depend on the machine.
 func (c Config) Validate() error {
 	if err := c.Arch.Validate(); err != nil {
 		return err

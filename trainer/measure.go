@@ -12,9 +12,9 @@ import (
 	"github.com/outcrop-lab/outcrop/rng"
 )
 
-// Measure measures a run again at the given steps, from its kept checkpoints, without training. The rows are those that
-// Run would have recorded, to the bit, and the configured snapshots are taken. Step 0 needs no checkpoint, since its
-// parameters follow from the seed. A missing or damaged checkpoint is an error.
+// Measure measures a run again at the given steps, from the checkpoints that were kept, without training. It records
+// the same rows as Run would have recorded, to the bit, and takes the configured snapshots. Step 0 needs no checkpoint,
+// because its parameters follow from the seed. Measure returns an error if a checkpoint is missing or damaged.
 func Measure(ctx context.Context, c Config, o Options, steps []int) error {
 	t, err := newTraining(c, o)
 	if err != nil {
@@ -52,8 +52,8 @@ func Measure(ctx context.Context, c Config, o Options, steps []int) error {
 	return nil
 }
 
-// Pairs lists the (site, statistic) pairs that a run records at every measured step: the configured ones, without those
-// whose sites the model lacks.
+// Pairs lists the (site, statistic) pairs that a run records at every measured step. They are the configured pairs,
+// except those with a site that the model lacks.
 func Pairs(c Config) ([]probes.Pair, error) {
 	plan := c.Probe.plan()
 	arch := c.Arch

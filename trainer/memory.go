@@ -2,12 +2,13 @@ package trainer
 
 import "github.com/outcrop-lab/outcrop/compute"
 
-// Memory is the memory of a run outside Go's heap, by part, in bytes.
+// Memory is a run's memory outside Go's heap, by part. All fields are in bytes.
 type Memory struct {
 	Params    int
-	Gradients int // one set per slice, or per pair of slices that accumulate into one
-	Optimizer int // the moments
-	// Activations counts the slices' graphs: the values that the backward pass reads, and those that it passes on.
+	Gradients int // one set per slice; two slices of a pair share their matrix gradients
+	Optimizer int // the moments that the optimizer keeps
+	// Activations is the memory of the slices' graphs: the values that the backward pass reads and the gradients that
+	// it passes on.
 	Activations int
 	Measuring   int // the graph of the probe batch; the held-out graphs share the slices' memory
 	Scratch     int // the scratch memory of all devices' kernels

@@ -2,15 +2,16 @@ package trainer
 
 import "github.com/outcrop-lab/outcrop/probes"
 
-// Recorder receives what a run measures. All values of a step come in one call; after a resume a step may come again,
-// with the same values. The run reuses the slice: Record must not retain it.
+// Recorder receives what a run measures. All values of a step come in one call of Record. After a resume, a step that
+// was already recorded may come again, with the same values. The run reuses the slice of values, so Record must not
+// retain it.
 type Recorder interface {
 	Record(step int, values []probes.Value) error
-	// Timing receives a clock value. Clock values are not part of a run's identity.
+	// Timing receives a measured time or speed, which is not part of a run's identity.
 	Timing(step int, name string, value float64) error
 }
 
-// Status is how a run ended.
+// Status says how a run ended.
 type Status string
 
 // The ways a run ends.
@@ -22,21 +23,21 @@ const (
 
 // Options says where and how to run. None of it is part of the run's identity.
 type Options struct {
-	Dir      string // the run's folder, for checkpoints/
-	Run      string // the run's id, which is stored in its checkpoints; "" for none
-	Threads  int    // at most Train.Slices are used
-	Kernels  string // kernel path: "" for the machine's best, or "amx", "avx512", "avx2", "portable"
+	Dir      string // the run's folder, which holds checkpoints/ and snapshots/
+	Run      string // the run's id, which its checkpoints store; "" for none
+	Threads  int    // number of threads; more than Train.Slices have no effect
+	Kernels  string // the kernel path: "amx", "avx512", "avx2" or "portable"; "" for the machine's best
 	Recorder Recorder
-	Progress func(step int, loss float64) // called after every update; may be nil
-	// Refused is called for each checkpoint that Run refused and set aside, with the step that it resumes from. It may be
-	// nil.
+	Progress func(step int, loss float64) // called by Run after every update, by Measure after every step; may be nil
+	// Refused is called for each checkpoint that Run refused and set aside. The argument from is the step that Run
+	// resumes from. Refused may be nil.
 	Refused func(r Refusal, from int)
 }
 
 // Result is the outcome of a run.
 type Result struct {
 	Status Status
-	Step   int     // updates done
+	Step   int     // number of updates done
 	Params int     // number of scalars
 	Loss   float64 // of the last batch, in nats per token
 	Memory Memory

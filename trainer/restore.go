@@ -14,16 +14,17 @@ import (
 	"github.com/outcrop-lab/outcrop/safetensors"
 )
 
-// Refusal is a checkpoint that was refused: it is damaged, or belongs to another run or trainer version.
+// Refusal describes a checkpoint that was refused because it is damaged, or because it belongs to another run or
+// trainer version.
 type Refusal struct {
 	Step int
-	Path string // of the checkpoint's folder
+	Path string // path of the checkpoint's folder
 	Err  error
 }
 
 func (r Refusal) Error() string { return fmt.Sprintf("checkpoint %s: %v", r.Path, r.Err) }
 
-// Unwrap returns the reason.
+// Unwrap returns the reason for the refusal.
 func (r Refusal) Unwrap() error { return r.Err }
 
 // restore loads the newest checkpoint that is whole and belongs to this run, and returns its step. It refuses the
@@ -70,8 +71,9 @@ func (t *training) resume(o Options) (int, error) {
 	return step, nil
 }
 
-// Sound checks, without building a model, that the checkpoint of a step in a run's folder is whole and belongs to the
-// run, with this trainer version and seed. run is the run's id, "" for any.
+// Sound returns an error if the checkpoint of the given step in a run's folder is not whole, or was not made by this
+// trainer version with the given run id and seed. If run is "", or the checkpoint stores no run id, the ids are not
+// compared. Sound builds no model.
 func Sound(dir, run string, seed uint64, step int) error {
 	_, err := readSound(filepath.Join(dir, "checkpoints", checkpointName(step)), run, seed, step)
 	return err

@@ -17,7 +17,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Snapshots says which activations are kept whole: |h| by token and channel, for the landscape of arXiv 2402.17762.
+// Snapshots says which activations are kept whole: |h| for every token and channel, for the landscape plots of arXiv
+// 2402.17762.
 type Snapshots struct {
 	Steps     []int  `json:"steps" doc:"at which snapshots are taken; none takes none"`
 	Layers    []int  `json:"layers" doc:"which are kept; none means all, -1 is everything outside the blocks"`
@@ -48,13 +49,14 @@ func (s Snapshots) validate(c Config) error {
 	return nil
 }
 
-// Snapshot is one kept tensor, an entry of snapshots/index.json in a run's folder.
+// Snapshot describes one kept tensor. It is an entry of snapshots/index.json in a run's folder.
 type Snapshot struct {
 	Step  int    `json:"step"`
 	Site  string `json:"site"`
 	Layer int    `json:"layer"`
-	// File is a path relative to the run's folder; Tensor is the name of |h| in it, float32 [sequences, T, channels]. If
-	// the site does not have a row per token, its own shape follows the sequences.
+	// File is a path relative to the run's folder. Tensor is the name under which the file holds |h|, in float32. Shape
+	// is the site's shape with the number of kept sequences in place of B; a site of shape [B*T, n] is kept as
+	// [sequences, T, n].
 	File   string `json:"file"`
 	Tensor string `json:"tensor"`
 	Shape  []int  `json:"shape"`
@@ -141,8 +143,9 @@ func addSnapshots(dir, file string, taken []Snapshot) error {
 	return atomicfile.Write(path, append(text, '\n'))
 }
 
-// ReadSnapshots lists the snapshots in a run's folder, by step. A folder without an index has none. An entry whose file
-// is missing or has another size is left out, so that its snapshot is taken again.
+// ReadSnapshots lists the snapshots in a run's folder, ordered by step. If the folder has no index, the list is empty.
+// ReadSnapshots leaves out entries whose file is missing or has the wrong size, so that those snapshots are taken
+// again.
 func ReadSnapshots(dir string) ([]Snapshot, error) {
 	path := filepath.Join(dir, "snapshots", snapshotIndex)
 	text, err := os.ReadFile(path)
@@ -185,7 +188,8 @@ func parseSnapshots(text []byte) ([]Snapshot, error) {
 	return all, nil
 }
 
-// Missing lists the steps whose wanted snapshots are not all in the folder of a run with that many blocks.
+// Missing lists the steps at which at least one wanted snapshot is missing from the run's folder dir. blocks is the
+// number of blocks of the run's model.
 func (s Snapshots) Missing(dir string, blocks int) ([]int, error) {
 	if len(s.Steps) == 0 {
 		return nil, nil

@@ -9,7 +9,7 @@ import (
 // Steps says at which steps to measure.
 type Steps interface {
 	Validate() error
-	// At reports whether to measure after that many updates. The last step is always measured.
+	// At reports whether to measure after the given number of updates. Run measures the last step in any case.
 	At(step int) bool
 }
 
@@ -22,7 +22,8 @@ var steps = variant.Registry[Steps]{
 		Formula: "every multiple of n", Source: "own"},
 }
 
-// Pythia measures at 0, 1, 2, 4 … 512 and at every multiple of Then after that (the checkpoints of arXiv 2304.01373).
+// Pythia measures at steps 0, 1, 2, 4 … 512 and, after step 512, at every multiple of Then (with Then = 1000, the
+// checkpoints of arXiv 2304.01373).
 type Pythia struct {
 	Then int `json:"then" doc:"steps between measurements after step 512"`
 }
@@ -59,7 +60,8 @@ func (e *Every) Validate() error {
 // At implements Steps.
 func (e *Every) At(step int) bool { return step%e.N == 0 }
 
-// Log measures at 0 and at steps spread evenly on a log scale: round(10^(i/PerDecade)), i = 0, 1, 2 …, each once.
+// Log measures at step 0 and at steps spread evenly on a log scale: round(10^(i/PerDecade)) for i = 0, 1, 2 …. A step
+// that several i give is measured once.
 type Log struct {
 	PerDecade int `json:"per_decade" doc:"measurements for each factor of ten"`
 }

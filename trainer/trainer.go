@@ -44,13 +44,13 @@ type slice struct {
 }
 
 // Run trains until the last step (Done), until ctx is cancelled (Stopped, after writing a checkpoint), or until the
-// loss or the gradient is no longer finite (Diverged, a result and not an error). It resumes from the newest sound
-// checkpoint in o.Dir, or starts at step 0 if there is none. A run that was killed and resumed ends with the same bits
-// as an uninterrupted one. Run renames a checkpoint that is damaged or another run's, reports it to o.Refused, and goes
-// on without it.
+// loss or the gradient is no longer finite (Diverged, which is a result and not an error). It resumes from the newest
+// sound checkpoint in o.Dir; if there is none, it starts at step 0. A run that was killed and resumed ends with the
+// same bits as an uninterrupted one. If Run finds a checkpoint that is damaged, or belongs to another run or trainer
+// version, it renames the checkpoint's folder, reports it to o.Refused, and goes on without it.
 //
-// At a measured step k, every row is computed from the parameters after k updates; `loss` and `grad_norm` are those of
-// batch k, and `lr` is the rate of the update that follows.
+// At a measured step k, every row is computed from the parameters after k updates. The rows `loss` and `grad_norm` are
+// those of batch k, and `lr` is the learning rate of the update that follows.
 //
 //nolint:funlen // a training loop reads best as one piece
 func Run(ctx context.Context, c Config, o Options) (Result, error) {
