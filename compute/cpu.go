@@ -22,16 +22,18 @@ import (
 
 var paths = []string{C.OC_PORTABLE: "portable", C.OC_AVX2: "avx2", C.OC_AVX512: "avx512", C.OC_AMX: "amx"}
 
-// Paths lists the kernel paths that this machine supports, the best first.
+// Paths lists the kernel paths that this machine supports, from the best to the worst.
 func Paths() []string {
 	names := slices.Clone(paths[:C.oc_best_path()+1])
 	slices.Reverse(names)
 	return names
 }
 
-// CPU is a Device on the host: an arena outside the Go heap, and kernels in C. Each kernel runs on the calling thread.
+// CPU is a Device on the host, with an arena outside the Go heap and kernels in C. Each kernel runs on the thread that
+// calls it.
 type CPU struct {
-	// Limit is the maximum of Bytes; 0 leaves the limit to the system.
+	// Limit is the most memory that the CPU may allocate, in bytes (see Bytes). If it is 0, only the system limits the
+	// memory.
 	Limit   int
 	path    C.int
 	bf16    bool // MatMul rounds its operands to bf16
@@ -47,8 +49,8 @@ type CPU struct {
 
 var _ Device = (*CPU)(nil)
 
-// NewCPU returns a CPU with the kernels of the named path and products of the given precision. The path "" means the
-// machine's best.
+// NewCPU returns a CPU that uses the kernels of the named path and computes products in the given precision. The path
+// "" stands for the best path of the machine.
 func NewCPU(path string, p Precision) (*CPU, error) {
 	if err := Can(path, p); err != nil {
 		return nil, fmt.Errorf("compute: %w", err)
@@ -67,8 +69,8 @@ func NewCPU(path string, p Precision) (*CPU, error) {
 	return c, nil
 }
 
-// Can returns an error that says why this machine has no CPU of that path and precision, or nil if it has one. BF16
-// needs the avx512 or amx path and the instruction vdpbf16ps.
+// Can returns nil if this machine supports a CPU of the given path and precision; otherwise the error says why it does
+// not. BF16 needs the avx512 or amx path and the instruction vdpbf16ps.
 func Can(path string, p Precision) error {
 	known := Paths()
 	if path == "" {
@@ -89,8 +91,8 @@ func Can(path string, p Precision) error {
 	return fmt.Errorf("no precision %q (%s, %s)", p, Float32, BF16)
 }
 
-// Instruction returns the instruction with which a CPU of that path multiplies bf16 operands: tdpbf16ps on the amx
-// path, otherwise vdpbf16ps. It returns "" if the path has no such instruction.
+// Instruction returns the instruction with which a CPU of the given path multiplies bf16 operands: tdpbf16ps on the amx
+// path, and vdpbf16ps on the avx512 path. It returns "" if the path or the machine has no such instruction.
 func Instruction(path string) string {
 	if path == "" {
 		path = Paths()[0]
@@ -113,7 +115,8 @@ func (c *CPU) Path() string { return paths[c.path] }
 // Bytes implements Device.
 func (c *CPU) Bytes() int { return c.bytes }
 
-// Scratch returns how many of Bytes the kernels use themselves: for packed operands, attention's scratch and tables.
+// Scratch returns how many of the Bytes are used by the kernels themselves: for packed operands, for tables and as
+// scratch memory of attention.
 func (c *CPU) Scratch() int { return c.own }
 
 // allocOwn allocates memory for the kernels themselves.
@@ -244,8 +247,8 @@ func (c *CPU) MatMulEpilogue(y, a, b Buffer, m, n, k int, transA, transB bool, e
 		C.oc_epilogue{f: C.int(epilogue.F), grad: flag(epilogue.Grad), y: floats(epilogue.Y), kept: floats(epilogue.Kept)})
 }
 
-// Fuses implements Device: if a row is longer than a block of c, its start has left the cache before the row is
-// complete.
+// Fuses implements Device. It returns false if a row is longer than a block of c, because the start of the row has then
+// left the cache before the row is complete.
 func (c *CPU) Fuses(n int) bool { return n <= int(C.oc_block_columns(c.path, flag(c.bf16))) }
 
 func (c *CPU) product(y, a, b Buffer, m, n, k int, transA, transB, add bool, epilogue C.oc_epilogue) {

@@ -97,8 +97,9 @@ func (c *CPU) tabulateALiBi(heads int) error {
 	return nil
 }
 
-// ALiBiSlopes returns the slope of each head, h from 1: 2^(-8h/H) if H is a power of two. Otherwise the first are those
-// of the power of two below H, and the rest are every second slope of the power above (arXiv 2108.12409).
+// ALiBiSlopes returns the ALiBi slope of each of H = heads heads (arXiv 2108.12409). If H is a power of two, the slope
+// of head h, counted from 1, is 2^(-8h/H). Otherwise, let P be the largest power of two below H: the first P slopes are
+// those of P heads, and the others are the first, third, fifth and so on of those of 2P heads.
 func ALiBiSlopes(heads int) []float64 {
 	below := 1
 	for 2*below <= heads {

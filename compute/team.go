@@ -10,10 +10,10 @@ import (
 	"sync/atomic"
 )
 
-// Team is a set of threads that run the parts of a step. A Run allocates nothing and starts no goroutine. A thread
-// waits in C: it spins briefly, which bridges the gaps between the runs of a step, and then sleeps until the system
-// wakes it. Go's scheduler is not involved, because its thread that resumes a woken goroutine sleeps briefly first, and
-// its timers may be milliseconds late (Quiet).
+// Team is a set of threads that run the parts of a step. Run allocates nothing and starts no goroutine. Between runs,
+// the threads wait in C: each spins briefly, which bridges the gaps between the runs of one step, and then sleeps until
+// the system wakes it. Waiting in Go would be slower, because the thread with which Go's scheduler resumes a goroutine
+// sleeps briefly first, and because Go's timers may be milliseconds late after Quiet.
 type Team struct {
 	f       func(thread, item int)
 	n       int
@@ -27,7 +27,8 @@ type Team struct {
 	fault   []any      // panics, by thread
 }
 
-// NewTeam starts a team of at least one thread. The first is the caller's own.
+// NewTeam starts a team of the given number of threads, or of one if threads is below 1. Thread 0 is the one that calls
+// Run.
 func NewTeam(threads int) *Team {
 	t := &Team{begin: newBell(), done: newBell(), fault: make([]any, max(1, threads))}
 	for thread := 1; thread < threads; thread++ {
@@ -40,8 +41,9 @@ func NewTeam(threads int) *Team {
 	return t
 }
 
-// Run calls f once for each item below n, with the number of the thread that runs it, and returns when all are done.
-// Items start in order, each on the first free thread. If f panics, so does Run.
+// Run calls f once for each item in [0, n) and returns when all items are done. It passes f the number of the thread
+// that runs the item. Items start in order, each on the first thread that is free. If f panics, Run panics too, after
+// all items have run.
 func (t *Team) Run(n int, f func(thread, item int)) {
 	t.f, t.n = f, n
 	t.left.Store(int64(n))
@@ -87,7 +89,7 @@ func (t *Team) item(thread, item int) {
 	t.f(thread, item)
 }
 
-// Close ends the threads.
+// Close ends the team's threads and waits until they have ended.
 func (t *Team) Close() {
 	t.closed.Store(true)
 	C.oc_ring(t.begin)

@@ -7,14 +7,14 @@ package compute
 */
 import "C"
 
-// Updates holds the kernels, besides AdamW, that optimizers and after-step rules need.
+// Updates holds the kernels that optimizers and after-step rules need in addition to AdamW.
 type Updates interface {
 	// Lion performs one step (arXiv 2302.06675): w -= lr (sign(b1 m + (1-b1) g) + wd w), then m = b2 m + (1-b2) g.
 	Lion(w, g, m Buffer, lr, b1, b2, wd float32)
 	// Affine computes x = a x + b.
 	Affine(x Buffer, a, b float32)
-	// Moments returns the mean of x and the sum of squared deviations from the mean, accumulated in float64 in a fixed
-	// order; 0 and 0 for an empty x.
+	// Moments returns the mean of x and the sum of squared deviations from the mean, both accumulated in float64 in a
+	// fixed order. Both are 0 if x is empty.
 	Moments(x Buffer) (mean, squares float64)
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Activate is y = f(x), elementwise. Its gradient reads what the op keeps of x, which takes the memory of x if no other
-// op reads x.
+// Activate returns y = f(x), elementwise. The op keeps what its gradient needs of x, in the memory of x if no other op
+// reads x.
 func (c *Context) Activate(f compute.Activation, x *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	op := &fused{

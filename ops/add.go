@@ -8,7 +8,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Add is the residual addition y = a + b of equal shapes. The gradient of each operand is the incoming one.
+// Add returns the residual sum y = a + b of two nodes of equal shape. The gradient of a and that of b are both the
+// gradient of y.
 func (c *Context) Add(a, b *gorgonia.Node) (*gorgonia.Node, error) {
 	if !a.Shape().Eq(b.Shape()) {
 		return nil, fmt.Errorf("ops: adding shapes %v and %v", a.Shape(), b.Shape())

@@ -7,7 +7,7 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Extra holds the nodes of compute.Extra; nil if absent.
+// Extra holds the nodes for the fields of a compute.Extra. A node is nil if its field is absent.
 type Extra struct{ K, V, Logit *gorgonia.Node }
 
 // nodes returns the nodes that are not nil.
@@ -33,7 +33,7 @@ func (x Extra) buffers(b []compute.Buffer) (out compute.Extra) {
 	return out
 }
 
-// Attend is causal multi-head attention (arXiv 1706.03762), [R, H*E], of qkv [R, (H+2KV)*E].
+// Attend returns the result [R, H*E] of causal multi-head attention (arXiv 1706.03762), for qkv [R, (H+2KV)*E].
 func (c *Context) Attend(a compute.Attention, qkv *gorgonia.Node, x Extra) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, width := a.B*a.T, a.H*a.E

@@ -6,8 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Bias is y = x + b in each row, [R, out], for x [R, out]. b is one vector, or several contiguous in memory that packed
-// covers, as in Linear.
+// Bias returns y [R, out] with b added to each row of x [R, out]. The vector b consists of the given biases, one after
+// another; as in Linear, packed is the memory that holds them contiguously in this order.
 func (c *Context) Bias(x *gorgonia.Node, packed compute.Buffer, biases ...*gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	n := x.Shape()[1]

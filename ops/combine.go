@@ -7,7 +7,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Combine is y = x s, or x + s, of x's shape; over says how s is broadcast over x.
+// Combine returns y = x s or, if add is set, y = x + s, in the shape of x. The argument over says how s is broadcast
+// over x.
 func (c *Context) Combine(x, s *gorgonia.Node, over compute.Broadcast, add bool) (*gorgonia.Node, error) {
 	dev := c.dev
 	return c.apply(&fused{
@@ -40,7 +41,7 @@ func (c *Context) Combine(x, s *gorgonia.Node, over compute.Broadcast, add bool)
 	}, x, s)
 }
 
-// HeadMean is the mean over heads, [R, E], of x [R, heads*E].
+// HeadMean returns the mean [R, E] over the heads of x [R, heads*E].
 func (c *Context) HeadMean(x *gorgonia.Node, heads int) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, e := x.Shape()[0], x.Shape()[1]/heads

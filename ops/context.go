@@ -1,8 +1,8 @@
-// Package ops holds the fused gorgonia ops of a transformer, forward and with symbolic gradient, over a compute.Device.
+// Package ops holds the fused gorgonia ops of a transformer, with symbolic gradients, computed on a compute.Device.
 //
 // Gorgonia provides the graph, type and shape checks, differentiation and scheduling; the ops do the arithmetic. An
-// op's result keeps its memory until the last op has read it. All activations are matrices [R, width], R = B*T rows;
-// weights are [out, in].
+// op's result keeps its memory until the last op that needs it has read it. All activations are matrices [R, width]
+// with R = B*T rows; weights are [out, in].
 package ops
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Context is one graph under construction on one device. It finds the memory behind each value, and lists the kernel
-// calls in the order of the first run.
+// Context is one graph under construction on one device. It maps each value to its memory, and lists the kernel calls
+// in the order in which the first run makes them.
 type Context struct {
 	dev    compute.Device
 	graph  *gorgonia.ExprGraph
@@ -52,26 +52,27 @@ func NewContext(dev compute.Device) *Context {
 	return c
 }
 
-// Reuse lets this graph's values take the free memory of the other graph, as far as lengths agree. Both graphs must be
-// on one device, and neither may need the other's values while it runs, except for those returned by Buffer and for
-// what ops keep.
+// Reuse lets the values of this graph take the free memory of the other graph, where lengths agree. Both graphs must be
+// on the same device and must not run at the same time. A run of either graph may overwrite the results of the other's
+// ops, except those returned by Buffer and Side.
 func (c *Context) Reuse(other *Context) { c.memory.free = other.memory.free }
 
-// Recompute makes the backward pass recompute norms, to the same bits, instead of keeping them. Their memory is free
-// for other values between their last reader in the forward pass and their first in the backward pass.
+// Recompute makes the backward pass recompute the results of norms, bit for bit, instead of keeping them. Other values
+// can then use their memory from the last op that reads it in the forward pass to the first that reads it in the
+// backward pass.
 func (c *Context) Recompute() { c.recompute = true }
 
 // Graph returns the gorgonia graph to which the ops are applied.
 func (c *Context) Graph() *gorgonia.ExprGraph { return c.graph }
 
-// Leaf returns an input node over the buffer, with the given shape: a parameter.
+// Leaf returns an input node, such as a parameter, whose value is the buffer b in the given shape.
 func (c *Context) Leaf(name string, b compute.Buffer, shape ...int) *gorgonia.Node {
 	return gorgonia.NewTensor(c.graph, tensor.Float32, len(shape), gorgonia.WithShape(shape...),
 		gorgonia.WithName(name), gorgonia.WithValue(c.view(b, shape...)))
 }
 
-// Buffer returns the memory that holds the node's value once the graph has run. Ask for it before the first run: after
-// that a value has given its memory to later ones, unless no op reads it.
+// Buffer returns the memory that holds the node's value once the graph has run. Call it before the first run: from then
+// on, a result that other ops read has lost its memory to later values, unless Buffer was called for it.
 func (c *Context) Buffer(n *gorgonia.Node) (compute.Buffer, error) {
 	at, ok := c.spanOf(n)
 	if !ok {

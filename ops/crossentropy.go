@@ -7,8 +7,9 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// CrossEntropy is scale times the sum over rows of -log softmax(logits)[target], in nats: a scalar. logits is [R, V]; a
-// row with a negative target is left out. Side returns each row's log-sum-exp.
+// CrossEntropy returns a scalar: scale times the sum, over the rows of logits [R, V], of -log softmax(logits)[target],
+// in nats. The sum leaves out rows with a negative target. Called with the result, Side returns the log-sum-exp of each
+// row.
 func (c *Context) CrossEntropy(logits *gorgonia.Node, targets compute.Ints, scale float32) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, vocab := logits.Shape()[0], logits.Shape()[1]

@@ -6,8 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// DyT is y = g tanh(a x) + b (arXiv 2503.10622), [R, D], for x [R, D], one number a [1], a gain g [D] and a bias b [D],
-// which may be nil.
+// DyT returns y = g tanh(a x) + b, [R, D] (arXiv 2503.10622). x is [R, D], a is one number [1], and g [D] is a gain.
+// The bias b [D] may be nil.
 func (c *Context) DyT(x, a, g, b *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	s, err := dev.Alloc(x.Shape().TotalSize())

@@ -7,7 +7,7 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Embedding is y[r,:] = w[tokens[r],:], [R, D], for w [V, D].
+// Embedding returns y [R, D] with y[r,:] = w[tokens[r],:], for w [V, D].
 func (c *Context) Embedding(w *gorgonia.Node, tokens compute.Ints) (*gorgonia.Node, error) {
 	dev := c.dev
 	vocab, d := w.Shape()[0], w.Shape()[1]

@@ -6,8 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Gate is y = x sigmoid(z), [R, H*E], for x [R, H*E] and z [R, H*E], or [R, H] if one score gates a whole head (arXiv
-// 2505.06708). Side returns the scores sigmoid(z).
+// Gate returns y = x sigmoid(z), [R, H*E] (arXiv 2505.06708). x is [R, H*E]; z is [R, H*E] too, or [R, H] if one score
+// gates a whole head. Called with the result, Side returns the scores sigmoid(z).
 func (c *Context) Gate(x, z *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	s, err := dev.Alloc(z.Shape().TotalSize())

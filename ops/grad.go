@@ -9,8 +9,9 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Grad differentiates the loss. Gorgonia's stock addition sums the gradients of a value that is used twice; Grad gives
-// each of these additions a value. Compile rejects any other stock op.
+// Grad returns the gradient of the loss with respect to each of the nodes wrt. Where a value is used more than once,
+// gorgonia sums its gradients with its stock addition; Grad gives each of these sums a value on the device. Compile
+// rejects any other stock op.
 func (c *Context) Grad(loss *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
 	c.forward = c.count
 	grads, err := gorgonia.Grad(loss, wrt...)

@@ -7,8 +7,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// LayerNorm is y = g (x - mean(x))/sqrt(var(x) + eps) + b by rows (arXiv 1607.06450), [R, D], for x [R, D], a gain g
-// [D] and a bias b [D], which may be nil.
+// LayerNorm returns y = g (x - mean(x))/sqrt(var(x) + eps) + b, [R, D], with the mean and variance of each row (arXiv
+// 1607.06450). x is [R, D], and g [D] is a gain. The bias b [D] may be nil.
 func (c *Context) LayerNorm(x, g, b *gorgonia.Node, eps float32) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, d := x.Shape()[0], x.Shape()[1]

@@ -9,8 +9,9 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Linear is y = x W^T, [R, out], for x [R, in]. W [out, in] is one weight, or several contiguous in memory that packed
-// covers: their products stand side by side in y, and their gradients are contiguous too.
+// Linear returns y = x W^T, [R, out], for x [R, in]. The matrix W [out, in] consists of the given weights, one below
+// another; packed is the memory that holds them contiguously in this order. The products of x with the weights stand
+// side by side in y. The gradients of the weights are contiguous too.
 func (c *Context) Linear(x *gorgonia.Node, packed compute.Buffer, weights ...*gorgonia.Node) (*gorgonia.Node, error) {
 	rows, in, out := x.Shape()[0], x.Shape()[1], 0
 	for _, w := range weights {

@@ -44,7 +44,8 @@ func (c *Context) alike(nodes gorgonia.Nodes) (buffers []compute.Buffer, err err
 	return buffers, nil
 }
 
-// Side returns a node, of the given shape, over the side memory of the op of node `of` (such as a gate's scores).
+// Side returns a node of the given shape for what the op of node `of` computes beside its value, such as a gate's
+// scores.
 func (c *Context) Side(of *gorgonia.Node, shape ...int) (*gorgonia.Node, error) {
 	op, ok := of.Op().(*fused)
 	if !ok || op.side.Len() == 0 {

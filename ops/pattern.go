@@ -7,8 +7,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// AttendPattern is the attention pattern [B, H, T, Keys] of Attend, zero above the diagonal. An extra slot is column 0,
-// and position j is then column j+1. It has no gradient.
+// AttendPattern returns the attention pattern [B, H, T, Keys] of Attend, which is zero above the diagonal. If there is
+// an extra slot, it is column 0 and position j is column j+1. AttendPattern has no gradient.
 func (c *Context) AttendPattern(a compute.Attention, qkv *gorgonia.Node, x Extra) (*gorgonia.Node, error) {
 	dev := c.dev
 	if err := dev.Prepare(a); err != nil {

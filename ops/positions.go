@@ -7,7 +7,7 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// AddPositions is y[b*T+t,:] = x[b*T+t,:] + p[t,:], [R, D], for x [R, D] and p [T, D].
+// AddPositions returns y [R, D] with y[b*T+t,:] = x[b*T+t,:] + p[t,:], for x [R, D] and p [T, D].
 func (c *Context) AddPositions(x, p *gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	t, d := p.Shape()[0], p.Shape()[1]

@@ -7,7 +7,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Prepend puts the n rows of first [n, D] before every group of T rows of x [B*T, D]: [B*(n+T), D].
+// Prepend returns x [B*T, D] with the n rows of first [n, D] inserted before every group of T = t rows. The result is
+// [B*(n+T), D].
 func (c *Context) Prepend(first, x *gorgonia.Node, t int) (*gorgonia.Node, error) {
 	dev := c.dev
 	n, d := first.Shape()[0], first.Shape()[1]

@@ -6,8 +6,8 @@ import (
 	"gorgonia.org/gorgonia"
 )
 
-// Program is a compiled graph. The first Run goes through gorgonia's tape machine and records each kernel call; later
-// runs replay the record, with no allocation and no goroutine.
+// Program is a compiled graph. The first Run goes through gorgonia's tape machine and records each kernel call. Later
+// runs repeat the recorded calls; they allocate nothing and start no goroutine.
 type Program struct {
 	ctx  *Context
 	tape gorgonia.VM
@@ -55,7 +55,7 @@ func (p *Program) Run() error {
 	return nil
 }
 
-// Close releases the tape machine. The memory belongs to the device.
+// Close releases gorgonia's tape machine. It does not free the memory of the values, which belongs to the device.
 func (p *Program) Close() error {
 	if p.tape == nil {
 		return nil

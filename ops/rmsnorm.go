@@ -6,13 +6,14 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// RMSNorm is y = g x / sqrt(mean(x^2) + eps) by rows (arXiv 1910.07467), [R, D], for x [R, D]. The gain g has shape
-// [D], or [1] for a single scale (arXiv 2506.19697).
+// RMSNorm returns y = g x / sqrt(mean(x^2) + eps), [R, D], with the mean of each row of x [R, D] (arXiv 1910.07467).
+// The gain g has shape [D], or [1] for a single scale (arXiv 2506.19697).
 func (c *Context) RMSNorm(x, g *gorgonia.Node, eps float32) (*gorgonia.Node, error) {
 	return c.rmsnorm(x, g, x.Shape()[1], eps)
 }
 
-// RMSNormHeads is RMSNorm over each head's E channels of x [R, heads*E] separately, with one gain g [E] for all heads.
+// RMSNormHeads applies RMSNorm separately to the E channels of each head of x [R, heads*E], with one gain g [E] for all
+// heads.
 func (c *Context) RMSNormHeads(x, g *gorgonia.Node, eps float32) (*gorgonia.Node, error) {
 	return c.rmsnorm(x, g, g.Shape()[0], eps)
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Columns is y = x[:, from:to], [R, to-from].
+// Columns returns the columns [from, to) of x, as a matrix [R, to-from].
 func (c *Context) Columns(x *gorgonia.Node, from, to int) (*gorgonia.Node, error) {
 	return c.cut(x, x.Shape()[0], x.Shape()[1], from, to, x.Shape()[0], to-from)
 }
 
-// Tail drops the first n rows of every group of `of` rows: y [R/of*(of-n), width], for x of any shape with R rows of
-// that width.
+// Tail takes x, of any shape, as a matrix of R rows of the given width, and drops the first n rows of every group of
+// `of` rows. The result is [R/of*(of-n), width].
 func (c *Context) Tail(x *gorgonia.Node, n, of, width int) (*gorgonia.Node, error) {
 	groups := x.Shape().TotalSize() / (of * width)
 	return c.cut(x, groups, of*width, n*width, of*width, groups*(of-n), width)
@@ -47,7 +47,7 @@ func (c *Context) cut(x *gorgonia.Node, rows, width, from, to int, shape ...int)
 	}, x)
 }
 
-// Join puts matrices of R rows side by side.
+// Join returns one matrix with the given matrices, each of R rows, side by side.
 func (c *Context) Join(parts ...*gorgonia.Node) (*gorgonia.Node, error) {
 	dev := c.dev
 	rows, width := parts[0].Shape()[0], 0
@@ -81,7 +81,7 @@ func (c *Context) Join(parts ...*gorgonia.Node) (*gorgonia.Node, error) {
 	}, parts...)
 }
 
-// Repeat is v [n] repeated in R rows, [R, n].
+// Repeat returns a matrix [rows, n] in which every row is v [n].
 func (c *Context) Repeat(v *gorgonia.Node, rows int) (*gorgonia.Node, error) {
 	dev := c.dev
 	n := v.Shape()[0]

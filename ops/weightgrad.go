@@ -19,9 +19,11 @@ type weightGrad struct {
 	runs  int            // runs that have waited
 }
 
-// AccumulateInto makes this graph add its gradients of weights to the other's instead of storing its own, as far as
-// they are products alone; a node that Grad returns for them stands for the sum. Both graphs are over the same weights
-// and run equally often, the other before or at the same time. Call it before Grad, and before the other's first run.
+// AccumulateInto makes this graph add its gradients of weights to those of the other graph instead of storing them
+// apart. It applies only to weights whose gradient in the other graph comes from a single call of Linear. For these,
+// the node that Grad returns holds the sum. Both graphs must be over the same weights and run equally often, and each
+// run of the other must come before this graph's run or at the same time. Call AccumulateInto before this graph's Grad.
+// Call this Grad after the Grad of the other graph and before the other's first run.
 func (c *Context) AccumulateInto(other *Context) { c.target = other }
 
 func (c *Context) weightGrad(weights compute.Buffer, n int) (g *weightGrad, err error) {

@@ -40,8 +40,8 @@ func (a *AdamW) state(threads Threads, params []Param) (*adamw, error) {
 	return s, nil
 }
 
-// Adam is AdamW with L2 regularisation instead of decoupled decay: decay times w is added to the gradient after
-// clipping, and so enters both moments (arXiv 1412.6980).
+// Adam is AdamW with L2 regularisation instead of decoupled decay (arXiv 1412.6980). It adds decay times w to the
+// clipped gradient, so that the decay enters both moments.
 type Adam struct{ AdamW }
 
 // New implements Method.

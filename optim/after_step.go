@@ -11,8 +11,8 @@ import (
 // Rule changes the weights after an update.
 type Rule interface {
 	Validate() error
-	// New returns the function to call after each update, with the number of updates so far, or nil if there is nothing to
-	// do. The function allocates nothing and keeps no state.
+	// New returns the function to call after each update, or nil if there is nothing to do. The function takes the number
+	// of updates done so far. It allocates nothing and keeps no state.
 	New(dev compute.Device, params []Param) func(updates int)
 }
 
@@ -26,7 +26,7 @@ var rules = variant.Registry[Rule]{
 	},
 }
 
-// NoRule leaves the weights as the optimizer left them.
+// NoRule does not change the weights.
 type NoRule struct{}
 
 // Validate implements Rule.
@@ -35,10 +35,11 @@ func (*NoRule) Validate() error { return nil }
 // New implements Rule.
 func (*NoRule) New(compute.Device, []Param) func(int) { return nil }
 
-// TVR is target variance rescaling (arXiv 2503.22329). A matrix of the blocks (not an embedding or the head) whose
-// standard deviation (with divisor n-1, as in the paper's code) exceeds Threshold times its target is rescaled about
-// its mean to the target, and its bias is set to 0. TVR acts after every update whose number is a multiple of Every;
-// the paper's code counts from the first update instead.
+// TVR is target variance rescaling (arXiv 2503.22329). It applies to the matrices of the blocks, but not to an
+// embedding or the head. If the standard deviation of a matrix exceeds Threshold times its target, TVR rescales the
+// matrix about its mean so that the standard deviation equals the target, and sets the bias that belongs to the matrix
+// to 0. The divisor of the variance is n-1, as in the paper's code. Updates are numbered from 1, and TVR acts after
+// those whose number is a multiple of Every; the paper's code counts from the first update instead.
 type TVR struct {
 	Every     int     `json:"every" doc:"updates between two rescalings"`
 	Std       float64 `json:"std" doc:"target standard deviation (.01; .02 with DyT)"`
@@ -60,8 +61,8 @@ func (t *TVR) Validate() error {
 	return nil
 }
 
-// New implements Rule. The bias of a weight is the parameter of its name with ".bias" in place of ".weight", or
-// appended.
+// New implements Rule. The bias of a weight is the parameter whose name is the weight's, with ".bias" in place of a
+// final ".weight", or with ".bias" appended if the name does not end in ".weight".
 func (t *TVR) New(dev compute.Device, params []Param) func(int) {
 	type weight struct {
 		value, bias compute.Buffer

@@ -9,11 +9,11 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Kind is the kind of a parameter. It determines the method that updates the parameter and its factors on rate and
-// decay.
+// Kind is the kind of a parameter. It determines which method updates the parameter, and the factors on its learning
+// rate and weight decay.
 type Kind string
 
-// The kinds of parameter.
+// The kinds of parameters.
 const (
 	Matrix    Kind = "matrix"
 	Vector    Kind = "vector"
@@ -22,22 +22,23 @@ const (
 	Head      Kind = "head"
 )
 
-// Param is one parameter: its value and its gradient on a device. Weights are [out, in]. A step may overwrite Grad.
+// Param is one parameter, with its value and gradient on a device. Weights are [out, in]. An update may overwrite Grad.
 type Param struct {
 	Name        string
-	Layer       int // from 0; -1 outside the blocks
+	Layer       int // number of the block, from 0; -1 outside the blocks
 	Shape       []int
 	Kind        Kind
 	Value, Grad compute.Buffer
-	// Further holds the gradients of a batch's other slices that are not yet in Grad; Gradient.Sum adds them.
+	// Further holds the gradients of a batch's other slices, which Gradient.Sum adds to Grad.
 	Further []compute.Buffer
-	// LRFactor multiplies the learning rate; Decay is the weight decay. Config.New sets both, by group.
+	// LRFactor multiplies the learning rate; Decay is the weight decay. Config.New sets both from the group of the
+	// parameter's kind.
 	LRFactor, Decay float64
 
 	state []compute.Buffer // the optimizer's buffers, each as long as Value
 }
 
-// Config is `optim` in the sweep file: a method with its own parameters, and the common keys.
+// Config is the `optim` section of the sweep file: a method with its own keys, and the keys common to all methods.
 type Config struct {
 	variant.Slot[Method]
 	LR          float64            `json:"lr" doc:"peak learning rate"`
@@ -47,7 +48,7 @@ type Config struct {
 	AfterStep   variant.Slot[Rule] `json:"after_step" doc:"what is done to the weights after an update"`
 }
 
-// Groups holds the factors for each kind of parameter.
+// Groups holds a Group of factors for each kind of parameter.
 type Groups struct {
 	Matrix    Group `json:"matrix" doc:"matrices of the blocks and embed_proj"`
 	Vector    Group `json:"vector" doc:"gains, biases and scalars"`
@@ -55,39 +56,41 @@ type Groups struct {
 	Head      Group `json:"head" doc:"the output head, where it is not tied"`
 }
 
-// Group holds the factors on optim.lr and optim.weight_decay.
+// Group holds the factors by which optim.lr and optim.weight_decay are multiplied for one kind of parameter.
 type Group struct {
 	LR          float64 `json:"lr_factor" doc:"multiplies optim.lr"`
 	WeightDecay float64 `json:"weight_decay_factor" doc:"multiplies optim.weight_decay"`
 }
 
-// Method is an optimizer's settings.
+// Method holds the settings of an optimizer.
 type Method interface {
 	Validate() error
-	// Moments returns how many numbers the optimizer keeps in its State for each element of a parameter of that kind.
+	// Moments returns how many numbers the optimizer keeps in its State for each element of a parameter of kind k.
 	Moments(k Kind) int
-	// New returns an optimizer of the parameters, with its state in device memory.
+	// New returns an optimizer of the given parameters, with its state in device memory.
 	New(threads Threads, params []Param) (Optimizer, error)
 }
 
 // Optimizer updates parameters from their gradients.
 type Optimizer interface {
-	// Step performs one update at this learning rate. It multiplies the gradients by clip (see ClipFactor). It allocates
+	// Step multiplies the gradients by clip (see ClipFactor) and performs one update at the learning rate lr. It allocates
 	// nothing.
 	Step(lr, clip float32)
-	// State returns the named buffers and the step count that a checkpoint must keep to resume bit for bit.
+	// State returns what a checkpoint must keep so that training resumes bit for bit: the named buffers and the step
+	// count.
 	State() State
 }
 
-// State is what an optimizer keeps between steps. The buffers share memory with the optimizer: to restore a checkpoint,
-// upload into them and set *Count, the number of updates done.
+// State is what an optimizer keeps between steps. Its buffers are the optimizer's own memory: to restore a checkpoint,
+// upload into them and set *Count to the number of updates done.
 type State struct {
 	Names   []string
 	Buffers []compute.Buffer
 	Count   *int
 }
 
-// Default returns AdamW at rate 1e-3 with decay .1, no decay on gains and biases, and clipping at 1.
+// Default returns AdamW with a learning rate of 1e-3, a weight decay of .1 (but none on gains, biases and scalars), and
+// gradients clipped to a norm of 1.
 func Default() Config {
 	usual := Group{LR: 1, WeightDecay: 1}
 	return Config{
@@ -97,7 +100,7 @@ func Default() Config {
 	}
 }
 
-// Validate checks the common keys and the method's own.
+// Validate checks the common keys and those of the after-step rule and the method.
 func (c Config) Validate() error {
 	for _, v := range []struct {
 		key   string
@@ -120,13 +123,13 @@ func (c Config) Validate() error {
 	return c.Value.Validate()
 }
 
-// Moments returns how many numbers the optimizer keeps for so many elements of matrices, and of embeddings and the head
-// (tables).
+// Moments returns how many numbers the optimizer keeps in its State for the given number of elements in matrices and
+// the given number in tables, which are the embeddings and the head.
 func (c Config) Moments(matrices, tables float64) float64 {
 	return float64(c.Value.Moments(Matrix))*matrices + float64(c.Value.Moments(Embedding))*tables
 }
 
-// New returns an optimizer of these parameters that applies the after-step rule after each step.
+// New returns an optimizer of the given parameters that applies the after-step rule after each update.
 func (c Config) New(threads Threads, params []Param) (Optimizer, error) {
 	grouped := make([]Param, len(params))
 	for i, p := range params {

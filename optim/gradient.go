@@ -10,7 +10,7 @@ type Gradient struct {
 	part    func(thread, i int)
 }
 
-// NewGradient returns the Gradient of these parameters.
+// NewGradient returns a Gradient of the given parameters.
 func NewGradient(threads Threads, params []Param) *Gradient {
 	g := &Gradient{threads: threads, parts: cut(params)}
 	g.squares = make([]float64, len(g.parts))
@@ -18,8 +18,8 @@ func NewGradient(threads Threads, params []Param) *Gradient {
 	return g
 }
 
-// Sum adds each parameter's Further to its Grad, in order, and returns the Euclidean norm of all gradients. It
-// allocates nothing.
+// Sum adds the buffers in each parameter's Further to its Grad, in order, and returns the Euclidean norm of all
+// gradients together. It allocates nothing.
 func (g *Gradient) Sum() float64 {
 	g.threads.Team.Run(len(g.parts), g.part)
 	squares := 0.0
@@ -40,8 +40,8 @@ func (g *Gradient) sumPart(thread, i int) {
 	}
 }
 
-// ClipFactor returns the factor that brings a gradient of that norm to a norm of at most max (arXiv 1211.5063). It is 1
-// if max is 0, which means no clipping, or if the norm is not finite.
+// ClipFactor returns the factor by which to multiply a gradient of the given norm so that its norm is at most max
+// (arXiv 1211.5063). The factor is 1 if max is 0, which means no clipping, or if norm is not finite.
 func ClipFactor(norm, max float64) float32 {
 	if max > 0 && norm > max && !math.IsInf(norm, 0) {
 		return float32(max / norm)

@@ -2,8 +2,9 @@ package optim
 
 import "github.com/outcrop-lab/outcrop/compute"
 
-// Lion updates by the sign of an interpolated momentum (arXiv 2302.06675). Every element moves by lr, so rates are 3 to
-// 10 times smaller than those of AdamW, and decays larger by the same factor. The sign of 0 is 0.
+// Lion updates by the sign of an interpolated momentum (arXiv 2302.06675). Apart from weight decay, every element moves
+// by lr. Learning rates are therefore 3 to 10 times smaller than with AdamW, and weight decays are larger by the same
+// factor. The sign of 0 is 0.
 type Lion struct {
 	Beta1 float64 `json:"beta1" doc:"share of the momentum in the update"`
 	Beta2 float64 `json:"beta2" doc:"decay of the momentum a step"`

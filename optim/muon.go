@@ -8,16 +8,17 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// The scales of Muon's orthogonalised update.
+// The scales of the orthogonalised update in Muon.
 const (
-	Spectral      = "spectral"        // sqrt(max(1, rows/cols)), as Jordan
-	MatchRMSAdamW = "match_rms_adamw" // .2 sqrt(max(rows, cols)), as Moonlight and OSP: AdamW's rate and decay carry over
+	Spectral      = "spectral"        // sqrt(max(1, rows/cols)), as in Jordan's code
+	MatchRMSAdamW = "match_rms_adamw" // .2 sqrt(max(rows, cols)), as in Moonlight and OSP: AdamW's lr and decay suit it
 )
 
-// Muon orthogonalises the Nesterov momentum of each matrix by five Newton-Schulz steps (arXiv 2506.19697; eps 1e-7 as
-// in Jordan's code). By default AdamW with Beta1, Beta2 and Eps updates embeddings, the head, gains, biases and scalars
-// at the same rate. Embeddings "muon" is OSP's "Muon without Adam". Vectors "normalised" is OSP's u / (|u| + eps) for
-// one-dimensional parameters, scaled like a matrix of one row.
+// Muon orthogonalises the Nesterov momentum of each matrix by five Newton-Schulz steps (arXiv 2506.19697), with an eps
+// of 1e-7 as in Jordan's code. By default, AdamW updates the embeddings, the head, gains, biases and scalars, with
+// Beta1, Beta2 and Eps, at the same learning rate. If Embeddings is "muon", Muon itself updates the embeddings and the
+// head: OSP's "Muon without Adam". If Vectors is "normalised", the update of a one-dimensional parameter is OSP's u /
+// (|u| + eps), scaled like that of a matrix with one row.
 type Muon struct {
 	Momentum   float64 `json:"momentum" doc:"decay of the summed gradients a step"`
 	Scale      string  `json:"scale" doc:"of the orthogonalised update: .2 sqrt(max(rows, cols)), or sqrt(max(1, rows/cols))" enum:"match_rms_adamw,spectral"`

@@ -6,17 +6,17 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// ScheduleConfig is `schedule` in the sweep file.
+// ScheduleConfig is the `schedule` section of the sweep file.
 type ScheduleConfig struct {
 	variant.Slot[Shape]
 	Warmup       int `json:"warmup" doc:"steps over which the rate rises linearly from 0"`
 	WarmupTokens int `json:"warmup_tokens" doc:"the same in tokens, rounded up to whole steps; in place of warmup"`
 }
 
-// Shape is the form of a schedule after its warm-up: the factor on the peak rate.
+// Shape is the form of a schedule after its warm-up.
 type Shape interface {
 	Validate() error
-	// Factor returns a factor in [0, 1] for step in [warmup, steps).
+	// Factor returns the factor on the peak rate, in [0, 1], for a step in [warmup, steps).
 	Factor(step, warmup, steps int) float64
 }
 
@@ -57,7 +57,8 @@ func (s ScheduleConfig) Validate() error {
 	return s.Value.Validate()
 }
 
-// InSteps returns the same schedule with its warm-up in steps, given the number of tokens per step.
+// InSteps returns the same schedule with its warm-up in steps, rounded up. The argument tokens is the number of tokens
+// per step.
 func (s ScheduleConfig) InSteps(tokens int) ScheduleConfig {
 	if s.WarmupTokens > 0 {
 		s.Warmup, s.WarmupTokens = (s.WarmupTokens+tokens-1)/tokens, 0
@@ -65,8 +66,9 @@ func (s ScheduleConfig) InSteps(tokens int) ScheduleConfig {
 	return s
 }
 
-// Rate returns the learning rate of the update from step to step+1: peak (step+1)/warmup during the warm-up, so that no
-// update is wasted on a rate of 0, and peak times the shape's factor after it. The warm-up must be in steps.
+// Rate returns the learning rate of the update numbered step, from 0, in a run of the given number of steps. During the
+// warm-up it is peak (step+1)/warmup, so that no update is wasted on a rate of 0. After the warm-up it is peak times
+// the factor of the shape. The warm-up must be in steps (see InSteps).
 func (s ScheduleConfig) Rate(peak float64, step, steps int) float64 {
 	if step < s.Warmup {
 		return peak * float64(step+1) / float64(s.Warmup)
@@ -74,7 +76,7 @@ func (s ScheduleConfig) Rate(peak float64, step, steps int) float64 {
 	return peak * s.Value.Factor(step, s.Warmup, steps)
 }
 
-// Constant stays at the peak.
+// Constant keeps the learning rate at its peak.
 type Constant struct{}
 
 // Validate implements Shape.
@@ -83,7 +85,8 @@ func (*Constant) Validate() error { return nil }
 // Factor implements Shape.
 func (*Constant) Factor(int, int, int) float64 { return 1 }
 
-// Cosine falls from the peak to Floor times the peak at the end, along half a cosine.
+// Cosine lowers the learning rate along half a cosine, from the peak after the warm-up to Floor times the peak at the
+// end.
 type Cosine struct {
 	Floor float64 `json:"floor" doc:"share of the peak at the end"`
 }
@@ -96,7 +99,8 @@ func (c *Cosine) Factor(step, warmup, steps int) float64 {
 	return c.Floor + (1-c.Floor)*(1+math.Cos(math.Pi*done(step, warmup, steps)))/2
 }
 
-// Linear falls from the peak to Floor times the peak at the end, in a straight line.
+// Linear lowers the learning rate in a straight line, from the peak after the warm-up to Floor times the peak at the
+// end.
 type Linear struct {
 	Floor float64 `json:"floor" doc:"share of the peak at the end"`
 }
@@ -114,7 +118,8 @@ func done(step, warmup, steps int) float64 {
 	return math.Min(1, float64(step-warmup)/math.Max(1, float64(steps-warmup)))
 }
 
-// Trapezoidal stays at the peak and falls linearly to 0 over the last Decay of all steps (arXiv 2506.19697).
+// Trapezoidal keeps the learning rate at its peak, then lowers it linearly to 0 over the share Decay of all steps that
+// comes last (arXiv 2506.19697).
 type Trapezoidal struct {
 	Decay float64 `json:"decay" doc:"share of all steps over which the rate falls"`
 }

@@ -5,9 +5,9 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// SGD is gradient descent with momentum, without dampening: b = momentum b + g, then w -= lr b, or with Nesterov w -=
-// lr (g + momentum b) (Sutskever et al. 2013, in the form of PyTorch). Decay is decoupled (arXiv 1711.05101) unless
-// Coupled is set.
+// SGD is gradient descent with momentum, without dampening (Sutskever et al. 2013, in the form of PyTorch). An update
+// sets b = momentum b + g, then w -= lr b or, with Nesterov, w -= lr (g + momentum b). Weight decay is decoupled (arXiv
+// 1711.05101) unless Coupled is set.
 type SGD struct {
 	Momentum float64 `json:"momentum" doc:"decay of the summed gradients a step"`
 	Nesterov bool    `json:"nesterov" doc:"step by the gradient and momentum times the sum"`

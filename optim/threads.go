@@ -6,8 +6,8 @@ import (
 	"github.com/outcrop-lab/outcrop/compute"
 )
 
-// Threads is what an optimizer runs on: a team, and one device for each of its threads. The first device provides the
-// memory of the state. The number of threads affects nothing but time.
+// Threads is what an optimizer runs on: a team, and one device for each thread of the team. The optimizer's state is in
+// the memory of the first device. The number of threads affects only the time that an update takes.
 type Threads struct {
 	Team    *compute.Team
 	Devices []compute.Device
