@@ -25,17 +25,19 @@ import (
 type Options struct {
 	// Results is the folder that holds outcrop.db and runs/.
 	Results string
-	// Jobs is the number of worker processes at a time; 0 starts as many as the cores and the memory allow.
+	// Jobs is the number of worker processes at a time. 0 starts as many workers as the cores and the memory allow.
 	Jobs int
-	// Threads is the number of threads of a worker; 0 divides the cores among the workers, at least one each.
+	// Threads is the number of threads of each worker. 0 divides the cores among the workers, with at least one thread
+	// for each.
 	Threads int
-	// Retries is how often a run is started again after its worker was killed, ran out of memory or had an I/O error.
+	// Retries is the maximum number of times that a run is started again after its worker was killed, ran out of memory
+	// or had an I/O error.
 	Retries int
 	Device  string
 	// Only lists the ids of the runs to execute; nil means every run of the sweep.
 	Only []string
-	// Worker returns the command that runs worker.Work on a folder in a process of its own, over its standard input and
-	// output.
+	// Worker returns the command of a worker process: it calls worker.Work on the folder dir, with its standard input
+	// and output.
 	Worker func(dir string) *exec.Cmd
 	// Events is called with the progress of the runs, one call at a time; it may be nil.
 	Events func(folder.Event)
@@ -46,19 +48,19 @@ type Summary struct {
 	Done, Diverged, Stopped, Failed int
 	// Early is the number of runs that the sweep's rule has stopped.
 	Early int
-	// Kept is the number of runs that were settled before, or meanwhile by another coordinator.
+	// Kept is the number of runs that were already settled, or that another coordinator settled in the meantime.
 	Kept int
-	// Conflicts is the number of rows that differ from those stored before under equal provenance.
+	// Conflicts is the number of rows whose values differ from those stored earlier under the same provenance.
 	Conflicts int
-	// Errors are the messages of the failed runs; each names its run.
+	// Errors holds the error messages of the failed runs; each message names its run.
 	Errors []string
 }
 
-// Execute checks the whole sweep, carries out in worker processes what is left to do of it, merges their shards into
-// the results database, and fits and stores the emergence curves. A worker that fails or is killed fails its own run
-// and no other. Execute waits for a run that another coordinator holds, and for room on a full disk. When ctx is
-// cancelled, the workers stop within a step, their rows are merged, and the error is ctx's; the same call continues
-// from there.
+// Execute checks the whole sweep and carries out, in worker processes, what is left to do of the sweep. It merges the
+// runs' shards into the results database, then fits the emergence curves and stores the fits. If a worker fails or is
+// killed, only its own run fails. Execute waits for a run that another coordinator holds. If the disk is full, it waits
+// until there is room. When ctx is cancelled, the workers stop within a step, Execute merges their rows, and it returns
+// the error of ctx. Calling Execute again then continues the sweep from there.
 func Execute(ctx context.Context, s *sweep.Sweep, o Options) (sum Summary, err error) {
 	planned, err := plan.Of(s, o.Device)
 	if err != nil {

@@ -5,18 +5,18 @@ import (
 	"sync"
 )
 
-// Defaults compares configurations of type T with their default, and caches the default settings of each choice of
+// Defaults compares configurations of type T with their defaults, and caches the default settings for each choice of
 // variants. Several goroutines may use it.
 type Defaults[T any] struct {
-	// Standard returns the default configuration, a new one at each call.
+	// Standard returns a new copy of the default configuration at each call.
 	Standard func() T
 
 	known sync.Map // from the names of the chosen variants to []Setting
 }
 
-// Overridden lists the settings of c that differ from their default, in the order of the configuration. list holds all
-// settings of c, as Of returns them. A variant's parameter has that variant's default, whether or not the variant is
-// the default one.
+// Overridden lists the settings of c that differ from their defaults, in the order of the configuration. list holds all
+// settings of c, as Of returns them. The default of a variant's parameter is the one that the variant declares, even if
+// the slot's default is another variant.
 func (d *Defaults[T]) Overridden(list []Setting, c T) []Setting {
 	var names []byte
 	for _, s := range list {

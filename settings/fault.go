@@ -10,14 +10,15 @@ import (
 // maxFaults is the number of faults that a message shows.
 const maxFaults = 10
 
-// Fault is one mistake in an input file. Line and Column count from 1; they are 0 if the place is not known.
+// Fault is one mistake in an input file. Line and Column start at 1; they are 0 if the place is not known.
 type Fault struct {
 	File         string
 	Line, Column int
-	// Key is the dotted key, such as "base.arch.heads"; "" for the file as a whole.
+	// Key is the dotted key, such as "base.arch.heads"; it is "" if the fault concerns the file as a whole.
 	Key     string
 	Message string
-	// Extended is ", extended by FILE:LINE:COLUMN" for each file between this one and the sweep; "" in the sweep itself.
+	// Extended holds ", extended by FILE:LINE:COLUMN" for each file on the way from the sweep to the file at fault; it
+	// is "" if the fault is in the sweep itself.
 	Extended string
 }
 
@@ -39,12 +40,12 @@ func (f Fault) String() string {
 	return b.String()
 }
 
-// InputError is bad input, which the user must correct before anything trains. It has at least one fault.
+// InputError reports bad input, which the user must correct before anything trains. It has at least one fault.
 type InputError struct {
 	Faults []Fault
 }
 
-// Error returns one line per fault, in order, for the first ten faults.
+// Error returns one line for each of the first ten faults, in order, and says how many more there are.
 func (e *InputError) Error() string {
 	lines := make([]string, 0, maxFaults+1)
 	for i, f := range e.Faults {
@@ -57,7 +58,8 @@ func (e *InputError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Refuse returns the faults as an *InputError, each once, in the order of their places; nil if there are none.
+// Refuse returns the distinct faults as an *InputError, in the order of their places. It returns nil if there are no
+// faults.
 func Refuse(faults ...Fault) error {
 	if len(faults) == 0 {
 		return nil

@@ -11,12 +11,12 @@ import (
 type Field struct {
 	Name  string
 	Value reflect.Value
-	Doc   string   // what it is, with its unit
-	Enum  []string // the strings that it may hold; nil for any
+	Doc   string   // what the key means, with its unit
+	Enum  []string // the strings that the key may hold; nil if it may hold any string
 }
 
-// Fields lists the keys of an addressable struct in the order of its declaration, with those of embedded structs in
-// place. For a slot it lists the common keys, then the parameters of the chosen variant.
+// Fields lists the keys of an addressable struct in the order of declaration. The keys of an embedded struct stand in
+// the place of that struct. For a slot, Fields lists the common keys, then the parameters of the chosen variant.
 func Fields(v reflect.Value) []Field {
 	keys := variant.Keys(v.Type())
 	own, params := paramsOf(v)
@@ -51,7 +51,7 @@ func Names(fields []Field) []string {
 	return names
 }
 
-// At returns the value of the key of that name in an addressable struct, and reports whether there is one.
+// At returns the value of the named key of v, an addressable struct, and reports whether v has such a key.
 func At(v reflect.Value, name string) (reflect.Value, bool) {
 	for _, k := range variant.Keys(v.Type()) {
 		if k.Name == name {
@@ -70,10 +70,10 @@ func At(v reflect.Value, name string) (reflect.Value, bool) {
 // IsSlot reports whether v is a slot, or a struct that embeds one.
 func IsSlot(v reflect.Value) bool { return variant.IsSlotType(v.Type()) }
 
-// Slot returns the slot that v is or embeds; v is addressable.
+// Slot returns the slot that v is or embeds. v must be addressable.
 func Slot(v reflect.Value) variant.Chooser { return v.Addr().Interface().(variant.Chooser) }
 
-// Plain returns the value of a field as a setting holds it: a bool, string, int64, uint64, float64 or []any.
+// Plain returns the value of a field in the form that a Setting holds: a bool, string, int64, uint64, float64 or []any.
 func Plain(v reflect.Value) any {
 	switch v.Kind() {
 	case reflect.Bool:
@@ -96,14 +96,14 @@ func Plain(v reflect.Value) any {
 	panic("settings: no YAML for " + v.Type().String())
 }
 
-// Clone returns a copy of a configuration whose slots share no parameters with the original's.
+// Clone returns a copy of a configuration. The copy's slots share no parameters with those of the original.
 func Clone[T any](c T) T {
 	Unshare(reflect.ValueOf(&c).Elem())
 	return c
 }
 
-// Unshare gives every slot in v parameters of its own, with equal values. Lists stay shared: they are replaced whole,
-// never written into.
+// Unshare gives every slot in v its own copy of its parameters. Lists stay shared, because code replaces a list as a
+// whole and never modifies its elements.
 func Unshare(v reflect.Value) {
 	if v.Kind() != reflect.Struct {
 		return

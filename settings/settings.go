@@ -1,5 +1,5 @@
-// Package settings reads a configuration as an ordered list of dotted keys and values, from a program's struct or from
-// the JSON in a database.
+// Package settings reads a configuration as an ordered list of dotted keys and values. The configuration is a Go
+// struct, or the JSON that a database stores.
 package settings
 
 import (
@@ -16,17 +16,17 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Setting is one resolved key of a configuration. Value is a bool, string, int64, uint64, float64 or []any. A slot's
-// name is the value of the slot's own key.
+// Setting is one resolved key of a configuration. Value is a bool, string, int64, uint64, float64 or []any. The name of
+// a slot's variant is the value of the slot's own key.
 type Setting struct {
 	Key   string
 	Value any
-	// Choice says that Value is the name of a slot's variant, and Aliases lists other names of the same variant.
+	// Choice is true if Value is the name of a slot's variant. Aliases then lists the other names of that variant.
 	Choice  bool
 	Aliases []string
 }
 
-// String returns the setting as a sweep file has it: "optim.lr: 0.01".
+// String returns the setting as written in a sweep file: "optim.lr: 0.01".
 func (s Setting) String() string {
 	if x, ok := s.Value.(float64); ok {
 		return s.Key + ": " + strconv.FormatFloat(x, 'g', -1, 64)
@@ -34,7 +34,7 @@ func (s Setting) String() string {
 	return fmt.Sprintf("%s: %v", s.Key, s.Value)
 }
 
-// Of lists every key of the configuration that config points to, in the order of its declaration.
+// Of lists every setting of the configuration that config points to, in the order of declaration.
 func Of(config any) []Setting {
 	return flatten(make([]Setting, 0, 96), reflect.ValueOf(config).Elem(), "")
 }
@@ -62,8 +62,8 @@ func flattenKeys(to []Setting, v reflect.Value, key string) []Setting {
 	return to
 }
 
-// Keys lists every key that a configuration of this type may have, whichever variants it chooses, in the order of its
-// declaration. config points to one, which does not change.
+// Keys lists every key that a configuration of config's type may have with any choice of variants, in the order of
+// declaration. config points to such a configuration; Keys does not change it.
 func Keys(config any) []string {
 	keys := keysOf(nil, reflect.ValueOf(config).Elem(), "")
 	seen := map[string]bool{}
@@ -102,7 +102,8 @@ func keysOf(to []string, v reflect.Value, key string) []string {
 	return to
 }
 
-// Arrange sorts settings into the order of keys. Those that it lacks come last, in the order that they had.
+// Arrange sorts settings into the order of keys. Settings whose keys are not in keys come last, in their previous
+// order.
 func Arrange(list []Setting, keys []string) {
 	at := make(map[string]int, len(keys))
 	for i, key := range keys {
@@ -137,7 +138,7 @@ func keysBelow(t reflect.Type, key string) []string {
 	return keys
 }
 
-// Join returns the dotted key of a name below a key, which may be "".
+// Join returns the dotted key of name below key. key may be "".
 func Join(key, name string) string {
 	if key == "" {
 		return name
@@ -145,7 +146,7 @@ func Join(key, name string) string {
 	return key + "." + name
 }
 
-// Section returns the settings of a top key, which lie together: the key itself and all keys below it.
+// Section returns the settings of key and of all keys below it. These settings are adjacent in list.
 func Section(list []Setting, key string) []Setting {
 	in := func(s Setting) bool { return s.Key == key || strings.HasPrefix(s.Key, key+".") }
 	from := slices.IndexFunc(list, in)
@@ -159,7 +160,7 @@ func Section(list []Setting, key string) []Setting {
 	return list[from:to]
 }
 
-// Value returns the value of a key; nil if the list lacks the key.
+// Value returns the value of a key, or nil if the list lacks the key.
 func Value(list []Setting, key string) any {
 	if i := slices.IndexFunc(list, func(s Setting) bool { return s.Key == key }); i >= 0 {
 		return list[i].Value
@@ -167,7 +168,7 @@ func Value(list []Setting, key string) any {
 	return nil
 }
 
-// Number returns the value of a key as a number, and reports whether it is one.
+// Number returns the value of a key as a number, and reports whether the value is a number.
 func Number(list []Setting, key string) (float64, bool) {
 	switch x := Value(list, key).(type) {
 	case int64:
@@ -213,7 +214,7 @@ func Same(a, b any) bool {
 	return a == b
 }
 
-// Diff returns the settings of list that usual, which maps keys to values, lacks or holds with another value.
+// Diff returns the settings of list whose keys are not in usual or have another value there. usual maps keys to values.
 func Diff(usual map[string]any, list []Setting) (out []Setting) {
 	for _, one := range list {
 		if v, ok := usual[one.Key]; !ok || !Same(v, one.Value) {
@@ -228,6 +229,6 @@ const NamePattern = `^[A-Za-z0-9][A-Za-z0-9._-]*$`
 
 var name = regexp.MustCompile(NamePattern)
 
-// IsName reports whether a string may name a sweep, an arm or a run, and so a folder or a file: whether it consists of
-// letters, digits, dots, dashes and underscores and begins with a letter or a digit.
+// IsName reports whether text may be the name of a sweep, an arm or a run, and so of a folder or a file. Such a name
+// consists of letters, digits, dots, dashes and underscores, and begins with a letter or a digit.
 func IsName(text string) bool { return name.MatchString(text) }

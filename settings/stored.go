@@ -20,8 +20,8 @@ func Canonical(v any) ([]byte, error) {
 	return jcs.Transform(text)
 }
 
-// Exact turns an integer beyond 2^53, which a float64 may not hold exactly, into a string, as RFC 8785 (appendix D)
-// asks.
+// Exact turns an integer beyond 2^53 into a string, as RFC 8785 (appendix D) recommends, because a float64 may not hold
+// such an integer exactly. It returns any other value unchanged.
 func Exact(v any) any {
 	const most = 1 << 53
 	switch x := v.(type) {
@@ -37,11 +37,12 @@ func Exact(v any) any {
 	return v
 }
 
-// Stored returns the configuration that config points to as a database keeps it: the canonical JSON of its Tree.
+// Stored returns the configuration that config points to in the form that a database keeps: the canonical JSON of the
+// configuration's Tree.
 func Stored(config any) ([]byte, error) { return Canonical(Tree(config)) }
 
-// Tree returns the configuration that config points to as nested maps, with every key. A slot is always a map that has
-// its name.
+// Tree returns the configuration that config points to as nested maps, with every key. A slot is always a map that
+// includes the name of the slot's variant.
 func Tree(config any) any { return tree(reflect.ValueOf(config).Elem()) }
 
 func tree(v reflect.Value) any {
@@ -58,10 +59,10 @@ func tree(v reflect.Value) any {
 	return at
 }
 
-// Parse lists the settings of a stored configuration in the order of its text, which is sorted by key. It consults no
-// registry, so an older configuration lacks the keys that were added later. A number without a fraction or an exponent
-// is an int64, or a uint64 if it is too large for one; any other number is a float64. A null or a list of maps is an
-// error, because no configuration holds one.
+// Parse lists the settings of a stored configuration in the order of its text, which is sorted by key. Parse consults
+// no registry, so the settings of an older configuration lack the keys that were added later. A number without a
+// fraction or an exponent becomes an int64, or a uint64 if it is too large for an int64; any other number becomes a
+// float64. Parse returns an error for a null or a list of maps, because no configuration holds either.
 func Parse(stored string) ([]Setting, error) {
 	d := json.NewDecoder(bytes.NewReader([]byte(stored)))
 	d.UseNumber()

@@ -13,7 +13,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// AbsorbOptions say which run's projections are folded into embedding and head, and where the model is written.
+// AbsorbOptions say which run's projections are folded into the embedding and the head, and where the resulting model
+// is written.
 type AbsorbOptions struct {
 	Results string
 	// Run names the run, as results.Find takes it.
@@ -22,7 +23,7 @@ type AbsorbOptions struct {
 	Out string
 }
 
-// Absorbed is the result of folding, with the bound on the difference of the logits.
+// Absorbed is the result of folding. Bound is the largest relative difference of the logits that Absorb accepts.
 type Absorbed struct {
 	Run string `json:"run"`
 	Out string `json:"out"`
@@ -31,9 +32,9 @@ type Absorbed struct {
 }
 
 // Absorb writes a run's newest sound checkpoint as a model without embed_proj, after trainer.Absorb has checked that
-// the logits agree to trainer.AbsorbBound. The run stays as it is. A name that stands for no run or for several, a run
-// without embed_proj or without checkpoints, and a path at which no file can be written are each a
-// *settings.InputError.
+// the logits agree to trainer.AbsorbBound. Absorb leaves the run as it is. It returns a *settings.InputError if the
+// name stands for no run or for several, if the run has no embed_proj or no checkpoints, or if no file can be written
+// at the path.
 func Absorb(o AbsorbOptions) (done Absorbed, err error) {
 	r, _, err := open(o.Results, o.Run)
 	if err != nil {

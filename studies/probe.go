@@ -1,4 +1,5 @@
-// Package studies works on runs that have been trained: it measures their checkpoints again and changes their models.
+// Package studies works on trained runs: it measures their checkpoints again, and writes changed versions of their
+// models.
 package studies
 
 import (
@@ -22,26 +23,28 @@ type ProbeOptions struct {
 	Results string
 	// Run names the run, as results.Find takes it.
 	Run string
-	// Sites and Statistics replace those of the configuration's `probe`; an empty list keeps the run's own.
+	// Sites and Statistics replace the lists in the configuration's `probe`; an empty list leaves the run's own list in
+	// force.
 	Sites, Statistics []string
 	Threads           int
-	// Progress is called after every checkpoint; it may be nil.
+	// Progress is called after each checkpoint is measured; it may be nil.
 	Progress func(step int, loss float64)
 }
 
 // Probed is the result of measuring a run again.
 type Probed struct {
 	Run   string `json:"run"`
-	Steps []int  `json:"steps"` // of the checkpoints that were measured
-	Rows  int    `json:"rows"`  // that were not in the database before
-	// Conflicts counts rows that differ from those stored before under equal provenance, Differences under another one.
+	Steps []int  `json:"steps"` // the steps of the checkpoints that were measured
+	Rows  int    `json:"rows"`  // the number of rows that were not in the database before
+	// Conflicts is the number of rows that differ from those stored earlier under the same provenance; Differences is
+	// the number that differ from those stored under another provenance.
 	Conflicts   int `json:"conflicts"`
 	Differences int `json:"differences"`
 }
 
 // Probe measures a run of a results folder again at all its kept checkpoints, and merges the rows into the database. It
-// changes neither the run's id and status nor the rows that are stored. A name that stands for no run or for several,
-// an unknown site or statistic, and a run without checkpoints are each a *settings.InputError.
+// leaves the run's id, its status and the stored rows unchanged. It returns a *settings.InputError if the name stands
+// for no run or for several, if a site or statistic is unknown, or if the run has no checkpoints.
 func Probe(ctx context.Context, o ProbeOptions) (done Probed, err error) {
 	r, stored, err := open(o.Results, o.Run)
 	if err != nil {

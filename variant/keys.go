@@ -6,12 +6,12 @@ import (
 	"sync"
 )
 
-// Key is one key of a configuration struct, as the tags of its field describe it.
+// Key is one key of a configuration struct, as described by the tags of the key's field.
 type Key struct {
-	Name  string   // from the tag `json`, else the field's name
-	Index []int    // of the field, for reflect's FieldByIndex
+	Name  string   // from the tag `json` or, without one, the field's name
+	Index []int    // the field's index, for reflect's FieldByIndex
 	Doc   string   // what it is, with its unit
-	Enum  []string // the strings that it may hold; nil for any
+	Enum  []string // the strings that it may hold; nil if it may hold any string
 }
 
 var (
@@ -21,9 +21,9 @@ var (
 	chooserType = reflect.TypeFor[Chooser]()
 )
 
-// Keys lists the keys of a struct type in the order of its declaration, with those of embedded structs in place. For a
-// slot it lists the common keys; the parameters of a variant are keys of the variant's own struct. Callers must not
-// write into the list.
+// Keys lists the keys of a struct type in the order of declaration. The keys of an embedded struct stand in the place
+// of that struct. For a slot, Keys lists only the common keys; the parameters of a variant are keys of the variant's
+// own struct. Callers must not modify the returned list.
 func Keys(t reflect.Type) []Key {
 	if had, ok := keysOf.Load(t); ok {
 		return had.([]Key)

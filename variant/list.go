@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// Listed is what a registry says of one variant.
+// Listed is the description of one variant in a registry.
 type Listed struct {
 	Slot    string  `json:"slot"` // dotted key of the configuration, such as "arch.norm"
 	Name    string  `json:"name"`
 	Formula string  `json:"formula"`
-	Params  []Param `json:"params"` // the variant's own, without the slot's common keys
+	Params  []Param `json:"params"` // the variant's own parameters, without the slot's common keys
 	Source  string  `json:"source"`
 }
 
@@ -23,7 +23,8 @@ type Param struct {
 	Enum    []string `json:"enum,omitempty"` // the strings that it may hold
 }
 
-// List describes every variant of every slot in the struct that config points to, in the order of its declaration.
+// List describes every variant of every slot in the struct that config points to, in the order of the struct's
+// declaration.
 func List(config any) []Listed { return list(reflect.ValueOf(config).Elem(), "") }
 
 func list(v reflect.Value, key string) (all []Listed) {
@@ -94,7 +95,7 @@ func checkEnums(v reflect.Value) error {
 	return nil
 }
 
-// Enum lists the strings that a field tagged `enum:"a,b"` may hold; nil for any.
+// Enum lists the strings that a field tagged `enum:"a,b"` may hold. It returns nil if the field may hold any string.
 func Enum(f reflect.StructField) []string {
 	text, ok := f.Tag.Lookup("enum")
 	if !ok {

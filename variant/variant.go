@@ -1,5 +1,5 @@
-// Package variant holds named choices: a slot of a configuration takes one of the variants in its registry, each with
-// parameters of its own.
+// Package variant holds named choices: a slot of a configuration takes one of the variants in its registry. Each
+// variant has parameters of its own.
 package variant
 
 import (
@@ -20,11 +20,11 @@ type Entry[T any] struct {
 	// exported fields, which are tagged `json:"name"`. A tag `doc:"…"` says what a parameter is, with its unit;
 	// `enum:"a,b"` lists the strings that it may hold.
 	New func() T
-	// Formula says in one line what the variant computes; Source is the arXiv id that the formula is taken from, or a few
-	// words if there is none.
+	// Formula says in one line what the variant computes. Source is the arXiv id of the formula's paper, or a few words
+	// if there is no such paper.
 	Formula, Source string
-	// Alias, if not "", is the entry that this one is another name for. Choosing either gives the same configuration; both
-	// have the same New.
+	// Alias, if it is not "", is the name of another entry, for which this entry is only a second name. Both entries
+	// have the same New, and choosing either gives the same configuration.
 	Alias string
 }
 
@@ -38,9 +38,9 @@ func (r Registry[T]) Names() []string {
 	return names
 }
 
-// Chooser is the part of a slot that a decoder needs, whatever the slot's type.
+// Chooser holds the methods of a slot that a decoder needs. They do not depend on the slot's type.
 type Chooser interface {
-	// Choose sets the variant of that name, with its default parameters.
+	// Choose sets the slot to the named variant, with the variant's default parameters.
 	Choose(name string) error
 	// Chosen returns the name of the current variant.
 	Chosen() string
@@ -64,8 +64,8 @@ type Slot[T any] struct {
 	registry Registry[T]
 }
 
-// New returns a slot of that kind ("archs: norm") with the named variant. It panics if the registry lacks the name,
-// because defaults are written by programmers.
+// New returns a slot with the named variant. kind names the slot's kind, such as "archs: norm". New panics if the
+// registry lacks the name, because only programmers write defaults.
 func New[T any](kind string, registry Registry[T], name string) Slot[T] {
 	s := Slot[T]{kind: kind, registry: registry}
 	if err := s.Choose(name); err != nil {
@@ -110,7 +110,7 @@ func (s *Slot[T]) Aliases() []string {
 	return names
 }
 
-// MarshalJSON returns an object with the variant's name, under "name", and its parameters.
+// MarshalJSON returns an object with the variant's name (under "name") and parameters.
 func (s Slot[T]) MarshalJSON() ([]byte, error) {
 	params, err := json.Marshal(s.Value)
 	if err != nil {
@@ -128,8 +128,8 @@ func (s Slot[T]) MarshalJSON() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// Unknown returns the error for a name that is not among the known ones. The error gives the nearest of them, if one is
-// near, and all of them.
+// Unknown returns the error for a name that is not among the known names. The error lists all known names and, if one
+// of them is near, suggests it.
 func Unknown(kind, name string, known []string) error {
 	if near, ok := Nearest(name, known); ok {
 		return fmt.Errorf("unknown %s %q, did you mean %q? (%s)", kind, name, near, strings.Join(known, ", "))
@@ -137,8 +137,8 @@ func Unknown(kind, name string, known []string) error {
 	return fmt.Errorf("unknown %s %q (%s)", kind, name, strings.Join(known, ", "))
 }
 
-// Nearest returns the known name with the smallest edit distance, and reports whether that distance is at most half of
-// the name's length.
+// Nearest returns the known name with the smallest edit distance from name. It also reports whether this distance is at
+// most half of name's length.
 func Nearest(name string, known []string) (string, bool) {
 	best, at := len(name)/2+1, ""
 	for _, k := range known {
@@ -149,8 +149,8 @@ func Nearest(name string, known []string) (string, bool) {
 	return at, at != ""
 }
 
-// Error is a fault in a configuration at a dotted key, such as "arch.heads". The decoder, which knows the file, adds
-// line and column.
+// Error is a fault in a configuration at a dotted key, such as "arch.heads". The decoder knows the file, and adds the
+// line and the column.
 type Error struct {
 	Key     string
 	Message string
@@ -159,12 +159,13 @@ type Error struct {
 // Error returns "KEY: message".
 func (e *Error) Error() string { return e.Key + ": " + e.Message }
 
-// Errorf returns an *Error for that key.
+// Errorf returns an *Error at the given key.
 func Errorf(key, format string, args ...any) error {
 	return &Error{Key: key, Message: fmt.Sprintf(format, args...)}
 }
 
-// Within puts a key in front of the key of an *Error. It turns any other error into an *Error at that key.
+// Within returns an *Error whose key is that of err with key and a dot in front. If err is not an *Error, Within turns
+// it into an *Error at key.
 func Within(key string, err error) error {
 	if at, ok := err.(*Error); ok {
 		return &Error{Key: key + "." + at.Key, Message: at.Message}

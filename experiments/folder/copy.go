@@ -16,8 +16,8 @@ import (
 // copyPrefix begins the name of a folder that is still being copied.
 const copyPrefix = ".copy-"
 
-// Copy copies a run's folder to a path where there is none, by renaming the finished copy. It leaves out half-written
-// files and the lock. It reports whether it copied: a folder that exists at the path already stays as it is.
+// Copy copies a run's folder. The copy appears at its path complete, by a rename. Copy leaves out half-written files
+// and the lock. If there is already a file or folder at the path, Copy leaves it as it is and copied is false.
 func Copy(ctx context.Context, from, to string) (copied bool, err error) {
 	if Exists(to) {
 		return false, nil
@@ -75,7 +75,7 @@ func copyFile(from, to string) (err error) {
 	return err
 }
 
-// RemoveCopies removes the unfinished copies that killed processes left among the runs of a results folder.
+// RemoveCopies removes the unfinished copies of runs that killed processes left in a results folder.
 func RemoveCopies(results string) error {
 	left, _ := filepath.Glob(filepath.Join(Runs(results), copyPrefix+"*"))
 	for _, path := range left {

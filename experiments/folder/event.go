@@ -8,16 +8,16 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Event is what a worker says about its run, as one line of JSON on its standard output.
+// Event is a worker's report on its run. The worker writes each event to its standard output as one line of JSON.
 type Event struct {
 	Run    string  `json:"run"`
 	Step   int     `json:"step"`
 	Steps  int     `json:"steps"`
 	Loss   float64 `json:"loss"`
 	Status string  `json:"status"`
-	// Message says more than the status, if there is more to say.
+	// Message explains the status; it may be "".
 	Message string `json:"message,omitempty"`
-	// Cause is why a worker failed; the coordinator alone reads it.
+	// Cause is the cause of the worker's failure. Only the coordinator reads it.
 	Cause string `json:"cause,omitempty"`
 }
 
@@ -25,14 +25,15 @@ type Event struct {
 // other statuses.
 const Measuring = "measuring"
 
-// The causes of a worker's failure that decide whether it is tried again. The cause "" is any other.
+// The causes of a worker's failure, which decide whether the coordinator tries the run again. The cause "" stands for
+// any other cause.
 const (
-	CauseInput     = "input"     // it would fail again
+	CauseInput     = "input"     // bad input: the run would fail again
 	CauseFull      = "full"      // the disk is full
-	CauseTransient = "transient" // it may be gone at the next attempt
+	CauseTransient = "transient" // the cause may be gone at the next attempt
 )
 
-// CauseOf returns the cause of an error in this process; "" if it is none of the listed ones.
+// CauseOf returns the cause of an error in this process, or "" if the cause is not one of the constants.
 func CauseOf(err error) string {
 	var input *settings.InputError
 	switch {

@@ -1,5 +1,5 @@
-// Package folder knows the layout of a run's folder: its file names, lock, log and provenance, and how to copy it
-// whole.
+// Package folder defines the layout of a run's folder (its file names, lock, log and provenance), and copies such
+// folders.
 package folder
 
 import (
@@ -11,10 +11,10 @@ import (
 
 // The files of a run's folder, beside the trainer's checkpoints/ and snapshots/.
 const (
-	Config     = "config.yaml"     // the run as its worker is assigned it
-	Shard      = "run.db"          // its rows, which stay here after they are merged
+	Config     = "config.yaml"     // the assignment that the run's worker reads
+	Shard      = "run.db"          // the run's rows, which stay here after they are merged
 	Log        = "log.jsonl"       // one Note a line
-	Overrides  = "overrides.yaml"  // what differs from the defaults
+	Overrides  = "overrides.yaml"  // the settings that differ from the defaults
 	provenance = "provenance.json" // see Provenance
 	lockFile   = "lock"
 )
@@ -22,10 +22,10 @@ const (
 // Database is the name of the file in a results folder that holds everything that was measured.
 const Database = "outcrop.db"
 
-// Of returns the folder of a run in a results folder.
+// Of returns the path of a run's folder. results is the results folder, and run is the run's id.
 func Of(results, run string) string { return filepath.Join(Runs(results), run) }
 
-// Runs returns the folder that holds the folders of runs in a results folder.
+// Runs returns the folder, inside a results folder, that holds the folders of all runs.
 func Runs(results string) string { return filepath.Join(results, "runs") }
 
 // RemovePartial removes the half-written checkpoints of a run. The run's worker must have ended.

@@ -14,7 +14,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Note is one line of a run's log. Loss is in nats per token, 0 if there is none.
+// Note is one line of a run's log. Loss is in nats per token; it is 0 in a line without a loss.
 type Note struct {
 	Time   time.Time `json:"time"`
 	Status string    `json:"status"`
@@ -22,14 +22,14 @@ type Note struct {
 	Loss   float64   `json:"loss"`
 }
 
-// Live is what a run's folder says about the run. While the run trains, the folder is ahead of the database.
+// Live is the state of a run according to the run's folder, which is ahead of the database while the run trains.
 type Live struct {
-	// Held says that a process works in the folder.
+	// Held is true while a process works in the folder.
 	Held bool
-	// Last is the last line of the log; zero if there is none.
+	// Last is the last complete line of the log, or the zero Note if there is none.
 	Last Note
-	// Rate is in steps a second, over those of the log's last lines that the present session wrote; NaN if there are too
-	// few.
+	// Rate is the number of steps a second, computed from the last lines of the log that the present session wrote. It
+	// is NaN if there are too few such lines.
 	Rate float64
 }
 
@@ -91,7 +91,8 @@ func endOf(path string, bytes int64) ([]byte, error) {
 	return end, nil
 }
 
-// Status corrects the status that the database and the lease give: an unsettled run whose folder is held is running.
+// Status returns the run's status, given the status according to the database and the lease: "running" if the run is
+// unsettled and its folder is held, else stored.
 func (l Live) Status(stored string) string {
 	if l.Held && !store.Settled(stored) { // a settled run whose folder is held is being measured again
 		return store.Running

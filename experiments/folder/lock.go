@@ -14,12 +14,12 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// ErrHeld is wrapped by the error for a run's folder that another process has locked.
+// ErrHeld is wrapped by the error that Lock returns if another process has locked the run's folder.
 var ErrHeld = errors.New("another process is training this run")
 
-// Lock takes the exclusive lock of a run's folder until the file is closed or the process exits. It retries for 10 s,
-// because a worker orphaned by a killed coordinator releases the lock within a step. If the lock is still held after
-// that, the error wraps ErrHeld.
+// Lock takes the exclusive lock of a run's folder. The lock lasts until the returned file is closed or the process
+// exits. Lock retries for 10 s, because a worker that lost its coordinator releases the lock within a step. If another
+// process still holds the lock after that time, the error wraps ErrHeld.
 func Lock(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {
@@ -35,8 +35,8 @@ func Lock(dir string) (*os.File, error) {
 	return nil, fmt.Errorf("folder: %s: %w: %w", dir, ErrHeld, err)
 }
 
-// TryLock takes the exclusive lock of a run's folder without waiting. If another process holds it, the error is a
-// *settings.InputError. If there is no folder, both results are nil.
+// TryLock takes the exclusive lock of a run's folder without waiting. If another process holds the lock, the error is a
+// *settings.InputError. If the folder does not exist, both results are nil.
 func TryLock(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o666)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,7 +52,7 @@ func TryLock(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// Held reports whether a process has locked a run's folder to work in it.
+// Held reports whether a process has locked a run's folder and so works in it.
 func Held(dir string) (bool, error) {
 	f, err := os.Open(filepath.Join(dir, lockFile))
 	if errors.Is(err, os.ErrNotExist) {
@@ -69,7 +69,7 @@ func Held(dir string) (bool, error) {
 	return err != nil, nil
 }
 
-// RunningError returns the *settings.InputError for a run that must be stopped before anything else can be done to it.
+// RunningError returns a *settings.InputError that says that a run is running and must be stopped first.
 func RunningError(run string) error {
 	return settings.Refuse(settings.Fault{File: "run " + store.Short(run), Message: "is running: stop it first"})
 }

@@ -53,7 +53,7 @@ func ReadProvenance(dir string) (p Provenance, err error) {
 	return p, nil
 }
 
-// AddSession adds a process to the provenance of a run. It replaces a damaged file.
+// AddSession adds a process to the provenance file of a run. It replaces the file if it is damaged.
 func AddSession(dir, run string, s Session) error {
 	p, err := ReadProvenance(dir)
 	if err != nil {

@@ -24,17 +24,18 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// Speed is the time that a thread of this machine takes for each part of a run, in seconds per unit of the part.
+// Speed is the time that a thread of this machine takes for each part of a run. Times are in seconds per unit of the
+// part.
 type Speed struct {
 	CPU     string    `json:"cpu"`
 	Kernels string    `json:"kernels"`
 	Trainer int       `json:"trainer"` // version
-	Date    string    `json:"date"`    // of the measurement
+	Date    string    `json:"date"`    // of the measurement, in UTC
 	Step    []float64 `json:"step"`    // by stepParts
 	Measure []float64 `json:"measure"` // by measureParts
-	Start   []float64 `json:"start"`   // fixed, per parameter, per block and slice
-	// Beside is how many times as long a thread takes while another thread trains beside it, because they share caches,
-	// memory and the processor's clock, and wait for each other. It is 1 if there is one core.
+	Start   []float64 `json:"start"`   // a fixed time, then the times per parameter and per block and slice
+	// Beside is the factor by which a thread takes longer while another thread trains at the same time. The threads
+	// share caches, memory and the processor's clock, and wait for each other. Beside is 1 if there is only one core.
 	Beside float64 `json:"beside"`
 }
 
@@ -51,8 +52,8 @@ func speedFile() (string, error) {
 	return filepath.Join(dir, "outcrop", name), nil
 }
 
-// KeptSpeed returns the speed that was measured before on a processor like this one. ok is false if there is none, or
-// if its file has another form.
+// KeptSpeed returns the speed that Keep stored for this model of processor, these kernels and this version of the
+// trainer. ok is false if no speed was stored, or if the file does not hold a complete one.
 func KeptSpeed() (s Speed, ok bool, err error) {
 	path, err := speedFile()
 	if err != nil {
@@ -76,7 +77,7 @@ func (s Speed) whole() bool {
 	return len(s.Step) == stepParts && len(s.Measure) == measureParts && len(s.Start) == startParts && s.Beside >= 1
 }
 
-// Keep writes the speed to the file that KeptSpeed reads, by rename.
+// Keep atomically (by rename) replaces the file that KeptSpeed reads with this speed.
 func (s Speed) Keep() error {
 	path, err := speedFile()
 	if err != nil {
@@ -126,10 +127,10 @@ const trialRounds = 3 // each takes all trials in turn, so that a slow moment do
 // trialProbes returns the number of steps between two measurements of a trial.
 func trialProbes(steps int) int { return 3 * steps / 8 }
 
-// Calibrate measures this machine in some twenty seconds. It trains small models for some steps each, three times in
-// turn, and fits the time of each part to the medians. It takes processor time, which other work on the machine
-// disturbs less than it does the clock. On a machine of two cores or more it then trains each model once with two
-// threads, by the clock.
+// Calibrate measures the speed of this machine, which takes about twenty seconds. It trains a series of small models
+// for a few steps each, goes through the series three times, and fits the time of each part to the medians. It measures
+// processor time rather than elapsed time, because other work on the machine affects processor time less. On a machine
+// with two or more cores, it then trains each model once more with two threads and measures the elapsed time.
 func Calibrate(ctx context.Context) (Speed, error) {
 	s := Speed{CPU: cpuid.CPU.BrandName, Kernels: compute.Paths()[0], Trainer: trainer.Version,
 		Date: time.Now().UTC().Format(time.DateOnly)}
@@ -179,8 +180,8 @@ func Calibrate(ctx context.Context) (Speed, error) {
 	return s, nil
 }
 
-// beside trains each of the plans with two threads, by the clock, and returns the median of the factors by which its
-// steps take longer than two undisturbed threads would.
+// beside trains each of the plans with two threads and measures the elapsed time. It returns the median of the factors
+// by which a plan's steps take longer than they would with two undisturbed threads.
 func (s Speed) beside(ctx context.Context, plans []Planned, dir string) (float64, error) {
 	begun := time.Now()
 	clock := func() float64 { return time.Since(begun).Seconds() }
@@ -220,7 +221,8 @@ func trialPlans() (plans []Planned, err error) {
 	return plans, nil
 }
 
-// trial holds what the runs of one kind took, seconds: single steps, single measurements, and the rest of each run.
+// trial holds the times of the runs of one kind, in seconds: of single steps, of single measurements, and of the rest
+// of each run.
 type trial struct{ steps, measures, starts []float64 }
 
 func (t *trial) run(ctx context.Context, p Planned, dir string, threads int, clock func() float64) error {
@@ -266,7 +268,7 @@ type nothing struct{}
 func (nothing) Record(int, []probes.Value) error  { return nil }
 func (nothing) Timing(int, string, float64) error { return nil }
 
-// processor returns the processor time that this process has used so far, seconds.
+// processor returns the processor time that this process has used so far, in seconds.
 func processor() float64 {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -81,11 +81,11 @@ const (
 	measureParts
 )
 
-// FLOPs returns the number of floating-point operations of a step: 6 B T (12 L D^2 + D V) + 7 L T D B T for the plain
-// model, with causal attention recomputed in the backward pass. For variants, 12 L D^2 and D V become the entries of
-// the matrices that are there (gates, kv_heads, a gated or wider MLP, embed_proj, a tied head), T within the blocks
-// counts registers too, and Muon adds 5 (4 m^2 n + 2 m^3) for each matrix m x n, m <= n, that it updates. Element-wise
-// work is left out.
+// FLOPs returns the number of floating-point operations of a step. For the plain model it is 6 B T (12 L D^2 + D V) + 7
+// L T D B T; causal attention is recomputed in the backward pass. Other variants have other matrices (gates, kv_heads,
+// a gated or wider MLP, embed_proj, a tied head): the number of entries in their matrices then replaces 12 L D^2 and D
+// V. Within the blocks, T includes the registers. Muon adds 5 (4 m^2 n + 2 m^3) operations for each matrix of m x n
+// entries, m <= n, that it updates. FLOPs leaves out element-wise work.
 func (p Planned) FLOPs() float64 {
 	a, batch := p.Config.Arch, float64(p.Config.Train.Batch)
 	places := float64(a.Registers + a.Context)
@@ -121,7 +121,7 @@ func (p Planned) stepParts(batch, slices float64) (x [stepParts]float64) {
 	return x
 }
 
-// Measurements counts the steps from first to the end at which the run is measured.
+// Measurements returns how many times the run is measured from step first to its last step.
 func (p Planned) Measurements(first int) int {
 	n := 0
 	for step := first; step <= p.Config.Train.Steps; step++ {
@@ -132,15 +132,15 @@ func (p Planned) Measurements(first int) int {
 	return n
 }
 
-// Cost is what a run takes.
+// Cost is the work, memory and disk space that a run takes.
 type Cost struct {
 	Tokens int     // of all steps
-	FLOPs  float64 // of all steps, as Planned.FLOPs counts them
-	Memory int64   // resident bytes, which the coordinator reserves for the run's worker
-	Disk   int64   // bytes of its rows, in the shard and in the database, and of the checkpoints that it keeps
+	FLOPs  float64 // of all steps; see Planned.FLOPs
+	Memory int64   // the resident bytes that the coordinator reserves for the run's worker
+	Disk   int64   // bytes of its rows (in the shard and the database) and kept checkpoints
 }
 
-// CostOf returns what a run takes from its start to its end, by formula.
+// CostOf computes by formula what a whole run takes, from its start to its end.
 func CostOf(p Planned) Cost {
 	c := p.Config
 	return Cost{
@@ -171,8 +171,10 @@ const (
 	bytesPerRun = 140 << 10
 )
 
-// Rows returns about how many rows the run records: one per statistic and block, or as many as the statistic's index or
-// heads count.
+// Rows returns the approximate number of rows that the run records. At each measurement, each block has one row for a
+// plain statistic, one per head for a statistic of heads, and one per value of the index for an indexed statistic. A
+// statistic of token activations has these rows at each configured site. The run itself has six more rows at each
+// measurement.
 func (p Planned) Rows() float64 {
 	a, probe := p.Config.Arch, p.Config.Probe
 	perBlock := 0.0
@@ -201,8 +203,8 @@ func (p Planned) Rows() float64 {
 	return float64(p.Measurements(0)) * (perBlock*float64(a.Layers) + ofRun)
 }
 
-// checkpoints returns the size of the checkpoints that a run keeps, bytes: the parameters and the optimizer's moments,
-// 4 bytes each.
+// checkpoints returns the size of the checkpoints that a run keeps, in bytes: 4 for each parameter and each of the
+// optimizer's moments.
 func (p Planned) checkpoints() int64 {
 	c := p.Config
 	kept := 1
@@ -221,7 +223,8 @@ func (p Planned) moments() float64 {
 	return p.Config.Optim.Moments(float64(p.Params)-p.shape.table, p.shape.table)
 }
 
-// Forecast is the time that a run is expected to take if each of its threads has a core, seconds, with bounds.
+// Forecast is the time, in seconds, that a run is expected to take if each of its threads has a core of its own. Low
+// and High bound it.
 type Forecast struct {
 	Seconds, Low, High float64
 }
@@ -229,25 +232,25 @@ type Forecast struct {
 // within is the factor between a forecast and each of its bounds.
 const within = 1.25
 
-// Bounded returns the forecast with bounds about its seconds.
+// Bounded returns a forecast of the same Seconds, with Low and High computed from Seconds.
 func (f Forecast) Bounded() Forecast {
 	return Forecast{f.Seconds, f.Seconds / within, f.Seconds * within}
 }
 
 func forecast(seconds float64) Forecast { return Forecast{Seconds: seconds}.Bounded() }
 
-// Left is what is left to do of a run.
+// Left is the part of a run that is still to be done.
 type Left struct {
-	// Nothing says that the run is neither trained nor measured.
+	// Nothing is true if the run needs neither training nor measuring.
 	Nothing bool
-	// Measured is the number of steps that are measured without training; 0 if the run is trained.
+	// Measured is the number of steps that are to be measured from checkpoints; 0 if the run is to be trained.
 	Measured int
 	// From is the step at which training begins.
 	From int
 }
 
-// Of forecasts how long the rest of a run takes with that many threads. It leaves out statistics beyond the default
-// set.
+// Of forecasts how long the remaining part of a run, left, takes with the given number of threads. It leaves out the
+// time of statistics beyond the default set.
 func (s Speed) Of(p Planned, left Left, threads int) Forecast {
 	c := p.Config
 	parallel := float64(max(1, min(threads, c.Train.Slices)))
@@ -265,7 +268,7 @@ func (s Speed) Of(p Planned, left Left, threads int) Forecast {
 	return forecast(s.start(p) + steps*s.step(p, parallel) + float64(p.Measurements(left.From))*measuring)
 }
 
-// step returns the time of one step, seconds. The threads share all of it: the slices, then the parameters.
+// step returns the time of one step, in seconds. The threads share all of it: the slices, then the parameters.
 func (s Speed) step(p Planned, parallel float64) float64 {
 	seconds := 0.0
 	for i, n := range p.stepParts(float64(p.Config.Train.Batch), float64(p.Config.Train.Slices)) {
@@ -274,8 +277,8 @@ func (s Speed) step(p Planned, parallel float64) float64 {
 	return seconds / parallel
 }
 
-// forward returns the time of a forward pass over sequences, seconds: a third of what both passes of a training step
-// take.
+// forward returns the time of a forward pass over a number of sequences, in seconds: a third of the time of both passes
+// of a training step.
 func (s Speed) forward(p Planned, sequences float64) float64 {
 	seconds := 0.0
 	x := p.stepParts(sequences, 1)
@@ -285,7 +288,7 @@ func (s Speed) forward(p Planned, sequences float64) float64 {
 	return seconds
 }
 
-// measure returns the time of one measurement, seconds.
+// measure returns the time of one measurement, in seconds.
 func (s Speed) measure(p Planned, parallel float64) float64 {
 	seconds := 0.0
 	for i, n := range s.measureParts(p, parallel) {
@@ -310,12 +313,14 @@ func (s Speed) measureParts(p Planned, parallel float64) (x [measureParts]float6
 	return x
 }
 
-// start returns the time before the first step and after the last, seconds: the process, the graphs, the first draws.
+// start returns the time before the first step and after the last, in seconds: for the process, the graphs and the
+// first draws.
 func (s Speed) start(p Planned) float64 {
 	return s.Start[0] + s.Start[1]*float64(p.Params) + s.Start[2]*float64(p.Config.Arch.Layers*p.Config.Train.Slices)
 }
 
-// NotForecast lists the statistics of a plan whose time Of leaves out: those beyond the default set.
+// NotForecast lists the statistics of a plan that are beyond the default set. Speed.Of leaves out the time that they
+// take.
 func NotForecast(plan []Planned) []string {
 	wanted := map[string]bool{}
 	for _, p := range plan {
@@ -332,8 +337,8 @@ func NotForecast(plan []Planned) []string {
 	return names
 }
 
-// Makespan returns how long runs of those lengths take if they start in order, each as soon as one of that many places
-// is free.
+// Makespan returns how long a list of runs takes if at most places of them run at a time. seconds holds the time of
+// each run. The runs start in this order, each as soon as a place is free.
 func Makespan(seconds []float64, places int) float64 {
 	free := make([]float64, max(1, places))
 	for _, s := range seconds {

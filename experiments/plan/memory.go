@@ -2,17 +2,19 @@ package plan
 
 import "github.com/outcrop-lab/outcrop/trainer"
 
-// Memory forecasts the peak resident memory of a run's worker, bytes. A test compares it with real workers.
+// Memory forecasts the peak resident memory of a run's worker, in bytes. A test compares the forecast with real
+// workers.
 func Memory(p Planned) int64 {
 	const process = 64 << 20 // Go, SQLite, and the arenas' last regions
 	return process + int64(Parts(p).Total())
 }
 
-// Parts forecasts the bytes that a run holds at its peak, by part. For each token of the batch the slices keep, in
-// every block, what the block's matrices read and write and, with the most demanding variants, some 14 widths more. The
-// values that pass between ops, and the logits, exist once. The held-out graphs keep a norm's statistics in each block.
-// The probe's graph may be asked for all that a block keeps, of which half is assumed here, and for an attention
-// pattern of context² a sequence, layer and head.
+// Parts forecasts how many bytes each part of a run holds at the run's peak. For each token of the batch, every block
+// keeps the values that its matrices read and write. Parts assumes that a block also keeps 14 times the model's width
+// in further values, as with the most demanding variants. The logits and the values that pass between ops are held
+// once, not for each block. The held-out graphs keep two widths a token in each block, for the norms. The probe's graph
+// may be asked for everything that a block keeps; Parts assumes half of that. The probe may also need an attention
+// pattern of context² values for each sequence, layer and head.
 func Parts(p Planned) trainer.Memory {
 	a, c := p.Config.Arch, p.Config
 	layers, width, vocab := float64(a.Layers), float64(a.Width), float64(p.Vocab)

@@ -20,16 +20,17 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Planned is one run of a plan. Arms that resolve to the same configuration share an ID, and are trained once.
+// Planned is one run of a plan. Arms that resolve to the same configuration share an ID, and the run is trained only
+// once.
 type Planned struct {
 	run.Run
 	Arm string
-	// Differs lists the settings that the arm changes in base.
+	// Differs lists the arm's settings that differ from those of the sweep's base.
 	Differs []settings.Setting
-	// Vocab is the number of the model's tokens.
+	// Vocab is the size of the model's vocabulary, in tokens.
 	Vocab int
-	// Sites, a SitesKey, is equal for runs that want rows of the same sites and statistics; Every is equal for runs that
-	// are measured at the same steps.
+	// Sites, which SitesKey returns, is the same for runs that want rows of the same sites and statistics. Every is the
+	// same for runs that are measured on the same schedule.
 	Sites, Every string
 
 	shape      shape
@@ -37,9 +38,10 @@ type Planned struct {
 	muonTables bool // Muon updates embeddings and head
 }
 
-// Of opens the data of every run of a sweep, each once, and gives the runs their ids. device is a kind of device or
-// "auto". Bad data is a *settings.InputError that names the data's path and the place in the file; so is a precision
-// that this machine lacks.
+// Of plans every run of a sweep. It opens each run's data, once for all runs that share the data, and gives each run
+// its id. device is a kind of device or "auto". If data are bad, Of returns a *settings.InputError that names the
+// data's path and the place in the file. It also returns a *settings.InputError if this machine lacks a run's
+// precision.
 func Of(s *sweep.Sweep, device string) ([]Planned, error) { return of(s, device, "") }
 
 // of is Of for a machine whose best kernel path is kernels; "" means this machine's.
@@ -199,7 +201,7 @@ func sizeOf(arch archs.Config, vocab int) (s sized) {
 	return s
 }
 
-// SitesKey returns a string that is equal for two configurations whose rows have the same sites and statistics.
+// SitesKey returns a string that is the same for configurations whose rows have the same sites and statistics.
 func SitesKey(list []settings.Setting) string {
 	var shape []settings.Setting
 	for _, one := range list {

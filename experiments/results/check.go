@@ -1,13 +1,13 @@
 package results
 
-// Checked is the document of db check.
+// Checked is what `db check --json` prints.
 type Checked struct {
 	Database string   `json:"database"`
 	Sound    bool     `json:"sound"`
 	Faults   []string `json:"faults"`
 }
 
-// RemovalDocument is the document of rm --json.
+// RemovalDocument is what `rm --json` prints.
 type RemovalDocument struct {
 	Removal
 	Removed bool `json:"removed"`

@@ -15,61 +15,66 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Compared is one column of a comparison: runs that differ in their seed alone.
+// Compared is one column of a comparison: runs that differ only in their seed.
 type Compared struct {
 	Name string
 	Runs []store.Run // by seed
-	// Settings are those of the configuration, less the seed, and what else belongs to a run's identity.
+	// Settings are the settings of the configuration except the seed, and what else belongs to a run's identity.
 	Settings []settings.Setting
-	// Kept are the indices of the runs whose values count.
+	// Kept holds the indices in Runs of the runs whose values count.
 	Kept []int
 }
 
-// Aggregate is a metric over the runs of a column, or its difference to the first column over the seeds of both.
+// Aggregate sums up a metric over the runs of a column, or the metric's difference from the first column over the seeds
+// that both columns have.
 type Aggregate struct {
 	Column string
 	Metric string
-	// Layer is -1 for a metric of the run.
+	// Layer is the layer, or -1 for a metric of the run as a whole.
 	Layer int
-	// Steps are the ones at which the runs' values were measured, first and last; -1 where there are none.
+	// Steps are the first and the last of the steps at which the runs' values were measured; both are -1 if there are
+	// no values.
 	Steps [2]int
-	// Values are by seed; NaN where the run has none.
+	// Values holds one value per seed; NaN if the seed's run has no value.
 	Values       []float64
 	N            int
 	Mean, Median float64
-	// Interval is the mean's 95 % interval by Student's t; NaN for fewer than two values.
+	// Interval is the 95 % interval of the mean, by Student's t; NaN for fewer than two values.
 	Interval fit.Interval
 }
 
-// Comparison is what two or more columns differ in.
+// Comparison shows in what two or more columns differ.
 type Comparison struct {
 	Columns []Compared
-	// Differing lists the keys in which the columns differ, in the order of CompareOptions.Keys. Values[i][j] is the value
-	// in column j, nil where that configuration lacks the key.
+	// Differing lists the keys whose values differ between the columns, in the order of CompareOptions.Keys.
+	// Values[i][j] is the value of Differing[i] in column j, or nil if the configuration of that column lacks the key.
 	Differing []string
 	Values    [][]any
 	Metrics   []Aggregate
-	// Differences are those of each further column to the first, paired by seed: arms of one seed share batches and the
-	// initial values of equal parameters, so that the paired interval is narrower than the columns' own.
+	// Differences are the differences of each further column from the first, paired by seed. Runs of the same seed
+	// share their batches and the initial values of equal parameters, so the interval of a paired difference is usually
+	// narrower than that of either column.
 	Differences []Aggregate
 	Notes       []string
 }
 
-// CompareOptions say what is compared.
+// CompareOptions say what to compare.
 type CompareOptions struct {
-	// Names are runs, arms or sweeps, as Find takes them; of a sweep each arm is a column.
+	// Names are the names of runs, arms or sweeps, in the forms that Find accepts. Each arm of a named sweep is a
+	// column.
 	Names []string
-	// Metrics are names of the run's metrics, or SITE/STATISTIC, whose layers stand apart; none takes all of the run's.
+	// Metrics are names of the run's metrics, or SITE/STATISTIC, of which each layer is compared separately. An empty
+	// list stands for all of the run's metrics.
 	Metrics []string
-	// Step is the step to compare at; negative takes each run's last, and then of several seeds only those runs that are
-	// done.
+	// Step is the step at which runs are compared. A negative Step stands for each run's last step; in a column of
+	// several seeds, only the runs that are done then count.
 	Step int
-	// Keys are those of a configuration, in the order in which they are shown; others come last.
+	// Keys lists keys of a configuration in the order in which they are shown. Keys that are not in the list come last.
 	Keys []string
 }
 
-// Compare compares columns of runs, from the database alone. A name that stands for nothing, a metric that was never
-// measured and a single column are each an *InputError.
+// Compare compares columns of runs. It reads only the database. It returns a *settings.InputError if a name stands for
+// nothing, if a metric was never measured, or if there is only one column.
 func Compare(db *store.DB, o CompareOptions) (c Comparison, err error) {
 	if c.Columns, err = columnsOf(db, o); err != nil {
 		return c, err

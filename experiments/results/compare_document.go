@@ -7,13 +7,14 @@ type ColumnRow struct {
 	Seeds []uint64 `json:"seeds"`
 }
 
-// KeyRow is a key in which the columns differ.
+// KeyRow is a key whose value differs between the columns.
 type KeyRow struct {
 	Key    string         `json:"key"`
 	Values map[string]any `json:"values"` // by column; null if a column lacks the key
 }
 
-// AggregateRow is a metric over the seeds of a column, or the difference between a column and the first one.
+// AggregateRow is an Aggregate, as printed: a metric over the seeds of a column, or its difference from the first
+// column.
 type AggregateRow struct {
 	Column   string    `json:"column"`
 	Metric   string    `json:"metric"`
@@ -35,7 +36,7 @@ type CompareDocument struct {
 	Notes       []string       `json:"notes"`
 }
 
-// CompareDocumentOf returns a comparison as it is printed.
+// CompareDocumentOf returns a comparison in the form in which it is printed.
 func CompareDocumentOf(c Comparison) CompareDocument {
 	d := CompareDocument{Columns: []ColumnRow{}, Keys: []KeyRow{}, Metrics: aggregateRows(c.Metrics),
 		Differences: aggregateRows(c.Differences), Notes: append([]string{}, c.Notes...)}

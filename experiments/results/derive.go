@@ -10,7 +10,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// DerivedTable is one quantity of several runs. A row holds arm, seed and run, then the quantity's columns.
+// DerivedTable is one quantity of several runs. Each row holds the arm, the seed and the run, and then the quantity's
+// columns.
 type DerivedTable struct {
 	Quantity string            `json:"quantity"`
 	Formula  string            `json:"formula"`
@@ -19,10 +20,10 @@ type DerivedTable struct {
 	Rows     []json.RawMessage `json:"rows"`
 
 	Columns []string `json:"-"`
-	Values  [][]any  `json:"-"` // the rows again, with a value for each column
+	Values  [][]any  `json:"-"` // the same rows, with a value for each column
 }
 
-// LackingRow is a run that lacks rows that a quantity needs.
+// LackingRow is a run without the rows that a quantity needs.
 type LackingRow struct {
 	Quantity string `json:"quantity"`
 	Run      string `json:"run"`
@@ -35,8 +36,8 @@ type DerivedDocument struct {
 	Lacking    []LackingRow   `json:"lacking"`
 }
 
-// Derive computes the quantities of the runs. A quantity that no run has the rows for is listed only in Lacking. Unless
-// everyStep is set, a quantity by step keeps only its last step.
+// Derive computes the quantities of the runs. If no run has the rows that a quantity needs, the quantity is listed only
+// in Lacking. Unless everyStep is set, only the last step of a quantity by step is kept.
 func Derive(
 	db *store.DB, runs []store.MemberRun, quantities []derive.Quantity, everyStep bool,
 ) (DerivedDocument, error) {
@@ -113,7 +114,8 @@ func (t *DerivedTable) add(m store.MemberRun, values []any) error {
 	return err
 }
 
-// Reasons says for each quantity that runs lack why the first of these runs lacks it, and how many do.
+// Reasons says, for each quantity that some runs lack, why the first of these runs lacks the quantity. If several runs
+// lack it, Reasons says how many.
 func (d DerivedDocument) Reasons() []string {
 	if len(d.Lacking) == 0 && len(d.Quantities) == 0 {
 		return []string{"there is nothing to derive from: the sweep has no runs"}

@@ -14,9 +14,9 @@ import (
 
 // Target is what a name on the command line stands for: the runs of a sweep, the runs of an arm, or one run.
 type Target struct {
-	// Sweep is "" for a run that was named by its id. Arm is "" for such a run and for a sweep.
+	// Sweep is "" if the name is a run's id. Arm is "" if the name is a run's id or stands for a sweep.
 	Sweep, Arm string
-	// One says that the name stands for a single run.
+	// One is true if the name stands for a single run.
 	One  bool
 	Runs []store.MemberRun
 }
@@ -24,9 +24,9 @@ type Target struct {
 // namesShown is the number of names that a message lists.
 const namesShown = 5
 
-// Find finds what a name stands for: SWEEP, SWEEP/ARM, SWEEP/ARM/SEED, or a run's id or the beginning of one. A
-// trailing slash marks a sweep. A name that stands for nothing, or for more than one thing, is a *settings.InputError
-// with the nearest names.
+// Find finds what a name stands for. The name has the form SWEEP, SWEEP/ARM or SWEEP/ARM/SEED, or is a run's id or the
+// beginning of one. A trailing slash marks the name of a sweep. If the name stands for nothing or for more than one
+// thing, Find returns a *settings.InputError with the nearest names.
 func Find(db *store.DB, name string) (Target, error) {
 	n, err := namesIn(db)
 	if err != nil {
@@ -35,7 +35,8 @@ func Find(db *store.DB, name string) (Target, error) {
 	return n.find(name)
 }
 
-// FindRun finds the one run that a name stands for. The name of a sweep or an arm is a *settings.InputError.
+// FindRun finds the one run that a name stands for. If the name is that of a sweep or an arm, the error is a
+// *settings.InputError.
 func FindRun(db *store.DB, name string) (store.MemberRun, error) {
 	n, err := namesIn(db)
 	if err != nil {
@@ -52,7 +53,8 @@ func FindRun(db *store.DB, name string) (store.MemberRun, error) {
 	return t.Runs[0], nil
 }
 
-// RunNames lists what the runs of a database may be called: SWEEP/ARM/SEED and the first twelve digits of each id.
+// RunNames lists the names by which a user may refer to the runs of a database: SWEEP/ARM/SEED, and the first twelve
+// digits of each id.
 func RunNames(db *store.DB) ([]string, error) {
 	n, err := namesIn(db)
 	if err != nil {

@@ -8,15 +8,15 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Across sums up the fits of sweeps over seeds, arms and settings. A parameter that the data do not determine does not
-// count.
+// Across sums up the fits of sweeps over seeds, arms and settings. It leaves out the parameters that the data do not
+// determine.
 type Across struct {
 	Summaries   []Summary       `json:"summaries"`
 	Comparisons []ArmComparison `json:"comparisons"`
 	Scalings    []Scaling       `json:"scalings"`
 }
 
-// Summary is one quantity of an arm's block over the arm's seeds.
+// Summary sums up one quantity of a block of an arm over the arm's seeds.
 type Summary struct {
 	Sweep    string    `json:"sweep"`
 	Arm      string    `json:"arm"`
@@ -31,7 +31,7 @@ type Summary struct {
 	Within   Number    `json:"within"`
 }
 
-// ArmComparison is the difference between an arm and the sweep's first arm in one quantity of a block.
+// ArmComparison compares one quantity of a block between an arm and the sweep's first arm.
 type ArmComparison struct {
 	Sweep      string    `json:"sweep"`
 	Arm        string    `json:"arm"`
@@ -46,7 +46,7 @@ type ArmComparison struct {
 	Splits     int       `json:"splits"`
 }
 
-// Scaling says how a quantity grows with a setting, among runs that differ only in that setting and in their seeds.
+// Scaling says how a quantity changes with a setting among runs that differ only in this setting and in their seeds.
 type Scaling struct {
 	Sweep    string    `json:"sweep"`
 	Arms     []string  `json:"arms"`
@@ -59,13 +59,13 @@ type Scaling struct {
 	R2       Number    `json:"r2"`
 }
 
-// NoneAcross returns an Across whose lists are empty, not null.
+// NoneAcross returns an Across whose lists are empty but, as JSON, not null.
 func NoneAcross() Across {
 	return Across{Summaries: []Summary{}, Comparisons: []ArmComparison{}, Scalings: []Scaling{}}
 }
 
-// Quantities are compared across runs: the five parameters, decay = 1/(lambda gamma), and properties of the curve
-// itself.
+// Quantities lists what is compared across runs: the five parameters of the emergence curve, decay = 1/(lambda gamma),
+// and properties of the curve itself.
 var Quantities = append(fit.Params("emergence"), "decay", "t_peak", "f_peak", "rise_time", "r2")
 
 // value returns a quantity of the fit; NaN if the data do not determine it.

@@ -6,7 +6,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// FitRow is one fitted series, as printed. In Intervals an open end is null.
+// FitRow is one fit of a series, as printed. In Intervals, the open end of an interval is null.
 type FitRow struct {
 	Arm          string               `json:"arm,omitempty"`
 	Seed         uint64               `json:"seed"`
@@ -64,7 +64,7 @@ func FitRows(db *store.DB, sweep string) ([]FitRow, error) {
 	return rows, nil
 }
 
-// FitRowOf returns a fit as a row without arm, seed, run and series.
+// FitRowOf returns a fit as a row in which arm, seed, run and series are not set.
 func FitRowOf(f store.Fit) FitRow {
 	return FitRow{Layer: f.Layer, Family: f.Family, Best: f.Best, Weight: Number(f.Weight), Params: Numbers(f.Params),
 		Intervals: ends(f.Intervals), Undetermined: append([]string{}, f.Undetermined...), N: f.N, R2: Number(f.R2),
@@ -73,8 +73,8 @@ func FitRowOf(f store.Fit) FitRow {
 		Steady: Number(f.Steady), Condition: Number(f.Condition), Regime: f.Regime, Message: f.Message}
 }
 
-// Decay returns 1/beta = 1/(lambda gamma), in steps, which is often determined even if lambda and gamma are not. It is
-// NaN if the interval of beta is open, and for a constant series.
+// Decay returns 1/beta = 1/(lambda gamma), in steps. The data often determine it even if they do not determine lambda
+// and gamma. Decay returns NaN if the interval of beta is open or the series is constant.
 func (r FitRow) Decay() Number {
 	if r.Params["A"] == 0 {
 		return Number(math.NaN())

@@ -22,14 +22,14 @@ const residPost = "resid_post"
 // fitted is the curve of arXiv 2508.03616: top-1 over median of the block output, in each layer.
 var fitted = derive.Scalar{Site: residPost, Statistic: "ratio_mean", Layers: derive.Each}
 
-// How the points of a series are weighted.
+// The ways to weight the points of a series.
 const (
-	WeightsSpread = "spread" // by the standard error of the mean over the probe sequences, where there are at least three
+	WeightsSpread = "spread" // by the standard error of the mean over the probe sequences, if there are at least three
 	WeightsEqual  = "equal"
 )
 
-// Fitting says how series are fitted. Its zero value is what a run does: least squares, weighted by the spread, with
-// profile intervals.
+// Fitting says how series are fitted. Its zero value stands for what `run` does: least squares, weighted by the spread,
+// with profile intervals.
 type Fitting struct {
 	fit.Options
 	Weights string
@@ -53,7 +53,7 @@ func (f Fitting) Check() error {
 	return nil
 }
 
-// Refit fits the stored series of every run in a results folder again.
+// Refit repeats the fits to the stored series of every run in a results folder.
 func Refit(results string, how Fitting) (err error) {
 	if err := how.Check(); err != nil {
 		return err
@@ -74,7 +74,8 @@ func Refit(results string, how Fitting) (err error) {
 	return StoreFits(db, ids, how)
 }
 
-// StoreFits fits every family to the ratio of each layer of each run and stores the results, the best by AICc marked.
+// StoreFits fits every family to the ratio of each layer of each run. It stores the results, and marks the best of each
+// series by AICc.
 func StoreFits(db *store.DB, ids []string, how Fitting) error {
 	var all []store.Fit // where each series stands
 	var points []fit.Points
@@ -119,7 +120,7 @@ func StoreFits(db *store.DB, ids []string, how Fitting) error {
 	return nil
 }
 
-// StoredFit is a fit as the store keeps it, for the run, site, statistic, layer, head and idx of at.
+// StoredFit returns a fit in the store's form, with the run, site, statistic, layer, head and idx of at.
 func StoredFit(at store.Fit, r fit.Result, best bool) store.Fit {
 	intervals := make(map[string][2]float64, len(r.Intervals))
 	for name, i := range r.Intervals {
@@ -203,15 +204,15 @@ func pointsOf(c derive.Curve, spread map[layerStep]float64) fit.Points {
 	return p
 }
 
-// Factor is a setting with which the parameters of a fit may scale. Runs of equal Rest differ in it and in their seeds
-// alone.
+// Factor is a setting with which the parameters of a fit may scale. Runs whose Rest is equal differ only in this
+// setting and in their seeds.
 type Factor struct {
 	Key   string
 	Value float64
 	Rest  string
 }
 
-// Factors are a run's width, layers and learning rate, as far as it has them.
+// Factors returns the width, the number of layers and the learning rate of a run, as far as its configuration has them.
 func Factors(r store.Run) ([]Factor, error) {
 	list, err := settings.Parse(r.Config)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Merged counts what one folder added to the results. Rows are measured values, Copied are folders of runs.
+// Merged counts what one folder added to the results. Rows counts measured values, and Copied counts folders of runs.
 type Merged struct {
 	From        string `json:"from"`
 	Runs        int    `json:"runs"`
@@ -33,12 +33,13 @@ type bundle struct {
 	folders   map[string]string // from a run's id to its folder
 }
 
-// MergeFolders merges runs from other places into a results folder, which it makes if there is none. Each of dirs is a
-// run's folder, a folder of such folders, or a results folder, whose sweeps and fits are merged too. Rows that are
-// already there stay; a row that differs from them is kept beside them. The folder of a run that is not there yet is
-// copied whole, by rename. Merging the same again changes nothing. Everything is read and checked before anything is
-// merged: folders without runs, damaged databases and those of a newer outcrop are a *settings.InputError that names
-// each.
+// MergeFolders merges runs from other places into a results folder, which it makes if the folder does not exist. Each
+// of dirs is a run's folder, a folder of runs' folders, or a results folder. It also merges the sweeps and fits of a
+// results folder. Rows that are already stored stay; a new row that differs from a stored one is kept beside it. If the
+// results folder lacks the folder of a run, MergeFolders copies that folder whole and atomically, by rename. Merging
+// the same folders again changes nothing. MergeFolders reads and checks everything before it merges anything. It
+// returns a *settings.InputError that names each folder without runs, each damaged database and each database of a
+// newer outcrop.
 func MergeFolders(ctx context.Context, results string, dirs []string) ([]Merged, error) {
 	var bundles []bundle
 	var faults []settings.Fault

@@ -6,8 +6,9 @@ import (
 	"math"
 )
 
-// Object returns a JSON object with its keys, which are JSON strings, in the given order. An infinity becomes the
-// string "Infinity" or "-Infinity", and bytes become a string of hexadecimal digits.
+// Object returns a JSON object with the given keys, in the given order. The keys are already encoded as JSON strings.
+// In the values, an infinity becomes the string "Infinity" or "-Infinity", and a []byte becomes a string of hexadecimal
+// digits.
 func Object(keys [][]byte, values []any) ([]byte, error) {
 	line := []byte("{")
 	for i, v := range values {

@@ -7,7 +7,7 @@ import (
 	"github.com/outcrop-lab/outcrop/predict"
 )
 
-// Estimate is a forecast and its 90 % interval. An end that is no number is null.
+// Estimate is a forecast and its 90 % interval. As JSON, an end of the interval that is not a finite number is null.
 type Estimate struct {
 	Value Number `json:"value"`
 	Low   Number `json:"low"`
@@ -44,17 +44,17 @@ type PredictedLayer struct {
 	Measured []MeasuredCurve     `json:"measured"`
 }
 
-// Prediction is the document of predict --json.
+// Prediction is what `predict --json` prints.
 type Prediction struct {
 	Arch         string            `json:"arch"`
 	Extrapolated bool              `json:"extrapolated"`
 	Outside      []predict.Outside `json:"outside"`
 	Remarks      []string          `json:"remarks"`
-	// LeftOut is the name of this architecture if the predictor was trained on it, and "" otherwise. Its own series are
-	// then left out of the forecast.
+	// LeftOut is the name of this architecture if the predictor was trained on the architecture; the forecast then
+	// leaves out the architecture's own series. Otherwise LeftOut is "".
 	LeftOut      string            `json:"left_out"`
 	Undetermined []string          `json:"undetermined"` // parameters without a meaning of their own
-	LeftOutR2    map[string]Number `json:"left_out_r2"`  // by target, with each architecture left out in turn
+	LeftOutR2    map[string]Number `json:"left_out_r2"`  // by target, each architecture left out in turn
 	Layers       []PredictedLayer  `json:"layers"`
 	Figure       string            `json:"figure"`
 	Caption      string            `json:"caption"`
@@ -65,7 +65,7 @@ func estimated(e predict.Estimate) Estimate {
 	return Estimate{Number(e.Value), Number(e.Low), Number(e.High)}
 }
 
-// PredictionOf makes the document of a forecast, with what was measured of its architecture.
+// PredictionOf returns the document of a forecast, together with the measured curves of the same architecture.
 func PredictionOf(arch string, p *predict.Predictor, predicted predict.Prediction,
 	measured []predict.Measured) Prediction {
 	d := Prediction{Arch: arch, Extrapolated: len(predicted.Outside) > 0,
@@ -129,7 +129,7 @@ func (d Prediction) Caveat() string {
 	return strings.Join(parts, " ")
 }
 
-// String is the value with its interval: "3.1 [2.8, 3.5]".
+// String returns the value with its interval: "3.1 [2.8, 3.5]".
 func (e Estimate) String() string {
 	return fmt.Sprintf("%.3g [%.3g, %.3g]", float64(e.Value), float64(e.Low), float64(e.High))
 }

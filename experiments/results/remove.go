@@ -17,7 +17,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// RemovedRun is a run that is removed, with the size of its folder.
+// RemovedRun is a run to be removed, with the size of its folder.
 type RemovedRun struct {
 	Run   string `json:"run"`
 	Arm   string `json:"arm"`
@@ -25,19 +25,19 @@ type RemovedRun struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// RemovedSweep is a sweep that is removed, with the size of its report and figures.
+// RemovedSweep is a sweep to be removed, with the size of its report and figures.
 type RemovedSweep struct {
 	Sweep string `json:"sweep"`
 	Bytes int64  `json:"bytes"`
 }
 
-// KeptRun is a run of a removed sweep that stays because another sweep uses it.
+// KeptRun is a run of a removed sweep that is not removed, because another sweep uses the run.
 type KeptRun struct {
 	Run   string `json:"run"`
 	Sweep string `json:"sweep"` // the other sweep
 }
 
-// Removal lists the runs and sweeps that are removed.
+// Removal lists the runs and sweeps that a removal removes, and the runs that it keeps.
 type Removal struct {
 	Runs   []RemovedRun   `json:"runs"`
 	Sweeps []RemovedSweep `json:"sweeps"`
@@ -46,10 +46,10 @@ type Removal struct {
 	Bytes  int64          `json:"bytes"`
 }
 
-// PlanRemoval says what removing the runs, arms and sweeps of those names, as Find takes them, would remove. It removes
-// nothing. An arm loses its runs but stays, planned. A run that is only planned has nothing to remove. A sweep takes
-// its runs with it, except those that another sweep also uses, unless these or that sweep are named too. A run that a
-// process works on is a *settings.InputError.
+// PlanRemoval lists what would be removed with the runs, arms and sweeps in names, but removes nothing. The names have
+// the forms that Find accepts. An arm loses its runs, but stays in its sweep as planned. A run that is only planned has
+// nothing to remove. A sweep is removed with its runs. A run that another sweep also uses is kept, unless the run or
+// that other sweep is named too. If a process works on one of the runs, PlanRemoval returns a *settings.InputError.
 func PlanRemoval(results string, names []string) (r Removal, err error) {
 	db, err := store.OpenReadOnly(filepath.Join(results, folder.Database))
 	if err != nil {
@@ -171,10 +171,10 @@ func (r Removal) stored() (s store.Removal) {
 	return s
 }
 
-// Remove removes what PlanRemoval returned. It moves the folders aside, deletes the rows in one transaction, and then
-// deletes the folders. The next command that writes undoes a removal that was killed before the transaction, and
-// finishes one that was killed after it. If a process has begun to work on one of the runs meanwhile, the error is a
-// *settings.InputError and nothing is removed.
+// Remove removes the runs and sweeps of r, which PlanRemoval returned. It moves the folders aside, deletes the rows in
+// one transaction, and then deletes the folders. If a removal is killed before the transaction, the next command that
+// writes undoes the removal; if it is killed after the transaction, that command finishes it. If a process has begun to
+// work on one of the runs in the meantime, Remove returns a *settings.InputError and removes nothing.
 func Remove(results string, r Removal) (err error) {
 	db, err := store.OpenExisting(filepath.Join(results, folder.Database))
 	if err != nil {
@@ -248,8 +248,8 @@ func (r Removal) places(results string) (places [][2]string) {
 	return places
 }
 
-// SettleRemovals settles what a killed removal left behind: it moves a folder back if its rows are still there, and
-// deletes it otherwise.
+// SettleRemovals settles what a killed removal left behind. It moves a folder back if the folder's rows are still in
+// the database, and deletes the folder otherwise.
 func SettleRemovals(db *store.DB, results string) error {
 	aside := asideDir(results)
 	entries, err := os.ReadDir(aside)

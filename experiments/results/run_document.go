@@ -2,7 +2,7 @@ package results
 
 import "github.com/outcrop-lab/outcrop/store"
 
-// RunRow is one run of a sweep after its execution, as printed.
+// RunRow is one run of a sweep after the sweep's execution, as printed.
 type RunRow struct {
 	Run    string `json:"run"`
 	Arm    string `json:"arm"`
@@ -23,7 +23,7 @@ type RunDocument struct {
 	Database string   `json:"database"`
 }
 
-// RunDocumentOf lists a sweep's runs and fits. Report and Figures are the caller's to fill in.
+// RunDocumentOf returns a document with a sweep's runs and fits. The caller fills in Report and Figures.
 func RunDocumentOf(db *store.DB, sweep string) (RunDocument, error) {
 	document := RunDocument{Sweep: sweep, Runs: []RunRow{}, Figures: []string{}, Database: db.Path()}
 	members, err := db.RunsOf(sweep)

@@ -12,7 +12,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// File is a file, or a whole checkpoint, in a run's folder.
+// File is a file or a whole checkpoint in a run's folder, with its size.
 type File struct {
 	File  string `json:"file"`
 	Bytes int64  `json:"bytes"`
@@ -25,7 +25,7 @@ type Metric struct {
 	Value  Number `json:"value"`
 }
 
-// Moment is one entry of the run's history, as its coordinators recorded it.
+// Moment is one entry of the run's history, which its coordinators recorded.
 type Moment struct {
 	Time    time.Time `json:"time"`
 	Status  string    `json:"status"`
@@ -33,14 +33,15 @@ type Moment struct {
 	Message string    `json:"message"`
 }
 
-// Member is a place of the run in a sweep.
+// Member says where in a sweep a run belongs.
 type Member struct {
 	Sweep string `json:"sweep"`
 	Arm   string `json:"arm"`
 	Seed  uint64 `json:"seed"`
 }
 
-// Difference is a later provenance of the run, and the number of values that differ under it.
+// Difference is a later provenance under which the run was measured again. Differing is the number of its values that
+// differ from those stored first.
 type Difference struct {
 	Commit     string `json:"git_commit"`
 	GoVersion  string `json:"go_version"`
@@ -62,7 +63,7 @@ type Shown struct {
 	DataDigest     string           `json:"data_digest"`
 	TrainerVersion int              `json:"trainer_version"`
 	Config         json.RawMessage  `json:"config"`
-	Overrides      []string         `json:"overrides"` // dotted keys that differ from the default
+	Overrides      []string         `json:"overrides"` // the dotted keys of settings that differ from the defaults
 	Commit         string           `json:"git_commit"`
 	GoVersion      string           `json:"go_version"`
 	KernelPath     string           `json:"kernel_path"`
@@ -79,8 +80,8 @@ type Shown struct {
 	Conflicts      int              `json:"conflicts"`
 }
 
-// Show reads what `show` prints of the run that a name stands for, from the database and from the run's folder in the
-// results folder dir. A provenance file that cannot be read is left out, and unread says why.
+// Show returns what `show` prints about the named run. It reads the database, and the run's folder in the results
+// folder dir. If the run's provenance file cannot be read, Show leaves out the sessions, and unread says why.
 func Show(db *store.DB, dir, name string) (shown Shown, unread, err error) {
 	found, err := FindRun(db, name)
 	if err != nil {

@@ -17,15 +17,16 @@ type RunStatus struct {
 	Seed   uint64
 	Status string
 	Error  string
-	// Attempts is how often a worker has started on the run.
+	// Attempts is the number of times that a worker has started on the run.
 	Attempts int
 	Step     int
 	Steps    int // 0 if only the plan is stored
-	// Loss is the newest training loss in nats per token, Rate is in steps a second; NaN if not known.
+	// Loss is the newest training loss, in nats per token. Rate is the speed of training, in steps a second. Each is
+	// NaN if it is not known.
 	Loss, Rate float64
-	// Left is the time that a running run still takes, in seconds; NaN if not known.
+	// Left is the time that a running run still takes, in seconds; NaN if it is not known.
 	Left float64
-	// Params is the number of parameters; 0 if not known yet.
+	// Params is the number of parameters; 0 if it is not known yet.
 	Params int
 }
 
@@ -33,15 +34,16 @@ type RunStatus struct {
 type SweepStatus struct {
 	Sweep string
 	Runs  []RunStatus
-	// Counts is the number of runs with each status; a run that two arms share counts once.
+	// Counts maps each status to the number of runs that have it. A run that two arms share counts once.
 	Counts map[string]int
-	// Left is the time that all runs still take, in seconds, weighted by their parameters, at the pace of those that
-	// train; NaN while nothing trains. Progress is the fraction of the work that is done.
+	// Left is the time, in seconds, that the sweep's remaining work takes at the pace of the runs that train now; NaN
+	// while no run trains. Progress is the fraction of the work that is done. The function Left defines the work.
 	Left, Progress float64
 }
 
-// Statuses returns the status of every sweep, or only of sweep if it is not "", as read from one snapshot of the
-// database and from the folders of runs that may be training. Runs of no sweep come last, under the name "".
+// Statuses returns the status of the named sweep, or of every sweep if sweep is "". It reads one snapshot of the
+// database, and the folders of runs that may be training. If sweep is "", the runs that belong to no sweep come last,
+// as a sweep with the name "".
 func Statuses(db *store.DB, results, sweep string) (all []SweepStatus, err error) {
 	err = db.AtOnce(func(db *store.DB) error {
 		all, err = statuses(db, results, sweep)
@@ -195,8 +197,9 @@ func runStatus(results string, m store.MemberRun, known newest) (RunStatus, erro
 	return s, nil
 }
 
-// Left estimates how long a sweep still takes, in seconds, and the fraction of its work that is done. Work is steps
-// times parameters; if a run's steps or parameters are not stored yet, the mean over the other runs stands in.
+// Left estimates how many seconds a sweep still takes, and which fraction of its work is done. A run's work is its
+// number of steps times its number of parameters. If one of these numbers is not stored yet, Left uses its mean over
+// the other runs.
 func Left(runs []RunStatus) (seconds, progress float64) {
 	var each []RunStatus
 	var steps, params mean

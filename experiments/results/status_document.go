@@ -1,6 +1,6 @@
 package results
 
-// StatusRow is one run, as printed.
+// StatusRow is the status of one run, as printed.
 type StatusRow struct {
 	Run         string `json:"run"`
 	Arm         string `json:"arm"`
@@ -15,7 +15,8 @@ type StatusRow struct {
 	Error       string `json:"error"`
 }
 
-// StatusDocument is what `status --json` prints of each sweep. The sweep "" holds the runs of no sweep.
+// StatusDocument is what `status --json` prints for each sweep. The document whose Sweep is "" holds the runs that
+// belong to no sweep.
 type StatusDocument struct {
 	Sweep       string         `json:"sweep"`
 	Runs        []StatusRow    `json:"runs"`
@@ -24,7 +25,7 @@ type StatusDocument struct {
 	SecondsLeft Number         `json:"seconds_left"`
 }
 
-// StatusDocuments returns the statuses of sweeps as they are printed.
+// StatusDocuments returns the statuses of sweeps in the form in which they are printed.
 func StatusDocuments(all []SweepStatus) []StatusDocument {
 	documents := make([]StatusDocument, len(all))
 	for i, s := range all {

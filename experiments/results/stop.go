@@ -2,17 +2,18 @@ package results
 
 import "github.com/outcrop-lab/outcrop/store"
 
-// StoppedRun is one run that was asked to stop, as the verb prints it.
+// StoppedRun is one run that was asked to stop, as `stop` prints it.
 type StoppedRun struct {
 	Run    string `json:"run"`
 	Status string `json:"status"`
 	Step   int    `json:"step"`
 	Steps  int    `json:"steps"`
-	PID    int    `json:"pid"` // of the coordinator that trained it
+	PID    int    `json:"pid"` // of the coordinator that was training the run
 	Host   string `json:"host"`
 }
 
-// StoppedRuns lists the runs among ids that a process held when it was asked to stop, as they are now.
+// StoppedRuns lists those runs of ids that a coordinator held when it was asked to stop, with their present status and
+// step. held maps the id of such a run to the lease at that time.
 func StoppedRuns(db *store.DB, ids []string, held map[string]*store.Lease) ([]StoppedRun, error) {
 	rows := []StoppedRun{}
 	for _, id := range ids {

@@ -26,8 +26,8 @@ type assignment struct {
 	Measure    *Measuring     `json:"measure,omitempty"`
 }
 
-// Assign writes the run's config.yaml, for a worker of that many threads, into the run's folder. It makes the folder if
-// there is none.
+// Assign writes the run's config.yaml into dir, the run's folder, and makes the folder if it does not exist. threads is
+// the number of the worker's threads.
 func (r Run) Assign(dir string, threads int) error {
 	text, err := json.MarshalIndent(assignment{r.ID, r.DataDigest, r.Device, threads, settings.Tree(&r.Config), r.Stopping,
 		r.Until, r.Measure}, "", "  ")
@@ -40,7 +40,7 @@ func (r Run) Assign(dir string, threads int) error {
 	return atomicfile.Write(filepath.Join(dir, folder.Config), append(text, '\n'))
 }
 
-// Assigned reads what Assign wrote. An error is a *settings.InputError.
+// Assigned reads the config.yaml that Assign wrote into dir. Any error is a *settings.InputError.
 func Assigned(dir string) (r Run, threads int, err error) {
 	path := filepath.Join(dir, folder.Config)
 	src, err := os.ReadFile(path)
@@ -59,8 +59,7 @@ func Assigned(dir string) (r Run, threads int, err error) {
 		Until: a.Until, Measure: a.Measure}, a.Threads, nil
 }
 
-// Unchanged returns an error unless the run is still the one that was planned, that is, unless its data and its
-// configuration still give its id.
+// Unchanged returns an error if the run's data and configuration no longer give the id under which the run was planned.
 func (r Run) Unchanged(dir string) error {
 	digest, err := r.Config.Data.Value.Digest()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// Identifier computes the ids of runs, and caches the defaults of each choice of variants. Several goroutines may use
-// it.
+// Identifier computes the ids of runs. It caches the default settings for each choice of variants. Several goroutines
+// may use it.
 type Identifier struct {
 	defaults settings.Defaults[trainer.Config]
 }
@@ -24,10 +24,10 @@ func NewIdentifier() *Identifier {
 //
 //	{"config": {dotted key: value, …}, "data": digest, "device": kind, "trainer": version}
 //
-// list holds all settings of c. The JSON has only those that differ from their default, so that a new slot changes no
-// old id. It leaves out `checkpoint` and most of `probe`, which decide when, where and what is measured, but not the
-// value of any row. probe.sequences and probe.heldout stay in, because another probe batch gives the same statistic at
-// the same step another value, and a database keeps only one.
+// list holds all settings of c. The JSON has only the settings that differ from their defaults, so that adding a slot
+// leaves existing ids unchanged. The JSON leaves out `checkpoint` and most of `probe`: they decide when, where and what
+// is measured, but not the value of any row. It includes probe.sequences and probe.heldout, because another probe batch
+// changes the value of a statistic at a step, and a database keeps only one value.
 func (i *Identifier) ID(list []settings.Setting, c trainer.Config, dataDigest, device string) (string, error) {
 	config := map[string]any{}
 	for _, s := range i.defaults.Overridden(list, c) {

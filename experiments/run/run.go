@@ -6,7 +6,7 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// Run is one resolved run: all that a worker needs to train or measure it.
+// Run is one resolved run, with everything that a worker needs to train or measure it.
 type Run struct {
 	ID         string
 	Seed       uint64
@@ -14,19 +14,21 @@ type Run struct {
 	DataDigest string
 	// Device is the resolved kind of device: "cpu".
 	Device string
-	// Params is the number of parameters; 0 if it is not known.
+	// Params is the number of parameters; 0 if the number is not known.
 	Params int
-	// Stopping is the sweep's rule; nil if runs are trained to their end.
+	// Stopping is the sweep's rule for stopping early; nil if runs are trained to their ends.
 	Stopping *stopping.Rule
-	// Until is the step at which halving stops the worker; 0 for the run's end.
+	// Until is the step at which halving stops the worker; 0 if the worker trains the run to its end.
 	Until int
-	// Measure, if not nil, says what the worker measures instead of training the run.
+	// Measure, if it is not nil, makes the worker measure the run instead of training it.
 	Measure *Measuring
 }
 
-// Measuring says which steps of a run are measured again, and gives the run's status, which measuring does not change.
+// Measuring says which steps of a run are to be measured again. It also holds the run's status, step, error and number
+// of parameters, which measuring leaves unchanged.
 type Measuring struct {
-	// Steps ascend. Each has a checkpoint, except step 0, whose parameters follow from the seed.
+	// Steps lists the steps in ascending order. Each step has a checkpoint, except step 0, whose parameters follow from
+	// the seed.
 	Steps  []int  `json:"steps"`
 	Status string `json:"status"`
 	Step   int    `json:"step"`

@@ -19,12 +19,12 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// ConfigOf returns the configuration of a stored run, whose Config must not be empty.
+// ConfigOf returns the configuration of a stored run. The run's Config must not be empty.
 func ConfigOf(r store.Run) (trainer.Config, error) {
 	return sweep.DecodeConfig("run "+store.Short(r.ID), []byte(`{"config":`+r.Config+`}`))
 }
 
-// Stored returns the run as the store keeps it, with the provenance of this process and without a status.
+// Stored returns the run in the store's form, with the provenance of this process and without a status.
 func (r Run) Stored() (store.Run, error) {
 	text, err := settings.Stored(&r.Config)
 	if err != nil {
@@ -57,8 +57,8 @@ func commit() string {
 	return from
 }
 
-// Introduce writes overrides.yaml into the run's folder and adds this process to provenance.json, as one that trains
-// the run with that many threads. as is what Stored returned.
+// Introduce writes overrides.yaml into the run's folder, and adds this process to provenance.json as a session with the
+// given number of threads. as is the run that Stored returned.
 func (r Run) Introduce(dir string, as store.Run, threads int) error {
 	text, err := sweep.Overrides(r.Config)
 	if err != nil {

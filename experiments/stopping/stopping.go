@@ -1,4 +1,5 @@
-// Package stopping ends runs early by their own measured values: a rule for one run, and successive halving among many.
+// Package stopping ends runs early, depending on the values that they measure. It has a rule for a single run, and
+// successive halving among many runs.
 package stopping
 
 import (
@@ -9,9 +10,9 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Rule ends a run by the run's own rows, so that the step at which a run ends depends on the run alone, whenever and
-// wherever it is trained. A rule is not part of a run's identity: a stopped run is kept and marked, and goes on if a
-// sweep without the rule asks for more.
+// Rule stops a run because of values in the run's own rows. The step at which the rule stops a run therefore depends on
+// the run alone, not on when or where the run is trained. A rule is not part of a run's identity: a stopped run is kept
+// and marked as stopped, and it goes on if a sweep without the rule needs more of its steps.
 type Rule struct {
 	Metric   string  `json:"metric" doc:"the metric to watch, as it is measured"`
 	After    int     `json:"after" doc:"the first step at which a run may be stopped"`
@@ -23,24 +24,24 @@ type Rule struct {
 }
 
 // Halving is ASHA in its promotion form (arXiv 1810.05934). Every run is trained to the first rung. Of the runs that
-// reached a rung, the best 1 in eta go on to the next, eta times as far, as soon as they are known to be among the
-// best. It departs from the paper in one point: a run waits at its rung with its checkpoint, and goes on from there to
-// the same bits.
+// have reached a rung, the best 1 in eta go on to the next rung, which lies at eta times as many steps. A run goes on
+// as soon as it is known to be among the best. Halving departs from the paper in one point: a run waits at its rung
+// with its checkpoint. When it goes on from there, its results are bit for bit those of a run that never waited.
 type Halving struct {
 	Eta      int `json:"eta" doc:"one run in this many goes on from a rung; 0 lets every run go on"`
 	MinSteps int `json:"min_steps" doc:"the step of the first rung; each further rung lies eta times as far"`
 }
 
-// Metrics are the metrics of a run that a rule may watch.
+// Metrics lists the metrics of a run that a rule may watch.
 var Metrics = []string{"backcopy_risk", "bigram_risk", "grad_norm", "heldout_loss", "loss"}
 
-// Default returns the rule that a sweep's settings are merged onto. It stops nothing.
+// Default returns the rule that a sweep's settings are merged onto. The rule stops no run.
 func Default() Rule {
 	return Rule{Metric: "heldout_loss", Halving: Halving{MinSteps: 100}}
 }
 
-// Validate returns a *variant.Error at the key at fault, written without "stopping." in front. The key is "" for a rule
-// that stops nothing.
+// Validate returns a *variant.Error if the rule has a fault. The error's key is the key at fault, without the prefix
+// "stopping.". It is "" if the fault is that the rule stops no run.
 func (r *Rule) Validate() error {
 	switch {
 	case !slices.Contains(Metrics, r.Metric):
@@ -61,8 +62,9 @@ func (r *Rule) Validate() error {
 	return nil
 }
 
-// Verdict returns the first step at which the rule stops a run, and why. values are the run's values of the rule's
-// metric at steps, which ascend. The reason is "" if the run goes on. NaN values are ignored.
+// Verdict returns the first step at which the rule stops a run, and the reason. steps are in ascending order; values
+// holds the run's value of the rule's metric at each of steps. reason is "" if the rule does not stop the run. Verdict
+// ignores values that are NaN.
 func (r *Rule) Verdict(steps []int, values []float64) (at int, reason string) {
 	least, since := math.Inf(1), 0
 	for i, step := range steps {
@@ -91,7 +93,7 @@ func (r *Rule) Verdict(steps []int, values []float64) (at int, reason string) {
 	return 0, ""
 }
 
-// Rungs returns the steps at which runs wait if the longest run ends at step last. Every rung lies before it.
+// Rungs returns the steps of the rungs if the longest run ends at step last. Every rung lies before step last.
 func (h Halving) Rungs(last int) (steps []int) {
 	for step := h.MinSteps; h.Eta > 1 && step < last; step *= h.Eta {
 		steps = append(steps, step)
@@ -102,7 +104,7 @@ func (h Halving) Rungs(last int) (steps []int) {
 // Watch applies a rule to a run while it trains.
 type Watch struct {
 	Rule *Rule
-	// Steps and Values are the values of the metric that the run has measured so far.
+	// Values holds the values of the metric that the run has measured so far, and Steps holds the step of each value.
 	Steps  []int
 	Values []float64
 	// Until is the step of the run's next rung; 0 if there is none.
@@ -113,8 +115,9 @@ type Watch struct {
 	Reason string
 }
 
-// See adds the metric's value at a step, and stops the run if the rule says so. After a resume a step may come again;
-// it replaces the values of that step and of later ones, which were measured before the run was killed.
+// See adds the metric's value at a step, and calls Stop if the rule stops the run. A resumed run may measure a step
+// again that it measured before it was killed. The new value then replaces the old values of this step and of all later
+// steps.
 func (w *Watch) See(step int, value float64) {
 	for len(w.Steps) > 0 && w.Steps[len(w.Steps)-1] >= step {
 		w.Steps, w.Values = w.Steps[:len(w.Steps)-1], w.Values[:len(w.Values)-1]

@@ -320,8 +320,8 @@ func parse(file string, src []byte) (*yaml.Node, error) {
 	return root, nil
 }
 
-// DecodeConfig decodes the key `config` of a document: a run's resolved configuration. Without the key it returns the
-// defaults.
+// DecodeConfig decodes a run's resolved configuration from the key `config` of a document. If the document lacks the
+// key, DecodeConfig returns the defaults.
 func DecodeConfig(file string, src []byte) (trainer.Config, error) {
 	c, standard := trainer.Default(), trainer.Default()
 	root, err := parse(file, src)

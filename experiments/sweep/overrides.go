@@ -11,14 +11,14 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// Overridden lists the settings of c that differ from their default, in the order of the configuration.
+// Overridden lists the settings of c that differ from their defaults, in the order of the configuration.
 func Overridden(c trainer.Config) []settings.Setting {
 	d := settings.Defaults[trainer.Config]{Standard: trainer.Default}
 	return d.Overridden(settings.Of(&c), c)
 }
 
-// Overrides returns the settings of c that differ from their default, as YAML that may be pasted as the `base` of a
-// sweep file. The seed is in a comment, because seeds belong to the sweep.
+// Overrides returns the settings of c that differ from their defaults, as YAML that can be pasted into a sweep file as
+// its `base`. The seed is written as a comment, because a sweep file sets seeds outside `base`.
 func Overrides(c trainer.Config) ([]byte, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	for _, s := range Overridden(c) {

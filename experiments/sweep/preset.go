@@ -7,9 +7,10 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Over lays a preset, or a file in the form of one (its path ends in .yaml), over the sweep's base, checks the result,
-// and returns the resolved configuration of seed 0 as the JSON that the store keeps. An unknown name is a
-// *variant.Error at "extends"; a fault in the file is a *settings.InputError.
+// Over lays a preset over the sweep's base and checks the result. name may also be the path, ending in .yaml, of a file
+// in the form of a preset. Over returns the resolved configuration, with seed 0, as the JSON that the store keeps. If
+// the name is unknown, the error is a *variant.Error at "extends"; if the file has a fault, it is a
+// *settings.InputError.
 func (s *Sweep) Over(name string) (string, error) {
 	own, err := LoadBytes(s.File, []byte(s.Source)) // a configuration of its own, because slots hold pointers
 	if err != nil {

@@ -26,7 +26,7 @@ type Schema struct {
 	Items       *Schema            `json:"items,omitempty"`
 	MinItems    int                `json:"minItems,omitempty"`
 	Properties  map[string]*Schema `json:"properties,omitempty"`
-	// Additional is false, or the schema of the properties that are not listed.
+	// Additional is false, or the schema of the properties that Properties does not list.
 	Additional    any                `json:"additionalProperties,omitempty"`
 	PropertyNames *Schema            `json:"propertyNames,omitempty"`
 	MinProperties int                `json:"minProperties,omitempty"`
@@ -39,8 +39,8 @@ type Schema struct {
 }
 
 // SweepSchema returns the schema of a sweep file, made from the configuration's structs and registries. Its
-// `#/$defs/preset` is the schema of a preset. The schema checks keys, types and names; only the decoder checks limits,
-// and the parameters of a slot that does not say its name.
+// `#/$defs/preset` is the schema of a preset. The schema checks keys, types and names. Only the decoder checks limits,
+// and the parameters of a slot whose name is not given.
 func SweepSchema() *Schema {
 	config := trainer.Default()
 	keys := keyed{}

@@ -22,32 +22,33 @@ import (
 type Sweep struct {
 	Name string
 	File string
-	// Source is the text of the file, followed by a comment line for the folder of the files that it extends and one for
-	// each --set.
+	// Source is the text of the file, followed by comment lines: one that gives the folder of the files that it
+	// extends, and one for each --set.
 	Source string
 	// Base is the configuration that all arms start from.
 	Base trainer.Config
-	// Arms are in the order of the file: each arm with every point of grid, zip and random.
+	// Arms holds each arm with every point of grid, zip and random, in the order of the file.
 	Arms  []*Arm
 	Seeds []uint64
-	// Stopping is the rule that ends runs early; nil if all are trained to their end.
+	// Stopping is the rule that ends runs early; nil if all runs are trained to their ends.
 	Stopping *stopping.Rule
 
-	// Runs holds every seed of every arm, seed by seed, without the runs that exclude and only leave out.
+	// Runs holds a run for every seed of every arm, seed by seed, except the runs that the keys `exclude` and `only`
+	// leave out.
 	Runs []Run
 
 	unnamed bool           // the file has no arms
 	usual   map[string]any // base's values, by dotted key
 }
 
-// Arm is one line of comparison: base with the changes of one of the file's arms and, if there are any, one of its
-// points.
+// Arm is one of the configurations that a sweep compares: base with the changes of one of the file's arms and, if the
+// sweep has points, of one point.
 type Arm struct {
 	Name string // "gated"; "gated optim.lr=0.01" for a point
-	// Of is the name of the file's arm that this is a point of; equal to Name if there are no points.
+	// Of is the name of the arm in the file, without a point; it equals Name if the sweep has no points.
 	Of     string
 	Config trainer.Config
-	// Differs lists the resolved settings that differ from base's, in the order of the configuration.
+	// Differs lists the resolved settings that differ from those of base, in the order of the configuration.
 	Differs []settings.Setting
 
 	// Settings lists all settings of Config.
@@ -71,7 +72,7 @@ var topKeys = []string{
 }
 
 // Load reads and checks a sweep file. Each of sets is a KEY=VALUE from the command line; it is set in every run, after
-// everything in the file. An error in either is a *settings.InputError.
+// everything in the file. An error in the file or in sets is a *settings.InputError.
 func Load(path string, sets ...string) (*Sweep, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
@@ -109,8 +110,8 @@ func LoadStored(name, source string) (*Sweep, error) {
 	}
 }
 
-// LoadBytes decodes a sweep; file is its name in messages. It resolves and checks each run but opens no data, which
-// plan.Of does.
+// LoadBytes decodes a sweep; file is its name in messages. LoadBytes resolves and checks each run, but does not open
+// the data; plan.Of does that.
 func LoadBytes(file string, src []byte, sets ...string) (*Sweep, error) {
 	root, err := parse(file, src)
 	if err != nil {
@@ -373,8 +374,8 @@ func (s *Sweep) arm(d *decoder, name string, k, n *yaml.Node, baseSet map[string
 	return a
 }
 
-// Locate places a fault of a resolved configuration at the node that set its key: the arm's node, else base's, else the
-// node of the nearest enclosing key, else the arm's name.
+// Locate finds the place in the file of a fault in a resolved configuration. It is the node of the arm that set the key
+// at fault, else the node of base, else the node of the nearest enclosing key, else the arm's name.
 func (a *Arm) Locate(file string, err error) settings.Fault {
 	whole := settings.Fault{File: file, Line: a.node.Line, Column: a.node.Column, Key: "arms." + a.Of}
 	at := new(variant.Error)

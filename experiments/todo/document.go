@@ -9,8 +9,8 @@ import (
 	"github.com/outcrop-lab/outcrop/settings"
 )
 
-// Row is one run of a plan, as printed. Params, tokens, FLOPs, memory and disk are those of the whole run; the seconds
-// are those of what is left of it, null if the machine's speed is not known.
+// Row is one run of a plan, as printed. Params, Tokens, FLOPs, Memory and Disk are for the whole run. The three fields
+// of seconds are for what is left of the run; they are null if the machine's speed is not known.
 type Row struct {
 	Run         string   `json:"run"`
 	Arm         string   `json:"arm"`
@@ -24,20 +24,20 @@ type Row struct {
 	Memory      int64    `json:"memory_bytes"`
 	Disk        int64    `json:"disk_bytes"`
 	Status      string   `json:"status"` // new, done, diverged, same, measure, again, running, stopped, lost or failed
-	Task        string   `json:"state"`  // the same in words, as Task.String says it
+	Task        string   `json:"state"`  // the status in words, from Task.String
 	From        int      `json:"from_step"`
 	Differs     string   `json:"differs"`
 }
 
 // Total sums up the runs of a sweep that are left to do.
 type Total struct {
-	Runs        int      `json:"runs"` // of the plan; a run that appears twice counts once
+	Runs        int      `json:"runs"` // of the plan; a run that appears more than once counts once
 	ToDo        int      `json:"to_do"`
 	Tokens      int      `json:"tokens"`
 	FLOPs       float64  `json:"flops"`
-	SecondsLow  *float64 `json:"seconds_low"` // by the clock, with Jobs at a time
+	SecondsLow  *float64 `json:"seconds_low"` // elapsed time, with Jobs runs at a time
 	SecondsHigh *float64 `json:"seconds_high"`
-	Memory      int64    `json:"memory_bytes"` // of the largest runs, as many as Jobs
+	Memory      int64    `json:"memory_bytes"` // of the Jobs largest runs together
 	Disk        int64    `json:"disk_bytes"`
 	Jobs        int      `json:"jobs"`
 	Threads     int      `json:"threads"`
@@ -50,8 +50,9 @@ type Document struct {
 	Total Total  `json:"total"`
 }
 
-// DocumentOf lists what each run takes, and sums up what is left of the sweep with that many jobs at a time and threads
-// a job. 0 jobs stand for as many as the cores hold. speed is nil if the machine's speed is not known.
+// DocumentOf lists what each run takes, and sums up what is left of the sweep. jobs is the number of runs at a time,
+// and threads is the number of threads of each. If jobs is 0, there are as many jobs as the cores can serve. speed is
+// nil if the machine's speed is not known.
 func DocumentOf(name string, planned []plan.Planned, tasks []Task, speed *plan.Speed, jobs, threads int) Document {
 	cores := runtime.GOMAXPROCS(0)
 	threads = max(1, threads)

@@ -14,8 +14,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Ladder is the progress of successive halving: the metric of each run of a plan at each rung, and the runs that are
-// parked there. See stopping.Halving.
+// Ladder is the progress of successive halving: each run's metric at each rung that the run has reached, and the runs
+// that are parked at a rung. See stopping.Halving.
 type Ladder struct {
 	rule   *stopping.Rule
 	rungs  []int                // steps
@@ -24,7 +24,7 @@ type Ladder struct {
 	parked map[string]int       // the runs that wait at a rung, with the steps at which they end
 }
 
-// NewLadder returns the ladder of a plan; nil if the plan has no rungs.
+// NewLadder returns the ladder of a plan, or nil if the plan has no rungs.
 func NewLadder(planned []plan.Planned) *Ladder {
 	if len(planned) == 0 || planned[0].Stopping == nil {
 		return nil
@@ -43,9 +43,9 @@ func NewLadder(planned []plan.Planned) *Ladder {
 	return l
 }
 
-// Place reads from the database how far a run has come. It returns the step of the rung at which the run ends next, 0
-// if there is none, and reports whether the run waits there already. A run's value at a rung is its last measurement up
-// to that step; the value of a diverged run is the worst.
+// Place reads from the database how far a run has come. until is the step of the rung at which the run stops next, or 0
+// if no rung is left. waits reports whether the run is already stopped at that rung. A run's value at a rung is its
+// last measurement at or before the rung's step. A diverged run has the worst possible value.
 func (l *Ladder) Place(db *store.DB, r run.Run) (until int, waits bool, err error) {
 	stored, _, err := db.RunByID(r.ID)
 	if err != nil {
@@ -85,19 +85,20 @@ func (l *Ladder) Place(db *store.DB, r run.Run) (until int, waits bool, err erro
 // Park makes a run wait at its rung until Promote returns it.
 func (l *Ladder) Park(r run.Run) { l.parked[r.ID] = r.Config.Train.Steps }
 
-// Unpark removes a run from the parked ones.
+// Unpark removes a run from the parked runs.
 func (l *Ladder) Unpark(id string) { delete(l.parked, id) }
 
 // Parked lists the ids of the parked runs, sorted.
 func (l *Ladder) Parked() []string { return slices.Sorted(maps.Keys(l.parked)) }
 
-// Promoted is a run that leaves its rung for the next one, at step Until; 0 stands for the run's end.
+// Promoted is a run that leaves its rung and is trained to the next rung, at step Until. Until is 0 if the run is
+// trained to its end.
 type Promoted struct {
 	ID    string
 	Until int
 }
 
-// Promote unparks the runs that may go on and returns them, the furthest first.
+// Promote unparks the runs that may go on, and returns them in descending order of their rungs.
 func (l *Ladder) Promote() (promoted []Promoted) {
 	for k := len(l.rungs) - 1; k >= 0; k-- {
 		order := l.order(k)

@@ -1,5 +1,5 @@
-// Package todo says what is left to do of a plan: which runs are settled, which are measured from their checkpoints,
-// and at which step the others begin.
+// Package todo works out what is left to do of a plan: which runs are settled, which are to be measured from their
+// checkpoints, and at which step the others begin.
 package todo
 
 import (
@@ -15,25 +15,26 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Task is what is left to do of a planned run.
+// Task says what is left to do of a planned run.
 type Task struct {
 	// Settled is the run's status if nothing is left to do: "done", "diverged", or "stopped" by the sweep's rule.
 	Settled string
-	// Lacking is the number of steps at which an ended run lacks wanted rows or snapshots.
+	// Lacking is the number of steps for which an ended run lacks rows or snapshots that the plan wants.
 	Lacking int
-	// Measure lists these steps if the run's checkpoints suffice for all of them; then nothing is trained.
+	// Measure lists the lacking steps if all of them can be measured from the run's checkpoints, without training.
 	Measure []int
 	// From is the step at which training begins.
 	From int
-	// Status is the status of an unsettled run: "running", "stopped", "lost", "failed"; "" if nothing is known.
+	// Status is the status of an unsettled run: "running", "stopped", "lost" or "failed"; "" if nothing is known.
 	Status string
-	// Waits is the step of the rung at which halving keeps a stopped run until it is among the best; 0 if it goes on.
+	// Waits is the step of the rung at which a stopped run waits until it is among the best; 0 if the run does not
+	// wait.
 	Waits int
 	// Same names the earlier run of the plan that has the same id: "baseline, seed 0".
 	Same string
 }
 
-// Word returns the task in a word: done, diverged, same, measure, again (trained again for what it lacks), running,
+// Word describes the task in one word: done, diverged, same, measure, again (trained again for what it lacks), running,
 // stopped, lost, failed or new.
 func (t Task) Word() string {
 	switch {
@@ -85,12 +86,12 @@ func counted(steps int) string {
 	return fmt.Sprintf("%d steps", steps)
 }
 
-// Left returns the task in the form that plan forecasts from.
+// Left returns the task as a plan.Left, from which package plan forecasts the run's time.
 func (t Task) Left() plan.Left {
 	return plan.Left{Nothing: t.Same != "" || t.Settled != "" || t.Waits > 0, Measured: len(t.Measure), From: t.From}
 }
 
-// Tasks returns the task of each run of a plan in a results folder. It changes nothing there.
+// Tasks returns the task of each run of a plan, according to a results folder. It changes nothing in the folder.
 func Tasks(results string, planned []plan.Planned) ([]Task, error) {
 	tasks := make([]Task, len(planned))
 	first := make(map[string]int, len(planned))

@@ -14,7 +14,8 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// Wants caches the (site, statistic) pairs that a run records at each measured step, by architecture and probe.
+// Wants caches the (site, statistic) pairs that a run records at each measured step. Its keys are those of
+// plan.SitesKey.
 type Wants map[string][]probes.Pair
 
 // pairs returns a run's pairs. key is the run's plan.SitesKey; pairs computes it if it is "".
@@ -38,8 +39,9 @@ func (w Wants) pairs(r run.Run, key string) ([]probes.Pair, error) {
 // loss is measured at every step, whatever the probe says.
 var loss = probes.Pair{Site: "run", Statistic: "loss"}
 
-// Whole reports by id which runs have ended and lack nothing. It asks the database for many at once: all that ended at
-// one step and want the same rows. It leaves out runs that have not ended and runs that want snapshots.
+// Whole reports, by run id, whether an ended run has all the rows that it wants. It asks the database once for all runs
+// that ended at the same step and want the same rows. The map leaves out runs that have not ended and runs that want
+// snapshots.
 func (w Wants) Whole(db *store.DB, planned []plan.Planned, known map[string]store.RunStatus) (map[string]bool, error) {
 	type group struct {
 		pairs [][2]string
@@ -123,8 +125,8 @@ func (w Wants) Task(db *store.DB, dir string, p plan.Planned) (t Task, err error
 	return t, nil
 }
 
-// StoppedEarly reports whether the sweep's rule has stopped a run: whether it was trained past the step of the verdict,
-// but not to its end.
+// StoppedEarly reports whether the sweep's rule has stopped a run, that is, whether the run was stopped after the step
+// at which the rule stops it.
 func StoppedEarly(db *store.DB, r run.Run) (bool, error) {
 	if r.Stopping == nil {
 		return false, nil
@@ -216,8 +218,8 @@ func (w Wants) resumable(dir string, p plan.Planned) (int, error) {
 	return from, nil
 }
 
-// DropUnusable drops the checkpoints from which a run cannot go on. Damaged ones stay, because the trainer refuses them
-// by name.
+// DropUnusable deletes the checkpoints that are newer than the one from which a run can go on. It keeps damaged
+// checkpoints, so that the trainer refuses them by name.
 func DropUnusable(dir string, p plan.Planned) error {
 	from, err := Wants{}.resumable(dir, p)
 	if err != nil {

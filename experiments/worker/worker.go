@@ -22,9 +22,9 @@ import (
 )
 
 // Work carries out the assignment in the config.yaml of a run's folder: it trains the run to its end, or measures it
-// again. It stops when ctx is cancelled or when its standard input, in, closes, which happens however the coordinator
-// ends. It writes its progress to out, one folder.Event a line. A run that is cut short is no error: its status is
-// stopped.
+// again. Work stops when ctx is cancelled or when in, the worker's standard input, closes. Standard input closes in
+// whatever way the coordinator ends. Work writes its progress to out, one folder.Event a line. If the run is stopped
+// before its end, Work returns no error; the run's status is then "stopped".
 func Work(ctx context.Context, dir string, in io.Reader, out io.Writer) (err error) {
 	ctx, leave := context.WithCancel(ctx)
 	defer leave()
@@ -121,8 +121,8 @@ func watch(dir string, r run.Run, db *store.DB, stop func()) (*stopping.Watch, e
 	return w, err
 }
 
-// Measure measures the steps of r.Measure in this process, and writes the rows into the run's shard. The run's status
-// stays as it is. progress is called after every step; it may be nil.
+// Measure measures a run at the steps of r.Measure, in this process, and writes the rows into the run's shard. It
+// leaves the run's status as it is. progress is called after every step; it may be nil.
 func Measure(
 	ctx context.Context, dir string, r run.Run, threads int, progress func(step int, loss float64),
 ) (err error) {
