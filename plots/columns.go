@@ -10,8 +10,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Column is one series of a table with the fits of every family, the best first, as fit.All returns them. NaNs in
-// Values are left out.
+// Column is one series of a table, with the fits of every family as fit.All returns them, the best first. NaNs and
+// infinities in Values are not drawn.
 type Column struct {
 	Name          string
 	Steps, Values []float64 // of equal length; no step is negative
@@ -19,8 +19,8 @@ type Column struct {
 }
 
 // DrawColumns writes a figure with a panel for each series of a table: the points, the emergence curve of arXiv
-// 2508.03616 over them, and every rival's curve, interrupted where it leaves the axis. It writes the file by rename;
-// the path ends in .svg or .png.
+// 2508.03616 fitted to them, and every rival's curve. A curve is interrupted where it leaves the axis. DrawColumns
+// writes the file atomically, by rename; path must end in .svg or .png.
 func DrawColumns(path, title string, table []Column) error {
 	t, err := columnsTable(title, table)
 	if err != nil {

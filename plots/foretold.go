@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Foretold is one block's predicted curve with its interval, and the series that were measured there, if any.
+// Foretold is one block's predicted curve with its interval, and the series that were measured in that block, if any.
 type Foretold struct {
 	Layer                   int
 	Steps, Value, Low, High []float64 // of equal length
 	Measured                []Measured
 }
 
-// Measured is one run's measured series in a block.
+// Measured is the series that one run measured in a block.
 type Measured struct {
 	Run           string
 	Seed          uint64
@@ -23,13 +23,13 @@ type Measured struct {
 // Forecast is a figure of an architecture's predicted curves.
 type Forecast struct {
 	Name    string
-	Source  string // a sentence on what the prediction is made from
+	Source  string // a sentence that says what the prediction is made from
 	Warning string // why the prediction must not be trusted, or ""
 	Layers  []Foretold
 }
 
-// DrawForecast writes the figure, with a panel for each block, and returns its caption. It writes the file by rename;
-// the path ends in .svg or .png.
+// DrawForecast writes the figure f, with a panel for each block, and returns its caption. It writes the file
+// atomically, by rename; path must end in .svg or .png.
 func DrawForecast(path string, f Forecast) (string, error) {
 	t := f.table()
 	return t.Caption, t.write(path)

@@ -5,24 +5,25 @@ import (
 	"math"
 )
 
-// Growth is a figure of how the time of a step and its number of operations grow with each of several numbers.
+// Growth is a figure that shows how the time and the number of operations of a training step grow with each of several
+// settings.
 type Growth struct {
 	Title, Setting string
 	Panels         []GrowthPanel
 }
 
-// GrowthPanel is one number that grows while the others stay the same.
+// GrowthPanel shows the growth with one setting while the other settings stay the same.
 type GrowthPanel struct {
 	Name, Unit      string
 	At              []float64 // ascending
-	Cost, Low, High []float64 // milliseconds a step: median, least and most over the rounds
+	Cost, Low, High []float64 // milliseconds per step: median, minimum and maximum over the rounds
 	Work            []float64 // operations, in any unit
 	Base            int       // index of the point that the theoretical line passes through
-	Slope, Theory   float64   // of the last doubling
+	Slope, Theory   float64   // measured and theoretical slope over the last doubling
 }
 
-// DrawGrowth writes the figure, with a panel on logarithmic axes for each number. It writes the file by rename; the
-// path ends in .svg or .png.
+// DrawGrowth writes the figure g, with a panel on logarithmic axes for each setting. It writes the file atomically, by
+// rename; path must end in .svg or .png.
 func DrawGrowth(path string, g Growth) error { return g.table().write(path) }
 
 func (g Growth) table() Table {

@@ -1,5 +1,5 @@
-// Package plots draws figures. It reads only the store and the snapshots that the store lists, which lie beside the
-// runs. A figure that is drawn twice from one database has the same bytes.
+// Package plots draws figures. It reads only the store, and the snapshots that the store lists and that lie in the
+// runs' folders. If a figure is drawn twice from the same database, both drawings have the same bytes.
 package plots
 
 import (
@@ -58,7 +58,7 @@ func Needs() (all []derive.Need) {
 	return all
 }
 
-// Read returns the table of a sweep's figure: all that the figure shows, with its caption.
+// Read returns the table of the named figure of a sweep: everything that the figure shows, including its caption.
 func Read(db *store.DB, sweep, name string) (Table, error) {
 	f, ok := figures[name]
 	if !ok {
@@ -75,8 +75,8 @@ func Read(db *store.DB, sweep, name string) (Table, error) {
 	return t, nil
 }
 
-// Draw writes a sweep's figure into dir as figure.svg and figure.png, each by rename, and returns their paths. It
-// creates dir if needed.
+// Draw writes the named figure of a sweep into dir, as an SVG file and a PNG file with the figure's name, and returns
+// their paths. It writes each file atomically, by rename, and creates dir if needed.
 func Draw(db *store.DB, sweep, figure, dir string) ([]string, error) {
 	t, err := Read(db, sweep, figure)
 	if err != nil {
@@ -96,7 +96,7 @@ func Draw(db *store.DB, sweep, figure, dir string) ([]string, error) {
 	return paths, nil
 }
 
-// SVG returns a sweep's figure as an SVG document, and its caption.
+// SVG returns the named figure of a sweep as an SVG document, and the figure's caption.
 func SVG(db *store.DB, sweep, figure string) ([]byte, string, error) {
 	t, err := Read(db, sweep, figure)
 	if err != nil {

@@ -246,9 +246,9 @@ func (e experiment) provenance(has map[string]bool) string {
 	return fmt.Sprintf("Sweep %s, %d of %d runs: %s.", e.name, drawn, all, strings.Join(arms, "; "))
 }
 
-// ShortID returns the first 8 digits of a run's id, as figures and reports show it: enough to tell the runs of one
-// sweep apart, and short enough for captions that list many of them. store.Short returns 12 digits because commands
-// find a run by them among all runs of a database.
+// ShortID returns the first 8 digits of a run's id, as figures and reports show it. Eight digits are enough to tell the
+// runs of one sweep apart, and short enough for captions that list many runs. store.Short returns 12 digits, because
+// commands must find a run among all runs of a database.
 func ShortID(id string) string { return printable(id[:min(8, len(id))]) }
 
 // seeds returns in words how many runs of each arm are drawn.
@@ -274,7 +274,8 @@ func (e experiment) seeds(has map[string]bool) string {
 	return fmt.Sprintf("%d to %d seeds per arm", lo, hi)
 }
 
-// ErrNothing is the error of a figure without data: its rows were not measured yet, or not requested.
+// ErrNothing is returned for a figure without data. Its rows or snapshots were not requested, were not measured yet or
+// no longer exist, or a snapshot has nothing that can be shown.
 var ErrNothing = errors.New("nothing to draw yet")
 
 // nothing returns the error of a figure whose rows no run has.

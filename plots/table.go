@@ -6,21 +6,21 @@ import (
 	"image/color"
 )
 
-// Table is all that a figure shows. The drawing depends on the table alone: a table written as JSON and read again
-// gives the same bytes of SVG and PNG.
+// Table is everything that a figure shows. The drawing depends on the table alone: a table that was written as JSON and
+// read back gives the same SVG and PNG bytes.
 type Table struct {
 	Title    string  `json:"title"`
 	Subtitle string  `json:"subtitle"` // lines that explain the figure; each is wrapped
 	Caption  string  `json:"caption"`  // what is drawn, from how many seeds and which runs
 	Columns  int     `json:"columns"`  // panels side by side
-	Height   float64 `json:"height"`   // of a panel's data area, in points
+	Height   float64 `json:"height"`   // height of a panel's data area, in points
 	Panels   []Panel `json:"panels"`
 	Legend   []Entry `json:"legend,omitempty"`
-	Colors   *Colors `json:"colors,omitempty"` // of the cells, shown as a bar beside the panels
+	Colors   *Colors `json:"colors,omitempty"` // colour scale of the cells, shown as a bar beside the panels
 }
 
-// Panel is one pair of axes and what is drawn in it, from back to front: the cells, or a grid if there are none, then
-// the levels, then the series in their order.
+// Panel is one pair of axes with what is drawn between them, from back to front: the cells (or a grid if there are no
+// cells), the levels, and the series in their order.
 type Panel struct {
 	Title  string   `json:"title"`
 	X      Axis     `json:"x"`
@@ -28,16 +28,17 @@ type Panel struct {
 	Cells  []Cells  `json:"cells,omitempty"`
 	Levels []Level  `json:"levels,omitempty"`
 	Series []Series `json:"series,omitempty"`
-	Ridges *Ridges  `json:"ridges,omitempty"` // drawn instead of all else, without axes
+	Ridges *Ridges  `json:"ridges,omitempty"` // if set, drawn instead of everything else, without axes
 }
 
-// Axis is a range of numbers. Its label is left out if the panel to the left (y) or below (x) has the same one.
+// Axis is a range of numbers. The label of a y axis is left out if the panel to the left has the same label, and that
+// of an x axis if the panel below has the same label.
 type Axis struct {
 	Label string    `json:"label"`
 	Scale Scale     `json:"scale"`
 	Min   float64   `json:"min"`
 	Max   float64   `json:"max"`
-	Ticks []float64 `json:"ticks,omitempty"` // replace the scale's own
+	Ticks []float64 `json:"ticks,omitempty"` // if set, used instead of the scale's default ticks
 }
 
 // Scale names how an axis spaces its numbers.
@@ -70,38 +71,38 @@ type Series struct {
 	Line  *Line  `json:"line,omitempty"`
 	Bars  *Line  `json:"bars,omitempty"`
 	Glyph *Glyph `json:"glyph,omitempty"`
-	// Glyphs are at least Spacing points apart along x, and the first is at least Offset points from the left edge. The
-	// offsets keep the glyphs of several series apart.
+	// Neighbouring glyphs are at least Spacing points apart along x, and the first glyph is at least Offset points from
+	// the left edge. Different offsets keep the glyphs of different series apart.
 	Spacing float64 `json:"spacing,omitempty"`
 	Offset  float64 `json:"offset,omitempty"`
 }
 
-// Cells is a row of rectangles of height 1, centred on Y. Each extends from its X to the next one's, and the last to
-// the end of the axis.
+// Cells is a row of rectangles of height 1, centred on Y. Each rectangle extends from its own X to the X of the next
+// rectangle, and the last one to the end of the axis.
 type Cells struct {
 	Y      float64   `json:"y"`
 	X      []float64 `json:"x"`
 	Values []float64 `json:"values"`
 }
 
-// Colors is the scale from values to colours. It is logarithmic if Low is positive.
+// Colors is the scale that maps the values of cells to colours. It is logarithmic if Low is positive.
 type Colors struct {
 	Label string  `json:"label"`
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
 }
 
-// Ridges is a landscape in oblique projection: one ridge for each position, the first in front, with the channels along
-// it.
+// Ridges is a landscape in oblique projection. Each ridge is a position, or several neighbouring positions merged, with
+// the channels along the ridge; the first position is in front.
 type Ridges struct {
-	Heights   [][]float64 `json:"heights"` // |h| by ridge, then channel; the largest of the cells that were merged
+	Heights   [][]float64 `json:"heights"` // |h|, [ridges][channels]; of merged cells, the largest
 	Positions int         `json:"positions"`
-	Channels  int         `json:"channels"` // before cells were merged
-	Median    float64     `json:"median"`   // of |h|
-	Top       float64     `json:"top"`      // of the scale, in medians
-	Outlying  float64     `json:"outlying"` // medians above which a cell is coloured
+	Channels  int         `json:"channels"` // number of channels before cells were merged
+	Median    float64     `json:"median"`   // median of |h|
+	Top       float64     `json:"top"`      // top of the scale, in multiples of Median
+	Outlying  float64     `json:"outlying"` // a cell is coloured if it exceeds this multiple of Median
 	Color     Color       `json:"color"`
-	Peak      float64     `json:"peak"` // the largest |h|, ringed
+	Peak      float64     `json:"peak"` // the largest |h|, marked by a ring
 	Position  int         `json:"peak_position"`
 	Channel   int         `json:"peak_channel"`
 }

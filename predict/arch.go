@@ -12,8 +12,8 @@ import (
 	"github.com/outcrop-lab/outcrop/settings"
 )
 
-// Arch is a resolved configuration as the predictor sees it: its numbers and its choices. It leaves out seed, probe and
-// checkpoint, which do not bear on the forecast.
+// Arch is a resolved configuration as the predictor sees it: its numbers and its choices. It leaves out the settings
+// seed, probe and checkpoint, because the forecast does not depend on them.
 type Arch struct {
 	// Numbers has one value for each of numberKeys.
 	Numbers map[string]float64
@@ -85,16 +85,16 @@ func (a Arch) same(b Arch) bool {
 // Layers returns the number of blocks.
 func (a Arch) Layers() int { return int(a.Numbers["arch.layers"]) }
 
-// Outside is a setting outside the training data: a choice that no training architecture made, or a number beyond their
-// range.
+// Outside is a setting outside the training data: a choice that no training architecture has, or a number outside the
+// range of the training architectures.
 type Outside struct {
 	Key     string `json:"key"`
 	Value   string `json:"value"`
-	Trained string `json:"trained"` // what was trained, such as "2 to 8" or "none, g1, g2"
+	Trained string `json:"trained"` // what was trained, such as "2 to 8" or "g1, g2, none"
 }
 
-// OutsideError reports that an architecture lies outside the predictor's training data, and lists every setting that
-// does.
+// OutsideError reports that an architecture lies outside the predictor's training data. It lists every setting outside
+// these data, except the parameters of a variant that was never trained: for such a variant it lists the variant alone.
 type OutsideError struct{ All []Outside }
 
 // Error implements error.

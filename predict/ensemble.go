@@ -3,10 +3,10 @@ package predict
 import "github.com/outcrop-lab/outcrop/rng"
 
 // Forest is a random forest (Breiman 2001): the mean of trees of full depth, each grown on a bootstrap sample of the
-// rows. A node tries a random share of the features.
+// rows. Each node tries a random subset of the features, of size Share relative to all features.
 type Forest struct {
 	Trees int
-	Share float64 // share of the features tried at a node; at least one is tried
+	Share float64 // share of the features that each node tries; at least one is tried
 }
 
 // mean is the mean of several trees' predictions.
@@ -37,9 +37,9 @@ func (l Forest) Fit(x [][]float64, y []float64, random rng.Stream) Model {
 	return forest
 }
 
-// Boosting is gradient boosting with squared loss (Friedman 2001). Shallow trees are fitted one after another, each to
-// the residuals of those before, and added with weight Rate. Ties between features are broken at random, as in a
-// forest.
+// Boosting is gradient boosting with squared loss (Friedman 2001). It fits shallow trees one after another, each to the
+// residuals of the trees before it, and adds them with weight Rate. If several features give equally good splits, one
+// of them is chosen at random, as in a forest.
 type Boosting struct {
 	Rounds, Depth int
 	Rate          float64

@@ -125,8 +125,9 @@ func (s sample) held(l Learner, fold []int, random rng.Stream) []float64 {
 	return out
 }
 
-// Problem returns one target's training data, for comparing learners: features x, [rows][features], transformed values
-// y, and each row's fold, one of five of whole architectures. ok reports whether the target exists.
+// Problem returns the training data of the target with the given name, for comparing learners. These are the features
+// x, [rows][features], the transformed values y, and the fold of each row. There are five folds, and all rows of an
+// architecture are in the same fold. ok reports whether the target exists.
 func (p *Predictor) Problem(name string) (x [][]float64, y []float64, fold []int, ok bool) {
 	for i, t := range targets(p.Card.Last) {
 		if t.name == name {
@@ -137,8 +138,9 @@ func (p *Predictor) Problem(name string) (x [][]float64, y []float64, fold []int
 	return nil, nil, nil, false
 }
 
-// CrossValidate predicts every row by a model trained without the rows of its fold, on the target standardised to mean
-// 0 and variance 1. If one fold holds all rows, the predictions are NaN.
+// CrossValidate predicts y for every row with a model trained without the rows of that row's fold. For training, y is
+// standardised to mean 0 and variance 1; the predictions are in the units of y. If one fold holds all rows, the
+// predictions are NaN.
 func CrossValidate(l Learner, x [][]float64, y []float64, fold []int, random rng.Stream) []float64 {
 	return sample{x: x, y: y, groups: fold}.held(l, fold, random)
 }

@@ -16,8 +16,8 @@ type Measured struct {
 	Values []float64
 }
 
-// MeasuredOf returns the measured series of an architecture's finished runs, by run and layer. It leaves out NaN
-// values.
+// MeasuredOf returns the measured series of an architecture's finished runs, one for each run and layer. It leaves out
+// NaN values.
 func MeasuredOf(db *store.DB, a Arch) ([]Measured, error) {
 	runs, err := db.Runs()
 	if err != nil {

@@ -3,23 +3,24 @@
 //
 // # What is predicted
 //
-// Two things are predicted, each by a model of its own: the curve itself, as ln f at nine steps of the training from
-// f(0) to f(last), and the parameters of the curve. The paper predicts only the five parameters and draws the curve
-// from them. That fails on our series: over the length of these runs most of them rise to a plateau, which whole
-// families of the five parameters describe equally well (package fit reports which). A parameter predicted by itself
-// then means nothing, and five such predictions together do not describe a curve.
+// Separate models predict two things: the curve itself, as ln f at nine training steps from the first to the last, and
+// the parameters of the curve. The paper predicts only the five parameters and draws the curve from them. That fails on
+// our series: within the length of our runs most series rise to a plateau, which many combinations of the five
+// parameters describe equally well (package fit reports the parameters that a series leaves undetermined). A parameter
+// predicted by itself then means nothing, and five such predictions together do not describe a curve.
 //
-// Therefore a parameter is learned only from the series that determine it. If fewer than 40 series or 10 architectures
-// do, it is learned from all series that are not flat, as in the paper, and is called undetermined. The curve is
-// learned from all series, flat ones included, because a fit's curve is well defined even if its parameters trade off.
+// Therefore a parameter is learned only from the series that determine it. If fewer than 40 series determine a
+// parameter, or if these come from fewer than 10 architectures, the parameter is learned from all series that are not
+// flat. It is then called undetermined. The curve is learned from all series, flat ones included, because a fit's curve
+// is well defined even if its parameters trade off.
 //
 // # How accurate it is
 //
 // There are two scores, both R² of the transformed target. The first is the paper's: a random fifth of the series is
-// held out, while the other layers and the other seed of the same architecture are seen. The second is what a user asks
-// for: each architecture in turn is left out with all its series. The interval follows from the second score: it
-// contains 90 % of the residuals of left-out architectures. Its width is the same for every architecture. The model
-// card has all scores.
+// held out, while other layers and seeds of the same architectures may be among the training series. The second score
+// answers the user's question, how well a new architecture is predicted: each architecture in turn is left out with all
+// its series. The prediction interval follows from the residuals of the second score: it contains 90 % of them. On the
+// transformed scale, a target's interval has the same width for every architecture. The model card lists all scores.
 package predict
 
 import (
@@ -55,7 +56,7 @@ var (
 // CardText returns the shipped predictor's model card (Markdown).
 func CardText() string { return cardText }
 
-// Predictor predicts curves from a table, with the learners that its card names.
+// Predictor predicts curves. It learns from a table, with the learners that its card names.
 type Predictor struct {
 	Card    Card
 	table   Table
@@ -63,8 +64,8 @@ type Predictor struct {
 	columns []column
 }
 
-// Load returns the shipped predictor. It is an error if the card was made from another table or names other targets or
-// learners.
+// Load returns the shipped predictor. It returns an error if the card was made from another table, or if it names other
+// targets or an unknown learner.
 func Load() (*Predictor, error) {
 	table, err := Read(bytes.NewReader(archsCSV), bytes.NewReader(fitsCSV))
 	if err != nil {
@@ -198,8 +199,8 @@ type Layer struct {
 	Params map[string]Estimate // the five parameters of the curve, and beta
 	Steps  []float64
 	Curve  []Estimate // f at Steps
-	// Through is the emergence curve fitted to the points of Curve: five parameters that jointly describe it, and which of
-	// them trade off.
+	// Through is the emergence curve fitted to the points of Curve: the five parameters that jointly describe these
+	// points, and which of the parameters trade off.
 	Through fit.Result
 }
 
@@ -221,16 +222,17 @@ type Prediction struct {
 	// Undetermined lists the parameters that the training series do not determine. Their values mean nothing by
 	// themselves.
 	Undetermined []string
-	// LeftOut is the name of this architecture in the training table, from which its series were left out; "" if it is
-	// new.
+	// LeftOut is the name of this architecture in the training table if the table has it. The prediction is then made
+	// without its series. LeftOut is "" if the architecture is new.
 	LeftOut string
-	Outside []Outside // the settings for which the prediction extrapolates; empty unless that was allowed
-	Remarks []string  // choices that were not trained together
+	Outside []Outside // the settings for which the prediction extrapolates; empty unless extrapolation was allowed
+	Remarks []string  // pairs of choices that no training architecture combines
 }
 
-// Predict predicts the curves of an architecture. If the architecture is in the training table, its own series are left
-// out. If it lies outside the training data, Predict returns an *OutsideError, unless extrapolate is true; then an
-// unknown choice counts as none of the known ones.
+// Predict predicts the curves of an architecture. If the architecture is in the training table, Predict leaves its
+// series out of the training. If the architecture lies outside the training data and extrapolate is false, Predict
+// returns an *OutsideError. If extrapolate is true, a choice that was never trained is treated as different from every
+// trained choice.
 func (p *Predictor) Predict(a Arch, extrapolate bool) (Prediction, error) {
 	var out Prediction
 	if out.Outside = p.domain.outside(a); len(out.Outside) > 0 && !extrapolate {
@@ -312,8 +314,8 @@ func (p *Predictor) combinations(a Arch) []string {
 	return remarks
 }
 
-// At returns the predicted curve at the given steps of the training. It interpolates between the points of Curve by a
-// monotone cubic in ln f (Fritsch and Butland 1984).
+// At returns the predicted curve at the given steps of the training. It interpolates ln f between the points of Curve
+// by a monotone cubic (Fritsch and Butland 1984).
 func (l Layer) At(steps []float64) []Estimate {
 	pick := func(of func(Estimate) float64) func(float64) float64 {
 		y := make([]float64, len(l.Curve))

@@ -28,16 +28,17 @@ type Card struct {
 	Last          int            `json:"last"`   // the last training step
 
 	Targets []TargetCard `json:"targets"`
-	// Plain has the five parameters learned as in the paper: from every series as fitted, determined or not.
+	// Plain describes the five parameters when they are learned as in the paper: from every series, whether or not it
+	// determines the parameter.
 	Plain []TargetCard `json:"plain"`
 	// CurveRMS is the root mean square error of ln f over all points of the curves of left-out architectures. MeanRMS is
-	// the same error if every curve is predicted to be the mean curve of the other architectures.
+	// the error of a baseline that predicts, for each left-out architecture, the mean curve of the other architectures.
 	CurveRMS float64 `json:"curve_rms"`
 	MeanRMS  float64 `json:"mean_rms"`
-	// Worst lists the architectures with the largest error when left out, the largest first.
+	// Worst lists the architectures (at most eight) with the largest errors when left out, in descending order of error.
 	Worst []ArchError `json:"worst"`
-	// Example is the prediction for the first architecture without its own series, [layers][targets]. It shows whether
-	// another machine predicts the same.
+	// Example is the prediction for the table's first architecture, made without its own series, [layers][targets]. With
+	// it one can check whether another machine predicts the same values.
 	Example [][]float64 `json:"example"`
 }
 
@@ -56,24 +57,25 @@ type TargetCard struct {
 	Architectures int       `json:"architectures"`
 	Learner       string    `json:"learner"`
 	Candidates    []Score   `json:"candidates"`
-	RandomR2      float64   `json:"random_r2"`   // mean over ten random splits of 80 to 20
+	RandomR2      float64   `json:"random_r2"`   // mean over ten random splits: 80 % training, 20 % test
 	LeftOutR2     float64   `json:"left_out_r2"` // each architecture left out in turn
 	// Low and High are the bounds that contain 90 % of the transformed residuals of left-out architectures. Coverage is
-	// the share of residuals within bounds taken from the other architectures.
+	// the share of residuals that lie within bounds computed from the other architectures alone.
 	Low        float64      `json:"low"`
 	High       float64      `json:"high"`
 	Coverage   float64      `json:"coverage"`
-	Importance []Importance `json:"importance"` // the largest drop first
+	Importance []Importance `json:"importance"` // in descending order of Drop
 }
 
-// Score is a learner's R² over five folds of whole architectures.
+// Score is a learner's R² in cross-validation over five folds, each of whole architectures.
 type Score struct {
 	Learner string  `json:"learner"`
 	R2      float64 `json:"r2"`
 }
 
-// Importance is the permutation importance (Breiman 2001) of a group of features: the drop in R², over five folds of
-// whole architectures, when the group's values are permuted among the held-out series.
+// Importance is the permutation importance (Breiman 2001) of a group of features: the drop in R² when the group's
+// values are permuted among the held-out series. R² comes from cross-validation over five folds, each of whole
+// architectures.
 type Importance struct {
 	Group string  `json:"group"`
 	Drop  float64 `json:"drop"`
@@ -85,7 +87,7 @@ func (c TargetCard) estimate(y float64) Estimate {
 }
 
 // Train chooses a learner for every target of a table and scores it. The caller fills in the card's Created, Machine,
-// Commit, Sweep and LeftOut. progress is called with a message as each step begins.
+// Commit, Sweep and LeftOut. Train calls progress with a message at the start of each step of its work.
 func Train(t Table, progress func(string)) (*Predictor, error) {
 	if err := t.sufficient(); err != nil {
 		return nil, err

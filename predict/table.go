@@ -21,18 +21,19 @@ type Table struct {
 	Rows  []Row
 }
 
-// Trained is an architecture of the table. Config is its resolved configuration (JSON) without the settings that Arch
+// Trained is an architecture of the table. Config is its resolved configuration in JSON, without the settings that Arch
 // leaves out.
 type Trained struct {
 	Name, Config string
 	Arch
 }
 
-// Row is the emergence curve fitted to one layer of one run, of the statistic ratio_mean at the block's output.
+// Row is the emergence curve fitted to one layer of one run: to the series of the statistic ratio_mean at the block's
+// output.
 type Row struct {
 	Arm   int // index of Table.Archs
 	Seed  uint64
-	Run   string // the first twelve characters of its id
+	Run   string // the first twelve characters of the run's id
 	Layer int    // counted from 0
 	// Params holds the five parameters of the curve, and beta = lambda gamma.
 	Params       map[string]float64
@@ -51,8 +52,8 @@ const (
 	statistic = "ratio_mean"
 )
 
-// Collect reads a sweep's table from a results database. It leaves out runs that are not done, of which left is the
-// number, and series without a fit.
+// Collect reads a sweep's table from a results database. It leaves out series without a fit, and runs that are not
+// done; left is the number of these runs.
 func Collect(db *store.DB, sweep string) (t Table, left int, err error) {
 	runs, err := db.RunsOf(sweep)
 	if err != nil {

@@ -8,7 +8,7 @@ type Transform struct {
 	Lambda float64 `json:"lambda,omitempty"` // of yeo-johnson
 }
 
-// To returns the transformed value of x. log requires x > 0, log1p x > -1.
+// To returns the transformed value of x. The transform log requires x > 0, and log1p requires x > -1.
 func (t Transform) To(x float64) float64 {
 	switch t.Name {
 	case "log":
@@ -19,8 +19,8 @@ func (t Transform) To(x float64) float64 {
 	return yeoJohnson(x, t.Lambda)
 }
 
-// From returns the x whose transformed value is y. If no x has that value, it returns the limit of x nearest to it.
-// log1p serves targets that are never negative, so From is at least 0 for it.
+// From returns the x whose transformed value is y. If y is beyond the range of yeo-johnson, From returns an infinity
+// with the sign of y. For log1p, From returns at least 0, because log1p is used for targets that are never negative.
 func (t Transform) From(y float64) float64 {
 	switch t.Name {
 	case "log":

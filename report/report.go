@@ -1,5 +1,6 @@
 // Package report writes one self-contained HTML page for each sweep: the question, the figures, the fits and the origin
-// of the numbers. A page that is written twice from one database has the same bytes, because it holds no times of day.
+// of the numbers. If a page is written twice from the same database, both copies have the same bytes, because the page
+// does not contain the time at which it was written.
 package report
 
 import (
@@ -19,8 +20,9 @@ var source string
 
 var page = template.Must(template.New("report").Funcs(template.FuncMap{"commit": commit}).Parse(source))
 
-// Write writes the page of a sweep to path by rename, and creates the folders above it. The sweep must be in the
-// database. The page names runs that are not done yet, and figures that have no rows yet, as missing.
+// Write writes the page of a sweep to path atomically, by rename. It creates the folders above path if needed. It
+// returns an error if the database does not have the sweep. The page lists as missing the runs that are not done yet
+// and the figures that have no rows yet.
 func Write(db *store.DB, sweep, path string) error {
 	c, err := read(db, sweep)
 	if err != nil {

@@ -11,11 +11,12 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/worker"
 )
 
-// StatusFile is the name of the file in a run's folder with the worker's /proc/self/status at its end. Memory is read
-// from it, because getrusage would count what the parent had when it forked.
+// StatusFile is the name of a file in a run's folder. It holds the worker's /proc/self/status, copied when the worker
+// has finished. The worker's memory is read from this file, because getrusage would also count the memory that the
+// parent had when it forked.
 const StatusFile = "status"
 
-// Work trains the run of a folder as a worker process, and then writes StatusFile there.
+// Work trains the run of the folder dir in this process, as a worker, and then writes StatusFile into dir.
 func Work(dir string) error {
 	compute.Quiet()
 	if err := worker.Work(context.Background(), dir, os.Stdin, os.Stdout); err != nil {
@@ -28,8 +29,8 @@ func Work(dir string) error {
 	return os.WriteFile(filepath.Join(dir, StatusFile), status, 0o666)
 }
 
-// HighWater returns VmHWM of a process's status, its largest resident memory so far, MiB. It is 0 if the status has
-// none.
+// HighWater returns, in MiB, the largest resident memory of a process so far. It reads the field VmHWM of the process's
+// status, and returns 0 if the status does not have this field.
 func HighWater(status []byte) float64 {
 	_, after, _ := strings.Cut(string(status), "VmHWM:")
 	line, _, _ := strings.Cut(after, " kB")

@@ -1,11 +1,11 @@
 // Command store measures how fast the database takes in rows and answers queries. It fills a results database as a
-// sweep does: each run's shard is written step by step and then merged. Then it makes the queries of the report and the
-// figures.
+// sweep does: each run's shard is written step by step and then merged. Then it runs the queries that the report and
+// the figures make.
 //
 //	go run ./bench/store --rows 10000000
 //
-// A table goes to standard error and one JSON document to standard output. The numbers depend on the machine and its
-// load: compare only numbers of one call.
+// The command prints a table to standard error and one JSON document to standard output. The numbers depend on the
+// machine and its load: compare only numbers from the same call.
 package main
 
 import (
@@ -23,18 +23,18 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Result is one measurement. Rows is the number of rows moved in all. Best, Median and Worst are seconds, over Count
-// times.
+// Result is one measurement. Rows is the total number of rows written or read. Best, Median and Worst are times in
+// seconds, over Count repetitions.
 type Result struct {
 	Name                string
 	Count, Rows         int
 	Best, Median, Worst float64
 	RowsPerSecond       float64
-	RowsPerCPUSecond    float64 // by processor time, which other work on the machine disturbs less
-	PeakMiB             float64 `json:",omitempty"` // peak resident memory, of work in a separate process
+	RowsPerCPUSecond    float64 // rows per second of processor time, which other work on the machine affects less
+	PeakMiB             float64 `json:",omitempty"` // peak resident memory, if the work was done in a separate process
 }
 
-// Document is the JSON document printed. Bytes is the size of the results database.
+// Document is the JSON document that the command prints. Bytes is the size of the results database.
 type Document struct {
 	SQLite      string
 	Rows, Runs  int

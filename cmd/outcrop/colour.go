@@ -13,7 +13,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// statusColours are the colours of runs' statuses. Any other status has the terminal's own colour.
+// statusColours are the colours of runs' statuses. A status that is not listed has the terminal's default text colour.
 var statusColours = map[string]color.Attribute{
 	store.Planned:  plainColour,
 	store.Leased:   color.FgBlue,
@@ -25,14 +25,15 @@ var statusColours = map[string]color.Attribute{
 	store.Lost:     color.FgRed,
 }
 
-// plainColour is the terminal's own (ECMA-48, SGR 39).
+// plainColour is the terminal's default text colour (ECMA-48, SGR 39).
 const plainColour color.Attribute = 39
 
-// painter colours texts if it is true. In a column of a table either all cells are painted or none: then the column
-// stays aligned, because the control sequences of all colours have the same length.
+// painter colours texts if it is true. In a column of a table, paint all cells or none: the control sequences of all
+// colours have the same length, so a column in which every cell has one stays aligned.
 type painter bool
 
-// painterFor colours if out is a terminal with colours, unless NO_COLOR (no-color.org) is set.
+// painterFor returns a painter for out. It colours texts if out is a terminal with colours, unless the environment
+// variable NO_COLOR (no-color.org) is set.
 func painterFor(out io.Writer) painter {
 	return painter(isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
 }
@@ -59,7 +60,7 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// lasting formats seconds in at most two units: 42s, 3m20s, 2h05m, 3d04h.
+// lasting formats a time in seconds in at most two units, such as 42s, 3m20s, 2h05m or 3d04h.
 func lasting(seconds float64) string {
 	if math.IsNaN(seconds) || math.IsInf(seconds, 0) {
 		return undetermined
@@ -77,7 +78,7 @@ func lasting(seconds float64) string {
 	return fmt.Sprintf("%ds", s)
 }
 
-// sized formats bytes in the largest fitting unit, with three digits.
+// sized formats a number of bytes with three significant digits, in the largest unit of which there is at least one.
 func sized(bytes int64) string {
 	size := float64(bytes)
 	for _, unit := range []string{"B", "kB", "MB", "GB"} {

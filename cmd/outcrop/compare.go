@@ -97,7 +97,7 @@ func printComparison(out io.Writer, c results.Comparison) error {
 	return nil
 }
 
-// printAggregates prints one line per metric and layer, with a column for each name.
+// printAggregates prints one line for each metric and layer, with a column for each of names.
 func printAggregates(out io.Writer, names []string, all []results.Aggregate) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "metric\tstep\t%s\n", strings.Join(names, "\t"))
@@ -128,7 +128,7 @@ func printAggregates(out io.Writer, names []string, all []results.Aggregate) err
 	return w.Flush()
 }
 
-// stepsOf formats the step that aggregates were taken at, or the first and the last if these differ.
+// stepsOf formats the step at which the aggregates were taken, or the first and the last step if there are several.
 func stepsOf(all []results.Aggregate) string {
 	first, last := -1, -1
 	for _, a := range all {

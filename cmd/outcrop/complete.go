@@ -21,11 +21,11 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// candidates lists the values that an argument or a flag can have. before holds the arguments before it, begun the
-// characters typed so far. If a candidates is nil, the shell offers files.
+// candidates is a function that lists the values that an argument or a flag can have. The slice before holds the
+// preceding arguments, and begun holds the characters typed so far. If the function is nil, the shell offers files.
 type candidates func(s *preferences, before []string, begun string) []string
 
-// argumentCandidates holds the candidates of arguments, by their word in a verb's usage.
+// argumentCandidates holds the candidates for arguments, by the word that stands for the argument in a verb's usage.
 var argumentCandidates = map[string]candidates{
 	"FILE|NAME": func(*preferences, []string, string) []string {
 		return slices.Concat(configs.Sweeps(), sweepFiles())
@@ -48,7 +48,7 @@ var argumentCandidates = map[string]candidates{
 	"RUNDIR":   nil,
 }
 
-// flagCandidates holds the candidates of the flags that take one of a few values, by their name.
+// flagCandidates holds the candidates for those flags whose values can be listed, by the flag's name.
 var flagCandidates = map[string]candidates{
 	"device":     fixed(func() []string { return []string{"auto", "cpu"} }),
 	"log-format": fixed(func() []string { return logFormats }),
@@ -67,7 +67,8 @@ func fixed(list func() []string) candidates {
 
 func none(*preferences, []string, string) []string { return []string{} }
 
-// complete makes the shell's completion offer the candidates of each argument and flag of a verb.
+// complete makes the shell's completion offer the candidates for each argument and flag of the verb c and of its
+// subcommands.
 func complete(s *preferences, c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		complete(s, sub)
@@ -97,7 +98,8 @@ func complete(s *preferences, c *cobra.Command) {
 	}
 }
 
-// argumentWords returns the words for arguments in a verb's usage: [RUN|SWEEP] for `rm RUN|SWEEP…`.
+// argumentWords returns the words that stand for arguments in a verb's usage. For `rm RUN|SWEEP…` it returns the single
+// word RUN|SWEEP.
 func argumentWords(use string) (words []string) {
 	for _, word := range strings.Fields(use)[1:] {
 		if strings.HasPrefix(word, "-") {
@@ -108,7 +110,7 @@ func argumentWords(use string) (words []string) {
 	return words
 }
 
-// offer returns the candidates that begin with what was typed and are no earlier argument.
+// offer returns the candidates that begin with the characters typed so far and that do not repeat an earlier argument.
 func offer(s *preferences, c *cobra.Command, of candidates, before []string, begun string) (
 	[]string, cobra.ShellCompDirective) {
 	if of == nil {
@@ -127,7 +129,8 @@ func offer(s *preferences, c *cobra.Command, of candidates, before []string, beg
 	return all, directive
 }
 
-// sweepFiles returns the YAML files of the current folder and of the folders in it.
+// sweepFiles returns the .yaml files in the current folder and in its immediate subfolders, except the settings file
+// outcrop.yaml.
 func sweepFiles() (files []string) {
 	for _, pattern := range []string{"*.yaml", filepath.Join("*", "*.yaml")} {
 		found, err := filepath.Glob(pattern)
@@ -139,7 +142,7 @@ func sweepFiles() (files []string) {
 	return slices.DeleteFunc(files, func(f string) bool { return f == "outcrop.yaml" })
 }
 
-// storedRuns returns the names of the runs; none without a database.
+// storedRuns returns the names of the runs in the database. If there is no database, it returns none.
 func storedRuns(s *preferences) (names []string) {
 	_ = s.reading(func(db *store.DB) (err error) {
 		names, err = results.RunNames(db)
@@ -148,7 +151,7 @@ func storedRuns(s *preferences) (names []string) {
 	return names
 }
 
-// storedSweeps returns the names of the sweeps; none without a database.
+// storedSweeps returns the names of the sweeps in the database. If there is no database, it returns none.
 func storedSweeps(s *preferences) (names []string) {
 	_ = s.reading(func(db *store.DB) error {
 		sweeps, err := db.Sweeps()
@@ -160,7 +163,7 @@ func storedSweeps(s *preferences) (names []string) {
 	return names
 }
 
-// presetSlot is the key of a sweep file whose values are presets.
+// presetSlot is the key under which a sweep file names presets.
 const presetSlot = "extends"
 
 func slots() []string {
@@ -185,7 +188,7 @@ func variantsOf(slot string) (names []string) {
 	return names
 }
 
-// assignments completes --set: first the key, then, if the key is a slot, the variant.
+// assignments returns the candidates for --set: first the keys, then, if the key is a slot, the slot's variants.
 func assignments(begun string) (all []string) {
 	key, _, value := strings.Cut(begun, "=")
 	if value {
@@ -203,7 +206,7 @@ func assignments(begun string) (all []string) {
 	return all
 }
 
-// refuseShell makes an unknown shell a usage error of cobra's completion verb.
+// refuseShell makes cobra's completion verb return a usage error if the shell is unknown.
 func refuseShell(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {

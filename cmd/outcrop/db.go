@@ -85,7 +85,7 @@ func dbBackup(s *preferences) *cobra.Command {
 	return cmd
 }
 
-// reading calls work with the database, open for reading only.
+// reading opens the database for reading only, calls work with it, and closes it.
 func (s *preferences) reading(work func(db *store.DB) error) (err error) {
 	db, err := store.OpenReadOnly(s.database())
 	if err != nil {

@@ -63,7 +63,7 @@ command to measure them from kept checkpoints. The quantities are
 	return cmd
 }
 
-// quantityList lists the quantities with their formulas and sources, for the help.
+// quantityList lists the derived quantities with their formulas and sources, for the help text.
 func quantityList() string {
 	var lines []string
 	for _, q := range derive.All() {
@@ -72,7 +72,7 @@ func quantityList() string {
 	return strings.Join(lines, "\n")
 }
 
-// chosen returns the named quantities, or all if none is named.
+// chosen returns the named quantities, or all quantities if names is empty.
 func chosen(names []string) ([]derive.Quantity, error) {
 	if len(names) == 0 {
 		return derive.All(), nil

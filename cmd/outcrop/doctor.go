@@ -91,7 +91,8 @@ func jobs(s *preferences) string {
 	return at + ", " + each
 }
 
-// kernels names the instruction sets that this machine can use, and how many floats a vector of the best one holds.
+// kernels lists the instruction sets that this machine can use, the best first, and says how many floats a vector of
+// the best one holds.
 func kernels() string {
 	width := map[string]string{
 		"amx": "512-bit vectors, 16 floats, and AMX's tiles", "avx512": "512-bit vectors, 16 floats",
@@ -105,7 +106,7 @@ func kernels() string {
 	return text
 }
 
-// bf16 says whether this machine can train with train.precision: bf16, and by which instruction.
+// bf16 says whether this machine can train with train.precision set to bf16, and which instruction it uses for that.
 func bf16() string {
 	if err := compute.Can("", compute.BF16); err != nil {
 		return "none: " + err.Error()
@@ -129,7 +130,7 @@ func folderOf(path string) string {
 	return fmt.Sprintf("%s, %.1f GB free", text, float64(room.Bavail)*float64(room.Bsize)/1e9)
 }
 
-// nearest returns the lowest folder above path that exists.
+// nearest returns the deepest existing folder above path.
 func nearest(path string) string {
 	for {
 		above := filepath.Dir(path)

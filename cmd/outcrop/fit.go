@@ -105,7 +105,7 @@ func columnRows(columns []plots.Column) []results.FitRow {
 	return rows
 }
 
-// asInput makes a *variant.Error a usage error.
+// asInput wraps err in a usageError if err contains a *variant.Error. It returns any other error unchanged.
 func asInput(err error) error {
 	var input *variant.Error
 	if errors.As(err, &input) {
@@ -134,7 +134,7 @@ func fitTable(path string, o fit.Options) ([]plots.Column, error) {
 	return columns, nil
 }
 
-// readTable reads a CSV file of numbers under a header; an empty cell is NaN.
+// readTable reads a CSV file of numbers with a header line. It reads an empty cell as NaN.
 func readTable(path string) (header []string, values [][]float64, err error) {
 	file, err := os.Open(path)
 	if err != nil {

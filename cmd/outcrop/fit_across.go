@@ -9,7 +9,8 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/results"
 )
 
-// printAcross prints summaries over seeds, comparisons of arms and scaling laws, as far as the sweep's fits give any.
+// printAcross prints those of the following that the sweep's fits yield: summaries over seeds, comparisons of arms, and
+// scaling laws.
 func printAcross(out io.Writer, a results.Across) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	title := func(text, head string) { _, _ = fmt.Fprintf(w, "\n%s\n%s\n", text, head) }

@@ -12,7 +12,7 @@ import (
 	"github.com/outcrop-lab/outcrop/fit"
 )
 
-// undetermined stands for a number that does not exist or that the data do not determine.
+// undetermined is printed in place of a number that does not exist or that the data do not determine.
 const undetermined = "—"
 
 // seriesKey identifies a fitted series.
@@ -98,7 +98,8 @@ func bestOf(families map[string]results.FitRow) string {
 	return undetermined
 }
 
-// noted returns the numbers of a message's parts among the notes, and adds the parts that are new.
+// noted splits a message at each "; " and returns the numbers that its parts have among the notes. It adds the parts
+// that are not among the notes yet.
 func noted(notes *[]string, message string) string {
 	var numbers []string
 	for part := range strings.SplitSeq(message, "; ") {
@@ -126,7 +127,8 @@ func printNotes(out io.Writer, notes []string) {
 	}
 }
 
-// wrap breaks a text into lines of at most width bytes. The first begins with label, the others are indented as far.
+// wrap breaks a text into lines of at most width bytes, unless a single word is longer. The first line begins with
+// label, and the other lines are indented by the length of label.
 func wrap(label, text string, width int) (lines []string) {
 	line := label
 	for word := range strings.FieldsSeq(text) {
@@ -139,8 +141,8 @@ func wrap(label, text string, width int) (lines []string) {
 	return append(lines, strings.TrimRight(line, " "))
 }
 
-// printRivals prints by how much the AICc of each family exceeds the best family's, and its Akaike weight if that is at
-// least .01.
+// printRivals prints, for each family, by how much its AICc exceeds that of the best family. It adds the family's
+// Akaike weight if the weight is at least .01.
 func printRivals(out io.Writer, rows []results.FitRow, families map[seriesKey]map[string]results.FitRow,
 	place func(results.FitRow) string, head string) error {
 	_, _ = fmt.Fprint(out, "\nAICc minus that of the best family (Akaike weight if at least .01)\n")

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 )
 
-// newLog returns a logger that writes messages of at least the given level as plain lines, or as JSON objects with
-// fields. Every message makes sense without its fields.
+// newLog returns a logger that writes messages of at least the given level: as JSON objects with fields if format is
+// "json", otherwise as plain lines without fields. Every message must therefore make sense without its fields.
 func newLog(format string, level slog.Level, out io.Writer) *slog.Logger {
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
@@ -16,7 +16,7 @@ func newLog(format string, level slog.Level, out io.Writer) *slog.Logger {
 	return slog.New(plain{level, out})
 }
 
-// plain prints the message alone, and the program's name before an error.
+// plain is a log handler that prints only the message, preceded by the program's name if the message is an error.
 type plain struct {
 	level slog.Level
 	out   io.Writer

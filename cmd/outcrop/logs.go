@@ -22,7 +22,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// followEvery is how long --follow waits between two looks at a log.
+// followEvery is how long --follow waits before it reads a log again.
 const followEvery = 200 * time.Millisecond
 
 func logsCommand(s *preferences) *cobra.Command {
@@ -56,8 +56,8 @@ and how it ended. RUN is a run's id, the beginning of one, or SWEEP/ARM/SEED.`,
 	return cmd
 }
 
-// printLog calls print with each complete line of a run's log. With follow, it goes on until no process works on the
-// run.
+// printLog calls print with each complete line of a run's log. If follow is true, it goes on until no process works on
+// the run.
 func printLog(ctx context.Context, dir string, follow bool, print func(line string)) error {
 	f, err := os.Open(filepath.Join(dir, "log.jsonl"))
 	if err != nil {
@@ -93,7 +93,8 @@ func printLog(ctx context.Context, dir string, follow bool, print func(line stri
 	}
 }
 
-// readable formats a line of a log for a person. A line that is no JSON object stays as it is.
+// readable formats a line of a log for a person. It returns a line unchanged if the line is not a JSON object with a
+// status.
 func readable(line string) string {
 	var fields map[string]any
 	if json.Unmarshal([]byte(line), &fields) != nil {

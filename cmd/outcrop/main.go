@@ -28,7 +28,7 @@ const (
 	exitInterrupted = 130
 )
 
-// exitCodes ends the help of every verb.
+// exitCodes is the last line of every verb's help.
 const exitCodes = `Exit codes: 0 all done, 1 something failed, 2 bad input, 130 interrupted.`
 
 // helpWidth is the width of help texts in columns.
@@ -58,14 +58,15 @@ func main() {
 	os.Exit(Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// errInterrupted is returned by a verb that was interrupted and that the same command continues.
+// errInterrupted is returned by a verb that was interrupted, or some of whose runs were stopped on request. The command
+// that continues it has been logged before.
 var errInterrupted = errors.New("interrupted")
 
-// usageError is a mistake on the command line. It exits with 2.
+// usageError is a mistake in what the user gave, such as an argument or a setting. The program then exits with code 2.
 type usageError struct{ error }
 
-// Run executes one command line and returns its exit code: 0 all done, 1 something failed, 2 bad input, 130
-// interrupted.
+// Run executes one command line and returns its exit code: 0 if all is done, 1 if something failed, 2 if the input was
+// bad, 130 if it was interrupted.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	s := &preferences{log: newLog("text", slog.LevelInfo, stderr)}
 	root := &cobra.Command{
@@ -111,7 +112,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return code
 }
 
-// message is an error's text, with the parts of a joined error on one line.
+// message returns an error's text, with the parts of a joined error on one line.
 func message(err error) string {
 	text := err.Error()
 	var joined interface {
@@ -128,7 +129,8 @@ func message(err error) string {
 	return strings.Replace(text, strings.Join(lines, "\n"), strings.Join(parts, "; "), 1)
 }
 
-// flagError adds the nearest known flag to the error about an unknown one.
+// flagError turns an error about flags into a usage error. If a flag with a long name is unknown, the error suggests
+// the known flag with the most similar name.
 func flagError(cmd *cobra.Command, err error) error {
 	var missing *pflag.NotExistError
 	if errors.As(err, &missing) && len(missing.GetSpecifiedName()) > 1 {
@@ -139,7 +141,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 }
 
-// arguments makes a wrong number of arguments a usage error.
+// arguments returns a check like the given one, except that its error is a usageError.
 func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {

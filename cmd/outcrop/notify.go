@@ -13,11 +13,12 @@ import (
 	"github.com/outcrop-lab/outcrop/settings"
 )
 
-// notifyWithin is how long the notification command may take.
+// notifyWithin is the longest time that the notification command may take.
 const notifyWithin = time.Minute
 
 // notify runs the user's command after a sweep has ended, with the sweep's outcome in the environment. The command's
-// output goes to standard error, and its failure is a warning. A sweep refused as bad input never began: nothing runs.
+// output goes to standard error. If the command fails, notify logs a warning. If the sweep was refused as bad input,
+// notify does not run the command, because the sweep never began.
 func (s *preferences) notify(sweep string, sum experiments.Summary, outcome error, stderr io.Writer) {
 	var input *settings.InputError
 	if s.Notify == "" || errors.As(outcome, &input) {
@@ -49,7 +50,7 @@ func (s *preferences) notify(sweep string, sum experiments.Summary, outcome erro
 	}
 }
 
-// took logs how long a part took, if --verbose asks for it, and restarts the clock.
+// took logs how long a part of the work took and restarts the clock. The log shows it only with --verbose.
 func (s *preferences) took(clock *time.Time, what string) {
 	now := time.Now()
 	s.log.Debug(fmt.Sprintf("%s in %v", what, now.Sub(*clock).Round(time.Millisecond)))

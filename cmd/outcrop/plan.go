@@ -68,8 +68,9 @@ cache.`,
 	return cmd
 }
 
-// machineSpeed returns the kept measurement of this machine's speed. If there is none, or again is set, it measures now
-// and keeps the result. If the result cannot be kept, it warns and returns it nevertheless.
+// machineSpeed returns the stored measurement of this machine's speed. If there is none, or if again is true,
+// machineSpeed measures the speed now and stores the result. If the result cannot be stored, machineSpeed logs a
+// warning and still returns the result.
 func machineSpeed(ctx context.Context, s *preferences, again bool) (*plan.Speed, error) {
 	if !again {
 		kept, ok, err := plan.KeptSpeed()
@@ -109,7 +110,7 @@ func printPlan(out io.Writer, d todo.Document) error {
 	return buffered.Flush()
 }
 
-// span formats a range of times in the unit of its upper end, as "12-19 s".
+// span formats a range of times, given in seconds, in the unit that suits its upper end, such as "12-19 s".
 func span(low, high *float64) string {
 	switch {
 	case low == nil:
@@ -146,13 +147,14 @@ func inBytes(n int64) string {
 	}
 }
 
-// setFlag adds --set to a verb that loads a sweep.
+// setFlag adds the flag --set to a verb that loads a sweep.
 func setFlag(cmd *cobra.Command, sets *[]string) {
 	cmd.Flags().StringArrayVar(sets, "set", nil,
 		"set `KEY=VALUE` in every run, over what the file says, as in optim.lr=3e-4; can be repeated")
 }
 
-// loadSweep loads the embedded sweep of that name, or else a sweep file, and applies --set.
+// loadSweep loads the embedded sweep with the given name. If there is none, it loads the sweep file at the path name.
+// It applies sets, the values of --set.
 func loadSweep(name string, sets ...string) (*sweep.Sweep, error) {
 	if src, ok := configs.Sweep(name); ok {
 		return sweep.LoadBytes(name+".yaml", src, sets...)

@@ -65,7 +65,7 @@ func (s *preferences) figuresDir(sweep string) string {
 	return filepath.Join(s.Results, "sweeps", sweep, "figures")
 }
 
-// draw writes the named figures. If none is named, it writes all for which the sweep measured something.
+// draw writes the named figures. If figures is empty, it writes every figure for which the sweep has data.
 func draw(db *store.DB, s *preferences, sweep string, figures []string) ([]string, error) {
 	all := len(figures) == 0
 	if all {
@@ -86,7 +86,7 @@ func draw(db *store.DB, s *preferences, sweep string, figures []string) ([]strin
 	return written, nil
 }
 
-// eachSweep opens the database for reading and calls f for the named sweep, or for every one.
+// eachSweep opens the database for reading and calls f for the named sweep, or for every sweep if the name is empty.
 func eachSweep(s *preferences, sweep string, f func(db *store.DB, sweep string) error) error {
 	return s.reading(func(db *store.DB) error {
 		sweeps, err := db.Sweeps()

@@ -74,8 +74,8 @@ func predictCommand(s *preferences) *cobra.Command {
 	return cmd
 }
 
-// predictorFor loads the predictor that is part of the program, and resolves an architecture over the base of the sweep
-// that the predictor was trained on.
+// predictorFor loads the predictor that is part of the program. It resolves an architecture, taking the settings that
+// arch does not give from the base of the sweep on which the predictor was trained.
 func predictorFor(arch string) (*predict.Predictor, predict.Arch, error) {
 	p, err := predict.Load()
 	if err != nil {
@@ -101,7 +101,7 @@ func predictorFor(arch string) (*predict.Predictor, predict.Arch, error) {
 	return p, a, err
 }
 
-// measuredOf reads the measurements of an architecture from the database; there are none without a database.
+// measuredOf reads the measurements of an architecture from the database. If there is no database, it returns none.
 func (s *preferences) measuredOf(a predict.Arch) (measured []predict.Measured, err error) {
 	err = s.reading(func(db *store.DB) error {
 		measured, err = predict.MeasuredOf(db, a)
@@ -113,7 +113,8 @@ func (s *preferences) measuredOf(a predict.Arch) (measured []predict.Measured, e
 	return measured, err
 }
 
-// forecast returns the data of the figure: the curves at 200 steps, evenly spaced on the figure's axis.
+// forecast returns the data of the figure. It evaluates the curves at 200 steps that are evenly spaced on the figure's
+// axis.
 func forecast(d results.Prediction, predicted predict.Prediction, measured []predict.Measured) plots.Forecast {
 	f := plots.Forecast{Name: d.Arch, Source: d.Source(), Warning: d.Caveat()}
 	for _, l := range predicted.Layers {
@@ -136,7 +137,7 @@ func forecast(d results.Prediction, predicted predict.Prediction, measured []pre
 	return f
 }
 
-// printPrediction writes the parameters and the curve, each with its interval, and how far to trust them.
+// printPrediction writes the predicted parameters and curves with their intervals, and notes on how far to trust them.
 func printPrediction(out io.Writer, d results.Prediction, p *predict.Predictor) error {
 	_, _ = fmt.Fprintf(out, "%s: top-1/median of |h| after each block, forecast from %d architectures of the sweep %s, ",
 		d.Arch, p.Card.Architectures, p.Card.Sweep)
@@ -153,7 +154,8 @@ func printPrediction(out io.Writer, d results.Prediction, p *predict.Predictor) 
 	return nil
 }
 
-// printPredictionTables writes the parameters and the curve of each layer, and below each column its R^2.
+// printPredictionTables writes a table of each layer's parameters and a table of each layer's curve, with the R^2 of
+// each column below it.
 func printPredictionTables(out io.Writer, d results.Prediction) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "layer\t%s\tdecay\n", strings.Join(fit.Params("emergence"), "\t"))
@@ -223,7 +225,7 @@ func printPredictionNotes(out io.Writer, d results.Prediction) {
 	}
 }
 
-// cell formats a parameter with its interval, or as a dash if it is undetermined.
+// cell formats a parameter with its interval. It returns a dash if the parameter is undetermined.
 func cell(d results.Prediction, name string, e results.Estimate) string {
 	if slices.Contains(d.Undetermined, name) {
 		return undetermined

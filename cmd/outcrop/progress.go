@@ -18,30 +18,30 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// progress shows the progress of each run and of the whole sweep: as bars on a terminal, as messages elsewhere.
+// progress shows the progress of each run and of the whole sweep, as bars on a terminal and otherwise as messages.
 type progress struct {
 	log     *slog.Logger
 	sweep   string
-	every   time.Duration // between two messages about a training run
+	every   time.Duration // least time between two messages about the progress of the same run
 	runs    []results.RunStatus
-	at      map[string]int // index in runs, by id
+	at      map[string]int // index of each run in runs, by the run's id
 	begun   map[string]mark
 	told    map[string]time.Time
 	pool    *pb.Pool
 	bars    map[string]*pb.ProgressBar
 	all     *pb.ProgressBar
 	clean   bool            // remove a bar when its run ends, because the terminal is too small for all
-	notice  *pb.ProgressBar // the newest notice, cut to the line
-	notices []string        // in full, to be logged when the bars end
+	notice  *pb.ProgressBar // the newest notice, cut to the width of the terminal
+	notices []string        // all notices in full, to be logged when the bars end
 }
 
-// mark is the step of a run at a time.
+// mark is the step that a run had reached at a certain time.
 type mark struct {
 	step int
 	time time.Time
 }
 
-// barName formats the name on a bar, cut or padded to 28 characters.
+// barName is the format of the name on a bar. It cuts or pads the name to 28 characters.
 const barName = "%-28.28s"
 
 func newProgress(out io.Writer, s *preferences, sweep string, planned []plan.Planned) *progress {
@@ -69,8 +69,9 @@ func newProgress(out io.Writer, s *preferences, sweep string, planned []plan.Pla
 	return p
 }
 
-// settledBefore returns the status of the runs that had ended before: their work is not counted. If the database cannot
-// be read, there are none.
+// settledBefore returns the statuses of the runs in the database that are done or diverged, by the run's id. The work
+// of these runs is not counted as part of the sweep's remaining work. If the database cannot be read, settledBefore
+// returns an empty map.
 func settledBefore(s *preferences) map[string]string {
 	settled := map[string]string{}
 	_ = s.reading(func(db *store.DB) error {
@@ -85,8 +86,8 @@ func settledBefore(s *preferences) map[string]string {
 	return settled
 }
 
-// draw starts the bars with the sweep's own; a run's bar appears when the run starts. If the terminal cannot be used,
-// messages are written instead.
+// draw starts the display of bars with the bar of the whole sweep. Each run's bar is added at the run's first event. If
+// the terminal cannot be used for bars, progress is shown by messages instead.
 func (p *progress) draw(out *os.File) {
 	pool := pb.NewPool()
 	pool.Output = out
@@ -108,10 +109,10 @@ func (p *progress) newBar(name string, total int, template string) *pb.ProgressB
 	return bar
 }
 
-// goesOn reports whether a worker repeats this status while it works.
+// goesOn reports whether a worker reports this status repeatedly while it works.
 func goesOn(status string) bool { return status == store.Running || status == folder.Measuring }
 
-// ended reports whether a worker ends with this status.
+// ended reports whether this is a status that a run has after its worker has ended.
 func ended(status string) bool {
 	return store.Settled(status) || status == store.Stopped
 }
@@ -146,7 +147,8 @@ func (p *progress) event(e folder.Event) {
 	}
 }
 
-// say shows an event of the sweep, of a run without a worker, or one that is not a run's status, as a retry.
+// say shows an event that does not give the status of one of this sweep's runs: an event of the whole sweep, a retry, a
+// failed merge, or a run on which another coordinator works.
 func (p *progress) say(e folder.Event) {
 	text := e.Status
 	if e.Message != "" {
@@ -201,7 +203,7 @@ func (p *progress) showAll() {
 	p.all.Set("left", lasting(left)+" left")
 }
 
-// over returns how many runs have ended.
+// over returns how many runs are done, diverged or failed. It does not count stopped runs.
 func (p *progress) over() (n int) {
 	for _, r := range p.runs {
 		if store.Settled(r.Status) {
@@ -211,7 +213,8 @@ func (p *progress) over() (n int) {
 	return n
 }
 
-// tell logs the progress of a run, and of the sweep if there is news of it.
+// tell logs the progress of a run. It also logs the progress of the sweep if the run has ended, or if the log is in
+// JSON.
 func (p *progress) tell(r *results.RunStatus, e folder.Event) {
 	status := e.Status
 	text := fmt.Sprintf("%s, seed %d: %s, step %d of %d", r.Arm, r.Seed, status, r.Step, r.Steps)

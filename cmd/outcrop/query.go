@@ -15,7 +15,7 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// printer prints the rows of a query, one by one.
+// printer prints the rows of a query's result one by one.
 type printer struct {
 	header func(columns []string) error
 	row    func(values []any) error
@@ -90,8 +90,8 @@ func csvPrinter(out io.Writer) printer {
 	}
 }
 
-// jsonPrinter prints one object per row, with its keys in the order of the columns. JSON has no infinities: they are
-// printed as the strings "Infinity" and "-Infinity", as in an export.
+// jsonPrinter prints one JSON object per row, with the keys in the order of the columns. JSON has no infinities, so
+// infinities are printed as the strings "Infinity" and "-Infinity", as in an export.
 func jsonPrinter(out io.Writer) printer {
 	var keys [][]byte
 	opening := "["

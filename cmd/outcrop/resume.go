@@ -81,7 +81,8 @@ outcrop resume.`,
 	return cmd
 }
 
-// storedSweep loads a sweep from the copy of its file in the database, and returns the status of each of its runs.
+// storedSweep loads a sweep from the copy of its file that the database keeps. It also returns the status of each of
+// the sweep's runs, by the run's id.
 func storedSweep(s *preferences, name string) (loaded *sweep.Sweep, statuses map[string]string, err error) {
 	statuses = map[string]string{}
 	err = s.reading(func(db *store.DB) error {
@@ -122,6 +123,6 @@ func storedSweep(s *preferences, name string) (loaded *sweep.Sweep, statuses map
 	return loaded, statuses, err
 }
 
-// errChanged means that a stored sweep no longer resolves to the runs that it had.
+// errChanged means that a stored sweep now resolves to other runs than when it was stored.
 var errChanged = errors.New("its runs are no longer those that it began with, because its data, a file that it " +
 	"extends or the trainer's version has changed: train its file again with outcrop run")

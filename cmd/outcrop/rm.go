@@ -73,7 +73,7 @@ func printRemoval(out io.Writer, r results.Removal) {
 		counted(len(r.Sweeps), "sweep"), counted(len(r.Runs), "run"), sized(r.Bytes), counted(r.Rows, "row"))
 }
 
-// confirm asks, and returns an error unless the answer is yes.
+// confirm asks the user to confirm the removal, and returns an error unless the answer is y or yes.
 func confirm(in io.Reader, ask io.Writer) error {
 	_, _ = fmt.Fprint(ask, "Remove them? [y/N] ")
 	answer, err := bufio.NewReader(in).ReadString('\n')

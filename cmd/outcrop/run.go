@@ -44,7 +44,7 @@ func runCommand(s *preferences) *cobra.Command {
 }
 
 // execute trains a sweep, writes its fits, figures and report, and runs the command of --notify. If only is not nil,
-// only the runs with these ids are trained. name is the argument that the verb was called with.
+// only the runs with these ids are trained. The verb was called with the argument name.
 func execute(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string, only []string, asJSON bool) error {
 	summary, err := train(cmd, s, loaded, name, only, asJSON)
 	s.notify(loaded.Name, summary, err, cmd.ErrOrStderr())
@@ -88,7 +88,8 @@ func train(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string,
 	return summary, s.outcome(loaded.Name, summary)
 }
 
-// present prints a sweep's results. If some of its runs have ended, it first draws the figures and writes the report.
+// present prints a sweep's results. If ended is true, which means that some of the sweep's runs are done or diverged,
+// it first draws the figures and writes the report.
 func present(cmd *cobra.Command, s *preferences, sweep string, ended, asJSON bool, clock *time.Time) error {
 	return s.reading(func(db *store.DB) error {
 		document, err := results.RunDocumentOf(db, sweep)
@@ -144,7 +145,7 @@ func (s *preferences) outcome(sweep string, sum experiments.Summary) error {
 	return nil
 }
 
-// conflicting says that n values differ from those stored under the same provenance.
+// conflicting returns the warning that n values differ from the values stored before under the same provenance.
 func conflicting(n int) string {
 	differ := fmt.Sprintf("%d values differ from those stored before", n)
 	if n == 1 {
@@ -154,7 +155,7 @@ func conflicting(n int) string {
 		"to list the conflicts, run: outcrop query \"SELECT * FROM conflicts\""
 }
 
-// commandLine returns the command that repeats this call, quoted for a shell.
+// commandLine returns the command line that repeats this call of cmd with the argument name, quoted for a shell.
 func commandLine(cmd *cobra.Command, name string) string {
 	words := []string{cmd.CommandPath(), shellescape.Quote(name)}
 	cmd.Flags().Visit(func(f *pflag.Flag) {

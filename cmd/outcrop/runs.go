@@ -10,7 +10,7 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// sweepNamed returns a stored sweep by its name, with or without a trailing slash.
+// sweepNamed returns the stored sweep with the given name. The name may have a trailing slash.
 func sweepNamed(db *store.DB, name string) (store.Sweep, error) {
 	sweeps, err := db.Sweeps()
 	if err != nil {
@@ -25,7 +25,7 @@ func sweepNamed(db *store.DB, name string) (store.Sweep, error) {
 	return store.Sweep{}, usageError{fmt.Errorf("%s: %w", db.Path(), variant.Unknown("sweep", name, names))}
 }
 
-// runsNamed returns the ids of the runs that a name stands for: a run, an arm or a sweep.
+// runsNamed returns the ids of the runs that a name stands for. It can be the name of a run, an arm or a sweep.
 func runsNamed(db *store.DB, name string) ([]string, error) {
 	target, err := results.Find(db, name)
 	var ids []string

@@ -18,12 +18,12 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// preferences are the settings that say where and how to work, never what to train. Flags come first, then OUTCROP_* in
-// the environment, then outcrop.yaml in the current folder, then the defaults.
+// preferences are the settings that say where and how to work, never what to train. A flag overrides an OUTCROP_*
+// environment variable, which overrides outcrop.yaml in the current folder, which overrides the default.
 type preferences struct {
 	Results   string
 	Jobs      int // 0: as many as cores and memory allow
-	Threads   int // 0: one if there are runs enough for the cores, else a share of the cores
+	Threads   int // 0: one if there are enough runs to use all cores, else a share of the cores
 	Retries   int
 	Device    string
 	LogFormat string
@@ -53,7 +53,7 @@ func (s *preferences) flags(f *pflag.FlagSet) {
 	f.BoolP("verbose", "v", false, "also print where settings come from, what is written and how long each part takes")
 }
 
-// load reads the settings. A wrong one is a usage error that says where it was set.
+// load reads the settings. If a setting is wrong, load returns a usage error that says where it was set.
 func (s *preferences) load(f *pflag.FlagSet, stderr io.Writer) error {
 	v := viper.New()
 	v.SetConfigFile("outcrop.yaml") // the full name, because the program itself is called outcrop
@@ -112,13 +112,13 @@ func (s *preferences) load(f *pflag.FlagSet, stderr io.Writer) error {
 	return nil
 }
 
-// setting reads single settings and the layers they come from.
+// setting reads a single setting and determines where it was set.
 type setting struct {
 	layers *viper.Viper
 	flags  *pflag.FlagSet
 }
 
-// count returns a whole number; "auto" is 0.
+// count returns the value of a setting that is a whole number. It returns 0 if the value is "auto".
 func (r setting) count(name string) (int, error) {
 	text := fmt.Sprint(r.layers.Get(name))
 	automatic := r.flags.Lookup(name).DefValue == "auto"
@@ -136,7 +136,7 @@ func (r setting) count(name string) (int, error) {
 	return 0, usageError{fmt.Errorf("%s: wants %s, got %q", r.place(name), wants, text)}
 }
 
-// truth returns a boolean.
+// truth returns the value of a setting that is a boolean.
 func (r setting) truth(name string) (bool, error) {
 	text := fmt.Sprint(r.layers.Get(name))
 	b, err := strconv.ParseBool(text)
@@ -146,7 +146,8 @@ func (r setting) truth(name string) (bool, error) {
 	return b, nil
 }
 
-// place says where a setting was given: its flag, its variable, or else its key in outcrop.yaml.
+// place returns the name under which a setting was given: that of its flag or its environment variable, or else its key
+// in outcrop.yaml.
 func (r setting) place(name string) string {
 	if r.flags.Changed(name) {
 		return "--" + name
@@ -158,7 +159,7 @@ func (r setting) place(name string) string {
 	return "outcrop.yaml: " + name
 }
 
-// origin is place, or "default" if the setting was not given.
+// origin returns the same as place, or "default" if the setting was not given.
 func (r setting) origin(name string) string {
 	if place := r.place(name); !strings.HasPrefix(place, "outcrop.yaml") || r.layers.InConfig(name) {
 		return place

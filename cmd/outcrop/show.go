@@ -49,8 +49,8 @@ its default.`,
 	return cmd
 }
 
-// override returns the settings of a run in the order of the configuration, and lists in the document those that differ
-// from their default.
+// override returns the settings of a run in the order of the configuration. It adds the keys of the settings that
+// differ from their default to shown.Overrides.
 func override(shown *results.Shown) ([]settings.Setting, error) {
 	if string(shown.Config) == "null" {
 		return nil, nil
@@ -114,7 +114,8 @@ func printRun(out io.Writer, r results.Shown, list []settings.Setting) error {
 	return printFits(out, r.Fits)
 }
 
-// printHistory prints who worked on a run, and when it changed its status.
+// printHistory prints with what program and processor a run was measured, which commands on which machines worked on
+// it, and when its status changed.
 func printHistory(line func(name, format string, args ...any), r results.Shown) {
 	line("provenance", "commit %s, %s, %s kernels, %s", r.Commit, r.GoVersion, r.KernelPath, r.CPU)
 	for _, d := range r.Differences {
@@ -140,7 +141,7 @@ func printHistory(line func(name, format string, args ...any), r results.Shown) 
 	}
 }
 
-// printConfig prints each key of the configuration, with a star if it differs from its default.
+// printConfig prints each setting of the configuration, with a star if its value differs from the default.
 func printConfig(out io.Writer, r results.Shown, list []settings.Setting) {
 	if list == nil {
 		_, _ = fmt.Fprintf(out, "\nconfig  %s\n", r.Config)

@@ -65,7 +65,7 @@ end with exit code 0.`,
 	return cmd
 }
 
-// printStatus prints one table per sweep, without the runs that hide selects.
+// printStatus prints one table per sweep. It leaves out the runs for which hide returns true.
 func printStatus(out io.Writer, paint painter, all []results.SweepStatus, hide func(results.RunStatus) bool) error {
 	for i, s := range all {
 		if i > 0 {
@@ -137,7 +137,7 @@ func heading(paint painter, s results.SweepStatus) string {
 	return line
 }
 
-// counted returns "1 run" or "2 runs".
+// counted returns n with the noun what in the singular or plural, such as "1 run" or "2 runs".
 func counted(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
@@ -145,8 +145,8 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// fitting formats the status in at most height lines. If it is too long, fitting leaves out the runs that ended without
-// a failure, then those that wait, and then cuts the rest.
+// fitting formats the status in at most height lines. If the text is too long, fitting first leaves out the runs that
+// ended without a failure, then also the runs that are only planned. If it is still too long, fitting cuts off its end.
 func fitting(paint painter, all []results.SweepStatus, height int) (string, error) {
 	ended := func(r results.RunStatus) bool {
 		return store.Settled(r.Status) && r.Status != store.Failed

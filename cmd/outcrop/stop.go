@@ -76,7 +76,7 @@ func printStopped(out io.Writer, rows []results.StoppedRun) error {
 	return w.Flush()
 }
 
-// inForce returns the leases in force on these runs.
+// inForce returns those leases on the runs ids that are in force, by the run's id.
 func inForce(db *store.DB, ids []string) (map[string]*store.Lease, error) {
 	leases, err := db.Leases()
 	held := map[string]*store.Lease{}
@@ -88,7 +88,8 @@ func inForce(db *store.DB, ids []string) (map[string]*store.Lease, error) {
 	return held, err
 }
 
-// awaitEnd waits until every lease of held has ended or changed hands.
+// awaitEnd waits until every lease in held has ended or has another owner. It returns an error if this takes longer
+// than wait.
 func awaitEnd(ctx context.Context, db *store.DB, held map[string]*store.Lease, wait time.Duration) error {
 	deadline := time.Now().Add(wait)
 	for {

@@ -48,7 +48,8 @@ presets.`}
 	return cmd
 }
 
-// listVariants returns all variants, those of one slot, or a single one. The variants of "extends" are the presets.
+// listVariants returns all variants if args is empty, the variants of one slot if args names a slot, or a single
+// variant if args names a slot and a variant. The slot "extends" stands for the presets.
 func listVariants(args []string) (rows []variant.Listed, err error) {
 	config := trainer.Default()
 	all := variant.List(&config)
@@ -76,7 +77,7 @@ func listVariants(args []string) (rows []variant.Listed, err error) {
 	return rows, nil
 }
 
-// presets lists the embedded presets as variants. A preset's first line takes the place of a formula.
+// presets lists the embedded presets as variants. The first line of a preset's file is listed in place of a formula.
 func presets() (all []variant.Listed) {
 	for _, name := range configs.Presets() {
 		src, _ := configs.Preset(name)
@@ -87,7 +88,8 @@ func presets() (all []variant.Listed) {
 	return all
 }
 
-// about returns a variant's parameters with their defaults, written as in a sweep file, and its source.
+// about returns a variant's parameters with their defaults, written as in a sweep file, followed by the variant's
+// source.
 func about(v variant.Listed) string {
 	var parts []string
 	for _, p := range v.Params {

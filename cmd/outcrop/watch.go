@@ -23,8 +23,8 @@ const (
 	clearRest = "\x1b[J"
 )
 
-// watchStatus shows the runs' status and repeats it at an interval. A terminal is redrawn in place; elsewhere one table
-// follows another until nothing is left to do.
+// watchStatus shows the status of the runs and shows it again after each interval of length every. On a terminal it
+// redraws the screen. Elsewhere it prints one table after another until nothing is left to do.
 func watchStatus(ctx context.Context, out io.Writer, read func() ([]results.SweepStatus, error),
 	every time.Duration) error {
 	if isTerminal(out) {
@@ -105,7 +105,7 @@ func watchScreen(ctx context.Context, out *os.File, read func() ([]results.Sweep
 	}
 }
 
-// drawScreen draws the status over the one drawn before.
+// drawScreen draws the status over the status drawn before.
 func drawScreen(out *os.File, all []results.SweepStatus) error {
 	_, height, err := term.GetSize(int(out.Fd()))
 	if err != nil || height < 3 {

@@ -9,7 +9,8 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/worker"
 )
 
-// workerCommand carries out the assignment in one run's folder: it trains the run, or measures it from checkpoints.
+// workerCommand returns the verb that carries out the assignment in one run's folder: it trains the run, or measures it
+// from checkpoints.
 func workerCommand(*preferences) *cobra.Command {
 	cmd := &cobra.Command{Use: "worker RUNDIR", Hidden: true, Args: arguments(cobra.ExactArgs(1))}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -34,7 +34,8 @@ seeds: 2
 // Steps are the probe steps of every fixture run.
 var Steps = []int{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 700, 800, 900, 1000, 1100, 1200}
 
-// Emergence returns the planted parameters of an arm's curve in a block. The baseline rises, other arms rise less.
+// Emergence returns the planted parameters of the curve of an arm and seed in a block. The curves of arm 0, the
+// baseline, rise higher than those of arms 1 and 2.
 func Emergence(arm, seed, layer int) map[string]float64 {
 	height := []float64{9, .6, 2.5}[arm%3] * (1 + .25*float64(layer)) * (1 - .2*float64(seed))
 	return map[string]float64{"A": height, "lambda": .12, "gamma": .012, "t0": 1.01 + .1*float64(arm%3), "K": 5.4}
@@ -55,8 +56,9 @@ func Open(t testing.TB) *store.DB {
 	return db
 }
 
-// Fill adds a sweep of that name to db, with the given arms and layers and two seeds, and returns the runs' ids by arm
-// and seed. Every run has rows of the needed statistics at all Steps, fits of ratio_mean, and snapshots of resid_post.
+// Fill adds a sweep with the name sweep to db, with the given arms and number of layers and with two seeds. It returns
+// the runs' ids, [arm][seed]. Every run has rows of the needed statistics at all Steps, fits of ratio_mean, and
+// snapshots of resid_post.
 func Fill(t testing.TB, db *store.DB, sweep string, arms []string, layers int, needs ...derive.Need) [][]string {
 	t.Helper()
 	s := store.Sweep{Name: sweep, Source: Source}
