@@ -39,8 +39,8 @@ func Write(path string, content []byte) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
-// create opens the file at path, which it creates if necessary, and locks it against other writers. A writer that had to
-// wait may find that the file has been renamed meanwhile, and then begins again.
+// create opens the file at path, which it creates if necessary, and locks it against other writers. A writer that had
+// to wait may find that the file has been renamed meanwhile, and then begins again.
 func create(path string) (*os.File, error) {
 	for {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o666)
