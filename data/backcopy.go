@@ -18,8 +18,8 @@ import (
 // a permutation drawn from ChainSeed and c. Otherwise P holds the frequencies of the byte bigrams in that file. In both
 // cases the triggers are the most frequent characters of the chain's stationary distribution, and Triggers is their
 // number. If the triggers have more than .5 of the probability in a row, the row is rescaled so that they have .5. No
-// row of the paper's text needs this cap, but without it, a character that is always followed by the same trigger would
-// absorb the chain.
+// row of the chain of the paper's text needs this cap. Without the cap, a character that is always followed by the same
+// trigger would absorb the chain.
 type Backcopy struct {
 	ChainSeed uint64 `json:"chain_seed" doc:"seed of the generated chain, independent of the run's seed"`
 	Vocab     int    `json:"vocab" doc:"number of characters in the generated chain, without BOS"`

@@ -14,7 +14,7 @@ type Settings interface {
 	// Digest returns an identifier of the data that training would see (a SHA-256 in hex). If a file is missing or
 	// damaged, it returns an error that names the file's path.
 	Digest() (string, error)
-	// Open returns the source, in whose sequences the number of tokens is context.
+	// Open returns the source. Each of its sequences is context tokens long.
 	Open(context int) (Source, error)
 }
 

@@ -72,7 +72,7 @@ type Comparison struct {
 	// fewer than two values.
 	Interval Interval
 	// P is the two-sided p-value of the exact permutation test. Splits is the number of ways to divide all values into
-	// arms of the same sizes as these. P is the share of these ways in which the two means differ by at least
+	// two arms of sizes N and M. P is the share of these ways in which the two means differ by at least
 	// |Difference|. The test assumes only that the seeds would be exchangeable between the arms if there were no effect.
 	// P is at least 1/Splits, or 2/Splits if the arms have equal size. With two seeds in each arm, P is therefore at
 	// least 1/3.

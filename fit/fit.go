@@ -6,9 +6,9 @@
 //
 // # What a fit determines
 //
-// Data that only rise often do not determine all five parameters. If the data bend once and then level off, many
-// combinations of (A, lambda, gamma, t0, K) give almost the same curve. As t0/gamma grows, the logarithm approaches a
-// straight line, A and lambda grow without limit, and the sum of squares keeps falling slightly.
+// If the data only rise, they often do not determine all five parameters. If the data bend once and then level off,
+// many combinations of (A, lambda, gamma, t0, K) give almost the same curve. As t0/gamma grows, the logarithm
+// approaches a straight line, A and lambda grow without limit, and the sum of squares keeps falling slightly.
 //
 // The search has bounds only to keep all numbers finite and the curve distinct from its limiting forms. With t in
 // units of the last t, |ln gamma| is at most 30, and 1/(lambda gamma) is between 1e-5 and 1e5. In addition, lambda t0
@@ -61,13 +61,13 @@ const (
 //	AICc  = AIC + 2k(k+1)/(N-k-1); NaN if N <= k+1
 //	BIC   = N ln(SSE/N) + k ln N
 //
-// Inside the logarithms, SSE is replaced by N (2^-52 max|y|)^2 if it is smaller. This is the size of rounding errors,
-// and it keeps the criteria of a perfect fit finite.
+// Inside the logarithms, SSE is replaced by N (2^-52 max|y|)^2 if SSE is the smaller of the two. The replacement is the
+// size of rounding errors, and it keeps the criteria of a perfect fit finite.
 //
 // Under LossHuber, SSE, RMSE, R2 and AdjR2 are computed by the same formulas, from the squared residuals of all
 // points. In AIC, AICc and BIC, the term N ln(SSE/N) becomes 2N ln s + 2 sum rho(r/s) - N. Here s is the fitted scale,
 // r is a residual times sqrt(w), and rho(z) is z^2/2 for |z| <= 1.345 and 1.345 |z| - 1.345^2/2 beyond. If no |r/s|
-// exceeds 1.345, the two terms are equal.
+// exceeds 1.345, the new term equals N ln(SSE/N).
 type Result struct {
 	Family string
 	// Params maps the names that the function Params lists to the values of the parameters, in the units of t and y. The
@@ -132,8 +132,9 @@ type Points struct {
 	// Sigma holds the standard error of each Y[i]. If Sigma is empty or its median is 0, all points have the same
 	// weight. Otherwise the weight of a point is 1/sigma², scaled so that the mean weight is 1. Multiplying all sigmas
 	// by one factor changes nothing, because the size of the noise is estimated from the residuals. There is one
-	// exception: if neighbouring points differ by clearly more than their sigmas explain, the same variance is added to
-	// every sigma². After that, a sigma below a quarter of the median sigma is raised to that quarter.
+	// exception: if neighbouring points clearly differ by more than their sigmas explain, a common extra variance is
+	// added to every sigma². Finally, in every case, a sigma smaller than a quarter of the median sigma is replaced by
+	// a quarter of the median.
 	Sigma []float64
 }
 

@@ -29,8 +29,8 @@ type Options struct {
 	Kernels  string // the kernel path: "amx", "avx512", "avx2" or "portable"; "" for the machine's best
 	Recorder Recorder
 	Progress func(step int, loss float64) // called by Run after every update, by Measure after every step; may be nil
-	// Refused is called for each checkpoint that Run refused and set aside. The argument from is the step that Run
-	// resumes from. Refused may be nil.
+	// Refused is called for each checkpoint that Run refused and set aside. Its second argument is the step
+	// from which Run resumes. Refused may be nil.
 	Refused func(r Refusal, from int)
 }
 

@@ -61,7 +61,7 @@ func (e *Every) Validate() error {
 func (e *Every) At(step int) bool { return step%e.N == 0 }
 
 // Log measures at step 0 and at steps spread evenly on a log scale: round(10^(i/PerDecade)) for i = 0, 1, 2 …. A step
-// that several i give is measured once.
+// that results from more than one i is measured only once.
 type Log struct {
 	PerDecade int `json:"per_decade" doc:"measurements for each factor of ten"`
 }

@@ -22,9 +22,9 @@ import (
 )
 
 // Work carries out the assignment in the config.yaml of a run's folder: it trains the run to its end, or measures it
-// again. Work stops when ctx is cancelled or when in, the worker's standard input, closes. Standard input closes in
-// whatever way the coordinator ends. Work writes its progress to out, one folder.Event a line. If the run is stopped
-// before its end, Work returns no error; the run's status is then "stopped".
+// again. Work stops when ctx is cancelled or when the worker's standard input, the argument in, closes. It closes
+// however the coordinator ends, even if it is killed. Work writes its progress to out, one folder.Event a line. If the
+// run is stopped before its end, Work returns no error; the run's status is then "stopped".
 func Work(ctx context.Context, dir string, in io.Reader, out io.Writer) (err error) {
 	ctx, leave := context.WithCancel(ctx)
 	defer leave()
