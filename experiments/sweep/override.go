@@ -48,7 +48,7 @@ func overrides(sets []string, parts map[string]*yaml.Node) (over []override, fau
 		switch first, _, _ := strings.Cut(o.key, "."); first {
 		case "name", "seeds":
 			parts[o.key] = o.value
-		case "extends", "base", "arms", "grid", "zip", "random", "exclude", "only":
+		case "extends", "base", "arms", "grid", "zip", "random", "exclude", "only", "stopping":
 			bad("belongs in the file: --set takes a key of the configuration, such as optim.lr, or name or seeds")
 		case "seed":
 			bad("seeds belong to the whole sweep: use `--set seeds=[3]`")
