@@ -123,8 +123,8 @@ func (c Config) Validate() error {
 	return c.Value.Validate()
 }
 
-// Moments returns how many numbers the optimizer keeps in its State for the given number of elements in matrices and
-// the given number in tables, which are the embeddings and the head.
+// Moments returns how many numbers the optimizer keeps in its State. The argument matrices is the number of elements in
+// all matrices; tables is the number of elements in the embeddings and the head.
 func (c Config) Moments(matrices, tables float64) float64 {
 	return float64(c.Value.Moments(Matrix))*matrices + float64(c.Value.Moments(Embedding))*tables
 }

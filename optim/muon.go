@@ -15,8 +15,8 @@ const (
 )
 
 // Muon orthogonalises the Nesterov momentum of each matrix by five Newton-Schulz steps (arXiv 2506.19697), with an eps
-// of 1e-7 as in Jordan's code. By default, AdamW updates the embeddings, the head, gains, biases and scalars, with
-// Beta1, Beta2 and Eps, at the same learning rate. If Embeddings is "muon", Muon itself updates the embeddings and the
+// of 1e-7 as in Jordan's code. By default, AdamW, with Beta1, Beta2 and Eps and at Muon's learning rate, updates the
+// embeddings, the head, gains, biases and scalars. If Embeddings is "muon", Muon itself updates the embeddings and the
 // head: OSP's "Muon without Adam". If Vectors is "normalised", the update of a one-dimensional parameter is OSP's u /
 // (|u| + eps), scaled like that of a matrix with one row.
 type Muon struct {

@@ -66,9 +66,9 @@ func (s ScheduleConfig) InSteps(tokens int) ScheduleConfig {
 	return s
 }
 
-// Rate returns the learning rate of the update numbered step, from 0, in a run of the given number of steps. During the
-// warm-up it is peak (step+1)/warmup, so that no update is wasted on a rate of 0. After the warm-up it is peak times
-// the factor of the shape. The warm-up must be in steps (see InSteps).
+// Rate returns the learning rate of one update in a run of the given number of steps. The argument step is the update's
+// number, counted from 0. During the warm-up it is peak (step+1)/warmup, so that no update is wasted on a rate of 0.
+// After the warm-up it is peak times the factor of the shape. The warm-up must be in steps (see InSteps).
 func (s ScheduleConfig) Rate(peak float64, step, steps int) float64 {
 	if step < s.Warmup {
 		return peak * float64(step+1) / float64(s.Warmup)
@@ -118,8 +118,8 @@ func done(step, warmup, steps int) float64 {
 	return math.Min(1, float64(step-warmup)/math.Max(1, float64(steps-warmup)))
 }
 
-// Trapezoidal keeps the learning rate at its peak, then lowers it linearly to 0 over the share Decay of all steps that
-// comes last (arXiv 2506.19697).
+// Trapezoidal keeps the learning rate at its peak, then lowers it linearly to 0 over the last part of the run. Decay is
+// that part's share of all steps (arXiv 2506.19697).
 type Trapezoidal struct {
 	Decay float64 `json:"decay" doc:"share of all steps over which the rate falls"`
 }

@@ -64,8 +64,8 @@ type Predictor struct {
 	columns []column
 }
 
-// Load returns the shipped predictor. It returns an error if the card was made from another table, or if it names other
-// targets or an unknown learner.
+// Load returns the shipped predictor. It returns an error if the card was not made from that table, if the card's
+// targets are not those of this program, or if the card names an unknown learner.
 func Load() (*Predictor, error) {
 	table, err := Read(bytes.NewReader(archsCSV), bytes.NewReader(fitsCSV))
 	if err != nil {

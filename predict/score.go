@@ -37,8 +37,8 @@ type Card struct {
 	MeanRMS  float64 `json:"mean_rms"`
 	// Worst lists the architectures (at most eight) with the largest errors when left out, in descending order of error.
 	Worst []ArchError `json:"worst"`
-	// Example is the prediction for the table's first architecture, made without its own series, [layers][targets]. With
-	// it one can check whether another machine predicts the same values.
+	// Example, [layers][targets], is the prediction for the table's first architecture by models that were trained without
+	// that architecture's series. With it one can check whether another machine predicts the same values.
 	Example [][]float64 `json:"example"`
 }
 
@@ -67,15 +67,15 @@ type TargetCard struct {
 	Importance []Importance `json:"importance"` // in descending order of Drop
 }
 
-// Score is a learner's R² in cross-validation over five folds, each of whole architectures.
+// Score is a learner's R² in five-fold cross-validation in which all series of an architecture are in the same fold.
 type Score struct {
 	Learner string  `json:"learner"`
 	R2      float64 `json:"r2"`
 }
 
 // Importance is the permutation importance (Breiman 2001) of a group of features: the drop in R² when the group's
-// values are permuted among the held-out series. R² comes from cross-validation over five folds, each of whole
-// architectures.
+// values are permuted among the held-out series. R² comes from five-fold cross-validation in which all series of an
+// architecture are in the same fold.
 type Importance struct {
 	Group string  `json:"group"`
 	Drop  float64 `json:"drop"`
@@ -86,8 +86,8 @@ func (c TargetCard) estimate(y float64) Estimate {
 	return Estimate{c.Transform.From(y), c.Transform.From(y + c.Low), c.Transform.From(y + c.High)}
 }
 
-// Train chooses a learner for every target of a table and scores it. The caller fills in the card's Created, Machine,
-// Commit, Sweep and LeftOut. Train calls progress with a message at the start of each step of its work.
+// Train chooses a learner for each target of a table and scores that learner. The caller fills in the card's Created,
+// Machine, Commit, Sweep and LeftOut. Train calls progress with a message at the start of each step of its work.
 func Train(t Table, progress func(string)) (*Predictor, error) {
 	if err := t.sufficient(); err != nil {
 		return nil, err

@@ -28,8 +28,8 @@ type Trained struct {
 	Arch
 }
 
-// Row is the emergence curve fitted to one layer of one run: to the series of the statistic ratio_mean at the block's
-// output.
+// Row is the emergence curve fitted to one layer of one run, that is, to the layer's series of the statistic ratio_mean
+// at the block's output.
 type Row struct {
 	Arm   int // index of Table.Archs
 	Seed  uint64

@@ -23,7 +23,8 @@ type AbsorbOptions struct {
 	Out string
 }
 
-// Absorbed is the result of folding. Bound is the largest relative difference of the logits that Absorb accepts.
+// Absorbed is the result of folding. Bound is the largest relative difference between the logits of the two models at
+// which Absorb still accepts the result.
 type Absorbed struct {
 	Run string `json:"run"`
 	Out string `json:"out"`
@@ -32,9 +33,9 @@ type Absorbed struct {
 }
 
 // Absorb writes a run's newest sound checkpoint as a model without embed_proj, after trainer.Absorb has checked that
-// the logits agree to trainer.AbsorbBound. Absorb leaves the run as it is. It returns a *settings.InputError if the
-// name stands for no run or for several, if the run has no embed_proj or no checkpoints, or if no file can be written
-// at the path.
+// the logits of the two models agree within trainer.AbsorbBound. Absorb leaves the run as it is. It returns a
+// *settings.InputError if the name stands for no run or for several, if the run has no embed_proj or no checkpoints, or
+// if no file can be written at the path.
 func Absorb(o AbsorbOptions) (done Absorbed, err error) {
 	r, _, err := open(o.Results, o.Run)
 	if err != nil {

@@ -42,9 +42,9 @@ type Probed struct {
 	Differences int `json:"differences"`
 }
 
-// Probe measures a run of a results folder again at all its kept checkpoints, and merges the rows into the database. It
-// leaves the run's id, its status and the stored rows unchanged. It returns a *settings.InputError if the name stands
-// for no run or for several, if a site or statistic is unknown, or if the run has no checkpoints.
+// Probe measures again all checkpoints that a run in a results folder has kept, and merges the rows into the database.
+// It leaves the run's id, its status and the stored rows unchanged. It returns a *settings.InputError if the name
+// stands for no run or for several, if a site or statistic is unknown, or if the run has no checkpoints.
 func Probe(ctx context.Context, o ProbeOptions) (done Probed, err error) {
 	r, stored, err := open(o.Results, o.Run)
 	if err != nil {

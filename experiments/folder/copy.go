@@ -16,8 +16,9 @@ import (
 // copyPrefix begins the name of a folder that is still being copied.
 const copyPrefix = ".copy-"
 
-// Copy copies a run's folder. The copy appears at its path complete, by a rename. Copy leaves out half-written files
-// and the lock. If there is already a file or folder at the path, Copy leaves it as it is and copied is false.
+// Copy copies a run's folder. The copy is renamed to its final path only once it is complete. Copy leaves out
+// half-written files and the lock. If there is already a file or folder at the path, Copy leaves it as it is and copied
+// is false.
 func Copy(ctx context.Context, from, to string) (copied bool, err error) {
 	if Exists(to) {
 		return false, nil
@@ -75,7 +76,8 @@ func copyFile(from, to string) (err error) {
 	return err
 }
 
-// RemoveCopies removes the unfinished copies of runs that killed processes left in a results folder.
+// RemoveCopies removes all unfinished copies of runs from a results folder. A process that is killed while it copies a
+// run leaves one.
 func RemoveCopies(results string) error {
 	left, _ := filepath.Glob(filepath.Join(Runs(results), copyPrefix+"*"))
 	for _, path := range left {

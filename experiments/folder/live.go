@@ -91,8 +91,8 @@ func endOf(path string, bytes int64) ([]byte, error) {
 	return end, nil
 }
 
-// Status returns the run's status, given the status according to the database and the lease: "running" if the run is
-// unsettled and its folder is held, else stored.
+// Status returns "running" if the run is unsettled and its folder is held. Otherwise it returns the argument stored,
+// which is the run's status according to the database and the lease.
 func (l Live) Status(stored string) string {
 	if l.Held && !store.Settled(stored) { // a settled run whose folder is held is being measured again
 		return store.Running

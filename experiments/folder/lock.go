@@ -52,7 +52,7 @@ func TryLock(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// Held reports whether a process has locked a run's folder and so works in it.
+// Held reports whether a process has locked a run's folder, which means that the process is working in it.
 func Held(dir string) (bool, error) {
 	f, err := os.Open(filepath.Join(dir, lockFile))
 	if errors.Is(err, os.ErrNotExist) {
