@@ -18,7 +18,7 @@ import (
 func plotCommand(s *preferences) *cobra.Command {
 	sweep := ""
 	cmd := &cobra.Command{Use: "plot [FIGURE…]", Short: "Draw figures from the database alone",
-		Long: "Draw figures of each sweep from the database alone, as SVG and PNG, all of them unless named:\n" +
+		Long: "Draw the named figures of each sweep, or all of them, from the database alone,\nas SVG and PNG:\n" +
 			strings.Join(plots.Names(), ", ") + ".",
 		Args: cobra.ArbitraryArgs}
 	cmd.RunE = func(cmd *cobra.Command, figures []string) error {
