@@ -166,8 +166,9 @@ func TestBadPoints(t *testing.T) {
 		{"", "seed=3", "--set seed: seeds belong to the whole sweep: use `--set seeds=[3]`"},
 		{"", "arms.a=3",
 			"--set arms.a: belongs in the file: --set takes a key of the configuration, such as optim.lr, or name or seeds"},
-		{"", "stopping.above=3", "--set stopping.above: belongs in the file: --set takes a key of the configuration, such as " +
-			"optim.lr, or name or seeds"},
+		{"", "stopping.above=3",
+			"--set stopping.above: belongs in the file: --set takes a key of the configuration, such as optim.lr, or name or " +
+				"seeds"},
 		{"grid: {optim.lr: [1]}", "optim.lr=2",
 			"--set optim.lr: grid sets it too, at s.yaml:2:8, and its runs would have other values in their names: remove it " +
 				"from the file"},
