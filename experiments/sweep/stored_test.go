@@ -1,23 +1,24 @@
 package sweep
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
+const twoArms = "name: tiny\narms: {baseline: {}, scale: {arch: {norm: ssnorm}}}\n"
+
 func TestStoppingFaults(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"stopping: {metric: los}", `tiny.yaml:13:20: stopping.metric: unknown metric "los", did you mean "loss"?`},
+		{"stopping: {metric: los}", `tiny.yaml:3:20: stopping.metric: unknown metric "los", did you mean "loss"?`},
 		{"stopping: {metric: loss}", "stopping: stops nothing: set above, below, patience or halving.eta"},
 		{"stopping: {abov: 1}", `did you mean "above"?`},
 		{"stopping: {patience: -1}", "stopping.patience: must not be negative, is -1"},
 		{"stopping: {halving: {eta: 1}}", "stopping.halving.eta: must be at least 2, or 0 for none, is 1"},
 		{"stopping: 3", "stopping: wants a map, got 3"},
 	} {
-		_, err := LoadBytes("tiny.yaml", []byte(fmt.Sprintf(tiny, 300, 20, 1)+c.text+"\n"))
+		_, err := LoadBytes("tiny.yaml", []byte(twoArms+c.text+"\n"))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.text, err, c.want)
 		}
@@ -26,7 +27,7 @@ func TestStoppingFaults(t *testing.T) {
 
 // A stored sweep equals the one that was loaded, --set included.
 func TestLoadStored(t *testing.T) {
-	s, err := LoadBytes("tiny.yaml", []byte(fmt.Sprintf(tiny, 300, 20, 1)), "optim.lr=3e-4", "train.batch=16")
+	s, err := LoadBytes("tiny.yaml", []byte(twoArms), "optim.lr=3e-4", "train.batch=16")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,19 +68,3 @@ func TestLoadStoredExtends(t *testing.T) {
 		t.Errorf("%v, want %s named", err, preset)
 	}
 }
-
-// tiny is a sweep of two arms whose runs train in about a second. It is a format of the steps, the steps between
-// measurements, and the seeds.
-const tiny = `
-name: tiny
-base:
-  arch: {layers: 2, width: 16, heads: 2, context: 16}
-  optim: {lr: 1e-2}
-  train: {steps: %d, batch: 8}
-  probe: {every: {name: steps, n: %d}, sequences: 2, heldout: 4}
-  checkpoint: {every: 40, keep: 2}
-arms:
-  baseline: {}
-  scale: {arch: {norm: ssnorm}}
-seeds: %d
-`
