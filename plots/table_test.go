@@ -3,10 +3,7 @@ package plots
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -17,8 +14,6 @@ import (
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/plots/plotstest"
 )
-
-var update = flag.Bool("update", false, "write the golden tables again")
 
 // Every figure's table of the fixture equals its golden table, and so do the tables that do not come from the store.
 // Numbers are compared to six significant digits, finer than any picture shows, because the last bits of a float64
@@ -31,13 +26,13 @@ func TestGoldenTables(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, filepath.Join("testdata", name+".json"), table)
+			plotstest.Golden(t, filepath.Join("testdata", name+".json"), readable(t, table))
 		})
 	}
 	others := map[string]Table{"columns": columnsFixture(t), "forecast": forecastFixture(true).table(),
 		"growth": growthFixture().table()}
 	for name, table := range others {
-		t.Run(name, func(t *testing.T) { golden(t, filepath.Join("testdata", name+".json"), table) })
+		t.Run(name, func(t *testing.T) { plotstest.Golden(t, filepath.Join("testdata", name+".json"), readable(t, table)) })
 	}
 	left, err := filepath.Glob("testdata/*.json")
 	if err != nil {
@@ -67,45 +62,6 @@ func columnsFixture(t *testing.T) Table {
 		t.Fatal(err)
 	}
 	return table
-}
-
-func golden(t *testing.T, path string, table Table) {
-	t.Helper()
-	got := readable(t, table)
-	if *update {
-		if err := os.WriteFile(path, got, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("no golden table: look at the figure, then write it with `go test ./plots -update` (%v)", err)
-	}
-	a, b := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
-	for i := range max(len(a), len(b)) {
-		if i >= len(a) || i >= len(b) || a[i] != b[i] {
-			t.Fatalf("%s, line %d: %s\nIf the new table is right, write it with `go test ./plots -update`", path, i+1,
-				difference(a, b, i))
-		}
-	}
-}
-
-// difference shows the place at which two lines begin to differ.
-func difference(got, want []string, line int) string {
-	of := func(lines []string, from int) string {
-		if line >= len(lines) {
-			return "nothing"
-		}
-		return fmt.Sprintf("%.100q", lines[line][min(from, len(lines[line])):])
-	}
-	from := 0
-	for line < len(got) && line < len(want) && from < min(len(got[line]), len(want[line])) &&
-		got[line][from] == want[line][from] {
-		from++
-	}
-	from = max(0, from-30)
-	return fmt.Sprintf("got %s, want %s", of(got, from), of(want, from))
 }
 
 var (

@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"math"
 	"os"
 	"path/filepath"
@@ -30,8 +29,6 @@ func written(t *testing.T, db *store.DB, sweep string) string {
 	}
 	return string(content)
 }
-
-var update = flag.Bool("update", false, "write the golden content again")
 
 // needs returns the statistics that the page itself and the derived quantities read, except those of some quantities.
 // plots.Needs returns the statistics of the figures.
@@ -73,27 +70,7 @@ func TestGoldenContent(t *testing.T) {
 	got := regexp.MustCompile(`\[(\s*"[^"]*",?)+\s*\]`).ReplaceAllFunc(out.Bytes(), func(list []byte) []byte {
 		return regexp.MustCompile(`\n\s*`).ReplaceAll(list, nil)
 	})
-	path := filepath.Join("testdata", "content.json")
-	if *update {
-		if err := os.WriteFile(path, got, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, b := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			t.Fatalf("%s, line %d: got %s, want %s\nIf the new content is right, write it with `go test ./report -update`", path,
-				i+1, a[i], b[i])
-		}
-	}
-	if len(a) != len(b) {
-		t.Fatalf("%s has %d lines, the content %d", path, len(b), len(a))
-	}
+	plotstest.Golden(t, filepath.Join("testdata", "content.json"), got)
 }
 
 // 1/(lambda gamma) of the planted curve (.12 and .012) by hand, and a dash if its interval is open.
