@@ -12,11 +12,11 @@ import (
 // The full disk is a small file system in memory, which only the superuser can mount.
 func TestFullDiskLeavesNothing(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("only the superuser can mount a tmpfs")
+		t.Skip("needs root, to mount a small file system")
 	}
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Skipf("no tmpfs can be mounted here: %v", err)
+		t.Skipf("needs a system on which root may mount: %v", err)
 	}
 	defer func() { _ = syscall.Unmount(dir, 0) }()
 	db := sample(t)

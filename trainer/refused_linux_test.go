@@ -29,7 +29,7 @@ func TestMemoryRefused(t *testing.T) {
 		return
 	}
 	if testing.Short() {
-		t.Skip("some hundred runs")
+		t.Skip("needs the time of some hundred runs: run without -short")
 	}
 	self := exec.Command(os.Args[0], "-test.run=^TestMemoryRefused$", "-test.v")
 	self.Env = append(os.Environ(), refusing+"=1")
