@@ -14,8 +14,8 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// Wants caches the (site, statistic) pairs that a run records at each measured step. Its keys are those of
-// plan.SitesKey.
+// Wants caches the (site, statistic) pairs that a run records at each measured step, the loss among them. Its keys are
+// those of plan.SitesKey.
 type Wants map[string][]probes.Pair
 
 // pairs returns a run's pairs. key is the run's plan.SitesKey; pairs computes it if it is "".
@@ -32,12 +32,10 @@ func (w Wants) pairs(r run.Run, key string) ([]probes.Pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	w[key] = pairs
-	return pairs, nil
+	// The loss is measured at every step, whatever the probe says.
+	w[key] = append(slices.Clip(pairs), probes.Pair{Site: "run", Statistic: "loss"})
+	return w[key], nil
 }
-
-// loss is measured at every step, whatever the probe says.
-var loss = probes.Pair{Site: "run", Statistic: "loss"}
 
 // Whole reports, by run id, whether an ended run has all the rows that it wants. It asks the database once for all runs
 // that ended at the same step and want the same rows. The map leaves out runs that have not ended and runs that want
@@ -66,7 +64,7 @@ func (w Wants) Whole(db *store.DB, planned []plan.Planned, known map[string]stor
 				return nil, err
 			}
 			g = &group{}
-			for _, pair := range append(pairs[:len(pairs):len(pairs)], loss) {
+			for _, pair := range pairs {
 				g.pairs = append(g.pairs, [2]string{pair.Site, pair.Statistic})
 			}
 			for step := range stored.Step + 1 {
@@ -159,7 +157,7 @@ func (w Wants) lacking(db *store.DB, dir string, p plan.Planned, last int, ended
 	if err != nil {
 		return nil, err
 	}
-	for _, pair := range append(pairs[:len(pairs):len(pairs)], loss) {
+	for _, pair := range pairs {
 		series, err := db.Series(store.Select{Run: p.ID, Site: pair.Site, Statistic: pair.Statistic})
 		if err != nil {
 			return nil, err
