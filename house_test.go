@@ -73,6 +73,7 @@ var arrows = map[string][]string{
 	"predict":         {"fit", "rng", "settings", "store"},
 	"predict/train":   {"atomicfile", "predict", "store"},
 	"probes":          {"compute"},
+	"regularfile":     {},
 	"report":          {"atomicfile", "derive", "fit", "plots", "store"},
 	"rng":             {},
 	"safetensors":     {},
