@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 	"cmd/outcrop": {
 		"compute", "configs", "derive", "experiments", "experiments/folder", "experiments/plan", "experiments/results",
 		"experiments/run", "experiments/sweep", "experiments/todo", "experiments/worker", "export", "fit", "plots",
-		"predict", "report", "settings", "store", "studies", "trainer", "variant",
+		"predict", "report", "settings", "settings/document", "store", "studies", "trainer", "variant",
 	},
 	"compute": {},
 	"configs": {},
@@ -56,7 +56,9 @@ var arrows = map[string][]string{
 		"trainer",
 	},
 	"experiments/stopping": {"variant"},
-	"experiments/sweep":    {"configs", "experiments/stopping", "rng", "settings", "trainer", "variant"},
+	"experiments/sweep": {
+		"configs", "experiments/stopping", "rng", "settings", "settings/document", "trainer", "variant",
+	},
 	"experiments/todo": {
 		"experiments/folder", "experiments/plan", "experiments/run", "experiments/stopping", "probes", "settings", "store",
 		"trainer",
@@ -78,7 +80,10 @@ var arrows = map[string][]string{
 	"rng":             {},
 	"safetensors":     {},
 	"settings":        {"variant"},
-	"store":           {},
+	"settings/document": {
+		"settings",
+	},
+	"store": {},
 	"studies": {
 		"experiments/folder", "experiments/results", "experiments/run", "experiments/worker", "settings", "store",
 		"trainer", "variant",

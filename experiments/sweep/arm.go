@@ -6,6 +6,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/settings/document"
 	"github.com/outcrop-lab/outcrop/trainer"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -38,10 +39,10 @@ func (s *Sweep) arms(d *decoder, root, n *yaml.Node, baseSet map[string]place) (
 	}
 	d.prefix = ""
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
-		d.fault(n, "arms", "wants a map from an arm's name to what it changes, got %s", describe(n))
+		d.fault(n, "arms", "wants a map from an arm's name to what it changes, got %s", document.Describe(n))
 		return nil
 	}
-	d.pairs(n, "arms", func(name string, k, value *yaml.Node) {
+	pairs(n, func(name string, k, value *yaml.Node) {
 		arms = append(arms, s.arm(d, name, k, value, baseSet))
 	})
 	return arms
@@ -56,8 +57,8 @@ func (s *Sweep) arm(d *decoder, name string, k, n *yaml.Node, baseSet map[string
 		d.fault(k, "arms", "an arm's name wants letters, digits, dots, dashes and underscores, got %q", name)
 		return a
 	}
-	if n != nil && n.Kind != yaml.MappingNode && !isNull(n) {
-		d.fault(n, "arms."+name, "wants a map, got %s", describe(n))
+	if n != nil && n.Kind != yaml.MappingNode && !document.IsNull(n) {
+		d.fault(n, "arms."+name, "wants a map, got %s", document.Describe(n))
 		return a
 	}
 	d.set = a.set

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/settings/document"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
@@ -43,8 +44,8 @@ func TestReferenceShowsEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := map[string]bool{}
-	mentioned(shown, find(root, "base"), "")
-	arms := find(root, "arms")
+	mentioned(shown, document.Find(root, "base"), "")
+	arms := document.Find(root, "arms")
 	for i := 1; i < len(arms.Content); i += 2 {
 		mentioned(shown, arms.Content[i], "")
 	}
@@ -55,7 +56,7 @@ func TestReferenceShowsEveryKey(t *testing.T) {
 		}
 	}
 	for _, key := range topKeys {
-		if find(root, key) == nil && key != "only" {
+		if document.Find(root, key) == nil && key != "only" {
 			t.Errorf("docs/cli.md does not show %s", key)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/configs"
 	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/settings/document"
 	"github.com/outcrop-lab/outcrop/trainer"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -31,9 +32,9 @@ func (d *decoder) extend(n *yaml.Node, c *trainer.Config) {
 		names = n.Content
 	}
 	for _, name := range names {
-		if name.Kind != yaml.ScalarNode || name.ShortTag() != "!!str" {
+		if name.Kind != yaml.ScalarNode || document.Tag(name) != "!!str" {
 			d.fault(name, "extends", "wants the name of a preset, the path of a .yaml file, or a list of these, got %s",
-				describe(name))
+				document.Describe(name))
 			continue
 		}
 		file, src, err := d.read(name.Value)

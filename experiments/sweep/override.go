@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/settings/document"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
@@ -29,6 +30,10 @@ func overrides(sets []string, parts map[string]*yaml.Node) (over []override, fau
 			at := strings.TrimSpace(o.place())
 			faults = append(faults, settings.Fault{File: at, Message: fmt.Sprintf(format, args...)})
 		}
+		if strings.ContainsAny(text, "\r\n") {
+			bad("wants one line")
+			continue
+		}
 		if !found || o.key == "" || strings.TrimSpace(value) == "" {
 			bad("wants KEY=VALUE, such as optim.lr=3e-4; KEY=null restores a default")
 			continue
@@ -38,12 +43,11 @@ func overrides(sets []string, parts map[string]*yaml.Node) (over []override, fau
 			continue
 		}
 		seen[o.key] = true
-		var doc yaml.Node
-		if err := yaml.Load([]byte(value), &doc); err != nil || doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
-			bad("%q is not a YAML value", value)
+		var err error
+		if o.value, err = document.Value(value); err != nil {
+			bad("%q is not a YAML value: %v", value, err)
 			continue
 		}
-		o.value = doc.Content[0]
 		unplaced(o.value)
 		switch first, _, _ := strings.Cut(o.key, "."); first {
 		case "name", "seeds":

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/settings/document"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
@@ -53,7 +54,7 @@ func Overrides(c trainer.Config) ([]byte, error) {
 // under `name`.
 func put(n *yaml.Node, keys []string, value *yaml.Node) {
 	for _, key := range keys {
-		below := find(n, key)
+		below := document.Find(n, key)
 		if below == nil {
 			below = &yaml.Node{Kind: yaml.MappingNode}
 			n.Content = append(n.Content, text(key), below)

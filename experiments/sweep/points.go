@@ -5,13 +5,13 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/settings/document"
 )
 
 // maxRuns bounds a sweep. A larger one must be a typing error.
@@ -72,21 +72,23 @@ func (d *decoder) lists(n *yaml.Node, section string) []list {
 	}
 	d.prefix = section + "."
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
-		d.fault(n, "", "wants a map from keys to lists of values, such as {optim.lr: [1e-3, 1e-2]}, got %s", describe(n))
+		d.fault(n, "", "wants a map from keys to lists of values, such as {optim.lr: [1e-3, 1e-2]}, got %s",
+			document.Describe(n))
 		return nil
 	}
 	return d.listsBelow(n, section, "")
 }
 
 func (d *decoder) listsBelow(n *yaml.Node, section, above string) (all []list) {
-	d.pairs(n, above, func(name string, k, value *yaml.Node) {
+	pairs(n, func(name string, k, value *yaml.Node) {
 		key := settings.Join(above, name)
 		switch {
 		case !d.isConfigKey(k, key):
 		case value.Kind == yaml.MappingNode && len(value.Content) > 0:
 			all = append(all, d.listsBelow(value, section, key)...)
 		case value.Kind != yaml.SequenceNode:
-			d.fault(value, key, "wants a list of values, got %s: one value for all runs belongs in base", describe(value))
+			d.fault(value, key, "wants a list of values, got %s: one value for all runs belongs in base",
+				document.Describe(value))
 		case len(value.Content) == 0:
 			d.fault(value, key, "has no value")
 		default:
@@ -306,7 +308,7 @@ func (d *decoder) twin(p, first point) {
 		if had := first.keys[i]; had.value != k.value {
 			d.prefix = k.section + "."
 			d.fault(k.value, k.key, "%s gives the same configuration as %s in line %d",
-				written(k.value), written(had.value), had.value.Line)
+				asWritten(k.value), asWritten(had.value), had.value.Line)
 			return
 		}
 	}
@@ -334,7 +336,7 @@ var unfit = regexp.MustCompile(`[^A-Za-z0-9._+,=-]+`)
 // parameters.
 func written(n *yaml.Node) string {
 	switch {
-	case isNull(n):
+	case document.IsNull(n):
 		return "default"
 	case n.Kind == yaml.SequenceNode:
 		parts := make([]string, len(n.Content))
@@ -344,7 +346,7 @@ func written(n *yaml.Node) string {
 		return strings.Join(parts, "+")
 	case n.Kind == yaml.MappingNode:
 		var parts []string
-		if name := find(n, "name"); name != nil {
+		if name := document.Find(n, "name"); name != nil {
 			parts = append(parts, written(name))
 		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
@@ -353,10 +355,14 @@ func written(n *yaml.Node) string {
 			}
 		}
 		return strings.Join(parts, ",")
-	case decimal.MatchString(n.Value) && !integer.MatchString(n.Value):
-		if x, err := strconv.ParseFloat(n.Value, 64); err == nil {
-			return strconv.FormatFloat(x, 'g', -1, 64)
-		}
 	}
-	return n.Value
+	return document.Shortest(n)
+}
+
+// asWritten returns a value as it stands in the file, if it is a single one, and as in a name otherwise.
+func asWritten(n *yaml.Node) string {
+	if n.Kind == yaml.ScalarNode && n.Value != "" {
+		return n.Value
+	}
+	return written(n)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/rng"
 	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/settings/document"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -64,17 +65,17 @@ func (d *decoder) random(n *yaml.Node) ([]list, axis) {
 	}
 	d.prefix = "random."
 	if n.Kind != yaml.MappingNode {
-		d.fault(n, "", "wants a map such as {count: 20, optim.lr: {log_uniform: [1e-4, 1e-1]}}, got %s", describe(n))
+		d.fault(n, "", "wants a map such as {count: 20, optim.lr: {log_uniform: [1e-4, 1e-1]}}, got %s", document.Describe(n))
 		return nil, nil
 	}
 	count, seed := 0, uint64(0)
-	if at := find(n, "count"); at == nil {
+	if at := document.Find(n, "count"); at == nil {
 		d.fault(n, "", "wants the number of draws, such as `count: 20`")
-	} else if err := scalar(at, reflect.ValueOf(&count).Elem()); err != nil || count < 1 || count > maxRuns {
-		d.fault(at, "count", "wants the number of draws, from 1 to %d, got %s", maxRuns, describe(at))
+	} else if err := document.Scalar(at, reflect.ValueOf(&count).Elem()); err != nil || count < 1 || count > maxRuns {
+		d.fault(at, "count", "wants the number of draws, from 1 to %d, got %s", maxRuns, document.Describe(at))
 	}
-	if at := find(n, "seed"); at != nil {
-		if err := scalar(at, reflect.ValueOf(&seed).Elem()); err != nil {
+	if at := document.Find(n, "seed"); at != nil {
+		if err := document.Scalar(at, reflect.ValueOf(&seed).Elem()); err != nil {
 			d.fault(at, "seed", "%v", err)
 		}
 	}
@@ -113,13 +114,13 @@ func (k drawn) value(u float64) *yaml.Node {
 // drawn reads the keys of random, dotted or nested, down to their distributions.
 func (d *decoder) drawn(n *yaml.Node, above string) (all []drawn) {
 	known := slices.Sorted(maps.Keys(distributions))
-	d.pairs(n, above, func(name string, k, value *yaml.Node) {
+	pairs(n, func(name string, k, value *yaml.Node) {
 		key := settings.Join(above, name)
 		if above == "" && (name == "count" || name == "seed") || !d.isConfigKey(k, key) {
 			return
 		}
 		if value.Kind != yaml.MappingNode || len(value.Content) == 0 {
-			message := fmt.Sprintf("wants a distribution such as {log_uniform: [1e-4, 1e-1]}, got %s", describe(value))
+			message := fmt.Sprintf("wants a distribution such as {log_uniform: [1e-4, 1e-1]}, got %s", document.Describe(value))
 			if near, ok := variant.Nearest(name, known); ok && value.Kind == yaml.SequenceNode {
 				message = fmt.Sprintf("unknown distribution %q, did you mean %q? (%s)", name, near, strings.Join(known, ", "))
 			}
@@ -148,13 +149,14 @@ func (d *decoder) bounds(key string, k, n *yaml.Node, name string, dist distribu
 	out := drawn{list: list{section: "random", key: key, at: k, values: []*yaml.Node{n}}, distribution: dist}
 	if dist.at == nil {
 		if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
-			d.fault(n, key, "%s wants a list of values, got %s", name, describe(n))
+			d.fault(n, key, "%s wants a list of values, got %s", name, document.Describe(n))
 			return out, false
 		}
 		for i, v := range n.Content {
 			same := func(w *yaml.Node) bool { return written(w) == written(v) }
 			if j := slices.IndexFunc(n.Content[:i], same); j >= 0 {
-				d.fault(v, key, "%s appears twice, first in line %d", written(v), n.Content[j].Line)
+				d.fault(v, key, "%s comes to the same as %s in line %d",
+					asWritten(v), asWritten(n.Content[j]), n.Content[j].Line)
 				return out, false
 			}
 		}
@@ -162,21 +164,21 @@ func (d *decoder) bounds(key string, k, n *yaml.Node, name string, dist distribu
 		return out, true
 	}
 	if n.Kind != yaml.SequenceNode || len(n.Content) != 2 {
-		d.fault(n, key, "%s wants [low, high], got %s", name, describe(n))
+		d.fault(n, key, "%s wants [low, high], got %s", name, document.Describe(n))
 		return out, false
 	}
 	for i, to := range []*float64{&out.low, &out.high} {
 		at := n.Content[i]
-		if err := scalar(at, reflect.ValueOf(to).Elem()); err != nil {
+		if err := document.Scalar(at, reflect.ValueOf(to).Elem()); err != nil {
 			d.fault(at, key, "%v", err)
 			return out, false
 		}
 		switch {
 		case dist.whole && (*to != math.Trunc(*to) || math.Abs(*to) > 1<<53):
-			d.fault(at, key, "%s wants whole numbers, got %s", name, describe(at))
+			d.fault(at, key, "%s wants whole numbers, got %s", name, document.Describe(at))
 			return out, false
 		case *to <= dist.above:
-			d.fault(at, key, "%s wants numbers above %v, got %s", name, dist.above, describe(at))
+			d.fault(at, key, "%s wants numbers above %v, got %s", name, dist.above, document.Describe(at))
 			return out, false
 		}
 	}

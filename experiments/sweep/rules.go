@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/settings/document"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -52,13 +53,13 @@ func (s *Sweep) expand(d *decoder, exclude, only *yaml.Node) {
 func (d *decoder) rules(n *yaml.Node, key string, runs []Run) []bool {
 	hit := make([]bool, len(runs))
 	if n.Kind != yaml.SequenceNode {
-		d.fault(n, key, "wants a list of maps such as {arm: gated, optim.lr: 1e-2}, got %s", describe(n))
+		d.fault(n, key, "wants a list of maps such as {arm: gated, optim.lr: 1e-2}, got %s", document.Describe(n))
 		return hit
 	}
 	m := newMatcher(runs)
 	for _, rule := range n.Content {
 		if rule.Kind != yaml.MappingNode || len(rule.Content) == 0 {
-			d.fault(rule, key, "wants a map such as {arm: gated, optim.lr: 1e-2}, got %s", describe(rule))
+			d.fault(rule, key, "wants a map such as {arm: gated, optim.lr: 1e-2}, got %s", document.Describe(rule))
 			continue
 		}
 		before := len(d.faults)
@@ -101,7 +102,7 @@ func newMatcher(runs []Run) matcher {
 // match reports for each run whether it has all the values of a map.
 func (m matcher) match(d *decoder, rule *yaml.Node, key string) []bool {
 	match := slices.Repeat([]bool{true}, len(m.runs))
-	d.pairs(rule, key, func(name string, k, value *yaml.Node) {
+	pairs(rule, func(name string, k, value *yaml.Node) {
 		if !m.known[name] {
 			message := fmt.Sprintf("no run has a key %q", name)
 			if near, ok := variant.Nearest(name, slices.Sorted(maps.Keys(m.known))); ok {
@@ -144,7 +145,7 @@ func equals(n *yaml.Node, s settings.Setting) bool {
 		return true
 	}
 	got := reflect.New(reflect.TypeOf(s.Value)).Elem()
-	if scalar(n, got) != nil {
+	if document.Scalar(n, got) != nil {
 		return false
 	}
 	return got.Interface() == s.Value || s.Aliases != nil && slices.Contains(s.Aliases, got.String())

@@ -71,7 +71,7 @@ func SweepSchema() *Schema {
 		Draft: "https://json-schema.org/draft/2020-12/schema", Title: "Outcrop sweep",
 		Type: []string{"object"}, Required: []string{"name"}, Additional: false,
 		Properties: map[string]*Schema{
-			"name": {Type: []string{"string"}, Pattern: settings.NamePattern,
+			"name": {Type: textKinds, Minimum: &zero, Pattern: settings.NamePattern,
 				Description: "the sweep's name, and its folder's in the results"},
 			"extends": extends,
 			"base":    {Ref: "#/$defs/config", Description: "the configuration that all arms start from"},
@@ -109,13 +109,12 @@ func schemaOf(f settings.Field, key string, keys keyed) *Schema {
 		}
 		return s
 	}
-	kind := kindOf(f.Value.Type())
-	s.Type, s.Default = []string{kind, "null"}, settings.Plain(f.Value)
+	s.Type, s.Default = append(kindsOf(f.Value.Type()), "null"), settings.Plain(f.Value)
 	switch f.Value.Kind() {
 	case reflect.Uint, reflect.Uint64, reflect.Uint32:
 		s.Minimum = new(int)
 	case reflect.Slice:
-		s.Items = &Schema{Type: []string{kindOf(f.Value.Type().Elem())}}
+		s.Items = &Schema{Type: kindsOf(f.Value.Type().Elem())}
 	}
 	if f.Enum != nil {
 		s.Enum = []any{nil}
@@ -226,18 +225,22 @@ func (k keyed) random() *Schema {
 	return s
 }
 
-func kindOf(t reflect.Type) string {
+// textKinds lists the kinds of JSON value that are read as text: a name may be 2026 or true.
+var textKinds = []string{"string", "number", "boolean"}
+
+// kindsOf lists the kinds of JSON value that a Go type is read from.
+func kindsOf(t reflect.Type) []string {
 	switch t.Kind() {
 	case reflect.Bool:
-		return "boolean"
+		return []string{"boolean"}
 	case reflect.Int, reflect.Int64, reflect.Int32, reflect.Uint, reflect.Uint64, reflect.Uint32:
-		return "integer"
+		return []string{"integer"}
 	case reflect.Float64, reflect.Float32:
-		return "number"
+		return []string{"number"}
 	case reflect.String:
-		return "string"
+		return slices.Clone(textKinds)
 	case reflect.Slice:
-		return "array"
+		return []string{"array"}
 	}
 	panic("sweep: no JSON schema for " + t.String())
 }

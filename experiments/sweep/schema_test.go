@@ -3,7 +3,11 @@ package sweep
 import (
 	"bytes"
 	"encoding/json"
+	"math/big"
 	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -151,4 +155,95 @@ func TestSchemaRejectsWhatIsWrong(t *testing.T) {
 			t.Errorf("the decoder accepts:\n%s", src)
 		}
 	}
+}
+
+// The schema and the decoder take the same scalars, as YAML 1.2's core schema reads them.
+func TestSchemaTakesTheDecodersScalars(t *testing.T) {
+	sweep, _ := validators(t)
+	for _, c := range []struct {
+		src string // with %s for the scalar
+		ok  string // the scalars that are right, blank separated
+		bad string
+	}{
+		{"name: x\nbase: {train: {steps: %s}}", "8 +8 0x10 0o20 010 1e3 8. 8.0 ~ null Null !!int|'8'",
+			"1.5 1_000 0b11 -0x10 .inf True '8' yes 2026-01-01 0o8 1:30 0x"},
+		{"name: x\nbase: {optim: {lr: %s}}", "1 .5 1e-3 +1e-3 1. 0x1 ~", "1_0.5 '1' fast on nan .1.2 1e"},
+		{"name: x\nbase: {arch: {tied: %s}}", "true True TRUE false FALSE ~", "yes no on 1 0 'true' tRue"},
+		{"name: x\nseeds: %s", "2 0x2 1e1 [0x1,3] [1e18] ~", "0 1.5 yes [1_0] [-1] [true]"},
+		{"name: x\nbase: {data: {name: text, path: %s}}", "2026-01-01 yes 1_000 1.10 1e3 True 0x10 '7' b", "[a] {a: 1}"},
+		{"name: %s", "x 2026 1.10 2026-01-01 true yes 0x10 '7'", "~ [a] -1 'a|b'"},
+		{"name: x\nbase: {arch: {norm: %s}}", "layernorm 'layernorm' ~", "1 true layer_norm"},
+		{"name: x\ngrid: {train.steps: [%s]}", "8 0x10 1e3 ~", "1.5 '8' 1_000"},
+		{"name: x\nrandom: {count: %s, optim.lr: {uniform: [1e-3, 0x1]}}", "2 0x2 2.", "0 2.5 '2' ~"},
+	} {
+		check := func(scalar string, want bool) {
+			t.Helper()
+			src := []byte(strings.Replace(c.src, "%s", strings.ReplaceAll(scalar, "|", " "), 1))
+			bySchema := sweep.Validate(core(t, src))
+			_, byDecoder := LoadBytes("s.yaml", src)
+			if (bySchema == nil) != want || (byDecoder == nil) != want {
+				t.Errorf("%s: the schema says %v, the decoder %v, want it to be right: %v", src, bySchema, byDecoder, want)
+			}
+			if byDecoder != nil {
+				placed(t, byDecoder)
+			}
+		}
+		for scalar := range strings.FieldsSeq(c.ok) {
+			check(scalar, true)
+		}
+		for scalar := range strings.FieldsSeq(strings.ReplaceAll(c.bad, ": ", ":|")) {
+			check(scalar, false)
+		}
+	}
+}
+
+// core reads YAML by the core schema of YAML 1.2, as editors do, and not by the YAML library's, which knows more
+// numbers. An infinite number is text, as it is to a JSON Schema.
+func core(t *testing.T, src []byte) any {
+	t.Helper()
+	var doc yaml.Node
+	if err := yaml.Load(src, &doc); err != nil {
+		t.Fatal(err)
+	}
+	var value func(n *yaml.Node) any
+	value = func(n *yaml.Node) any {
+		switch n.Kind {
+		case yaml.MappingNode:
+			m := map[string]any{}
+			for i := 0; i < len(n.Content); i += 2 {
+				m[n.Content[i].Value] = value(n.Content[i+1])
+			}
+			return m
+		case yaml.SequenceNode:
+			list := []any{}
+			for _, item := range n.Content {
+				list = append(list, value(item))
+			}
+			return list
+		}
+		plain := n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0 || n.Style&yaml.TaggedStyle != 0
+		whole := regexp.MustCompile(`^[-+]?[0-9]+$|^0o[0-7]+$|^0x[0-9a-fA-F]+$`).MatchString(n.Value)
+		real := regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`).MatchString(n.Value)
+		switch {
+		case plain && slices.Contains([]string{"", "~", "null", "Null", "NULL"}, n.Value):
+			return nil
+		case plain && slices.Contains([]string{"true", "True", "TRUE", "false", "False", "FALSE"}, n.Value):
+			return strings.EqualFold(n.Value, "true")
+		case plain && whole:
+			base := map[bool]int{true: 0, false: 10}[len(n.Value) > 1 && n.Value[0] == '0' && n.Value[1] > '9']
+			x, ok := new(big.Int).SetString(n.Value, base)
+			if !ok {
+				t.Fatalf("%q is no whole number", n.Value)
+			}
+			return json.Number(x.String())
+		case plain && real:
+			x, err := strconv.ParseFloat(n.Value, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return json.Number(strconv.FormatFloat(x, 'g', -1, 64))
+		}
+		return n.Value
+	}
+	return value(doc.Content[0])
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/experiments/stopping"
 	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/settings/document"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -30,7 +31,7 @@ func (d *decoder) rule(n *yaml.Node) *stopping.Rule {
 // nearest returns the node of a dotted key in a map, or that of its nearest enclosing key there, or the map itself.
 func nearest(n *yaml.Node, key string) *yaml.Node {
 	for top := key; top != ""; top = parent(top) {
-		if value := find(n, top); value != nil {
+		if value := document.Find(n, top); value != nil {
 			return value
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/experiments/stopping"
 	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/settings/document"
 	"github.com/outcrop-lab/outcrop/trainer"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -145,12 +146,12 @@ func LoadBytes(file string, src []byte, sets ...string) (*Sweep, error) {
 // parts returns the values of the top keys, without those that are null.
 func (d *decoder) parts(root *yaml.Node) map[string]*yaml.Node {
 	parts := map[string]*yaml.Node{}
-	d.pairs(root, "", func(name string, k, value *yaml.Node) {
+	pairs(root, func(name string, k, value *yaml.Node) {
 		if !slices.Contains(topKeys, name) {
 			d.fault(k, "", "%v", variant.Unknown("key", name, topKeys))
 			return
 		}
-		if !isNull(value) {
+		if !document.IsNull(value) {
 			parts[name] = value
 		}
 	})
@@ -239,7 +240,7 @@ func (s *Sweep) name(d *decoder, root, n *yaml.Node) {
 	case n == nil:
 		d.fault(root, "name", "is missing: a sweep needs a name")
 	case n.Kind != yaml.ScalarNode || !settings.IsName(n.Value):
-		d.fault(n, "name", "wants letters, digits, dots, dashes and underscores, got %s", describe(n))
+		d.fault(n, "name", "wants letters, digits, dots, dashes and underscores, got %s", document.Describe(n))
 	default:
 		s.Name = n.Value
 	}
@@ -251,7 +252,7 @@ func seeds(d *decoder, n *yaml.Node) []uint64 {
 		list := make([]uint64, 0, len(n.Content))
 		for _, item := range n.Content {
 			var seed uint64
-			if err := scalar(item, reflect.ValueOf(&seed).Elem()); err != nil {
+			if err := document.Scalar(item, reflect.ValueOf(&seed).Elem()); err != nil {
 				d.fault(item, "seeds", "%v", err)
 			} else if slices.Contains(list, seed) {
 				d.fault(item, "seeds", "seed %d appears twice", seed)
@@ -261,8 +262,8 @@ func seeds(d *decoder, n *yaml.Node) []uint64 {
 		return list
 	}
 	var count int
-	if err := scalar(n, reflect.ValueOf(&count).Elem()); err != nil || count < 1 || count > 1<<20 {
-		d.fault(n, "seeds", "wants the number of seeds, at least 1, or a list of seeds, got %s", describe(n))
+	if err := document.Scalar(n, reflect.ValueOf(&count).Elem()); err != nil || count < 1 || count > 1<<20 {
+		d.fault(n, "seeds", "wants the number of seeds, at least 1, or a list of seeds, got %s", document.Describe(n))
 		return nil
 	}
 	list := make([]uint64, count)
@@ -280,8 +281,8 @@ func base(d *decoder, parts map[string]*yaml.Node) trainer.Config {
 		d.extend(n, &c)
 	}
 	if n := parts["base"]; n != nil {
-		if n.Kind == yaml.MappingNode && find(n, "extends") != nil {
-			d.fault(find(n, "extends"), "base.extends", "belongs at the top, beside base")
+		if n.Kind == yaml.MappingNode && document.Find(n, "extends") != nil {
+			d.fault(document.Find(n, "extends"), "base.extends", "belongs at the top, beside base")
 			return c
 		}
 		d.onto(&c, "base.", n)
@@ -293,15 +294,15 @@ func base(d *decoder, parts map[string]*yaml.Node) trainer.Config {
 // belong to the sweep.
 func (d *decoder) onto(c *trainer.Config, prefix string, n *yaml.Node) {
 	d.prefix = prefix
-	if n == nil || isNull(n) {
+	if n == nil || document.IsNull(n) {
 		return
 	}
 	if n.Kind == yaml.MappingNode {
-		if seed := find(n, "seed"); seed != nil {
+		if seed := document.Find(n, "seed"); seed != nil {
 			d.fault(seed, "seed", "seeds belong to the whole sweep: set `seeds: [3]` at the top")
 			return
 		}
-		if others := find(n, "extends"); others != nil {
+		if others := document.Find(n, "extends"); others != nil {
 			d.extend(others, c)
 			n = without(n, "extends")
 		}
