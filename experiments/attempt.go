@@ -46,22 +46,37 @@ func (c *coordinator) do(ctx context.Context, r *running) error {
 		if err == nil || ctx.Err() != nil {
 			return nil // the rows measured so far are kept; the others are still missing
 		}
-		if f := new(failure); errors.As(err, &f) && (f.cause == folder.CauseFull || f.cause == folder.CauseTransient) {
+		if f := new(failure); errors.As(err, &f) && (passes(f.cause)) {
 			return err
 		}
 		c.event(folder.Event{Run: r.ID, Step: old.Step, Steps: old.Steps,
 			Status: "trained again, because it cannot be measured: " + err.Error()})
 		r.Measure = nil
 	}
-	if there { // from here on the shard says the run's status, even if training starts over
-		if err := c.db.SetStatus(r.ID, store.Leased, 0, ""); err != nil {
-			return failed(err)
-		}
-	}
-	if err := todo.DropUnusable(c.dir(r.ID), r.Planned); err != nil {
+	if err := c.prepare(r, there); err != nil {
 		return failed(err)
 	}
 	return c.work(ctx, r)
+}
+
+// prepare makes a run's folder ready for training, with the folder locked. there says that the run is stored.
+func (c *coordinator) prepare(r *running, there bool) error {
+	lock, err := folder.TryLock(c.dir(r.ID))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }()
+	if there { // from here on the shard says the run's status, even if training starts over
+		if err := c.db.SetStatus(r.ID, store.Leased, 0, ""); err != nil {
+			return err
+		}
+	}
+	return todo.DropUnusable(c.dir(r.ID), r.Planned)
+}
+
+// passes reports whether a failure of this cause may pass by itself.
+func passes(cause string) bool {
+	return cause == folder.CauseFull || cause == folder.CauseHeld || cause == folder.CauseTransient
 }
 
 // work runs one worker process to its end.
@@ -88,6 +103,7 @@ func (c *coordinator) work(ctx context.Context, r *running) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = life.Close() })
 	defer stop()
+	defer r.holds.Store(false)
 	cause := ""
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
@@ -96,8 +112,10 @@ func (c *coordinator) work(ctx context.Context, r *running) error {
 		case json.Unmarshal(lines.Bytes(), &e) != nil:
 		case e.Cause != "":
 			cause = e.Cause
+		case e.Status == folder.Holding:
+			r.holds.Store(true)
 		default:
-			if e.Status == "started" {
+			if e.Status == folder.Started {
 				c.note(r.ID, store.Running, e.Step, attempt(r.attempts))
 				close(r.started)
 			}

@@ -20,7 +20,7 @@ func TestCausesOfFailure(t *testing.T) {
 	}{
 		{&os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, folder.CauseFull},
 		{fmt.Errorf("a: %w", syscall.EDQUOT), folder.CauseFull},
-		{fmt.Errorf("a: %w", folder.ErrHeld), folder.CauseTransient},
+		{fmt.Errorf("a: %w", folder.ErrHeld), folder.CauseHeld},
 		{&os.PathError{Err: syscall.EIO}, folder.CauseTransient},
 		{settings.Refuse(settings.Fault{File: "x"}), folder.CauseInput},
 		{errors.New("another"), ""},

@@ -18,15 +18,12 @@ import (
 const (
 	mergeEvery = 2 * time.Second
 	lookEvery  = 250 * time.Millisecond // between two checks for jobs to start and runs to stop
-	// leaseTime is how long a lease stays in force without being renewed. A coordinator renews its leases six times as
-	// often, and one that died on this machine is noticed at once.
-	leaseTime = time.Minute
 )
 
 // The reasons for stopping a worker.
 var (
-	errAsked = errors.New("stopped on request")
-	errTaken = errors.New("another coordinator has taken the run")
+	errAsked       = errors.New("stopped on request")
+	errInterrupted = errors.New("interrupted")
 )
 
 func (c *coordinator) dir(run string) string { return folder.Of(c.Results, run) }
@@ -171,40 +168,24 @@ func (c *coordinator) look() error {
 	if err := c.renew(); err != nil && !store.IsFull(err) && !store.IsTransient(err) {
 		return err
 	}
-	stops, err := c.db.StopsSince(c.began)
-	if err != nil || len(stops) == 0 {
+	stops, err := c.db.Stops()
+	if err != nil {
 		return err
 	}
+	asked := func(run string) bool { return !stops[run].Equal(c.stopped[run]) }
 	for _, r := range c.active {
-		if stops[r.ID] {
+		if asked(r.ID) {
 			r.stop(errAsked)
 		}
 	}
 	c.waiting = slices.DeleteFunc(c.waiting, func(j job) bool {
-		if stops[j.ID] {
-			c.sum.Stopped++
-			c.event(folder.Event{Run: j.ID, Steps: j.Config.Train.Steps, Status: store.Stopped, Message: errAsked.Error()})
+		if !asked(j.ID) {
+			return false
 		}
-		return stops[j.ID]
+		c.sum.Stopped++
+		c.event(folder.Event{Run: j.ID, Steps: j.Config.Train.Steps, Status: store.Stopped, Message: errAsked.Error()})
+		return true
 	})
-	return nil
-}
-
-// renew renews the leases of this coordinator and stops the runs whose lease it has lost.
-func (c *coordinator) renew() error {
-	if time.Since(c.renewed) < leaseTime/6 {
-		return nil
-	}
-	held, err := c.db.Renew(c.holder.Owner, leaseTime)
-	if err != nil {
-		return err
-	}
-	c.renewed = time.Now()
-	for _, r := range c.active {
-		if !slices.Contains(held, r.ID) {
-			r.stop(errTaken)
-		}
-	}
 	return nil
 }
 
@@ -234,21 +215,11 @@ func (c *coordinator) begin(ctx context.Context) error {
 	return nil
 }
 
-// start claims a run and starts its worker. If another coordinator holds the run, again is true and the job stays in
-// the queue; if that coordinator has finished the run meanwhile, the run is settled.
+// start claims a run and starts its worker. If another process holds the run, again is true and the job stays in the
+// queue; if that process has finished the run meanwhile, the run is settled.
 func (c *coordinator) start(ctx context.Context, j *job, threads int, memory int64) (again bool, err error) {
-	other, err := c.db.Claim(j.ID, c.holder, leaseTime)
-	if err != nil {
-		return false, err
-	}
-	if other != nil {
-		if j.told != other.Owner {
-			j.told = other.Owner
-			c.event(folder.Event{Run: j.ID, Steps: j.Config.Train.Steps, Status: "elsewhere",
-				Message: fmt.Sprintf("process %d on %s holds it; waiting for its results", other.PID, other.Machine())})
-		}
-		j.after = time.Now().Add(time.Second)
-		return true, nil
+	if elsewhere, err := c.claim(j); err != nil || elsewhere {
+		return elsewhere, err
 	}
 	task, err := c.wants.Task(c.db, c.dir(j.ID), j.Planned)
 	if err != nil {
@@ -274,13 +245,16 @@ func (c *coordinator) start(ctx context.Context, j *job, threads int, memory int
 		}
 	}
 	j.measure = task.Measure
-	c.note(j.ID, store.Leased, task.From, "")
+	c.note(j.ID, store.Leased, task.From, "by "+c.holder.String())
 	own, stop := context.WithCancelCause(ctx)
 	r := &running{job: *j, threads: threads, memory: memory, stop: stop, started: make(chan struct{})}
 	c.active[j.ID] = r
 	go func() {
 		err := c.do(own, r)
 		asked := context.Cause(own)
+		if ctx.Err() != nil {
+			asked = errInterrupted
+		}
 		stop(nil)
 		c.ended <- outcome{r, err, asked}
 	}()
@@ -329,10 +303,8 @@ func (c *coordinator) merge(id string, from int) (last int, err error) {
 // finish merges the rows that a worker left, sets its run's status and releases the run, or requeues the run for
 // another attempt. A run that could not be measured again keeps its status.
 func (c *coordinator) finish(ctx context.Context, o outcome) error {
-	if errors.Is(o.asked, errTaken) {
-		c.sum.Stopped++
-		c.event(folder.Event{Run: o.ID, Steps: o.Config.Train.Steps, Status: store.Stopped, Message: errTaken.Error()})
-		return nil
+	if yields, err := c.yield(o); err != nil || yields {
+		return err
 	}
 	var stored store.Run
 	var there bool

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/outcrop-lab/outcrop/experiments/folder"
@@ -77,7 +78,11 @@ func Execute(ctx context.Context, s *sweep.Sweep, o Options) (sum Summary, err e
 	if err := results.SettleRemovals(db, o.Results); err != nil {
 		return sum, err
 	}
-	c := &coordinator{Options: o, sweep: s.Name, db: db, holder: store.ThisProcess(), began: time.Now(),
+	stopped, err := db.Stops()
+	if err != nil {
+		return sum, err
+	}
+	c := &coordinator{Options: o, sweep: s.Name, db: db, holder: store.ThisProcess(), stopped: stopped,
 		active: map[string]*running{}, ended: make(chan outcome), wants: todo.Wants{}, machine: thisMachine()}
 	if err := c.roomy(ctx, 0, func() error { return storePlan(db, s, planned) }); err != nil {
 		return sum, err
@@ -124,7 +129,7 @@ type coordinator struct {
 	sweep   string    // its name
 	db      *store.DB // shared by all goroutines; it serialises its calls
 	holder  store.Holder
-	began   time.Time
+	stopped map[string]time.Time // the requests to stop that were made before it began
 	renewed time.Time
 	wants   todo.Wants
 	halving *halving // nil without rungs
@@ -142,7 +147,11 @@ type job struct {
 	measure  []int
 	attempts int       // how often its worker has failed for a cause that may pass
 	after    time.Time // the earliest time at which it starts
-	told     string    // the other owner of its lease that an event has named already
+	told     string    // the other holder that an event has named already
+	// other is the lease that another process had on the run when this one last tried to claim it, and seen is when it
+	// was first seen.
+	other *store.Lease
+	seen  time.Time
 }
 
 // running is a job with a worker.
@@ -153,6 +162,7 @@ type running struct {
 	merged  int // the last step whose rows were merged while it runs
 	stop    context.CancelCauseFunc
 	started chan struct{} // closed when the worker says that it has started
+	holds   atomic.Bool   // its worker has locked the run's folder
 }
 
 // outcome is how a worker ended.

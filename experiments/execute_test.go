@@ -27,6 +27,7 @@ const workerDir = "OUTCROP_TEST_WORKER"
 func TestMain(m *testing.M) {
 	dir := os.Getenv(workerDir)
 	if results := os.Getenv(coordinatorOf); dir == "" && results != "" {
+		leaseTime = shortLease
 		if err := coordinate(results); err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

@@ -21,6 +21,9 @@ type Holder struct {
 // ThisProcess returns the current process as a holder. Each call returns a new Owner.
 func ThisProcess() Holder { return Holder{Owner: rand.Text(), Host: host(), PID: os.Getpid()} }
 
+// String names the process and its machine.
+func (h Holder) String() string { return fmt.Sprintf("process %d on %s", h.PID, h.Machine()) }
+
 // Lease says which process works on a run, and until when the lease is valid.
 type Lease struct {
 	Run string
@@ -43,6 +46,11 @@ func (l Lease) InForce(now time.Time) bool {
 	return l.Host != host() || !errors.Is(syscall.Kill(l.PID, 0), syscall.ESRCH)
 }
 
+// Same reports whether two leases are the same, not renewed in between. It is false if other is nil.
+func (l Lease) Same(other *Lease) bool {
+	return other != nil && l.Owner == other.Owner && l.Expires.Equal(other.Expires)
+}
+
 // host returns the machine's name, its boot id and the PID namespace of this process.
 func host() string {
 	name, _ := os.Hostname()
@@ -52,42 +60,79 @@ func host() string {
 }
 
 // Claim leases a run to a holder for the given duration. If another holder has a lease on the run that is still in
-// force, Claim changes nothing and returns that lease. If several processes claim a run at once, only one of them gets
-// it. If Claim leases a run whose stored status is Running or Leased, it sets the status to Lost, because the process
-// that worked on the run no longer does.
-func (db *DB) Claim(run string, by Holder, during time.Duration) (other *Lease, err error) {
+// force, Claim changes nothing and returns that lease. A lease that equals stale has ended, whatever the time that it
+// states: the caller has watched it for long enough without seeing it renewed. The clock of the machine that made it may
+// be ahead. stale may be nil. If several processes claim a run at once, only one of them gets it. If Claim leases a run
+// that another holder or nobody held, and whose stored status is Running or Leased, it sets the status to Lost.
+func (db *DB) Claim(run string, by Holder, during time.Duration, stale *Lease) (other *Lease, err error) {
 	err = db.write("claiming run "+run, func(tx *sql.Tx) error {
 		now := time.Now()
 		old, err := leaseOf(tx, run)
 		if err != nil {
 			return err
 		}
-		if old != nil && old.Owner != by.Owner && old.InForce(now) {
+		own := old != nil && old.Owner == by.Owner
+		if old != nil && !own && old.InForce(now) && !old.Same(stale) {
 			other = old
 			return nil
 		}
-		why := "it was left running, and nobody holds it"
-		if old != nil {
-			why = fmt.Sprintf("process %d on %s, which held it, is gone", old.PID, old.Machine())
-		}
-		var step int
-		switch err := tx.QueryRow("UPDATE runs SET status = ? WHERE hash = ? AND status IN (?, ?) RETURNING step",
-			Lost, run, Running, Leased).Scan(&step); err {
-		case sql.ErrNoRows:
-		case nil:
-			if err := putEvent(tx, Event{Run: run, At: now, Status: Lost, Step: step, Message: why}); err != nil {
+		if !own {
+			if err := lose(tx, run, old, now); err != nil {
 				return err
 			}
-		default:
-			return err
 		}
-		_, err = tx.Exec(`INSERT INTO leases (run, owner, host, pid, since, expires) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET owner = excluded.owner, host = excluded.host, pid = excluded.pid,
-				since = excluded.since, expires = excluded.expires`,
-			run, by.Owner, by.Host, by.PID, now.UnixMicro(), now.Add(during).UnixMicro())
-		return err
+		return putLease(tx, run, by, now, during)
 	})
 	return other, err
+}
+
+// TakeBack leases a run to a holder, whoever else has a lease on it. The holder's worker must have the lock of the
+// run's folder, which counts for more than a lease. TakeBack returns the other holder's lease, or nil if there was none.
+func (db *DB) TakeBack(run string, by Holder, during time.Duration) (other *Lease, err error) {
+	err = db.write("taking back run "+run, func(tx *sql.Tx) error {
+		if other, err = leaseOf(tx, run); err != nil {
+			return err
+		}
+		return putLease(tx, run, by, time.Now(), during)
+	})
+	return other, err
+}
+
+// lose sets the status of a run to Lost if it is Running or Leased, and records what became of the process that held it.
+// old is the lease that has ended, nil if there is none.
+func lose(tx *sql.Tx, run string, old *Lease, now time.Time) error {
+	why := "it was left running, and nobody holds it"
+	switch {
+	case old == nil:
+	case now.After(old.Expires), old.InForce(now):
+		why = fmt.Sprintf("%s, which held it, no longer renews its lease", old.Holder)
+	default:
+		why = fmt.Sprintf("%s, which held it, is gone", old.Holder)
+	}
+	var status string
+	var step int
+	err := tx.QueryRow("SELECT status, step FROM runs WHERE hash = ?", run).Scan(&status, &step)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) && old != nil: // the process died before it merged anything
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	case status != Running && status != Leased:
+		return nil
+	}
+	if _, err := tx.Exec("UPDATE runs SET status = ? WHERE hash = ?", Lost, run); err != nil {
+		return err
+	}
+	return putEvent(tx, Event{Run: run, At: now, Status: Lost, Step: step, Message: why})
+}
+
+func putLease(tx *sql.Tx, run string, by Holder, now time.Time, during time.Duration) error {
+	_, err := tx.Exec(`INSERT INTO leases (run, owner, host, pid, since, expires) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET owner = excluded.owner, host = excluded.host, pid = excluded.pid,
+			since = excluded.since, expires = excluded.expires`,
+		run, by.Owner, by.Host, by.PID, now.UnixMicro(), now.Add(during).UnixMicro())
+	return err
 }
 
 // Renew extends all leases of an owner, so that they expire after the given duration from now. It returns the runs that
@@ -155,8 +200,7 @@ func scanLease(row interface{ Scan(to ...any) error }) (*Lease, error) {
 }
 
 // RequestStop requests that the given runs be stopped. A process that is working on one of the runs then stops it, and
-// a process that was about to start one leaves it out. A process that begins after the request ignores it; see
-// StopsSince.
+// a process that was about to start one leaves it out. A process that begins after the request ignores it; see Stops.
 func (db *DB) RequestStop(runs []string) error {
 	return db.write("requesting a stop", func(tx *sql.Tx) error {
 		for _, run := range runs {
@@ -169,15 +213,17 @@ func (db *DB) RequestStop(runs []string) error {
 	})
 }
 
-// StopsSince returns the runs for which a stop was requested after the given time.
-func (db *DB) StopsSince(since time.Time) (map[string]bool, error) {
-	runs := map[string]bool{}
-	err := db.read("reading stop requests", "SELECT run FROM stops WHERE at > ?", []any{since.UnixMicro()},
-		func(rows *sql.Rows) error {
-			var run string
-			err := rows.Scan(&run)
-			runs[run] = true
-			return err
-		})
+// Stops returns the runs for which a stop was ever requested, with the time of the newest request, by the clock of the
+// machine that made it. A process that compares these times with those at its own beginning sees the new requests, even
+// if the machines' clocks differ.
+func (db *DB) Stops() (map[string]time.Time, error) {
+	runs := map[string]time.Time{}
+	err := db.read("reading stop requests", "SELECT run, at FROM stops", nil, func(rows *sql.Rows) error {
+		var run string
+		var at int64
+		err := rows.Scan(&run, &at)
+		runs[run] = time.UnixMicro(at)
+		return err
+	})
 	return runs, err
 }

@@ -27,7 +27,7 @@ func claimAll(path, count string) error {
 		return err
 	}
 	for i := range runs {
-		other, err := db.Claim(fmt.Sprint("run", i), me, time.Minute)
+		other, err := db.Claim(fmt.Sprint("run", i), me, time.Minute, nil)
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func TestEachRunIsClaimedByOneProcess(t *testing.T) {
 	}
 	claiming.Wait() // a late process would get the runs of those killed before it
 	me := ThisProcess()
-	other, err := db.Claim("run7", me, time.Minute)
+	other, err := db.Claim("run7", me, time.Minute, nil)
 	must(t, err)
 	if other == nil || !slices.ContainsFunc(children, func(c *exec.Cmd) bool { return c.Process.Pid == other.PID }) {
 		t.Errorf("a run that a live process holds was claimed: %+v", other)
@@ -92,7 +92,7 @@ func TestEachRunIsClaimedByOneProcess(t *testing.T) {
 		}
 	}
 	for i := range runs {
-		if other, err := db.Claim(fmt.Sprint("run", i), me, time.Minute); err != nil || other != nil {
+		if other, err := db.Claim(fmt.Sprint("run", i), me, time.Minute, nil); err != nil || other != nil {
 			t.Errorf("run %d of a dead process: %+v, %v", i, other, err)
 		}
 	}
@@ -121,7 +121,7 @@ func TestLeasesRunOut(t *testing.T) {
 	must(t, db.PutRun(run("r")))
 	claim := func(by Holder, during time.Duration) *Lease {
 		t.Helper()
-		other, err := db.Claim("r", by, during)
+		other, err := db.Claim("r", by, during, nil)
 		must(t, err)
 		return other
 	}
@@ -137,7 +137,7 @@ func TestLeasesRunOut(t *testing.T) {
 	must(t, second2(db.Renew(b.Owner, -time.Second)))
 	leases, err := db.Leases()
 	must(t, err)
-	for _, c := range []struct{ status, want string }{{Running, Lost}, {Planned, Planned}, {Done, Done},
+	for _, c := range []struct{ status, want string }{{Running, Lost}, {Planned, Lost}, {Done, Done},
 		{Stopped, Stopped}} {
 		if got := StatusOf(c.status, leases["r"], time.Now()); got != c.want {
 			t.Errorf("%s, the lease run out, is %s, want %s", c.status, got, c.want)
@@ -174,23 +174,69 @@ func TestLeasesRunOut(t *testing.T) {
 
 func second2(_ []string, err error) error { return err }
 
+// A request to stop is seen by its time having changed, whatever the clocks say.
 func TestStops(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "a.db"))
-	before := time.Now()
 	must(t, db.RequestStop([]string{"a", "b"}))
-	between := time.Now()
+	first, err := db.Stops()
+	must(t, err)
 	time.Sleep(time.Millisecond) // times are stored to the microsecond
-	must(t, db.RequestStop([]string{"b"}))
-	for _, c := range []struct {
-		since time.Time
-		want  map[string]bool
-	}{{before, map[string]bool{"a": true, "b": true}}, {between, map[string]bool{"b": true}},
-		{time.Now(), map[string]bool{}}} {
-		if got, err := db.StopsSince(c.since); err != nil || fmt.Sprint(got) != fmt.Sprint(c.want) {
-			t.Errorf("%v, %v, want %v", got, err, c.want)
-		}
+	must(t, db.RequestStop([]string{"b", "c"}))
+	second, err := db.Stops()
+	must(t, err)
+	if len(first) != 2 || len(second) != 3 || !second["a"].Equal(first["a"]) || second["b"].Equal(first["b"]) {
+		t.Errorf("requests %v, then %v", first, second)
 	}
 }
+
+// A lease in the future, by a clock that is ahead, ends for the process that has watched it; one that was renewed
+// meanwhile does not.
+func TestLeaseOfAClockAhead(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "a.db"))
+	a, b := ThisProcess(), ThisProcess()
+	b.Host = "elsewhere/1/2"
+	must(t, second3(db.Claim("r", b, 24*time.Hour, nil)))
+	watched, err := db.Claim("r", a, time.Minute, nil)
+	must(t, err)
+	if watched == nil || watched.Owner != b.Owner {
+		t.Fatalf("another's run: %+v", watched)
+	}
+	time.Sleep(time.Millisecond)
+	must(t, second2(db.Renew(b.Owner, 24*time.Hour)))
+	if renewed, err := db.Claim("r", a, time.Minute, watched); err != nil || renewed == nil {
+		t.Errorf("a renewed lease was taken: %v", err)
+	} else if other, err := db.Claim("r", a, time.Minute, renewed); err != nil || other != nil {
+		t.Errorf("a lease that is not renewed holds the run: %+v, %v", other, err)
+	}
+	events, err := db.Events("r")
+	must(t, err)
+	if len(events) != 1 || events[0].Status != Lost || !strings.Contains(events[0].Message, "no longer renews") {
+		t.Errorf("events %+v", events)
+	}
+	if other, err := db.TakeBack("r", b, time.Minute); err != nil || other == nil || other.Owner != a.Owner {
+		t.Errorf("taken back from %+v, %v", other, err)
+	}
+	if held, err := db.Renew(b.Owner, time.Minute); err != nil || len(held) != 1 {
+		t.Errorf("the first holder has %q, %v", held, err)
+	}
+}
+
+// A process that claims its own run again, because its worker died, does not call itself gone.
+func TestOwnRunIsNotLost(t *testing.T) {
+	db := open(t, filepath.Join(t.TempDir(), "a.db"))
+	me := ThisProcess()
+	must(t, db.PutRun(run("r"))) // running
+	must(t, second3(db.Claim("r", me, time.Minute, nil)))
+	must(t, db.SetStatus("r", Running, 9, ""))
+	must(t, second3(db.Claim("r", me, time.Minute, nil)))
+	events, err := db.Events("r")
+	must(t, err)
+	if len(events) != 1 || !strings.Contains(events[0].Message, "nobody holds it") {
+		t.Errorf("events %+v, want one, of the first claim", events)
+	}
+}
+
+func second3(_ *Lease, err error) error { return err }
 
 // Events of another database are merged once, with its runs. Leases are not merged.
 func TestEventsMerge(t *testing.T) {
@@ -200,7 +246,7 @@ func TestEventsMerge(t *testing.T) {
 	for i, status := range Statuses {
 		must(t, shard.PutEvent(Event{Run: "r", At: at.Add(time.Duration(i) * time.Second), Status: status, Step: i}))
 	}
-	_, err := shard.Claim("r", ThisProcess(), time.Minute)
+	_, err := shard.Claim("r", ThisProcess(), time.Minute, nil)
 	must(t, err)
 	for range 2 {
 		must(t, second(results.Merge(shard.Path())))

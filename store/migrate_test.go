@@ -81,7 +81,7 @@ func TestEveryPastSchemaComesUpToDate(t *testing.T) {
 		must(t, db.PutRows("past", 101, []Row{row("top1", 0, 1)}))
 		must(t, db.PutSnapshots("past", []SnapshotFile{{Step: 100, Site: "resid_post", File: "snapshots/x", Tensor: "x"}}))
 		must(t, db.PutEvent(Event{Run: "past", At: time.Now(), Status: Done, Step: 100}))
-		if other, err := db.Claim("past", ThisProcess(), time.Minute); err != nil || other != nil {
+		if other, err := db.Claim("past", ThisProcess(), time.Minute, nil); err != nil || other != nil {
 			t.Errorf("version %d: the run cannot be claimed: %+v, %v", v, other, err)
 		}
 		must(t, db.Check())

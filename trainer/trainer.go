@@ -66,6 +66,9 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 	result := func(status Status) Result {
 		return Result{Status: status, Step: step, Params: t.size(), Loss: t.loss, Memory: t.memory()}
 	}
+	if o.Begun != nil {
+		o.Begun(step)
+	}
 	started, since, busy := step, step, time.Duration(0)
 	for ; ; step++ {
 		last := step == c.Train.Steps

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/experiments/plan"
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -90,21 +90,16 @@ func storedSweep(s *preferences, name string) (loaded *sweep.Sweep, statuses map
 		if err != nil {
 			return err
 		}
-		runs, err := db.RunsOf(name)
+		all, err := results.Statuses(db, s.Results, stored.Name)
 		if err != nil {
 			return err
 		}
-		leases, err := db.Leases()
-		if err != nil {
-			return err
-		}
-		for _, r := range runs {
-			if strings.HasPrefix(r.Run.Error, "stopping: ") {
-				statuses[r.Run.ID] = "ended early"
-				continue
+		for _, r := range all[0].Runs {
+			if statuses[r.Run] = r.Status; r.Early() {
+				statuses[r.Run] = "ended early"
 			}
-			statuses[r.Run.ID] = store.StatusOf(r.Run.Status, leases[r.Run.ID], time.Now())
 		}
+		name := stored.Name
 		loaded, err = sweep.LoadStored(name, stored.Source)
 		if err != nil {
 			return fmt.Errorf("sweep %s, from its copy in the database: %w", name, err)

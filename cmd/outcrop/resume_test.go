@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/outcrop-lab/outcrop/experiments/results"
@@ -64,6 +67,54 @@ func TestStopAndResume(t *testing.T) {
 		!strings.Contains(stderr, `none of the 2 runs`) {
 		t.Errorf("an unknown run: exit %d: %s", code, stderr)
 	}
+}
+
+// A coordinator that is killed with its workers before it has merged anything leaves runs that are lost, and a retry
+// continues them.
+func TestLostBeforeTheFirstMerge(t *testing.T) {
+	file, dir := sweepFile(t, strings.ReplaceAll(tiny, "STEPS", "2000")), t.TempDir()
+	p := start(t, "run", file, "--results", dir, "--jobs", "1")
+	training(t, dir)
+	workers := children(t, p.Process.Pid)
+	for _, pid := range append(workers, p.Process.Pid) {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Error(err)
+		}
+	}
+	_ = p.Wait() // it was killed
+	if merged := statusesOf(t, dir); !slices.Equal(merged, []string{store.Lost, store.Planned}) {
+		t.Errorf("status %q, want the one that began lost", merged)
+	}
+	if _, _, stderr := outcrop(t.Context(), "retry", "tiny", "--failed", "--results", dir); !strings.Contains(stderr,
+		"nothing to do") {
+		t.Errorf("retry --failed: %s", stderr)
+	}
+	if code, _, stderr := outcrop(t.Context(), "retry", "tiny", "--lost", "--results", dir); code != exitDone ||
+		!strings.Contains(stderr, "1 done (0 of them before)") {
+		t.Errorf("retry --lost: exit %d: %s", code, stderr)
+	}
+	if after := statusesOf(t, dir); !slices.Equal(after, []string{store.Done, store.Planned}) {
+		t.Errorf("status %q after the retry", after)
+	}
+	_, shown, _ := outcrop(t.Context(), "show", "tiny/a/0", "--results", dir)
+	if want := fmt.Sprintf("process %d on ", p.Process.Pid); strings.Count(shown, want) != 2 ||
+		!strings.Contains(shown, "which held it, is gone") {
+		t.Errorf("the history does not say who held the run, and that it is gone:\n%s", shown)
+	}
+}
+
+// statusesOf returns the status of each run of the sweep tiny.
+func statusesOf(t *testing.T, dir string) (all []string) {
+	t.Helper()
+	code, out, stderr := outcrop(t.Context(), "status", "tiny", "--json", "--results", dir)
+	var documents []results.StatusDocument
+	if err := json.Unmarshal([]byte(out), &documents); err != nil || code != exitDone {
+		t.Fatalf("exit %d, %v: %s", code, err, stderr)
+	}
+	for _, r := range documents[0].Runs {
+		all = append(all, r.Status)
+	}
+	return all
 }
 
 // statistics returns all rows as CSV, in the order of their key.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -36,7 +38,7 @@ runs, use outcrop resume, run or retry.`,
 			if err != nil {
 				return err
 			}
-			held, err := inForce(db, ids)
+			held, err := inForce(db, s.Results, ids)
 			if err != nil {
 				return err
 			}
@@ -46,7 +48,7 @@ runs, use outcrop resume, run or retry.`,
 			if len(held) == 0 {
 				s.log.Info("no process trains " + args[0])
 			}
-			waiting := awaitEnd(cmd.Context(), db, held, wait)
+			waiting := awaitEnd(cmd.Context(), db, s.Results, held, wait)
 			rows, err := results.StoppedRuns(db, ids, held)
 			if err != nil {
 				return err
@@ -76,30 +78,42 @@ func printStopped(out io.Writer, rows []results.StoppedRun) error {
 	return w.Flush()
 }
 
-// inForce returns those leases on the runs ids that are in force, by the run's id.
-func inForce(db *store.DB, ids []string) (map[string]*store.Lease, error) {
+// inForce returns the leases on those of the runs ids on which a process works, by the run's id.
+func inForce(db *store.DB, dir string, ids []string) (map[string]*store.Lease, error) {
 	leases, err := db.Leases()
+	if err != nil {
+		return nil, err
+	}
 	held := map[string]*store.Lease{}
 	for _, id := range ids {
-		if l := leases[id]; l != nil && l.InForce(time.Now()) {
+		l := leases[id]
+		if l == nil {
+			continue
+		}
+		busy, err := results.AtWork(dir, id, l)
+		if err != nil {
+			return nil, err
+		}
+		if busy {
 			held[id] = l
 		}
 	}
-	return held, err
+	return held, nil
 }
 
 // awaitEnd waits until every lease in held has ended or has another owner. It returns an error if this takes longer
 // than wait.
-func awaitEnd(ctx context.Context, db *store.DB, held map[string]*store.Lease, wait time.Duration) error {
+func awaitEnd(ctx context.Context, db *store.DB, dir string, held map[string]*store.Lease, wait time.Duration) error {
 	deadline := time.Now().Add(wait)
+	ids := slices.Collect(maps.Keys(held))
 	for {
-		leases, err := db.Leases()
+		now, err := inForce(db, dir, ids)
 		if err != nil {
 			return err
 		}
 		still := 0
-		for id, l := range held {
-			if now := leases[id]; now != nil && now.Owner == l.Owner && now.InForce(time.Now()) {
+		for id, l := range now {
+			if l.Owner == held[id].Owner {
 				still++
 			}
 		}

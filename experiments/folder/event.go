@@ -21,15 +21,19 @@ type Event struct {
 	Cause string `json:"cause,omitempty"`
 }
 
-// Measuring is the status in the events of a worker that measures a run again. The events of a worker that trains have
-// other statuses.
-const Measuring = "measuring"
+// The statuses of a worker's events that no stored run has.
+const (
+	Holding   = "holding"   // it has locked the run's folder; only the coordinator reads it
+	Started   = "started"   // training begins, at Step
+	Measuring = "measuring" // a step was measured again
+)
 
 // The causes of a worker's failure, which decide whether the coordinator tries the run again. The cause "" stands for
 // any other cause.
 const (
 	CauseInput     = "input"     // bad input: the run would fail again
 	CauseFull      = "full"      // the disk is full
+	CauseHeld      = "held"      // another process works on the run
 	CauseTransient = "transient" // the cause may be gone at the next attempt
 )
 
@@ -41,7 +45,9 @@ func CauseOf(err error) string {
 		return CauseInput
 	case store.IsFull(err):
 		return CauseFull
-	case store.IsTransient(err), errors.Is(err, ErrHeld):
+	case errors.Is(err, ErrHeld):
+		return CauseHeld
+	case store.IsTransient(err):
 		return CauseTransient
 	}
 	for _, passing := range []syscall.Errno{

@@ -91,11 +91,15 @@ func endOf(path string, bytes int64) ([]byte, error) {
 	return end, nil
 }
 
-// Status returns "running" if the run is unsettled and its folder is held. Otherwise it returns the argument stored,
-// which is the run's status according to the database and the lease.
+// Status returns "running" if the run is unsettled and its folder is held, and "lost" if its folder is not held and has
+// the log of a worker, but the database knows the run only as planned. Otherwise it returns the argument stored, which
+// is the run's status according to the database and the lease.
 func (l Live) Status(stored string) string {
-	if l.Held && !store.Settled(stored) { // a settled run whose folder is held is being measured again
+	switch {
+	case l.Held && !store.Settled(stored): // a settled run whose folder is held is being measured again
 		return store.Running
+	case stored == store.Planned && l.Last.Status != "": // its coordinator died before it merged anything
+		return store.Lost
 	}
 	return stored
 }

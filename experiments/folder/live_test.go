@@ -47,6 +47,8 @@ func TestLiveState(t *testing.T) {
 	}{
 		{"planned", "", false, "planned"},
 		{"planned", "running", true, "running"},
+		{"planned", "running", false, "lost"},
+		{"leased", "running", false, "leased"},
 		{"stopped", "started", true, "running"},
 		{"leased", "", false, "leased"},
 		{"done", "done", true, "done"}, // it is measured again

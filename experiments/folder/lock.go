@@ -14,8 +14,8 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// ErrHeld is wrapped by the error that Lock returns if another process has locked the run's folder.
-var ErrHeld = errors.New("another process is training this run")
+// ErrHeld is wrapped by the error that Lock and TryLock return if another process has locked the run's folder.
+var ErrHeld = errors.New("another process works on this run")
 
 // Lock takes the exclusive lock of a run's folder. The lock lasts until the returned file is closed or the process
 // exits. Lock retries for 10 s, because a worker that lost its coordinator releases the lock within a step. If another
@@ -32,11 +32,11 @@ func Lock(dir string) (*os.File, error) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	_ = f.Close()
-	return nil, fmt.Errorf("folder: %s: %w: %w", dir, ErrHeld, err)
+	return nil, fmt.Errorf("folder: %s: %w", dir, ErrHeld)
 }
 
-// TryLock takes the exclusive lock of a run's folder without waiting. If another process holds the lock, the error is a
-// *settings.InputError. If the folder does not exist, both results are nil.
+// TryLock takes the exclusive lock of a run's folder without waiting. If another process holds the lock, the error
+// wraps ErrHeld. If the folder does not exist, both results are nil.
 func TryLock(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o666)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -47,7 +47,7 @@ func TryLock(dir string) (*os.File, error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
-		return nil, RunningError(filepath.Base(dir))
+		return nil, fmt.Errorf("folder: %s: %w", dir, ErrHeld)
 	}
 	return f, nil
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -125,11 +124,11 @@ func (r *Removal) add(db *store.DB, results string, m store.MemberRun, lease *st
 	if err != nil || rows == 0 && size == 0 {
 		return err
 	}
-	held, err := folder.Held(dir)
+	busy, err := AtWork(results, m.Run.ID, lease)
 	if err != nil {
 		return err
 	}
-	if held || lease != nil && lease.InForce(time.Now()) {
+	if busy {
 		return folder.RunningError(m.Run.ID)
 	}
 	r.Runs = append(r.Runs, RemovedRun{m.Run.ID, m.Member.Arm, m.Member.Seed, size})
@@ -202,6 +201,9 @@ func Remove(results string, r Removal) (err error) {
 	}()
 	for _, run := range r.Runs {
 		held, err := folder.TryLock(folder.Of(results, run.Run))
+		if errors.Is(err, folder.ErrHeld) {
+			return folder.RunningError(run.Run)
+		}
 		if err != nil {
 			return err
 		}

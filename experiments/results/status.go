@@ -30,6 +30,9 @@ type RunStatus struct {
 	Params int
 }
 
+// Early reports whether the sweep's rule has stopped the run. The error of a stopped run is the rule's reason.
+func (r RunStatus) Early() bool { return r.Status == store.Stopped && r.Error != "" }
+
 // SweepStatus holds the statuses of a sweep's runs, in the order of its arms.
 type SweepStatus struct {
 	Sweep string
@@ -179,7 +182,10 @@ func runStatus(results string, m store.MemberRun, known newest) (RunStatus, erro
 	if err != nil {
 		return s, err
 	}
-	if s.Status = live.Status(s.Status); s.Status != store.Running {
+	if s.Status = live.Status(s.Status); s.Status == store.Lost && s.Step == 0 {
+		s.Step = live.Last.Step // nothing of it was merged
+	}
+	if s.Status != store.Running {
 		return s, nil
 	}
 	if live.Last.Status == store.Running { // the database has later steps of a run that is being trained again
@@ -198,8 +204,9 @@ func runStatus(results string, m store.MemberRun, known newest) (RunStatus, erro
 }
 
 // Left estimates how many seconds a sweep still takes, and which fraction of its work is done. A run's work is its
-// number of steps times its number of parameters. If one of these numbers is not stored yet, Left uses its mean over
-// the other runs.
+// number of steps times its number of parameters; a run that will not go on by itself, because it has ended, failed or
+// was stopped by a rule, has no further steps. If one of these numbers is not stored yet, Left uses its mean over the
+// other runs.
 func Left(runs []RunStatus) (seconds, progress float64) {
 	var each []RunStatus
 	var steps, params mean
@@ -215,18 +222,13 @@ func Left(runs []RunStatus) (seconds, progress float64) {
 	var total, done, pace float64
 	for _, r := range each {
 		size, all := params.or(r.Params), steps.or(r.Steps)
-		if r.Status == store.Stopped && r.Error != "" { // stopped for a reason, such as a rule: it will not go on by itself
+		if store.Settled(r.Status) || r.Early() {
 			all = float64(r.Step)
 		}
 		total += all * size
-		switch {
-		case store.Settled(r.Status):
-			done += all * size
-		default:
-			done += float64(r.Step) * size
-			if r.Status == store.Running && r.Rate > 0 {
-				pace += r.Rate * size
-			}
+		done += float64(r.Step) * size
+		if r.Status == store.Running && r.Rate > 0 {
+			pace += r.Rate * size
 		}
 	}
 	if total > 0 {

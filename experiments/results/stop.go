@@ -1,6 +1,20 @@
 package results
 
-import "github.com/outcrop-lab/outcrop/store"
+import (
+	"time"
+
+	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/store"
+)
+
+// AtWork reports whether a process works on a run of a results folder: the process has a lease on it that is in force,
+// or it has locked the run's folder, as a worker does even if its coordinator sleeps. lease may be nil.
+func AtWork(results, run string, lease *store.Lease) (bool, error) {
+	if lease != nil && lease.InForce(time.Now()) {
+		return true, nil
+	}
+	return folder.Held(folder.Of(results, run))
+}
 
 // StoppedRun is one run that was asked to stop, as `stop` prints it.
 type StoppedRun struct {

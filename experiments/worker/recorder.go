@@ -52,6 +52,12 @@ func (w *recorder) Timing(step int, name string, value float64) error {
 	return w.db.PutTiming(w.run.ID, step, name, value)
 }
 
+// begun reports that training begins, at the given step.
+func (w *recorder) begun(step int) {
+	w.say(folder.Started, step, 0)
+	w.note(folder.Started, step, 0)
+}
+
 // progress reports a step, and ends the run at its rung.
 func (w *recorder) progress(step int, loss float64) {
 	if w.watch != nil && step == w.watch.Until {

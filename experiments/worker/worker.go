@@ -28,13 +28,15 @@ import (
 func Work(ctx context.Context, dir string, in io.Reader, out io.Writer) (err error) {
 	ctx, leave := context.WithCancel(ctx)
 	defer leave()
+	events := tell(out)
+	defer events.close()
 	go func() {
 		_, _ = io.Copy(io.Discard, in)
 		leave()
 	}()
 	defer func() {
 		if cause := folder.CauseOf(err); err != nil && cause != "" {
-			_ = json.NewEncoder(out).Encode(folder.Event{Status: store.Failed, Cause: cause})
+			_ = json.NewEncoder(events).Encode(folder.Event{Status: store.Failed, Cause: cause})
 		}
 	}()
 	r, threads, err := run.Assigned(dir)
@@ -43,9 +45,10 @@ func Work(ctx context.Context, dir string, in io.Reader, out io.Writer) (err err
 	}
 	signal.Ignore(syscall.SIGPIPE) // a worker whose coordinator is gone must still write its last checkpoint
 	if r.Measure == nil {
-		return train(ctx, dir, r, threads, out)
+		return train(ctx, dir, r, threads, events)
 	}
-	said, last := json.NewEncoder(out), time.Time{}
+	said, last := json.NewEncoder(events), time.Time{}
+	holding := func() { _ = said.Encode(folder.Event{Run: r.ID, Status: folder.Holding}) }
 	say := func(step int, loss float64) {
 		if now := time.Now(); now.Sub(last) > sayEvery {
 			last = now
@@ -53,7 +56,7 @@ func Work(ctx context.Context, dir string, in io.Reader, out io.Writer) (err err
 				Status: folder.Measuring})
 		}
 	}
-	if err = Measure(ctx, dir, r, threads, say); ctx.Err() != nil {
+	if err = measure(ctx, dir, r, threads, holding, say); ctx.Err() != nil {
 		return nil // the rows measured so far are kept; the others are still missing
 	}
 	return err
@@ -61,7 +64,8 @@ func Work(ctx context.Context, dir string, in io.Reader, out io.Writer) (err err
 
 // train trains a run to its end or its next rung, or until ctx is cancelled.
 func train(ctx context.Context, dir string, r run.Run, threads int, out io.Writer) (err error) {
-	db, release, err := hold(dir, r)
+	said := json.NewEncoder(out)
+	db, release, err := hold(dir, r, func() { _ = said.Encode(folder.Event{Run: r.ID, Status: folder.Holding}) })
 	if err != nil {
 		return err
 	}
@@ -82,7 +86,7 @@ func train(ctx context.Context, dir string, r run.Run, threads int, out io.Write
 	if err := db.PutRun(stored); err != nil {
 		return err
 	}
-	w := recorder{run: stored, db: db, log: json.NewEncoder(log), out: json.NewEncoder(out)}
+	w := recorder{run: stored, db: db, log: json.NewEncoder(log), out: said}
 	if r.Stopping != nil {
 		own, stop := context.WithCancel(ctx)
 		defer stop()
@@ -91,10 +95,8 @@ func train(ctx context.Context, dir string, r run.Run, threads int, out io.Write
 			return err
 		}
 	}
-	w.say("started", 0, 0)
-	w.note("started", 0, 0)
 	result, err := trainer.Run(ctx, r.Config, trainer.Options{Dir: dir, Run: r.ID, Threads: threads, Recorder: &w,
-		Progress: w.progress, Refused: w.refused})
+		Begun: w.begun, Progress: w.progress, Refused: w.refused})
 	stored.Step, stored.Params, stored.Status = result.Step, result.Params, string(result.Status)
 	if err != nil {
 		stored.Status, stored.Error = store.Failed, err.Error()
@@ -125,8 +127,15 @@ func watch(dir string, r run.Run, db *store.DB, stop func()) (*stopping.Watch, e
 // leaves the run's status as it is. progress is called after every step; it may be nil.
 func Measure(
 	ctx context.Context, dir string, r run.Run, threads int, progress func(step int, loss float64),
+) error {
+	return measure(ctx, dir, r, threads, func() {}, progress)
+}
+
+// measure is Measure; it calls holding once it has locked the run's folder.
+func measure(
+	ctx context.Context, dir string, r run.Run, threads int, holding func(), progress func(step int, loss float64),
 ) (err error) {
-	db, release, err := hold(dir, r)
+	db, release, err := hold(dir, r, holding)
 	if err != nil {
 		return err
 	}
@@ -145,13 +154,14 @@ func Measure(
 	return errors.Join(err, indexSnapshots(db, dir, r.ID))
 }
 
-// hold locks a run's folder for this process and opens the run's shard. It fails if the run is no longer the one that
-// was planned. release closes the shard and unlocks the folder.
-func hold(dir string, r run.Run) (shard *store.DB, release func() error, err error) {
+// hold locks a run's folder for this process, calls holding, and opens the run's shard. It fails if the run is no
+// longer the one that was planned. release closes the shard and unlocks the folder.
+func hold(dir string, r run.Run, holding func()) (shard *store.DB, release func() error, err error) {
 	held, err := folder.Lock(dir)
 	if err != nil {
 		return nil, nil, err
 	}
+	holding()
 	if err = r.Unchanged(dir); err == nil {
 		shard, err = store.Open(filepath.Join(dir, folder.Shard))
 	}
