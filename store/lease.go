@@ -61,9 +61,9 @@ func host() string {
 
 // Claim leases a run to a holder for the given duration. If another holder has a lease on the run that is still in
 // force, Claim changes nothing and returns that lease. A lease that equals stale has ended, whatever the time that it
-// states: the caller has watched it for long enough without seeing it renewed. The clock of the machine that made it may
-// be ahead. stale may be nil. If several processes claim a run at once, only one of them gets it. If Claim leases a run
-// that another holder or nobody held, and whose stored status is Running or Leased, it sets the status to Lost.
+// states: the caller has watched it for long enough without seeing it renewed. The clock of the machine that made it
+// may be ahead. stale may be nil. If several processes claim a run at once, only one of them gets it. If Claim leases a
+// run that another holder or nobody held, and whose stored status is Running or Leased, it sets the status to Lost.
 func (db *DB) Claim(run string, by Holder, during time.Duration, stale *Lease) (other *Lease, err error) {
 	err = db.write("claiming run "+run, func(tx *sql.Tx) error {
 		now := time.Now()
@@ -87,7 +87,8 @@ func (db *DB) Claim(run string, by Holder, during time.Duration, stale *Lease) (
 }
 
 // TakeBack leases a run to a holder, whoever else has a lease on it. The holder's worker must have the lock of the
-// run's folder, which counts for more than a lease. TakeBack returns the other holder's lease, or nil if there was none.
+// run's folder, which counts for more than a lease. TakeBack returns the other holder's lease, or nil if there was
+// none.
 func (db *DB) TakeBack(run string, by Holder, during time.Duration) (other *Lease, err error) {
 	err = db.write("taking back run "+run, func(tx *sql.Tx) error {
 		if other, err = leaseOf(tx, run); err != nil {
@@ -98,8 +99,8 @@ func (db *DB) TakeBack(run string, by Holder, during time.Duration) (other *Leas
 	return other, err
 }
 
-// lose sets the status of a run to Lost if it is Running or Leased, and records what became of the process that held it.
-// old is the lease that has ended, nil if there is none.
+// lose sets the status of a run to Lost if it is Running or Leased, and records what became of the process that held
+// it. old is the lease that has ended, nil if there is none.
 func lose(tx *sql.Tx, run string, old *Lease, now time.Time) error {
 	why := "it was left running, and nobody holds it"
 	switch {
