@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	},
 	"compute": {},
 	"configs": {},
-	"data":    {"rng", "variant"},
+	"data":    {"regularfile", "rng", "variant"},
 	"derive":  {"fit", "store", "variant"},
 	"experiments": {
 		"experiments/folder", "experiments/plan", "experiments/results", "experiments/run", "experiments/sweep",
@@ -47,13 +47,13 @@ var arrows = map[string][]string{
 	},
 	"experiments/folder": {"atomicfile", "settings", "store"},
 	"experiments/plan": {
-		"archs", "atomicfile", "compute", "experiments/run", "experiments/sweep", "fit", "probes", "settings", "trainer",
-		"variant",
+		"archs", "atomicfile", "compute", "data", "experiments/run", "experiments/sweep", "fit", "probes", "settings",
+		"trainer", "variant",
 	},
 	"experiments/results": {"derive", "experiments/folder", "fit", "predict", "settings", "store", "variant"},
 	"experiments/run": {
 		"atomicfile", "compute", "experiments/folder", "experiments/stopping", "experiments/sweep", "settings", "store",
-		"trainer",
+		"trainer", "variant",
 	},
 	"experiments/stopping": {"variant"},
 	"experiments/sweep": {

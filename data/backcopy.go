@@ -2,8 +2,8 @@ package data
 
 import (
 	"cmp"
+	"context"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/outcrop-lab/outcrop/rng"
@@ -27,10 +27,24 @@ type Backcopy struct {
 	File      string `json:"file" doc:"text file whose byte bigrams form the chain; if empty, the chain is generated"`
 }
 
+// A chain of v characters has v² entries. An entry takes a probability and a cumulative one, in a heap that may hold as
+// much garbage. secondsPerEntry is the processor time to make it and to find the stationary distribution, as `go test
+// ./data -bench Chain` reports it (an AMD EPYC, 2026-12-01, beside other work).
+const (
+	bytesPerEntry   = 2 * (8 + 8)
+	secondsPerEntry = 1.2e-6
+	mostCharacters  = 8192 // 2.1 GB, 80 s
+)
+
 // Validate implements Settings.
 func (s *Backcopy) Validate() error {
 	if s.Vocab < 4 {
 		return variant.Errorf("vocab", "must be at least 4, is %d", s.Vocab)
+	}
+	if s.Vocab > mostCharacters {
+		return variant.Errorf("vocab", "must be at most %d, is %d: the chain has vocab x vocab probabilities, "+
+			"which take %.1f GB and %.0f s at that limit", mostCharacters, s.Vocab,
+			bytesPerEntry*mostCharacters*mostCharacters/1e9, secondsPerEntry*mostCharacters*mostCharacters)
 	}
 	if s.Triggers < 1 || s.Triggers > s.Vocab/2 {
 		return variant.Errorf("triggers", "must be from 1 to half of vocab (%d), is %d", s.Vocab/2, s.Triggers)
@@ -40,31 +54,68 @@ func (s *Backcopy) Validate() error {
 
 // Digest implements Settings.
 func (s *Backcopy) Digest() (string, error) {
-	kind := fmt.Sprintf("backcopy chain_seed=%d vocab=%d triggers=%d", s.ChainSeed, s.Vocab, s.Triggers)
-	if s.File == "" {
-		return digestOf(kind, nil)
+	survey, err := s.Survey(context.Background(), 0)
+	return survey.Digest, err
+}
+
+// Survey implements Settings. It makes no chain.
+func (s *Backcopy) Survey(ctx context.Context, _ int) (survey Survey, err error) {
+	v := s.Vocab
+	if s.File != "" {
+		counts, digest, err := s.count(ctx)
+		if err != nil {
+			return survey, err
+		}
+		v, survey.Digest = counts.distinct(), digest
+		survey.Files = []File{{s.File, counts.bytes, v}}
+		survey.Seconds = secondsPerByte * float64(counts.bytes)
+	} else if survey.Digest, err = walk(ctx, "file", s.kind(), nil, nil); err != nil {
+		return survey, err
 	}
-	return digestOf(kind, []string{s.File})
+	entries := float64(v) * float64(v)
+	survey.Vocab, survey.Truth = v+1, true
+	survey.Memory = bytesPerEntry * entries
+	survey.Seconds += secondsPerEntry * entries
+	return survey, nil
+}
+
+// kind spells the parameters for the digest.
+func (s *Backcopy) kind() string {
+	return fmt.Sprintf("backcopy chain_seed=%d vocab=%d triggers=%d", s.ChainSeed, s.Vocab, s.Triggers)
 }
 
 // Open implements Settings.
-func (s *Backcopy) Open(context int) (Source, error) {
+func (s *Backcopy) Open(sequence int) (Source, error) {
 	if s.File == "" {
-		return newBackcopy(zipfChain(s.ChainSeed, s.Vocab), s.Triggers, context), nil
+		return newBackcopy(zipfChain(s.ChainSeed, s.Vocab), s.Triggers, sequence), nil
 	}
-	text, err := os.ReadFile(s.File)
+	counts, _, err := s.count(context.Background())
 	if err != nil {
-		return nil, fmt.Errorf("data: %w", err)
+		return nil, err
 	}
-	chain, err := bigrams(text)
+	return newBackcopy(counts.chain(), s.Triggers, sequence), nil
+}
+
+// count counts the bigrams of File.
+func (s *Backcopy) count(ctx context.Context) (c *bigrams, digest string, err error) {
+	c = &bigrams{last: -1}
+	digest, err = walk(ctx, "file", s.kind(), []string{s.File}, func(int) look {
+		return func(part []byte, _ int64) error {
+			c.see(part)
+			return nil
+		}
+	})
 	if err != nil {
-		return nil, fmt.Errorf("data: %s: %w", s.File, err)
+		return nil, "", err
 	}
-	if len(chain) < 2*s.Triggers {
-		return nil, fmt.Errorf("data: %s has %d distinct characters, too few for %d triggers",
-			s.File, len(chain), s.Triggers)
+	if c.bytes < 2 {
+		return nil, "", variant.Errorf("file", "%s: %d bytes hold no bigram", s.File, c.bytes)
 	}
-	return newBackcopy(chain, s.Triggers, context), nil
+	if n := c.distinct(); n < 2*s.Triggers {
+		return nil, "", variant.Errorf("file", "%s has %d distinct characters, too few for %d triggers",
+			s.File, n, s.Triggers)
+	}
+	return c, digest, nil
 }
 
 // zipfChain returns the generated chain P, [v][v].
@@ -74,7 +125,7 @@ func zipfChain(seed uint64, v int) [][]float64 {
 		total += 1 / float64(rank)
 	}
 	for c := range chain {
-		chain[c] = make([]float64, v)
+		chain[c] = make([]float64, v, v+1) // newBackcopy appends the column of BOS
 		for rank, next := range rng.New(seed, "chain").At(c).Rand().Perm(v) {
 			chain[c][next] = 1 / (float64(rank+1) * total)
 		}
@@ -82,30 +133,49 @@ func zipfChain(seed uint64, v int) [][]float64 {
 	return chain
 }
 
-// bigrams returns the transition probabilities between the text's distinct bytes, numbered in byte order, [n][n]. A
-// byte without a successor gets a uniform row.
-func bigrams(text []byte) ([][]float64, error) {
-	if len(text) < 2 {
-		return nil, fmt.Errorf("%d bytes hold no bigram", len(text))
+// bigrams counts the pairs of adjacent bytes in a text.
+type bigrams struct {
+	bytes int
+	last  int // the byte before the next one, -1 for none
+	pairs [256][256]float64
+	seen  [256]bool
+}
+
+func (c *bigrams) see(part []byte) {
+	for _, b := range part {
+		c.seen[b] = true
+		if c.last >= 0 {
+			c.pairs[c.last][b]++
+		}
+		c.last = int(b)
 	}
-	index, n := [256]int{}, 0
-	for b := range 256 {
-		if slices.Contains(text, byte(b)) {
-			index[b] = n
+	c.bytes += len(part)
+}
+
+// distinct returns the number of distinct bytes.
+func (c *bigrams) distinct() (n int) {
+	for _, seen := range c.seen {
+		if seen {
 			n++
 		}
 	}
-	chain := make([][]float64, n)
-	for c := range chain {
-		chain[c] = make([]float64, n)
-	}
-	for i := range len(text) - 1 {
-		chain[index[text[i]]][index[text[i+1]]]++
-	}
-	for _, row := range chain {
-		total := 0.0
-		for _, p := range row {
-			total += p
+	return n
+}
+
+// chain returns the transition probabilities between the text's distinct bytes, numbered in byte order, [n][n]. A byte
+// without a successor gets a uniform row.
+func (c *bigrams) chain() [][]float64 {
+	n := c.distinct()
+	chain := make([][]float64, 0, n)
+	for a, pairs := range c.pairs {
+		if !c.seen[a] {
+			continue
+		}
+		row, total := make([]float64, 0, n+1), 0.0
+		for b, count := range pairs {
+			if c.seen[b] {
+				row, total = append(row, count), total+count
+			}
 		}
 		for j := range row {
 			if total == 0 {
@@ -114,8 +184,9 @@ func bigrams(text []byte) ([][]float64, error) {
 				row[j] /= total
 			}
 		}
+		chain = append(chain, row)
 	}
-	return chain, nil
+	return chain
 }
 
 // backcopy is the source of the bigram-backcopy task.
@@ -160,7 +231,7 @@ func newBackcopy(chain [][]float64, triggers, context int) *backcopy {
 			}
 		}
 		s.sums = append(s.sums, cumulative(row))
-		s.chain = append(s.chain, append(slices.Clone(row), 0))
+		s.chain = append(s.chain, append(row, 0))
 	}
 	for c := range stationary {
 		if s.trigger[c] {
@@ -179,15 +250,17 @@ func stationaryOf(chain [][]float64) []float64 {
 	for c := range p {
 		p[c] = 1 / float64(v)
 	}
+	next := make([]float64, v)
 	for range 1000 {
-		next := make([]float64, v)
+		clear(next)
 		for a, row := range chain {
+			mass, to := p[a], next[:len(row)]
 			for b, q := range row {
-				next[b] += p[a] * q / 2
+				to[b] += mass * q / 2
 			}
-			next[a] += p[a] / 2
+			next[a] += mass / 2
 		}
-		p = next
+		p, next = next, p
 	}
 	return p
 }

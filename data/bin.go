@@ -1,11 +1,9 @@
 package data
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
-	"os"
-	"slices"
-	"strings"
 
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -43,82 +41,74 @@ func (s *Bin) Validate() error {
 	return nil
 }
 
-// Digest implements Settings. It returns an error if a shard is incomplete.
+// Digest implements Settings.
 func (s *Bin) Digest() (string, error) {
-	paths, _, err := s.read()
+	survey, err := s.Survey(context.Background(), 0)
+	return survey.Digest, err
+}
+
+// Survey implements Settings.
+func (s *Bin) Survey(ctx context.Context, sequence int) (Survey, error) {
+	c, err := s.corpus()
 	if err != nil {
-		return "", err
+		return Survey{}, err
 	}
-	return digestOf(kindOf("bin", s.BOS, false), paths)
+	return c.survey(ctx, sequence, func([]byte) error { return nil })
 }
 
 // Open implements Settings.
-func (s *Bin) Open(context int) (Source, error) {
-	paths, tokens, err := s.read()
+func (s *Bin) Open(sequence int) (Source, error) {
+	c, err := s.corpus()
 	if err != nil {
 		return nil, err
 	}
-	vocab := int(slices.Max(tokens)) + 1
-	if s.Vocab > 0 && s.Vocab < vocab {
-		return nil, fmt.Errorf("data: %s holds token %d, but data.vocab is %d",
-			strings.Join(paths, " "), vocab-1, s.Vocab)
-	}
-	return newWindows(tokens, max(vocab, s.Vocab), s.BOS, context, strings.Join(paths, " "))
+	return c.source(sequence)
 }
 
-// read returns the shards' paths, sorted, and their tokens in that order.
-func (s *Bin) read() (paths []string, tokens []uint16, err error) {
-	if paths, err = files(s.Path); err != nil {
-		return nil, nil, err
-	}
-	for _, path := range paths {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return nil, nil, fmt.Errorf("data: %w", err)
-		}
-		part, err := shard(content)
-		if err != nil {
-			return nil, nil, fmt.Errorf("data: %s: %w", path, err)
-		}
-		tokens = append(tokens, part...)
-	}
-	return paths, tokens, nil
+func (s *Bin) corpus() (corpus, error) {
+	paths, err := files("path", s.Path)
+	return corpus{paths: paths, kind: kindOf("bin", s.BOS, false), width: 2, vocab: s.Vocab, bos: s.BOS,
+		open: func() fileReader { return &shardFile{} }}, err
 }
 
-// shard returns the tokens of one file.
-func shard(content []byte) ([]uint16, error) {
-	if len(content) == 0 {
-		return nil, fmt.Errorf("the shard is empty")
+// shardFile reads a shard.
+type shardFile struct{ largest uint16 }
+
+func (f *shardFile) begin(part []byte, size int64) (skip int, err error) {
+	if size == 0 {
+		return 0, fmt.Errorf("the shard is empty")
 	}
 	magic := uint32(0)
-	if len(content) >= 4 {
-		magic = binary.LittleEndian.Uint32(content)
+	if len(part) >= 4 {
+		magic = binary.LittleEndian.Uint32(part)
 	}
 	if kind, ok := otherMagics[magic]; ok {
-		return nil, fmt.Errorf("this is %s (magic %d); only uint16 tokens, headerless or with magic %d, are supported",
+		return 0, fmt.Errorf("this is %s (magic %d); only uint16 tokens, headerless or with magic %d, are supported",
 			kind, magic, llmcMagic)
 	}
 	if magic == llmcMagic {
-		if len(content) < llmcHeader {
-			return nil, fmt.Errorf("the shard is truncated: an llm.c header takes %d bytes, the file has %d",
-				llmcHeader, len(content))
+		if len(part) < llmcHeader {
+			return 0, fmt.Errorf("the shard is truncated: an llm.c header takes %d bytes, the file has %d", llmcHeader, size)
 		}
-		version, count := binary.LittleEndian.Uint32(content[4:]), int64(binary.LittleEndian.Uint32(content[8:]))
+		version, count := binary.LittleEndian.Uint32(part[4:]), int64(binary.LittleEndian.Uint32(part[8:]))
 		if version != 1 {
-			return nil, fmt.Errorf("this is an llm.c shard of version %d; only version 1 (uint16) is supported", version)
+			return 0, fmt.Errorf("this is an llm.c shard of version %d; only version 1 (uint16) is supported", version)
 		}
-		if have := int64(len(content)-llmcHeader) / 2; have != count || len(content)%2 != 0 || count == 0 {
-			return nil, fmt.Errorf("the shard is truncated or damaged: its header says %d tokens, the file holds %d",
-				count, have)
+		if have := (size - llmcHeader) / 2; have != count || size%2 != 0 || count == 0 {
+			return 0, fmt.Errorf("the shard is truncated or damaged: its header says %d tokens, the file holds %d", count, have)
 		}
-		content = content[llmcHeader:]
+		skip = llmcHeader
 	}
-	if len(content)%2 != 0 {
-		return nil, fmt.Errorf("the shard is truncated: %d bytes are not a whole number of uint16 tokens", len(content))
+	if size%2 != 0 {
+		return 0, fmt.Errorf("the shard is truncated: %d bytes are not a whole number of uint16 tokens", size)
 	}
-	tokens := make([]uint16, len(content)/2)
-	for i := range tokens {
-		tokens[i] = binary.LittleEndian.Uint16(content[2*i:])
-	}
-	return tokens, nil
+	return skip, nil
 }
+
+func (f *shardFile) see(part []byte) {
+	for i := 0; i < len(part); i += 2 {
+		f.largest = max(f.largest, binary.LittleEndian.Uint16(part[i:]))
+	}
+}
+
+func (f *shardFile) end() (vocab int, err error) { return int(f.largest) + 1, nil }

@@ -1,21 +1,46 @@
 // Package data provides token sources. A training batch is a pure function of the source, the seed and the step.
 package data
 
-import "github.com/outcrop-lab/outcrop/variant"
+import (
+	"context"
+
+	"github.com/outcrop-lab/outcrop/variant"
+)
 
 // Config is the data source, `data` in the sweep file.
 type Config struct {
 	variant.Slot[Settings]
 }
 
-// Settings holds the parameters of one kind of source.
+// Settings holds the parameters of one kind of source. The errors of its methods are *variant.Error at one of the
+// parameters; those about a file start with its path.
 type Settings interface {
+	// Validate checks the parameters. It opens no file.
 	Validate() error
-	// Digest returns an identifier of the data that training would see (a SHA-256 in hex). If a file is missing or
-	// damaged, it returns an error that names the file's path.
+	// Survey says what the source is and what it costs. It reads each file once, piece by piece, and holds none of
+	// them. It returns an error if Open(sequence) would, unless memory is lacking, and if ctx is cancelled.
+	Survey(ctx context.Context, sequence int) (Survey, error)
+	// Digest returns the digest of the survey.
 	Digest() (string, error)
-	// Open returns the source. Each of its sequences is context tokens long.
-	Open(context int) (Source, error)
+	// Open returns the source. Each of its sequences is that many tokens long.
+	Open(sequence int) (Source, error)
+}
+
+// Survey is what planning needs to know of a source.
+type Survey struct {
+	Digest  string  // SHA-256, in hex, of the data that training would see
+	Vocab   int     // number of tokens, including a BOS if there is one
+	Truth   bool    // the source knows the true distribution of the next token
+	Memory  float64 // bytes that each process holds while it has the source open, at most
+	Seconds float64 // processor time until the first batch: checking the digest, and opening the source
+	Files   []File  // the files that the tokens are read from, in this order
+}
+
+// File is what a survey found in one file.
+type File struct {
+	Path   string
+	Tokens int
+	Vocab  int // the largest token plus one; for the bytes of a text, 256
 }
 
 // Class says what kind of query a position in a batch is.

@@ -2,12 +2,15 @@ package data
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/outcrop-lab/outcrop/variant"
 )
 
 // open validates s and opens it.
@@ -24,7 +27,7 @@ func open(t *testing.T, s Settings, context int) Source {
 }
 
 // write stores content in a temporary file and returns its path.
-func write(t *testing.T, content []byte) string {
+func write(t testing.TB, content []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.bin")
 	if err := os.WriteFile(path, content, 0o666); err != nil {
@@ -147,6 +150,31 @@ func TestBackcopyChain(t *testing.T) {
 	}
 }
 
+// A survey makes no chain: it foretells one that would take minutes at once. Beyond the limit, the message says why.
+func TestChainForetold(t *testing.T) {
+	for _, v := range []int{64, 2048, 4096, mostCharacters} {
+		s := &Backcopy{Vocab: v, Triggers: 3}
+		if err := s.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		allocated := testing.AllocsPerRun(1, func() {
+			got, err := s.Survey(t.Context(), 16)
+			if err != nil || got.Vocab != v+1 || !got.Truth || got.Memory < float64(16*v*v) || got.Seconds < 1e-7*float64(v*v) {
+				t.Errorf("%d characters: %+v, %v", v, got, err)
+			}
+		})
+		if allocated > 100 {
+			t.Errorf("%d characters: %v allocations", v, allocated)
+		}
+	}
+	for _, v := range []int{mostCharacters + 1, 50257, 60000, 2000000000, math.MaxInt} {
+		err := (&Backcopy{Vocab: v, Triggers: 3}).Validate()
+		if at := (*variant.Error)(nil); !errors.As(err, &at) || at.Key != "vocab" || !strings.Contains(at.Message, "GB") {
+			t.Errorf("%d characters: error %v, want the limit and its reason", v, err)
+		}
+	}
+}
+
 // A character that always leads to one trigger must not absorb the chain.
 func TestBackcopyFromText(t *testing.T) {
 	path := write(t, []byte(strings.Repeat("ababababac de fg hi ", 50)))
@@ -235,7 +263,7 @@ func TestOpticksFromTheGoDistribution(t *testing.T) {
 		t.Errorf("vocab %d, want 256 bytes and BOS", source.Vocab())
 	}
 	t.Setenv("GOROOT", t.TempDir())
-	if _, err := (&Text{}).Open(64); err == nil || !strings.Contains(err.Error(), "set data.path") {
+	if _, err := (&Text{}).Open(64); err == nil || !strings.Contains(err.Error(), "name a text file") {
 		t.Errorf("error %v, want one with a remedy", err)
 	}
 }
@@ -250,8 +278,9 @@ func llmc(version, count uint32, tokens int) []byte {
 }
 
 func TestShards(t *testing.T) {
-	if tokens, err := shard(llmc(1, 700, 700)); err != nil || len(tokens) != 700 {
-		t.Errorf("%d tokens, %v", len(tokens), err)
+	survey, err := (&Bin{Path: write(t, llmc(1, 700, 700))}).Survey(t.Context(), 8)
+	if err != nil || survey.Files[0].Tokens != 700 {
+		t.Errorf("%+v, %v", survey, err)
 	}
 	for _, c := range []struct {
 		content []byte
@@ -300,7 +329,7 @@ func TestFileNamedLikeAPattern(t *testing.T) {
 	if err := os.WriteFile(path, []byte("x"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := files(path); err != nil || !slices.Equal(got, []string{path}) {
+	if got, err := files("path", path); err != nil || !slices.Equal(got, []string{path}) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
@@ -316,14 +345,4 @@ func TestBackcopyFromTextThatEndsAmongTriggers(t *testing.T) {
 			t.Fatalf("position %d holds %d as %d", i%16, token, b.Class[i])
 		}
 	}
-}
-
-func FuzzShard(f *testing.F) {
-	f.Add([]byte{1, 0, 2, 0})
-	f.Add(llmc(1, 2, 2))
-	f.Fuzz(func(t *testing.T, content []byte) {
-		if tokens, err := shard(content); err == nil && (len(tokens) == 0 || 2*len(tokens) > len(content)) {
-			t.Errorf("%d tokens out of %d bytes", len(tokens), len(content))
-		}
-	})
 }

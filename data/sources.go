@@ -1,11 +1,7 @@
 package data
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/outcrop-lab/outcrop/rng"
@@ -46,22 +42,6 @@ const (
 // heldOutStream returns the stream of one held-out sequence; it does not depend on the run's seed.
 func heldOutStream(sequence int) rng.Stream { return rng.New(heldOutSeed, heldOutPurpose).At(sequence) }
 
-// files returns the files that a path or glob names, sorted. An existing file of exactly that name takes precedence
-// over the glob. If there is no file, the error names the path.
-func files(path string) ([]string, error) {
-	if _, err := os.Stat(path); err == nil {
-		return []string{path}, nil
-	}
-	names, err := filepath.Glob(path)
-	if err != nil {
-		return nil, fmt.Errorf("data: bad pattern %s: %w", path, err)
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("data: no such file: %s", path)
-	}
-	return names, nil
-}
-
 // kindOf returns the name of a source of windows for its digest. The name includes the BOS setting only if that differs
 // from the source's default, so that digests made before the setting existed stay valid.
 func kindOf(name string, bos, usual bool) string {
@@ -69,19 +49,4 @@ func kindOf(name string, bos, usual bool) string {
 		return name
 	}
 	return fmt.Sprintf("%s bos=%v", name, bos)
-}
-
-// digestOf returns the SHA-256 (hex) of kind, which spells the source's parameters, and of the files' own SHA-256 sums.
-func digestOf(kind string, paths []string) (string, error) {
-	h := sha256.New()
-	_, _ = h.Write([]byte(kind))
-	for _, path := range paths {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return "", fmt.Errorf("data: %w", err)
-		}
-		sum := sha256.Sum256(content)
-		_, _ = h.Write(sum[:])
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

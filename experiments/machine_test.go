@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
@@ -17,8 +18,15 @@ import (
 // The forecast of a worker's memory is at least the peak resident memory of a real one, and not so much more that a
 // machine would stand idle.
 func TestMemoryOfWorkers(t *testing.T) {
+	large := filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(large, bytes.Repeat([]byte("any text "), 1<<23/9*8), 0o666); err != nil { // 64 MiB
+		t.Fatal(err)
+	}
+	small := `arch: {layers: 2, width: 16, heads: 2, context: 16}`
 	for _, c := range []struct{ name, config string }{
-		{"tiny", `arch: {layers: 2, width: 16, heads: 2, context: 16}`},
+		{"tiny", small},
+		{"a large text", small + "\n  data: {name: text, path: " + large + "}"},
+		{"many characters", small + "\n  data: {name: backcopy, vocab: 1024}"},
 		{"wide", `arch: {layers: 2, width: 256, heads: 4, context: 64}`},
 		{"deep", `arch: {layers: 8, width: 64, heads: 4, context: 64, norm_placement: sandwich, qk_norm: true, gate: g1}`},
 		{"long", `arch: {layers: 2, width: 64, heads: 8, context: 256, mlp: swiglu}`},

@@ -13,6 +13,7 @@ import (
 	"github.com/outcrop-lab/outcrop/optim"
 	"github.com/outcrop-lab/outcrop/probes"
 	"github.com/outcrop-lab/outcrop/rng"
+	"github.com/outcrop-lab/outcrop/variant"
 )
 
 // training is one run in memory: the parameters, one graph per slice over them, and the graphs that measure them.
@@ -145,7 +146,7 @@ func newTraining(c Config, o Options) (t *training, err error) {
 		return t, err
 	}
 	if t.source, err = c.Data.Value.Open(c.Arch.Context); err != nil {
-		return t, err
+		return t, variant.Within("data", err)
 	}
 	if t.config.Arch.Vocab == 0 {
 		t.config.Arch.Vocab = t.source.Vocab()

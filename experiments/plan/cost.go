@@ -304,7 +304,7 @@ func (s Speed) measureParts(p Planned, parallel float64) (x [measureParts]float6
 	chunk := float64(c.Train.Batch / c.Train.Slices) // held-out sequences are taken a slice's size at a time
 	held := math.Ceil(float64(probe.HeldOut)/chunk) * chunk
 	x[ofForward] = s.forward(p, held)/parallel + s.forward(p, sequences)
-	if p.truth {
+	if p.Data.Truth {
 		x[ofRisks] = float64(probe.HeldOut) * context * float64(p.Vocab) / parallel
 	}
 	x[ofSites] = sequences * context * float64(a.Width) * layers
@@ -313,10 +313,11 @@ func (s Speed) measureParts(p Planned, parallel float64) (x [measureParts]float6
 	return x
 }
 
-// start returns the time before the first step and after the last, in seconds: for the process, the graphs and the
-// first draws.
+// start returns the time before the first step and after the last, in seconds: for the process, the data, the graphs
+// and the first draws.
 func (s Speed) start(p Planned) float64 {
-	return s.Start[0] + s.Start[1]*float64(p.Params) + s.Start[2]*float64(p.Config.Arch.Layers*p.Config.Train.Slices)
+	return p.Data.Seconds + s.Start[0] + s.Start[1]*float64(p.Params) +
+		s.Start[2]*float64(p.Config.Arch.Layers*p.Config.Train.Slices)
 }
 
 // NotForecast lists the statistics of a plan that are beyond the default set. Speed.Of leaves out the time that they

@@ -2,11 +2,11 @@ package plan
 
 import "github.com/outcrop-lab/outcrop/trainer"
 
-// Memory forecasts the peak resident memory of a run's worker, in bytes. A test compares the forecast with real
-// workers.
+// Memory forecasts the peak resident memory of a run's worker, with the data that it holds, in bytes. A test compares
+// the forecast with real workers.
 func Memory(p Planned) int64 {
 	const process = 64 << 20 // Go, SQLite, and the arenas' last regions
-	return process + int64(Parts(p).Total())
+	return process + int64(p.Data.Memory) + int64(Parts(p).Total())
 }
 
 // Parts forecasts how many bytes each part of a run holds at the run's peak. For each token of the batch, every block

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/data"
 	"github.com/outcrop-lab/outcrop/experiments/run"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/settings"
@@ -29,16 +31,17 @@ type Planned struct {
 	Differs []settings.Setting
 	// Vocab is the size of the model's vocabulary, in tokens.
 	Vocab int
+	// Data is what the run is trained on, and what that costs each process that trains it.
+	Data data.Survey
 	// Sites, which SitesKey returns, is the same for runs that want rows of the same sites and statistics. Every is the
 	// same for runs that are measured on the same schedule.
 	Sites, Every string
 
 	shape      shape
-	truth      bool // the data knows its own chain, so risks are measured
 	muonTables bool // Muon updates embeddings and head
 }
 
-// Of plans every run of a sweep. It opens each run's data, once for all runs that share the data, and gives each run
+// Of plans every run of a sweep. It surveys each run's data, once for all runs that share the data, and gives each run
 // its id. device is a kind of device or "auto". If data are bad, Of returns a *settings.InputError that names the
 // data's path and the place in the file. It also returns a *settings.InputError if this machine lacks a run's
 // precision.
@@ -55,7 +58,7 @@ func of(s *sweep.Sweep, device, kernels string) ([]Planned, error) {
 		return nil, settings.Refuse(settings.Fault{File: "device", Message: unknown.Error()})
 	}
 	var faults []settings.Fault
-	p := planner{sweep: s, device: device, kernels: kernels, opened: map[string]source{}, sized: map[string]sized{},
+	p := planner{sweep: s, device: device, kernels: kernels, surveyed: map[string]source{}, sized: map[string]sized{},
 		ids: run.NewIdentifier()}
 	first := make(map[string]int, len(s.Runs)) // by id
 	planned := make([]Planned, 0, len(s.Runs))
@@ -85,7 +88,7 @@ func of(s *sweep.Sweep, device, kernels string) ([]Planned, error) {
 		planned = append(planned, one)
 	}
 	if at := slices.IndexFunc(planned, func(p Planned) bool {
-		return p.Stopping != nil && strings.HasSuffix(p.Stopping.Metric, "_risk") && !p.truth
+		return p.Stopping != nil && strings.HasSuffix(p.Stopping.Metric, "_risk") && !p.Data.Truth
 	}); at >= 0 {
 		faults = append(faults, settings.Fault{File: s.File, Key: "stopping.metric",
 			Message: fmt.Sprintf("%s is not measured over the data of %s, which does not know its own chain: "+
@@ -103,17 +106,15 @@ type planner struct {
 	kernels string
 	ids     *run.Identifier
 
-	mutex  sync.Mutex        // guards the maps below
-	opened map[string]source // by data and context
-	sized  map[string]sized  // by the data's vocabulary and the architecture
+	mutex    sync.Mutex        // guards the maps below
+	surveyed map[string]source // by data and context
+	sized    map[string]sized  // by the data's vocabulary and the architecture
 }
 
-// source is what planning needs of a run's data.
+// source is the survey of a run's data, or why there is none.
 type source struct {
-	digest string
-	truth  bool
-	vocab  int
-	err    error
+	data.Survey
+	err error
 }
 
 // sized is what planning needs of an architecture.
@@ -128,9 +129,9 @@ func (p *planner) run(r sweep.Run) (Planned, error) {
 	c := r.Config
 	list := slices.Clone(r.Arm.Settings)
 	list[slices.IndexFunc(list, func(s settings.Setting) bool { return s.Key == "seed" })].Value = c.Seed
-	data, size := p.shared(c, list)
-	if data.err != nil {
-		return Planned{}, variant.Errorf("data", "%s", strings.TrimPrefix(data.err.Error(), "data: "))
+	source, size := p.shared(c, list)
+	if source.err != nil {
+		return Planned{}, variant.Within("data", source.err)
 	}
 	if size.err != nil {
 		return Planned{}, size.err
@@ -138,48 +139,36 @@ func (p *planner) run(r sweep.Run) (Planned, error) {
 	if err := c.CanRun(p.kernels); err != nil {
 		return Planned{}, err
 	}
-	id, err := p.ids.ID(list, c, data.digest, p.device)
+	id, err := p.ids.ID(list, c, source.Digest, p.device)
 	return Planned{
-		Run: run.Run{ID: id, Seed: c.Seed, Config: c, DataDigest: data.digest, Device: p.device, Params: size.params,
+		Run: run.Run{ID: id, Seed: c.Seed, Config: c, DataDigest: source.Digest, Device: p.device, Params: size.params,
 			Stopping: p.sweep.Stopping},
-		Arm: r.Arm.Name, Differs: r.Arm.Differs, Vocab: size.vocab,
+		Arm: r.Arm.Name, Differs: r.Arm.Differs, Vocab: size.vocab, Data: source.Survey,
 		Sites: SitesKey(list), Every: settings.Fingerprint(settings.Section(list, "probe.every")),
-		shape: size.shape, truth: data.truth, muonTables: settings.Value(list, "optim.embeddings") == "muon",
+		shape: size.shape, muonTables: settings.Value(list, "optim.embeddings") == "muon",
 	}, err
 }
 
 // shared returns what many runs have in common: their data, and the size of their architecture over it.
-func (p *planner) shared(c trainer.Config, list []settings.Setting) (data source, size sized) {
+func (p *planner) shared(c trainer.Config, list []settings.Setting) (from source, size sized) {
 	ofData := strconv.Itoa(c.Arch.Context) + "\x00" + settings.Fingerprint(settings.Section(list, "data"))
 	ofArch := settings.Fingerprint(settings.Section(list, "arch"))
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	data, ok := p.opened[ofData]
+	from, ok := p.surveyed[ofData]
 	if !ok {
-		data = open(c)
-		p.opened[ofData] = data
+		from.Survey, from.err = c.Data.Value.Survey(context.Background(), c.Arch.Context)
+		p.surveyed[ofData] = from
 	}
-	if data.err != nil {
-		return data, size
+	if from.err != nil {
+		return from, size
 	}
-	ofArch = strconv.Itoa(data.vocab) + "\x00" + ofArch
+	ofArch = strconv.Itoa(from.Vocab) + "\x00" + ofArch
 	if size, ok = p.sized[ofArch]; !ok {
-		size = sizeOf(c.Arch, data.vocab)
+		size = sizeOf(c.Arch, from.Vocab)
 		p.sized[ofArch] = size
 	}
-	return data, size
-}
-
-func open(c trainer.Config) source {
-	digest, err := c.Data.Value.Digest()
-	if err != nil {
-		return source{err: err}
-	}
-	from, err := c.Data.Value.Open(c.Arch.Context)
-	if err != nil {
-		return source{err: err}
-	}
-	return source{digest: digest, vocab: from.Vocab(), truth: from.Truth(0) != nil}
+	return from, size
 }
 
 // sizeOf returns the size of an architecture over data of that many tokens. It builds no graph.

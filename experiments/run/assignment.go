@@ -12,6 +12,7 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/stopping"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/variant"
 )
 
 // assignment is the content of config.yaml: the resolved run. It is written as JSON, which is YAML too.
@@ -63,7 +64,7 @@ func Assigned(dir string) (r Run, threads int, err error) {
 func (r Run) Unchanged(dir string) error {
 	digest, err := r.Config.Data.Value.Digest()
 	if err != nil {
-		return fmt.Errorf("run: %w", err)
+		return fmt.Errorf("run: %w", variant.Within("data", err))
 	}
 	id, err := NewIdentifier().ID(settings.Of(&r.Config), r.Config, digest, r.Device)
 	if err == nil && id != r.ID {
