@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
+	"strings"
 	"time"
 
 	"github.com/fatih/color"
-	"golang.org/x/term"
 
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -28,14 +27,18 @@ var statusColours = map[string]color.Attribute{
 // plainColour is the terminal's default text colour (ECMA-48, SGR 39).
 const plainColour color.Attribute = 39
 
-// painter colours texts if it is true. In a column of a table, paint all cells or none: the control sequences of all
-// colours have the same length, so a column in which every cell has one stays aligned.
-type painter bool
+// painter colours texts that a printable writes; it holds what stands for ESC there. A painter that is "" does nothing.
+// In a column of a table, paint all cells or none: the control sequences of all colours have the same length, so a
+// column in which every cell has one stays aligned.
+type painter string
 
 // painterFor returns a painter for out. It colours texts if out is a terminal with colours, unless the environment
 // variable NO_COLOR (no-color.org) is set.
 func painterFor(out io.Writer) painter {
-	return painter(isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
+	if p, ok := out.(*printable); ok && p.mark != 0 {
+		return painter(p.mark)
+	}
+	return ""
 }
 
 func (p painter) status(status string) string {
@@ -47,17 +50,14 @@ func (p painter) status(status string) string {
 }
 
 func (p painter) paint(text string, attribute color.Attribute) string {
-	if !p {
+	if p == "" {
 		return text
 	}
 	c := color.New(attribute)
 	c.EnableColor()
-	return c.Sprint(text)
-}
-
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	before, after, _ := strings.Cut(c.Sprint("x"), "x")
+	own := func(sequence string) string { return strings.ReplaceAll(sequence, "\x1b", string(p)) }
+	return own(before) + text + own(after)
 }
 
 // lasting formats a time in seconds in at most two units, such as 42s, 3m20s, 2h05m or 3d04h.

@@ -68,14 +68,16 @@ type usageError struct{ error }
 // Run executes one command line and returns its exit code: 0 if all is done, 1 if something failed, 2 if the input was
 // bad, 130 if it was interrupted.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	s := &preferences{log: newLog("text", slog.LevelInfo, stderr)}
+	out, messages := newPrintable(stdout), newPrintable(stderr)
+	defer func() { _, _ = out.Close(), messages.Close() }()
+	s := &preferences{log: newLog("text", slog.LevelInfo, messages)}
 	root := &cobra.Command{
 		Use:           "outcrop",
 		Short:         "Train sweeps of small transformers and watch massive activations emerge",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return s.load(cmd.Flags(), stderr)
+			return s.load(cmd.Flags(), messages)
 		},
 	}
 	s.flags(root.PersistentFlags())
@@ -87,8 +89,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	wrapped := strings.ReplaceAll(root.UsageTemplate(), "FlagUsages", fmt.Sprintf("FlagUsagesWrapped %d", helpWidth))
 	root.SetUsageTemplate(wrapped + "\n" + exitCodes + "\n")
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(out)
+	root.SetErr(messages)
 	refuseShell(root)
 	err := root.ExecuteContext(ctx)
 	switch {

@@ -63,8 +63,8 @@ func newProgress(out io.Writer, s *preferences, sweep string, planned []plan.Pla
 		p.runs = append(p.runs, results.RunStatus{Run: r.ID, Sweep: sweep, Arm: r.Arm, Seed: r.Seed, Status: status,
 			Steps: r.Config.Train.Steps, Params: r.Params, Loss: math.NaN(), Rate: math.NaN(), Left: math.NaN()})
 	}
-	if s.LogFormat == "text" && !s.Quiet && isTerminal(out) {
-		p.draw(out.(*os.File))
+	if screen, is := terminal(out); is && s.LogFormat == "text" && !s.Quiet {
+		p.draw(screen)
 	}
 	return p
 }
@@ -163,7 +163,7 @@ func (p *progress) say(e folder.Event) {
 			p.notice = pb.ProgressBarTemplate(`{{string . "text"}}`).New(1)
 			p.pool.Add(p.notice)
 		}
-		p.notice.Set("text", text)
+		p.notice.Set("text", oneLine(new(printable).escape(text)))
 		return
 	}
 	p.log.Warn(text, "event", "notice", "sweep", p.sweep, "run", e.Run, "status", e.Status)

@@ -35,7 +35,7 @@ func queryCommand(s *preferences) *cobra.Command {
 			if asJSON {
 				p = jsonPrinter(cmd.OutOrStdout())
 			} else if asCSV {
-				p = csvPrinter(cmd.OutOrStdout())
+				p = csvPrinter(csvOut(cmd.OutOrStdout()))
 			}
 			return s.reading(func(db *store.DB) error {
 				if err := db.Query(cmd.Context(), args[0], p.header, p.row); err != nil {
@@ -67,12 +67,22 @@ func tablePrinter(out io.Writer) printer {
 		return nil
 	}
 	return printer{
-		header: func(columns []string) error { return line(len(columns), func(i int) string { return columns[i] }) },
+		header: func(columns []string) error {
+			return line(len(columns), func(i int) string { return oneLine(columns[i]) })
+		},
 		row: func(values []any) error {
-			return line(len(values), func(i int) string { return export.Field(values[i]) })
+			return line(len(values), func(i int) string { return oneLine(export.Field(values[i])) })
 		},
 		close: w.Flush,
 	}
+}
+
+// csvOut returns a writer that changes nothing, because other programs read CSV, unless out is a terminal.
+func csvOut(out io.Writer) io.Writer {
+	if isTerminal(out) {
+		return out
+	}
+	return unescaped(out)
 }
 
 func csvPrinter(out io.Writer) printer {

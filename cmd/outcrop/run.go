@@ -47,7 +47,7 @@ func runCommand(s *preferences) *cobra.Command {
 // only the runs with these ids are trained. The verb was called with the argument name.
 func execute(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string, only []string, asJSON bool) error {
 	summary, err := train(cmd, s, loaded, name, only, asJSON)
-	s.notify(loaded.Name, summary, err, cmd.ErrOrStderr())
+	s.notify(loaded.Name, summary, err, unescaped(cmd.ErrOrStderr()))
 	return err
 }
 

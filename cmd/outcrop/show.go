@@ -73,7 +73,7 @@ func printRun(out io.Writer, r results.Shown, list []settings.Setting) error {
 	}
 	line("run", "%s", r.Run)
 	for _, m := range r.Members {
-		line("name", "%s/%s/%d", m.Sweep, m.Arm, m.Seed)
+		line("name", "%s/%s/%d", oneLine(m.Sweep), oneLine(m.Arm), m.Seed)
 	}
 	if string(r.Config) == "null" {
 		line("state", "%s, not trained yet", paint.status(r.Status))

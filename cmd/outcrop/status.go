@@ -85,7 +85,7 @@ func printStatus(out io.Writer, paint painter, all []results.SweepStatus, hide f
 				step = undetermined
 			}
 			_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%d\n",
-				r.Run, r.Arm, r.Seed, paint.status(r.Status), step, show("%.4f", results.Number(r.Loss)),
+				r.Run, oneLine(r.Arm), r.Seed, paint.status(r.Status), step, show("%.4f", results.Number(r.Loss)),
 				show("%.3g", results.Number(r.Rate)), lasting(r.Left), r.Attempts)
 		}
 		if err := w.Flush(); err != nil {
@@ -126,7 +126,7 @@ func heading(paint painter, s results.SweepStatus) string {
 	for i, status := range statuses {
 		statuses[i] = fmt.Sprintf("%d %s", s.Counts[status], paint.status(status))
 	}
-	name := "sweep " + s.Sweep
+	name := "sweep " + oneLine(s.Sweep)
 	if s.Sweep == "" {
 		name = "runs in no sweep"
 	}

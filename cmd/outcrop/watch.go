@@ -27,8 +27,8 @@ const (
 // redraws the screen. Elsewhere it prints one table after another until nothing is left to do.
 func watchStatus(ctx context.Context, out io.Writer, read func() ([]results.SweepStatus, error),
 	every time.Duration) error {
-	if isTerminal(out) {
-		return watchScreen(ctx, out.(*os.File), read, every)
+	if screen, is := terminal(out); is {
+		return watchScreen(ctx, screen, read, every)
 	}
 	for {
 		all, err := read()
@@ -36,7 +36,7 @@ func watchStatus(ctx context.Context, out io.Writer, read func() ([]results.Swee
 			return err
 		}
 		_, _ = fmt.Fprintln(out, time.Now().Format(time.DateTime))
-		if err := printStatus(out, false, all, nil); err != nil || settled(all) {
+		if err := printStatus(out, "", all, nil); err != nil || settled(all) {
 			return err
 		}
 		_, _ = fmt.Fprintln(out)
@@ -111,11 +111,12 @@ func drawScreen(out *os.File, all []results.SweepStatus) error {
 	if err != nil || height < 3 {
 		height = 24
 	}
-	text, err := fitting(painterFor(out), all, height-2)
+	p := newPrintable(out)
+	text, err := fitting(painterFor(p), all, height-2)
 	if err != nil {
 		return err
 	}
-	text += "\n" + time.Now().Format(time.TimeOnly) + "  q quits"
+	text = p.escape(text) + "\n" + time.Now().Format(time.TimeOnly) + "  q quits"
 	_, err = io.WriteString(out, home+strings.ReplaceAll(text, "\n", clearLine+"\r\n")+clearLine+clearRest)
 	return err
 }

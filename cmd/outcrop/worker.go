@@ -15,7 +15,7 @@ func workerCommand(*preferences) *cobra.Command {
 	cmd := &cobra.Command{Use: "worker RUNDIR", Hidden: true, Args: arguments(cobra.ExactArgs(1))}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		compute.Quiet()
-		return worker.Work(cmd.Context(), args[0], os.Stdin, cmd.OutOrStdout())
+		return worker.Work(cmd.Context(), args[0], os.Stdin, unescaped(cmd.OutOrStdout()))
 	}
 	return cmd
 }
