@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 	"cmd/outcrop": {
 		"compute", "configs", "derive", "experiments", "experiments/folder", "experiments/plan", "experiments/results",
 		"experiments/run", "experiments/sweep", "experiments/todo", "experiments/worker", "export", "fit", "plots",
-		"predict", "report", "settings", "settings/document", "store", "studies", "trainer", "variant",
+		"predict", "regularfile", "report", "settings", "settings/document", "store", "studies", "trainer", "variant",
 	},
 	"compute": {},
 	"configs": {},

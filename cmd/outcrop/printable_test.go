@@ -104,8 +104,8 @@ func foreign(t *testing.T, dir string) {
 	}
 	id := strings.Repeat("ab", 32)
 	run := store.Run{ID: id, Config: `{"arch":{"layers":2},"data":{"path":"` + `\u001b[31m\u0007` + `"},"seed":0}`,
-		Status: "failed", Error: hostile, Device: hostile, DataDigest: hostile, Commit: hostile, GoVersion: hostile, CPU: hostile,
-		Steps: 9, Slices: 1}
+		Status: "failed", Error: hostile, Device: hostile, DataDigest: hostile, Commit: hostile, GoVersion: hostile,
+		CPU: hostile, Steps: 9, Slices: 1}
 	if err := db.PutRun(run); err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 
+	"github.com/outcrop-lab/outcrop/regularfile"
 	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/settings/document"
 	"github.com/outcrop-lab/outcrop/variant"
@@ -37,8 +38,11 @@ type preferences struct {
 	log *slog.Logger // messages and progress, on standard error
 }
 
-// settingsFile holds settings, in the current folder.
-const settingsFile = "outcrop.yaml"
+// settingsFile holds settings, in the current folder. A file of more bytes than settingsBytes is a mistake.
+const (
+	settingsFile  = "outcrop.yaml"
+	settingsBytes = 1 << 20
+)
 
 var (
 	settingNames = []string{"device", "jobs", "log-format", "notify", "quiet", "results", "retries", "threads", "verbose"}
@@ -122,7 +126,7 @@ func layers(f *pflag.FlagSet) (setting, error) {
 	if err := misspeltVariable(os.Environ()); err != nil {
 		return setting{}, err
 	}
-	src, err := os.ReadFile(settingsFile)
+	src, err := regularfile.Read(settingsFile, settingsBytes)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return setting{}, usageError{fmt.Errorf("%s: %w", settingsFile, err)}
 	}

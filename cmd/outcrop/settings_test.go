@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/outcrop-lab/outcrop/settings"
 )
 
@@ -96,6 +98,27 @@ func TestSettingsAreReadByTheWantedType(t *testing.T) {
 				t.Errorf("exit %d, %q, want 0 and %q", code, stderr, c.want)
 			}
 		})
+	}
+}
+
+// outcrop.yaml is a regular file: a folder, a device or a file of any size is refused at once.
+func TestSettingsFileIsRegular(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for want, lay := range map[string]func() error{
+		"is a device":     func() error { return os.Symlink("/dev/zero", settingsFile) },
+		"is a folder":     func() error { return os.Mkdir(settingsFile, 0o777) },
+		"is a named pipe": func() error { return unix.Mkfifo(settingsFile, 0o666) },
+		"holds more than": func() error { return os.WriteFile(settingsFile, make([]byte, settingsBytes+1), 0o666) },
+	} {
+		if err := lay(); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, stderr := outcrop(t.Context(), "version"); code != exitInput || !strings.Contains(stderr, want) {
+			t.Errorf("exit %d, %q, want 2 and %q", code, stderr, want)
+		}
+		if err := os.Remove(settingsFile); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
