@@ -21,10 +21,10 @@ import (
 // row of the chain of the paper's text needs this cap. Without the cap, a character that is always followed by the same
 // trigger would absorb the chain.
 type Backcopy struct {
-	ChainSeed uint64 `json:"chain_seed" doc:"seed of the generated chain, independent of the run's seed"`
-	Vocab     int    `json:"vocab" doc:"number of characters in the generated chain, without BOS"`
-	Triggers  int    `json:"triggers" doc:"number of triggers: the most frequent characters"`
-	File      string `json:"file" doc:"text file whose byte bigrams form the chain; if empty, the chain is generated"`
+	ChainSeed uint64       `json:"chain_seed" doc:"seed of the generated chain, independent of the run's seed"`
+	Vocab     int          `json:"vocab" doc:"number of characters in the generated chain, without BOS"`
+	Triggers  int          `json:"triggers" doc:"number of triggers: the most frequent characters"`
+	File      variant.Path `json:"file" doc:"text file, relative to the sweep's, whose byte bigrams form the chain; if empty, it is drawn"`
 }
 
 // A chain of v characters has v² entries. An entry takes a probability and a cumulative one, in a heap that may hold as
@@ -61,13 +61,13 @@ func (s *Backcopy) Digest() (string, error) {
 // Survey implements Settings. It makes no chain.
 func (s *Backcopy) Survey(ctx context.Context, _ int) (survey Survey, err error) {
 	v := s.Vocab
-	if s.File != "" {
+	if s.File.Written != "" {
 		counts, digest, err := s.count(ctx)
 		if err != nil {
 			return survey, err
 		}
 		v, survey.Digest = counts.distinct(), digest
-		survey.Files = []File{{s.File, counts.bytes, v}}
+		survey.Files = []File{{s.File.Place(), counts.bytes, v}}
 		survey.Seconds = secondsPerByte * float64(counts.bytes)
 	} else if survey.Digest, err = walk(ctx, "file", s.kind(), nil, nil); err != nil {
 		return survey, err
@@ -86,7 +86,7 @@ func (s *Backcopy) kind() string {
 
 // Open implements Settings.
 func (s *Backcopy) Open(sequence int) (Source, error) {
-	if s.File == "" {
+	if s.File.Written == "" {
 		return newBackcopy(zipfChain(s.ChainSeed, s.Vocab), s.Triggers, sequence), nil
 	}
 	counts, _, err := s.count(context.Background())
@@ -99,7 +99,7 @@ func (s *Backcopy) Open(sequence int) (Source, error) {
 // count counts the bigrams of File.
 func (s *Backcopy) count(ctx context.Context) (c *bigrams, digest string, err error) {
 	c = &bigrams{last: -1}
-	digest, err = walk(ctx, "file", s.kind(), []string{s.File}, func(int) look {
+	digest, err = walk(ctx, "file", s.kind(), []string{s.File.Place()}, func(int) look {
 		return func(part []byte, _ int64) error {
 			c.see(part)
 			return nil
@@ -109,11 +109,11 @@ func (s *Backcopy) count(ctx context.Context) (c *bigrams, digest string, err er
 		return nil, "", err
 	}
 	if c.bytes < 2 {
-		return nil, "", variant.Errorf("file", "%s: %d bytes hold no bigram", s.File, c.bytes)
+		return nil, "", variant.Errorf("file", "%s: %d bytes hold no bigram", s.File.Place(), c.bytes)
 	}
 	if n := c.distinct(); n < 2*s.Triggers {
 		return nil, "", variant.Errorf("file", "%s has %d distinct characters, too few for %d triggers",
-			s.File, n, s.Triggers)
+			s.File.Place(), n, s.Triggers)
 	}
 	return c, digest, nil
 }

@@ -22,7 +22,7 @@ func BenchmarkCorpus(b *testing.B) {
 	path := write(b, bytes.Repeat([]byte{4, 1, 3, 2}, size/4))
 	begun := processor(b)
 	for b.Loop() {
-		s := &Bin{Path: path}
+		s := &Bin{Path: at(path)}
 		if _, err := s.Digest(); err != nil {
 			b.Fatal(err)
 		}

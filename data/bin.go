@@ -13,9 +13,9 @@ import (
 // int32: the magic, the version (1), the number of tokens, and padding. The file must hold exactly the number of tokens
 // that its header states. The last tenth of all tokens is held out.
 type Bin struct {
-	Path  string `json:"path" doc:"file or glob of token shards"`
-	Vocab int    `json:"vocab" doc:"vocabulary size, without a BOS; 0 is the largest token in the shards plus one"`
-	BOS   bool   `json:"bos" doc:"start each sequence with a BOS token, numbered after the last of the vocabulary"`
+	Path  variant.Path `json:"path" doc:"file or glob of token shards, relative to the sweep's file"`
+	Vocab int          `json:"vocab" doc:"vocabulary size, without a BOS; 0 is the largest token in the shards plus one"`
+	BOS   bool         `json:"bos" doc:"start each sequence with a BOS token, numbered after the last of the vocabulary"`
 }
 
 const (
@@ -32,7 +32,7 @@ var otherMagics = map[uint32]string{
 
 // Validate implements Settings.
 func (s *Bin) Validate() error {
-	if s.Path == "" {
+	if s.Path.Written == "" {
 		return variant.Errorf("path", "is missing: name a file of uint16 tokens, or a pattern such as data/*.bin")
 	}
 	if s.Vocab < 0 || s.Vocab > 1<<16 {

@@ -44,8 +44,8 @@ func settings(t *testing.T) map[string]Settings {
 	}
 	return map[string]Settings{
 		"backcopy": sources["backcopy"].New(),
-		"text":     &Text{Path: write(t, raw), BOS: true},
-		"bin":      &Bin{Path: write(t, raw)},
+		"text":     &Text{Path: at(write(t, raw)), BOS: true},
+		"bin":      &Bin{Path: at(write(t, raw))},
 	}
 }
 
@@ -178,7 +178,7 @@ func TestChainForetold(t *testing.T) {
 // A character that always leads to one trigger must not absorb the chain.
 func TestBackcopyFromText(t *testing.T) {
 	path := write(t, []byte(strings.Repeat("ababababac de fg hi ", 50)))
-	source := open(t, &Backcopy{Vocab: 64, Triggers: 2, File: path}, 32)
+	source := open(t, &Backcopy{Vocab: 64, Triggers: 2, File: at(path)}, 32)
 	var b Batch
 	source.Batch(&b, 0, 0, 100)
 	seen := map[int32]bool{}
@@ -205,7 +205,7 @@ func TestHeldOutNeverOverlaps(t *testing.T) {
 	for i := range 5000 {
 		binary.LittleEndian.PutUint16(raw[2*i:], uint16(i))
 	}
-	source := open(t, &Bin{Path: write(t, raw)}, 32)
+	source := open(t, &Bin{Path: at(write(t, raw))}, 32)
 	var b Batch
 	for step := range 50 {
 		source.Batch(&b, 1, step, 16)
@@ -227,8 +227,8 @@ func TestBOSOrNone(t *testing.T) {
 	}
 	path := write(t, raw)
 	for name, c := range map[string]struct{ with, no Settings }{
-		"text": {&Text{Path: path, BOS: true}, &Text{Path: path}},
-		"bin":  {&Bin{Path: path, BOS: true}, &Bin{Path: path}},
+		"text": {&Text{Path: at(path), BOS: true}, &Text{Path: at(path)}},
+		"bin":  {&Bin{Path: at(path), BOS: true}, &Bin{Path: at(path)}},
 	} {
 		const context = 16
 		with, no := open(t, c.with, context), open(t, c.no, context)
@@ -278,7 +278,7 @@ func llmc(version, count uint32, tokens int) []byte {
 }
 
 func TestShards(t *testing.T) {
-	survey, err := (&Bin{Path: write(t, llmc(1, 700, 700))}).Survey(t.Context(), 8)
+	survey, err := (&Bin{Path: at(write(t, llmc(1, 700, 700)))}).Survey(t.Context(), 8)
 	if err != nil || survey.Files[0].Tokens != 700 {
 		t.Errorf("%+v, %v", survey, err)
 	}
@@ -294,12 +294,13 @@ func TestShards(t *testing.T) {
 		{binary.LittleEndian.AppendUint32(nil, 20240801), "uint32 tokens (magic 20240801)"},
 	} {
 		path := write(t, c.content)
-		_, err := (&Bin{Path: path}).Digest()
+		_, err := (&Bin{Path: at(path)}).Digest()
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("error %v, want %q and the path", err, c.want)
 		}
 	}
-	if _, err := (&Bin{Path: "nowhere/*.bin"}).Digest(); err == nil || !strings.Contains(err.Error(), "nowhere/*.bin") {
+	const none = "nowhere/*.bin"
+	if _, err := (&Bin{Path: at(none)}).Digest(); err == nil || !strings.Contains(err.Error(), none) {
 		t.Errorf("error %v, want the path", err)
 	}
 }
@@ -311,14 +312,14 @@ func TestVocabOfShards(t *testing.T) {
 	}
 	path := write(t, raw)
 	for given, want := range map[int]int{0: 50, 50: 50, 64: 64} {
-		if got := open(t, &Bin{Path: path, Vocab: given}, 8).Vocab(); got != want {
+		if got := open(t, &Bin{Path: at(path), Vocab: given}, 8).Vocab(); got != want {
 			t.Errorf("vocab %d gives %d tokens, want %d", given, got, want)
 		}
 	}
-	if _, err := (&Bin{Path: path, Vocab: 49}).Open(8); err == nil || !strings.Contains(err.Error(), "token 49") {
+	if _, err := (&Bin{Path: at(path), Vocab: 49}).Open(8); err == nil || !strings.Contains(err.Error(), "token 49") {
 		t.Errorf("error %v, want the token that is too large", err)
 	}
-	if _, err := (&Bin{Path: path}).Open(40); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := (&Bin{Path: at(path)}).Open(40); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("error %v, want the path: the held-out tenth is too short for the context", err)
 	}
 }
@@ -329,7 +330,7 @@ func TestFileNamedLikeAPattern(t *testing.T) {
 	if err := os.WriteFile(path, []byte("x"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := files("path", path); err != nil || !slices.Equal(got, []string{path}) {
+	if got, err := files("path", at(path)); err != nil || !slices.Equal(got, []string{path}) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
@@ -337,7 +338,7 @@ func TestFileNamedLikeAPattern(t *testing.T) {
 // A text that ends in "abab..." has almost all its stationary mass on the triggers a and b. Even so, x_1 is never a
 // trigger, and BOS occurs only at the start.
 func TestBackcopyFromTextThatEndsAmongTriggers(t *testing.T) {
-	source := open(t, &Backcopy{Vocab: 64, Triggers: 2, File: write(t, []byte("xy"+strings.Repeat("ab", 500)))}, 16)
+	source := open(t, &Backcopy{Vocab: 64, Triggers: 2, File: at(write(t, []byte("xy"+strings.Repeat("ab", 500))))}, 16)
 	var b Batch
 	source.Batch(&b, 0, 0, 50)
 	for i, token := range b.Tokens {
@@ -346,3 +347,6 @@ func TestBackcopyFromTextThatEndsAmongTriggers(t *testing.T) {
 		}
 	}
 }
+
+// at is a path as a test writes it.
+func at(path string) variant.Path { return variant.Path{Written: path} }

@@ -16,7 +16,8 @@ import (
 
 // files returns the files that a path or glob names, sorted. An existing file of exactly that name takes precedence
 // over the glob. key is the parameter that holds the path.
-func files(key, path string) ([]string, error) {
+func files(key string, of variant.Path) ([]string, error) {
+	path := of.Place()
 	if _, err := os.Stat(path); err == nil {
 		return []string{path}, nil
 	}

@@ -32,7 +32,7 @@ func FuzzBin(f *testing.F) {
 			t.Fatal(err)
 		}
 		T := int(context)%64 + 1
-		s := &Bin{Path: path, Vocab: int(vocab), BOS: bos}
+		s := &Bin{Path: at(path), Vocab: int(vocab), BOS: bos}
 		if err := s.Validate(); err != nil {
 			t.Fatal(err)
 		}

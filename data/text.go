@@ -17,8 +17,8 @@ import (
 // The last tenth of all bytes is held out. If Path is empty, Text reads Newton's Opticks, which the Go distribution
 // carries for its own tests.
 type Text struct {
-	Path string `json:"path" doc:"file or glob; if empty, Newton's Opticks"`
-	BOS  bool   `json:"bos" doc:"start each sequence with a BOS, token 256"`
+	Path variant.Path `json:"path" doc:"file or glob, relative to the sweep's file; if empty, Newton's Opticks"`
+	BOS  bool         `json:"bos" doc:"start each sequence with a BOS, token 256"`
 }
 
 const (
@@ -57,7 +57,7 @@ func (s *Text) Open(sequence int) (Source, error) {
 func (s *Text) corpus() (c corpus, err error) {
 	c = corpus{kind: kindOf("text", s.BOS, true), width: 1, vocab: byteVocab, bos: s.BOS,
 		open: func() fileReader { return &textFile{} }}
-	if s.Path != "" {
+	if s.Path.Written != "" {
 		c.paths, err = files("path", s.Path)
 		return c, err
 	}

@@ -67,7 +67,7 @@ func align(standard, v reflect.Value) {
 	}
 	from := Fields(v)
 	for i, f := range Fields(standard) {
-		if f.Value.Kind() == reflect.Struct {
+		if !IsValue(f.Value) {
 			align(f.Value, from[i].Value)
 		}
 	}

@@ -73,9 +73,15 @@ func IsSlot(v reflect.Value) bool { return variant.IsSlotType(v.Type()) }
 // Slot returns the slot that v is or embeds. v must be addressable.
 func Slot(v reflect.Value) variant.Chooser { return v.Addr().Interface().(variant.Chooser) }
 
+// IsValue reports whether v is a single value: a scalar, a list or a path, and not a struct of further keys.
+func IsValue(v reflect.Value) bool { return v.Kind() != reflect.Struct || variant.IsPathType(v.Type()) }
+
 // Plain returns the value of a field in the form that a Setting holds: a bool, string, int64, uint64, float64 or []any.
+// A path is what the user wrote.
 func Plain(v reflect.Value) any {
 	switch v.Kind() {
+	case reflect.Struct:
+		return v.Interface().(variant.Path).Written
 	case reflect.Bool:
 		return v.Bool()
 	case reflect.Int, reflect.Int64, reflect.Int32:

@@ -21,6 +21,8 @@ import (
 type Setting struct {
 	Key   string
 	Value any
+	// File is true if Value names files, as the user wrote it: the setting is a variant.Path.
+	File bool
 	// Choice is true if Value is the name of a slot's variant. Aliases then lists the other names of that variant.
 	Choice  bool
 	Aliases []string
@@ -40,8 +42,8 @@ func Of(config any) []Setting {
 }
 
 func flatten(to []Setting, v reflect.Value, key string) []Setting {
-	if v.Kind() != reflect.Struct {
-		return append(to, Setting{Key: key, Value: Plain(v)})
+	if IsValue(v) {
+		return append(to, Setting{Key: key, Value: Plain(v), File: variant.IsPathType(v.Type())})
 	}
 	if IsSlot(v) {
 		slot := Slot(v)
@@ -62,6 +64,32 @@ func flattenKeys(to []Setting, v reflect.Value, key string) []Setting {
 	return to
 }
 
+// File is a setting that names files.
+type File struct {
+	Key  string
+	Path *variant.Path // a part of the configuration
+}
+
+// Files lists the settings of the configuration that config points to which name files, in the order of declaration. It
+// leaves out those that are empty.
+func Files(config any) (all []File) { return files(nil, reflect.ValueOf(config).Elem(), "") }
+
+func files(to []File, v reflect.Value, key string) []File {
+	if variant.IsPathType(v.Type()) {
+		if p := v.Addr().Interface().(*variant.Path); p.Written != "" {
+			to = append(to, File{key, p})
+		}
+		return to
+	}
+	if IsValue(v) {
+		return to
+	}
+	for _, f := range Fields(v) {
+		to = files(to, f.Value, Join(key, f.Name))
+	}
+	return to
+}
+
 // Keys lists every key that a configuration of config's type may have with any choice of variants, in the order of
 // declaration. config points to such a configuration; Keys does not change it.
 func Keys(config any) []string {
@@ -75,7 +103,7 @@ func Keys(config any) []string {
 }
 
 func keysOf(to []string, v reflect.Value, key string) []string {
-	if v.Kind() != reflect.Struct {
+	if IsValue(v) {
 		return append(to, key)
 	}
 	below := func(v reflect.Value) {

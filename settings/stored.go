@@ -46,7 +46,7 @@ func Stored(config any) ([]byte, error) { return Canonical(Tree(config)) }
 func Tree(config any) any { return tree(reflect.ValueOf(config).Elem()) }
 
 func tree(v reflect.Value) any {
-	if v.Kind() != reflect.Struct {
+	if IsValue(v) {
 		return Plain(v)
 	}
 	at := map[string]any{}

@@ -157,7 +157,7 @@ func setFlag(cmd *cobra.Command, sets *[]string) {
 // It applies sets, the values of --set.
 func loadSweep(name string, sets ...string) (*sweep.Sweep, error) {
 	if src, ok := configs.Sweep(name); ok {
-		return sweep.LoadBytes(name+".yaml", src, sets...)
+		return sweep.LoadEmbedded(name+".yaml", src, sets...)
 	}
 	if _, err := os.Stat(name); err != nil && !strings.ContainsAny(name, "./\\") {
 		return nil, usageError{variant.Unknown("sweep", name, configs.Sweeps())}

@@ -86,7 +86,7 @@ func predictorFor(arch string) (*predict.Predictor, predict.Arch, error) {
 		return nil, predict.Arch{}, fmt.Errorf("the predictor was trained on the sweep %q, which is not embedded",
 			p.Card.Sweep)
 	}
-	trained, err := sweep.LoadBytes(p.Card.Sweep+".yaml", src)
+	trained, err := sweep.LoadEmbedded(p.Card.Sweep+".yaml", src)
 	if err != nil {
 		return nil, predict.Arch{}, err
 	}

@@ -70,6 +70,117 @@ func TestGoldenIDs(t *testing.T) {
 	}
 }
 
+// The golden ids of runs over files, and the ids that they had while paths belonged to the identity.
+func TestGoldenIDsOfFiles(t *testing.T) {
+	want, err := os.ReadFile(filepath.Join("testdata", "ids_of_files.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sweep.Load(filepath.Join("testdata", "ids_of_files.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := Of(s, "auto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, p := range plan {
+		got[p.Arm] = p.ID
+		got[p.Arm+", formerly"], err = run.NewIdentifier().FormerID(settings.Of(&p.Config), p.Config, p.DataDigest, p.Device)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := json.MarshalIndent(got, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(text)+"\n" != string(want) {
+		t.Errorf("ids changed:\n%s", text)
+	}
+}
+
+// The same bytes are the same run, wherever they lie and however their path is written; other bytes are another run.
+func TestPathsAreNoIdentity(t *testing.T) {
+	for _, c := range []struct{ source, key, file, other string }{{"text", "path", "book.txt", "ids.yaml"},
+		{"bin", "path", "tokens.bin", "other.bin"}, {"backcopy", "file", "book.txt", "ids.yaml"}} {
+		samePaths(t, c.source, c.key, c.file, c.other)
+	}
+}
+
+func samePaths(t *testing.T, source, key, name, otherName string) {
+	t.Helper()
+	read := func(name string) []byte {
+		content, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return content
+	}
+	book := read(name)
+	dir, here := t.TempDir(), t.TempDir()
+	for path, text := range map[string][]byte{dir + "/book": book, dir + "/copy of it": book, here + "/book": book,
+		dir + "/other": read(otherName)} {
+		if err := os.WriteFile(path, text, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("book", dir+"/link"); err != nil {
+		t.Fatal(err)
+	}
+	t.Run(source, func(t *testing.T) {
+		t.Chdir(here)
+		file := filepath.Join(dir, "s.yaml")
+		text := fmt.Sprintf("name: x\nbase: {arch: {context: 16}, data: {name: %s}}\ngrid: {data.%s: [book, ./book, "+
+			"%s/book, 'copy of it', link, other]}\n", source, key, dir)
+		s, err := sweep.LoadBytes(file, []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := Of(s, "cpu")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range plan {
+			if same := p.ID == plan[0].ID; same != (i < 5) {
+				t.Errorf("%s: %s has the id %.12s, the first %.12s", source, p.Arm, p.ID, plan[0].ID)
+			}
+		}
+		s, err = sweep.LoadBytes(file, []byte("name: x\nbase: {arch: {context: 16}, data: {name: "+source+"}}\n"),
+			"data."+key+"=./book")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if set, err := Of(s, "cpu"); err != nil || set[0].ID != plan[0].ID {
+			t.Errorf("%s, --set: %v", source, err)
+		}
+	})
+}
+
+// Words that stand for two files are not taken for one.
+func TestSamePathInTwoFolders(t *testing.T) {
+	dir := t.TempDir()
+	for path, text := range map[string]string{"a/base.yaml": "data: {name: text, path: book.txt}\n",
+		"b/base.yaml": "data: {name: text, path: book.txt}\n", "a/book.txt": strings.Repeat("one ", 200),
+		"b/book.txt": strings.Repeat("another ", 200)} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, path)), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, path), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := sweep.LoadBytes(filepath.Join(dir, "s.yaml"), []byte("name: x\nbase: {arch: {context: 16}}\n"+
+		"arms: {a: {extends: a/base.yaml}, b: {extends: b/base.yaml}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan, err := Of(s, "cpu"); err != nil || plan[0].DataDigest == plan[1].DataDigest || plan[0].ID == plan[1].ID {
+		t.Errorf("two files are one run: %v", err)
+	}
+}
+
 func TestWhatIsIdentity(t *testing.T) {
 	id := func(base string) string { return planOf(t, "name: x\nbase: {"+base+"}\n")[0].ID }
 	plain := id("")

@@ -97,7 +97,10 @@ func of(s *sweep.Sweep, device, kernels string) ([]Planned, error) {
 	return planned, settings.Refuse(faults...)
 }
 
-func fingerprint(p Planned) string { return settings.Fingerprint(settings.Of(&p.Config)) }
+// fingerprint returns a string that is equal for runs that are trained and measured alike, wherever their files lie.
+func fingerprint(p Planned) string {
+	return settings.Fingerprint(slices.DeleteFunc(settings.Of(&p.Config), func(s settings.Setting) bool { return s.File }))
+}
 
 // planner makes planned runs, several at a time, and caches what runs share.
 type planner struct {
@@ -152,6 +155,9 @@ func (p *planner) run(r sweep.Run) (Planned, error) {
 // shared returns what many runs have in common: their data, and the size of their architecture over it.
 func (p *planner) shared(c trainer.Config, list []settings.Setting) (from source, size sized) {
 	ofData := strconv.Itoa(c.Arch.Context) + "\x00" + settings.Fingerprint(settings.Section(list, "data"))
+	for _, f := range settings.Files(&c.Data) {
+		ofData += "\x00" + f.Path.Place() // the same words may stand for two files
+	}
 	ofArch := settings.Fingerprint(settings.Section(list, "arch"))
 	p.mutex.Lock()
 	defer p.mutex.Unlock()

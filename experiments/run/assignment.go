@@ -17,21 +17,30 @@ import (
 
 // assignment is the content of config.yaml: the resolved run. It is written as JSON, which is YAML too.
 type assignment struct {
-	ID         string         `json:"id"`
-	DataDigest string         `json:"data_digest"`
-	Device     string         `json:"device"`
-	Threads    int            `json:"threads"`
-	Config     any            `json:"config"`
-	Stopping   *stopping.Rule `json:"stopping,omitempty"`
-	Until      int            `json:"until,omitempty"`
-	Measure    *Measuring     `json:"measure,omitempty"`
+	ID         string `json:"id"`
+	DataDigest string `json:"data_digest"`
+	Device     string `json:"device"`
+	Threads    int    `json:"threads"`
+	Config     any    `json:"config"`
+	// Files says where the files lie that Config names, by dotted key: absolute paths or globs.
+	Files    map[string]string `json:"files,omitempty"`
+	Stopping *stopping.Rule    `json:"stopping,omitempty"`
+	Until    int               `json:"until,omitempty"`
+	Measure  *Measuring        `json:"measure,omitempty"`
 }
 
 // Assign writes the run's config.yaml into dir, the run's folder, and makes the folder if it does not exist. threads is
 // the number of the worker's threads.
 func (r Run) Assign(dir string, threads int) error {
-	text, err := json.MarshalIndent(assignment{r.ID, r.DataDigest, r.Device, threads, settings.Tree(&r.Config), r.Stopping,
-		r.Until, r.Measure}, "", "  ")
+	a := assignment{ID: r.ID, DataDigest: r.DataDigest, Device: r.Device, Threads: threads,
+		Config: settings.Tree(&r.Config), Files: map[string]string{}, Stopping: r.Stopping, Until: r.Until,
+		Measure: r.Measure}
+	for _, f := range settings.Files(&r.Config) {
+		if f.Path.At != "" {
+			a.Files[f.Key] = f.Path.At
+		}
+	}
+	text, err := json.MarshalIndent(a, "", "  ")
 	if err != nil {
 		return err
 	}
@@ -56,22 +65,41 @@ func Assigned(dir string) (r Run, threads int, err error) {
 	if err := json.Unmarshal(src, &a); err != nil {
 		return r, 0, settings.Refuse(settings.Fault{File: path, Message: err.Error()})
 	}
+	for _, f := range settings.Files(&c) {
+		f.Path.At = a.Files[f.Key]
+	}
 	return Run{ID: a.ID, Config: c, DataDigest: a.DataDigest, Device: a.Device, Seed: c.Seed, Stopping: a.Stopping,
 		Until: a.Until, Measure: a.Measure}, a.Threads, nil
 }
 
-// Unchanged returns an error if the run's data and configuration no longer give the id under which the run was planned.
+// Unchanged returns an error if the run's data and configuration no longer give the id under which the run was planned,
+// with or without the paths as they are written.
 func (r Run) Unchanged(dir string) error {
 	digest, err := r.Config.Data.Value.Digest()
 	if err != nil {
 		return fmt.Errorf("run: %w", variant.Within("data", err))
 	}
-	id, err := NewIdentifier().ID(settings.Of(&r.Config), r.Config, digest, r.Device)
-	if err == nil && id != r.ID {
+	if r.DataDigest != "" && digest != r.DataDigest {
+		return fmt.Errorf("run: %s: %w", dir, r.otherContent(digest))
+	}
+	ids, list := NewIdentifier(), settings.Of(&r.Config)
+	id, err := ids.ID(list, r.Config, digest, r.Device)
+	former, again := ids.FormerID(list, r.Config, digest, r.Device)
+	if err = errors.Join(err, again); err == nil && id != r.ID && former != r.ID {
 		err = errors.New("the data or the configuration changed since the run was planned")
 	}
 	if err != nil {
 		return fmt.Errorf("run: %s: %w", dir, err)
 	}
 	return nil
+}
+
+// otherContent says that the run's data have another digest than when the run was planned.
+func (r Run) otherContent(digest string) error {
+	named := "the data has"
+	for _, f := range settings.Files(&r.Config) {
+		named = fmt.Sprintf("the content of %s, %s, has", f.Key, f.Path.Place())
+	}
+	return fmt.Errorf("%s changed since the run was planned: its digest is %.12s, and the run's is %.12s", named, digest,
+		r.DataDigest)
 }

@@ -63,7 +63,7 @@ func FuzzAssigned(f *testing.F) {
 			!reflect.DeepEqual(settings.Of(&again.Config), settings.Of(&r.Config)) {
 			t.Fatalf("%+v is read back as %+v", r, again)
 		}
-		if chain, ok := r.Config.Data.Value.(*data.Backcopy); ok && chain.File == "" && chain.Vocab < 1000 {
+		if chain, ok := r.Config.Data.Value.(*data.Backcopy); ok && chain.File.Written == "" && chain.Vocab < 1000 {
 			_ = r.Unchanged(dir) // it has changed, which must not cause a panic
 		}
 	})

@@ -27,10 +27,24 @@ func NewIdentifier() *Identifier {
 // list holds all settings of c. The JSON has only the settings that differ from their defaults, so that adding a slot
 // leaves existing ids unchanged. The JSON leaves out `checkpoint` and most of `probe`: they decide when, where and what
 // is measured, but not the value of any row. It includes probe.sequences and probe.heldout, because another probe batch
-// changes the value of a statistic at a step, and a database keeps only one value.
+// changes the value of a statistic at a step, and a database keeps only one value. It leaves out the paths of files:
+// the digest stands for their content.
 func (i *Identifier) ID(list []settings.Setting, c trainer.Config, dataDigest, device string) (string, error) {
+	return i.id(list, c, dataDigest, device, false)
+}
+
+// FormerID returns the id that a run had while paths, as they are written, belonged to it. Without a path it is the id.
+func (i *Identifier) FormerID(list []settings.Setting, c trainer.Config, dataDigest, device string) (string, error) {
+	return i.id(list, c, dataDigest, device, true)
+}
+
+func (i *Identifier) id(list []settings.Setting, c trainer.Config, dataDigest, device string, files bool) (string,
+	error) {
 	config := map[string]any{}
 	for _, s := range i.defaults.Overridden(list, c) {
+		if s.File && !files {
+			continue
+		}
 		batch := s.Key == "probe.sequences" || s.Key == "probe.heldout"
 		if (batch || !strings.HasPrefix(s.Key, "probe.")) && !strings.HasPrefix(s.Key, "checkpoint.") {
 			config[s.Key] = settings.Exact(s.Value)

@@ -19,9 +19,11 @@ type decoder struct {
 	origin
 	prefix string // of the dotted keys in messages, such as "arms.gated."
 	faults []settings.Fault
-	set    map[string]place // by the configuration's dotted key
-	usual  *trainer.Config  // the defaults, made once; no merge writes into them
-	beside bool             // whether a file was named by a path relative to this one
+	set    map[string]place  // by the configuration's dotted key
+	usual  *trainer.Config   // the defaults, made once; no merge writes into them
+	here   string            // the folder in which paths of the command line start; "" if it is not known
+	kept   map[string][]byte // the texts of extended files, by origin.name; nil to read them from the disk
+	read   []extended        // the files that were extended, in the order in which they were read first
 }
 
 func (d *decoder) defaults() *trainer.Config {
@@ -61,15 +63,35 @@ func (d *decoder) value(n *yaml.Node, v, standard reflect.Value, key string) {
 		settings.Unshare(v)
 	case settings.IsSlot(v):
 		d.slot(n, v, standard, key)
-	case v.Kind() == reflect.Struct:
+	case !settings.IsValue(v):
 		d.fields(n, settings.Fields(v), settings.Fields(standard), key, func(string) bool { return false })
 	case v.Kind() == reflect.Slice:
 		d.list(n, v, key)
+	case variant.IsPathType(v.Type()):
+		if err := d.setPath(n, v.Addr().Interface().(*variant.Path)); err != nil {
+			d.fault(n, key, "%v", err)
+		}
 	default:
 		if err := document.Scalar(n, v); err != nil {
 			d.fault(n, key, "%v", err)
 		}
 	}
+}
+
+// setPath sets a path, which is relative to the file in which it stands, or on the command line to the current folder.
+func (d *decoder) setPath(n *yaml.Node, to *variant.Path) (err error) {
+	*to = variant.Path{}
+	if err := document.Scalar(n, reflect.ValueOf(&to.Written).Elem()); err != nil {
+		return err
+	}
+	switch {
+	case !to.IsRelative() || d.folder != "":
+		*to, err = variant.PathIn(d.folder, to.Written)
+	case d.embedded:
+		err = fmt.Errorf("%q is relative, but %s is part of outcrop and lies in no folder: "+
+			"write an absolute path, or set it on the command line", to.Written, d.file)
+	}
+	return err
 }
 
 // slot merges a name, or a map with a name and parameters, onto a slot. If the name changes, the parameters start from
@@ -122,7 +144,7 @@ func (d *decoder) assign(c *trainer.Config, key string, at, n *yaml.Node) {
 	v, standard, path := reflect.ValueOf(c).Elem(), reflect.ValueOf(d.defaults()).Elem(), ""
 	for name := range strings.SplitSeq(key, ".") {
 		switch {
-		case v.Kind() != reflect.Struct:
+		case settings.IsValue(v):
 			d.fault(at, path, "is a single value and has no key %q", name)
 			return
 		case name == "name" && settings.IsSlot(v):
@@ -197,7 +219,7 @@ func parse(file string, src []byte) (*yaml.Node, error) {
 }
 
 // DecodeConfig decodes a run's resolved configuration from the key `config` of a document. If the document lacks the
-// key, DecodeConfig returns the defaults.
+// key, DecodeConfig returns the defaults. The document does not say where relative paths start.
 func DecodeConfig(file string, src []byte) (trainer.Config, error) {
 	c, standard := trainer.Default(), trainer.Default()
 	root, err := parse(file, src)

@@ -82,7 +82,7 @@ func mentioned(shown map[string]bool, n *yaml.Node, key string) {
 
 // everyKey lists the keys of a configuration under every choice of its slots, and each choice as "key: name".
 func everyKey(v reflect.Value, key string) []string {
-	if v.Kind() != reflect.Struct {
+	if settings.IsValue(v) {
 		return []string{key}
 	}
 	var keys []string

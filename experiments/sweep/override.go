@@ -74,7 +74,7 @@ func unplaced(n *yaml.Node) {
 // override sets a value of the command line. Messages give `--set KEY` as its place.
 func (d *decoder) override(c *trainer.Config, o override) {
 	outer, before := d.origin, len(d.faults)
-	d.origin, d.prefix = origin{file: o.place()}, ""
+	d.origin, d.prefix = origin{file: o.place(), folder: d.here}, ""
 	d.assign(c, o.key, o.value, o.value)
 	d.origin = outer
 	for i := range d.faults[before:] {

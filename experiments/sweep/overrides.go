@@ -19,12 +19,20 @@ func Overridden(c trainer.Config) []settings.Setting {
 }
 
 // Overrides returns the settings of c that differ from their defaults, as YAML that can be pasted into a sweep file as
-// its `base`. The seed is written as a comment, because a sweep file sets seeds outside `base`.
+// its `base`. The seed is written as a comment, because a sweep file sets seeds outside `base`. Of a file, it returns
+// the place, if that is known, because the sweep file may lie in another folder.
 func Overrides(c trainer.Config) ([]byte, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
+	places := map[string]string{}
+	for _, f := range settings.Files(&c) {
+		places[f.Key] = f.Path.Place()
+	}
 	for _, s := range Overridden(c) {
 		if s.Key == "seed" {
 			continue
+		}
+		if s.File {
+			s.Value = places[s.Key]
 		}
 		value := new(yaml.Node)
 		if err := value.Encode(s.Value); err != nil {

@@ -12,27 +12,27 @@ import (
 // the name is unknown, the error is a *variant.Error at "extends"; if the file has a fault, it is a
 // *settings.InputError.
 func (s *Sweep) Over(name string) (string, error) {
-	own, err := LoadBytes(s.File, []byte(s.Source)) // a configuration of its own, because slots hold pointers
+	own, err := decoded(s.from, []byte(s.Source), stored{}) // a configuration of its own, because slots hold pointers
 	if err != nil {
 		return "", err
 	}
 	d := &decoder{}
-	file, src, err := d.read(name)
+	from, src, err := d.open(name)
 	if err != nil {
 		return "", variant.Errorf("extends", "%v", err)
 	}
-	root, err := parse(file, src)
+	root, err := parse(from.file, src)
 	if err != nil {
 		return "", err
 	}
 	a := &Arm{Name: name, Config: own.Base, node: &yaml.Node{}, set: map[string]place{}}
-	d.file, d.set = file, a.set
+	d.origin, d.set = from, a.set
 	d.onto(&a.Config, "", root)
 	if len(d.faults) > 0 {
 		return "", settings.Refuse(d.faults...)
 	}
 	if err := a.Config.Validate(); err != nil {
-		return "", settings.Refuse(a.Locate(file, err))
+		return "", settings.Refuse(a.Locate(from.file, err))
 	}
 	text, err := settings.Stored(&a.Config)
 	return string(text), err

@@ -101,7 +101,7 @@ func schemaOf(f settings.Field, key string, keys keyed) *Schema {
 	if settings.IsSlot(f.Value) {
 		return slotSchema(s, f.Value, key, keys)
 	}
-	if f.Value.Kind() == reflect.Struct {
+	if !settings.IsValue(f.Value) {
 		keys[key] = nil
 		s.Type, s.Properties, s.Additional = []string{"object", "null"}, map[string]*Schema{}, false
 		for _, inner := range settings.Fields(f.Value) {
@@ -237,7 +237,7 @@ func kindsOf(t reflect.Type) []string {
 		return []string{"integer"}
 	case reflect.Float64, reflect.Float32:
 		return []string{"number"}
-	case reflect.String:
+	case reflect.String, reflect.Struct: // a path, if it is a struct
 		return slices.Clone(textKinds)
 	case reflect.Slice:
 		return []string{"array"}

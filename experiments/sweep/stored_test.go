@@ -40,7 +40,8 @@ func TestLoadStored(t *testing.T) {
 	}
 }
 
-// A stored sweep finds the files that it extends from any folder, and says where it looked if they are gone.
+// A stored sweep holds the files that it extends, so that it needs no file and names no folder. Outcrop once stored
+// their folder instead.
 func TestLoadStoredExtends(t *testing.T) {
 	dir := t.TempDir()
 	mine, preset := filepath.Join(dir, "mine.yaml"), filepath.Join(dir, "rate.yaml")
@@ -64,7 +65,18 @@ func TestLoadStoredExtends(t *testing.T) {
 	if err := os.Remove(preset); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadStored("mine", s.Source); err == nil || !strings.Contains(err.Error(), preset) {
-		t.Errorf("%v, want %s named", err, preset)
+	if again, err = LoadStored("mine", s.Source); err != nil || again.Arms[0].Config.Optim.LR != 5e-4 {
+		t.Errorf("without the file: %v", err)
+	}
+	if strings.Contains(s.Source, dir) {
+		t.Errorf("the folder is stored: %q", s.Source)
+	}
+	const own = "name: mine\nextends: rate.yaml\n"
+	if _, err := LoadStored("mine", own+"# in "+dir+"\n"); err == nil || !strings.Contains(err.Error(), preset) {
+		t.Errorf("a folder is stored: %v, want %s named", err, preset)
+	}
+	const looksLike = own + "#| a comment of the user's\n"
+	if _, err := LoadStored("mine", looksLike); err == nil || !strings.Contains(err.Error(), "reading rate.yaml") {
+		t.Errorf("a comment: %v", err)
 	}
 }

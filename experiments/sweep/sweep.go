@@ -3,12 +3,9 @@ package sweep
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -23,8 +20,8 @@ import (
 type Sweep struct {
 	Name string
 	File string
-	// Source is the text of the file, followed by comment lines: one that gives the folder of the files that it
-	// extends, and one for each --set.
+	// Source is the text of the file, followed by comment lines: the text of each file that it extends, and one line for
+	// each --set.
 	Source string
 	// Base is the configuration that all arms start from.
 	Base trainer.Config
@@ -38,6 +35,7 @@ type Sweep struct {
 	// leave out.
 	Runs []Run
 
+	from    origin
 	unnamed bool           // the file has no arms
 	usual   map[string]any // base's values, by dotted key
 }
@@ -66,40 +64,27 @@ func Load(path string, sets ...string) (*Sweep, error) {
 	return LoadBytes(path, src, sets...)
 }
 
-// The sweep's text in the database ends with lines that begin with these marks: one for the folder of the files that
-// the sweep extends, if it extends any, and one for each --set.
-const (
-	folderMark = "# in "
-	setMark    = "# --set "
-)
-
-// LoadStored decodes a sweep from its text in the database.
-func LoadStored(name, source string) (*Sweep, error) {
-	file := name + ".yaml"
-	var sets []string
-	for {
-		text := strings.TrimSuffix(source, "\n")
-		at := strings.LastIndexByte(text, '\n') + 1
-		if set, ok := strings.CutPrefix(text[at:], setMark); ok {
-			sets = append([]string{set}, sets...)
-		} else if folder, ok := strings.CutPrefix(text[at:], folderMark); ok {
-			return LoadBytes(filepath.Join(folder, file), []byte(text[:at]), sets...)
-		} else {
-			return LoadBytes(file, []byte(source), sets...)
-		}
-		source = text[:at]
-	}
+// LoadBytes decodes a sweep; file is its path, where relative paths start and which messages name. LoadBytes resolves
+// and checks each run, but does not open the data; plan.Of does that.
+func LoadBytes(file string, src []byte, sets ...string) (*Sweep, error) {
+	return decoded(onDisk(file), src, stored{here: folderOf("."), sets: sets})
 }
 
-// LoadBytes decodes a sweep; file is its name in messages. LoadBytes resolves and checks each run, but does not open
-// the data; plan.Of does that.
-func LoadBytes(file string, src []byte, sets ...string) (*Sweep, error) {
-	root, err := parse(file, src)
+// LoadEmbedded is LoadBytes for a sweep that is part of outcrop and so lies in no folder: a relative path in it is an
+// error.
+func LoadEmbedded(file string, src []byte, sets ...string) (*Sweep, error) {
+	return decoded(origin{file: file, embedded: true}, src, stored{here: folderOf("."), sets: sets})
+}
+
+// decoded decodes a sweep with what stands around its text.
+func decoded(from origin, src []byte, around stored) (*Sweep, error) {
+	root, err := parse(from.file, src)
 	if err != nil {
 		return nil, err
 	}
-	s := &Sweep{File: file, Source: string(src), Seeds: []uint64{0}}
-	d := &decoder{origin: origin{file: file}}
+	sets := around.sets
+	s := &Sweep{File: from.file, Source: string(src), Seeds: []uint64{0}, from: from}
+	d := &decoder{origin: from, here: around.here, kept: around.files}
 	parts := d.parts(root)
 	over, faults := overrides(sets, parts)
 	d.faults = append(d.faults, faults...)
@@ -137,9 +122,7 @@ func LoadBytes(file string, src []byte, sets ...string) (*Sweep, error) {
 	if len(axes) > 0 {
 		s.dropEmpty()
 	}
-	if err := s.mark(d.beside, sets); err != nil {
-		return nil, err
-	}
+	s.Source = marked(s.Source, d, around)
 	return s, nil
 }
 
@@ -156,22 +139,6 @@ func (d *decoder) parts(root *yaml.Node) map[string]*yaml.Node {
 		}
 	})
 	return parts
-}
-
-// mark ends Source with what LoadStored needs besides the text: the sweep's folder, if the sweep extends files of it,
-// and sets.
-func (s *Sweep) mark(beside bool, sets []string) error {
-	if beside {
-		folder, err := filepath.Abs(filepath.Dir(s.File))
-		if err != nil {
-			return fmt.Errorf("sweep: %w", err)
-		}
-		s.Source = strings.TrimSuffix(s.Source, "\n") + "\n" + folderMark + folder + "\n"
-	}
-	for _, text := range sets {
-		s.Source = strings.TrimSuffix(s.Source, "\n") + "\n" + setMark + text + "\n"
-	}
-	return nil
 }
 
 // points resolves every point of every arm. over is set in base too, so that an arm does not differ from base by it.
