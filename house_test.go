@@ -35,7 +35,8 @@ var arrows = map[string][]string{
 	"cmd/outcrop": {
 		"compute", "configs", "derive", "experiments", "experiments/folder", "experiments/plan", "experiments/results",
 		"experiments/run", "experiments/sweep", "experiments/todo", "experiments/worker", "export", "fit", "plots",
-		"predict", "regularfile", "report", "settings", "settings/document", "store", "studies", "trainer", "variant",
+		"predict", "regularfile", "report", "settings", "settings/document", "store", "studies", "table", "trainer",
+		"variant",
 	},
 	"compute": {},
 	"configs": {},
@@ -72,7 +73,7 @@ var arrows = map[string][]string{
 	"optim":           {"compute", "variant"},
 	"plots":           {"atomicfile", "derive", "fit", "safetensors", "settings", "store", "variant"},
 	"plots/plotstest": {"derive", "probes", "safetensors", "store"},
-	"predict":         {"fit", "rng", "settings", "store"},
+	"predict":         {"fit", "rng", "settings", "store", "table"},
 	"predict/train":   {"atomicfile", "predict", "store"},
 	"probes":          {"compute"},
 	"regularfile":     {},
@@ -88,6 +89,7 @@ var arrows = map[string][]string{
 		"experiments/folder", "experiments/results", "experiments/run", "experiments/worker", "settings", "store",
 		"trainer", "variant",
 	},
+	"table":   {"variant"},
 	"trainer": {"archs", "atomicfile", "compute", "data", "optim", "probes", "rng", "safetensors", "variant"},
 	"variant": {},
 }
@@ -107,6 +109,7 @@ var alone = map[string][]string{
 	"github.com/mattn/go-sqlite3": {"store", "bench/store"},
 	"gonum.org/v1/plot":           {"plots"},
 	"github.com/spf13/viper":      {"cmd/outcrop"},
+	"golang.org/x/text":           {"table"},
 }
 
 func TestArrows(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 // infinities in Values are not drawn.
 type Column struct {
 	Name          string
+	Axis          string    // what Steps counts
 	Steps, Values []float64 // of equal length; no step is negative
 	Fits          []fit.Result
 }

@@ -55,8 +55,8 @@ func columnsFixture(t *testing.T) Table {
 	constant := fit.Result{Family: "constant", Params: map[string]float64{"K": 6}}
 	steps := []float64{0, 10, 100, 1000}
 	table, err := columnsTable("two columns", []Column{
-		{"one", steps, []float64{5, 6, math.NaN(), 12}, []fit.Result{emergence, constant}},
-		{"two\n", steps, []float64{1, 5, 20, 80}, []fit.Result{constant}},
+		{"one", "step", steps, []float64{5, 6, math.NaN(), 12}, []fit.Result{emergence, constant}},
+		{"two\n", "step", steps, []float64{1, 5, 20, 80}, []fit.Result{constant}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/table"
 )
 
 // Table is a predictor's training data: architectures, and the emergence curves fitted to the layers of their runs.
@@ -149,7 +150,7 @@ func (t Table) Write(archs, fits io.Writer) error {
 func Read(archs, fits io.Reader) (Table, error) {
 	var t Table
 	index := map[string]int{}
-	err := eachLine(archs, archHeader, func(line []string) error {
+	err := eachLine(archs, "architectures", archHeader, func(line []string) error {
 		a, err := trained(line[0], line[1])
 		if _, twice := index[line[0]]; twice && err == nil {
 			err = fmt.Errorf("architecture %s is listed twice", line[0])
@@ -159,9 +160,9 @@ func Read(archs, fits io.Reader) (Table, error) {
 		return err
 	})
 	if err != nil {
-		return Table{}, fmt.Errorf("predict: reading the architectures: %w", err)
+		return Table{}, fmt.Errorf("predict: reading %w", err)
 	}
-	err = eachLine(fits, fitHeader, func(line []string) error {
+	err = eachLine(fits, "fits", fitHeader, func(line []string) error {
 		arm, ok := index[line[0]]
 		if !ok {
 			return fmt.Errorf("a fit of architecture %s, which is not in the list of architectures", line[0])
@@ -188,34 +189,26 @@ func Read(archs, fits io.Reader) (Table, error) {
 		return failed
 	})
 	if err != nil {
-		return Table{}, fmt.Errorf("predict: reading the fits: %w", err)
+		return Table{}, fmt.Errorf("predict: reading %w", err)
 	}
 	return t, nil
 }
 
-// eachLine checks the header of a CSV file and calls f for each line after it.
-func eachLine(from io.Reader, header []string, f func(line []string) error) error {
-	r := csv.NewReader(from)
-	first, err := r.Read()
+// eachLine checks the header of a table and calls f for each row.
+func eachLine(from io.Reader, name string, header []string, f func(cells []string) error) error {
+	t, err := table.ReadText(name, from, true)
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(first, header) {
-		return fmt.Errorf("the header is %q, want %q", first, header)
+	if !slices.Equal(t.Header, header) {
+		return fmt.Errorf("%s: the header is %q, want %q", name, t.Header, header)
 	}
-	for {
-		line, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := f(line); err != nil {
-			at, _ := r.FieldPos(0)
-			return fmt.Errorf("line %d: %w", at, err)
+	for _, r := range t.Rows {
+		if err := f(r.Cells); err != nil {
+			return fmt.Errorf("%s, line %d: %w", name, r.Line, err)
 		}
 	}
+	return nil
 }
 
 // evaluate returns the row's curve at a step. It is at least 1, because a largest value is never below the median.

@@ -25,19 +25,19 @@ func keyOf(r results.FitRow) seriesKey { return seriesKey{r.Arm, r.Run, r.Series
 
 // printFits prints the emergence curve of each series, then remarks as numbered notes, then a comparison with the rival
 // families.
-func printFits(out io.Writer, rows []results.FitRow) error {
+func printFits(out io.Writer, rows []results.FitRow, steps string) error {
 	families := map[seriesKey]map[string]results.FitRow{}
-	tabled := true // the rows are columns of a CSV table, not runs
 	for _, r := range rows {
 		if families[keyOf(r)] == nil {
 			families[keyOf(r)] = map[string]results.FitRow{}
 		}
 		families[keyOf(r)][r.Family] = r
-		tabled = tabled && r.Run == ""
 	}
 	place, head := placeOf, "arm\tseed\tlayer"
-	if tabled {
+	if steps != "" {
 		place, head = func(r results.FitRow) string { return r.Series }, "series"
+		_, _ = fmt.Fprintf(out, "fits over %q; t_peak, decay = 1/(lambda gamma) and rise are in its unit\n",
+			steps)
 	} else if len(rows) > 0 {
 		_, _ = fmt.Fprintf(out, "fits of %s; t_peak, decay = 1/(lambda gamma) and rise are in steps\n", rows[0].Series)
 	}

@@ -76,7 +76,16 @@ func TestFitBadTables(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct{ name, table, figure, want string }{
 		{"no number", "step,y\n0,1\n1,x\n", "", `t.csv:3:3: column "y": "x" is not a number`},
-		{"ragged", "step,y\n0,1,2\n", "", "t.csv: record on line 2: wrong number of fields"},
+		{"no number in any column", "step,y,z\n0,x,\n1,x,\n", "", `t.csv:2:3: column "y": "x" is not a number`},
+		{"ragged", "step,y\n0,1,2\n", "", "t.csv:2:5: line 2 has 3 cells, but the header has 2 names"},
+		{"one point", "step,y\n0,1\n", "", `t.csv: column "y": too few points: 1, each step counted once; the curve has 5`},
+		{"three points", "step,y\n0,1\n1,2\n2,3\n", "", "too few points: 3, each step counted once; the curve has 5"},
+		{"one step", "step,y\n" + strings.Repeat("7,1\n", 9), "", "too few points: 1,"},
+		{"too few numbers", "step,y\n0,1\n1,2\n2,3\n3,NA\n4,NA\n5,NA\n", "", "too few points: 3,"},
+		{"no header", "0,5.0\n1,6\n", "", "t.csv:1: the first line holds numbers, not the names of the columns: " +
+			"add a line of names, or say --no-header"},
+		{"unclear steps", "a,b\nx,1\ny,2\n", "", `the columns are ["a" "b"]: name it by --step-column`},
+		{"negative steps", "step,y\n-1,1\n1,2\n2,3\n3,5\n4,5\n5,6\n6,7\n7,8\n", "", "t is negative"},
 		{"empty", "", "", "wants a header"},
 		{"no points", "step,y\n", "", `column "y"`},
 		{"other picture", "step,y\n0,1\n1,2\n2,3\n3,5\n4,5\n5,6\n6,7\n7,8\n", "t.pdf", "ends in .svg or .png"},
@@ -94,9 +103,58 @@ func TestFitBadTables(t *testing.T) {
 			t.Errorf("%s: exit %d, %q, want %d and %q", c.name, code, stderr, exitInput, c.want)
 		}
 	}
-	if code, _, stderr := outcrop(t.Context(), "fit", "--figure", "x.svg"); code != exitInput ||
-		!strings.Contains(stderr, "--csv") {
-		t.Errorf("a figure without a table: exit %d, %q", code, stderr)
+	for _, flag := range []string{"--figure=x.svg", "--step-column=step", "--series=y", "--no-header"} {
+		if code, _, stderr := outcrop(t.Context(), "fit", flag); code != exitInput || !strings.Contains(stderr, "--csv") {
+			t.Errorf("%s without a table: exit %d, %q", flag, code, stderr)
+		}
+	}
+}
+
+// What is left out of a table is said once, with the reason, and the rest is fitted. A series that was asked for by its
+// name must be fitted.
+func TestFitPartOfTable(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "t.csv")
+	var text strings.Builder
+	text.WriteString("Wall time,Step,loss,few,bad,\n")
+	for i := range 12 {
+		fmt.Fprintf(&text, "%d,%d,%g,%s,%d%s,\n", 1_700_000_000+i, 10*i, math.Sqrt(float64(i)),
+			map[bool]string{true: "1.5"}[i < 3], i, map[bool]string{true: "?!"}[i == 7])
+	}
+	if err := os.WriteFile(path, []byte(text.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := outcrop(t.Context(), "fit", "--csv", path, "--json", "--interval", "none")
+	if code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	for _, want := range []string{`another count of the rows: "Wall time"`,
+		`column "few": too few points: 3,`, `t.csv:9:`, `"7?!" is not a number: left out`,
+		`column "column 6": holds no number: left out`} {
+		if strings.Count(stderr, want) != 1 {
+			t.Errorf("%q is said %d times in\n%s", want, strings.Count(stderr, want), stderr)
+		}
+	}
+	var document results.FitDocument
+	if err := json.Unmarshal([]byte(stdout), &document); err != nil {
+		t.Fatal(err)
+	}
+	if document.StepColumn != "Step" || len(document.LeftOut) != 3 || len(document.Fits) != len(fit.Families()) {
+		t.Errorf("steps %q, left out %q, %d fits", document.StepColumn, document.LeftOut, len(document.Fits))
+	}
+	for _, f := range document.Fits {
+		if f.Series != "loss" {
+			t.Errorf("%s is fitted", f.Series)
+		}
+	}
+	code, stdout, _ = outcrop(t.Context(), "fit", "--csv", path, "--step-column", "Wall time", "--series", "l*",
+		"--interval", "none")
+	if code != exitDone || !strings.Contains(stdout, `fits over "Wall time"`) || !strings.Contains(stdout, "\nloss ") {
+		t.Errorf("exit %d: %s", code, stdout)
+	}
+	code, stdout, stderr = outcrop(t.Context(), "fit", "--csv", path, "--series", "loss", "--series", "few")
+	if code != exitInput || stdout != "" || !strings.Contains(stderr, `column "few": too few points: 3,`) {
+		t.Errorf("exit %d, %s, %s", code, stdout, stderr)
 	}
 }
 

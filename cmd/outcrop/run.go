@@ -113,7 +113,7 @@ func present(cmd *cobra.Command, s *preferences, sweep string, ended, asJSON boo
 		if document.Report == "" {
 			return nil
 		}
-		err = printFits(out, document.Fits)
+		err = printFits(out, document.Fits, "")
 		_, _ = fmt.Fprintf(out, "\nreport    %s\nfigures   %s\ndatabase  %s\n",
 			document.Report, s.figuresDir(sweep)+string(filepath.Separator), document.Database)
 		return err

@@ -111,7 +111,7 @@ func printRun(out io.Writer, r results.Shown, list []settings.Setting) error {
 		return nil
 	}
 	_, _ = fmt.Fprintln(out)
-	return printFits(out, r.Fits)
+	return printFits(out, r.Fits, "")
 }
 
 // printHistory prints with what program and processor a run was measured, which commands on which machines worked on

@@ -36,10 +36,14 @@ type FitRow struct {
 	Message      string               `json:"message"`
 }
 
-// FitDocument is what `fit --json` prints.
+// FitDocument is what `fit --json` prints. The fields after Across are those of a table that the user gave.
 type FitDocument struct {
 	Fits []FitRow `json:"fits"`
 	Across
+	StepColumn string   `json:"step_column,omitempty"`
+	LeftOut    []string `json:"left_out,omitempty"` // each series that could not be fitted, with the reason
+	Figure     string   `json:"figure,omitempty"`
+	Caption    string   `json:"caption,omitempty"`
 }
 
 // FitRows lists the stored fits of a sweep's runs.
