@@ -97,7 +97,7 @@ func TestForms(t *testing.T) {
 		"decimal comma, three digits":    {"step;y\n0;1,500\n1;2,250\n", Choice{}, "step: y=1.5 2.25"},
 		"three digits after a point":     {"step;y\n0;1.500\n1;2.250\n", Choice{}, "step: y=1.5 2.25"},
 		"decimal comma and groups":       {"step\ty\n0\t1,5\n1.000\t1.002,25\n", Choice{}, "step: y=1.5 1002.25"},
-		"groups":                         {"step,y\n\"1,000\",1.5\n\"2,000\",\"1,002.25\"\n", Choice{}, "step: y=1.5 1002.25"},
+		"groups":                         {"step,y\n\"1,000\",1\n\"2,000\",\"1,002.25\"\n", Choice{}, "step: y=1 1002.25"},
 		"groups or decimals": {"step\ty\tz\n0\t1,500\t1\n1\t2,250\t2\n", Choice{},
 			"step: y=!; z=1 2"},
 		"missing in many spellings": {"step,y\n0,NA\n1,n/a\n2,NaN\n3,null\n4,None\n5,-\n6,#N/A\n7,-Inf\n8,<NA>\n" +
