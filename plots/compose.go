@@ -3,7 +3,6 @@ package plots
 import (
 	"fmt"
 	"maps"
-	"math"
 	"strings"
 
 	"github.com/outcrop-lab/outcrop/derive"
@@ -49,12 +48,12 @@ func points(name string, x, y []float64, glyph *Glyph) Series {
 	return Series{Name: name, X: x, Y: y, Glyph: glyph}
 }
 
-// fitted returns a fitted curve from step lo to hi, split into pieces where it leaves the axis.
-func fitted(name string, f fit.Result, lo, hi float64, axis Axis, line *Line) (pieces []Series) {
+// fitted returns a fitted curve from step lo to hi, split into pieces where it leaves the panel's y axis.
+func fitted(name string, f fit.Result, lo, hi float64, p Panel, line *Line) (pieces []Series) {
 	broken := true
-	for _, t := range between(lo, hi, 400) {
+	for _, t := range p.X.between(lo, hi, 400) {
 		y := fit.Eval(f, t)
-		if !(y >= axis.Min && y <= axis.Max) {
+		if !(y >= p.Y.Min && y <= p.Y.Max) {
 			broken = true
 			continue
 		}
@@ -66,16 +65,6 @@ func fitted(name string, f fit.Result, lo, hi float64, axis Axis, line *Line) (p
 		s.X, s.Y = append(s.X, t), append(s.Y, y)
 	}
 	return pieces
-}
-
-// between returns n steps from lo to hi, evenly spaced on the step axis.
-func between(lo, hi float64, n int) []float64 {
-	steps := make([]float64, n)
-	for i := range steps {
-		f := float64(i) / float64(n-1)
-		steps[i] = math.Expm1(math.Log1p(lo)*(1-f) + math.Log1p(hi)*f)
-	}
-	return steps
 }
 
 // quantity is one panel of a figure that shows several quantities side by side, each with its own y axis.

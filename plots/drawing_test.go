@@ -297,7 +297,7 @@ func TestUniformAttention(t *testing.T) {
 // x = t + 1 is 5 at t = 0, rises, and falls again.
 func TestFitted(t *testing.T) {
 	f := fit.Result{Family: "emergence", Params: map[string]float64{"A": 4, "lambda": 1, "gamma": 1, "t0": 1, "K": 5}}
-	whole := fitted("a", f, 0, 99, Axis{Min: 0, Max: 10}, nil)
+	whole := fitted("a", f, 0, 99, Panel{X: stepAxis("", 99), Y: Axis{Max: 10}}, nil)
 	if len(whole) != 1 || len(whole[0].X) != 400 || whole[0].Y[0] != 5 || math.Abs(whole[0].X[399]-99) > 1e-9 {
 		t.Fatalf("%d pieces", len(whole))
 	}
@@ -306,7 +306,7 @@ func TestFitted(t *testing.T) {
 			t.Fatalf("%g at step %g, want %g", whole[0].Y[i], x, want)
 		}
 	}
-	pieces := fitted("a", f, 0, 99, Axis{Min: 0, Max: 5.1}, nil) // its top lies above
+	pieces := fitted("a", f, 0, 99, Panel{X: stepAxis("", 99), Y: Axis{Max: 5.1}}, nil) // its top lies above
 	if len(pieces) != 2 || pieces[0].X[len(pieces[0].X)-1] >= 1 || pieces[1].X[0] <= 1 {
 		t.Errorf("%d pieces, want one before step 1 and one after it", len(pieces))
 	}

@@ -53,7 +53,7 @@ func emergenceTable(e experiment) (Table, error) {
 			p.Series = append(p.Series, a.everySeed(ofLayer(m[i], layer))...)
 		}
 		for i, a := range e.arms {
-			p.Series = append(p.Series, a.emergenceCurves(ofLayer(m[i], layer), fits[i], p.Y)...)
+			p.Series = append(p.Series, a.emergenceCurves(ofLayer(m[i], layer), fits[i], p)...)
 		}
 		t.Panels = append(t.Panels, p)
 	}
@@ -133,12 +133,12 @@ func (a arm) everySeed(curves []curve) (all []Series) {
 }
 
 // emergenceCurves returns the curves fitted to an arm's series, over the steps that were measured.
-func (a arm) emergenceCurves(curves []curve, fits []store.Fit, axis Axis) (all []Series) {
+func (a arm) emergenceCurves(curves []curve, fits []store.Fit, p Panel) (all []Series) {
 	for _, c := range curves {
 		for _, f := range fits {
 			if f.Run == c.run && f.Layer == c.layer {
 				r := fit.Result{Family: f.Family, Params: f.Params}
-				all = append(all, fitted(a.seed(c), r, c.steps[0], c.steps[len(c.steps)-1], axis,
+				all = append(all, fitted(a.seed(c), r, c.steps[0], c.steps[len(c.steps)-1], p,
 					a.style.line(1.1, 0xFF, fitDashes))...)
 			}
 		}

@@ -89,7 +89,7 @@ func (e experiment) familiesPanel(a arm, seeds []curve, y Axis, lines map[string
 		if line := lines[f.Family]; line != nil {
 			drawn[f.Family] = true
 			r := fit.Result{Family: f.Family, Params: f.Params}
-			p.Series = append(p.Series, fitted(a.seed(c), r, c.steps[0], last, y, line)...)
+			p.Series = append(p.Series, fitted(a.seed(c), r, c.steps[0], last, p, line)...)
 		}
 	}
 	return p, nil

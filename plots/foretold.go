@@ -28,11 +28,11 @@ type Forecast struct {
 	Layers  []Foretold
 }
 
-// DrawForecast writes the figure f, with a panel for each block, and returns its caption. It writes the file
+// DrawForecast writes the figure f, with a panel for each block. It writes the file
 // atomically, by rename; path must end in .svg or .png.
-func DrawForecast(path string, f Forecast) (string, error) {
+func DrawForecast(path string, f Forecast) (Drawn, error) {
 	t := f.table()
-	return t.Caption, t.write(path)
+	return t.drawn(path), t.write(path)
 }
 
 const bandAlpha = 0x38

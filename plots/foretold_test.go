@@ -30,10 +30,11 @@ func forecastFixture(measured bool) Forecast {
 func TestForecast(t *testing.T) {
 	for _, extension := range []string{".svg", ".png"} {
 		first, second := filepath.Join(t.TempDir(), "a"+extension), filepath.Join(t.TempDir(), "b"+extension)
-		caption, err := DrawForecast(first, forecastFixture(true))
+		drawn, err := DrawForecast(first, forecastFixture(true))
 		if err != nil {
 			t.Fatal(err)
 		}
+		caption := drawn.Caption
 		if _, err := DrawForecast(second, forecastFixture(true)); err != nil {
 			t.Fatal(err)
 		}
@@ -60,14 +61,14 @@ func TestForecast(t *testing.T) {
 	bare := forecastFixture(false)
 	bare.Warning = "EXTRAPOLATED: layers"
 	path := filepath.Join(t.TempDir(), "c.svg")
-	caption, err := DrawForecast(path, bare)
+	drawn, err := DrawForecast(path, bare)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(caption, "EXTRAPOLATED: layers") || !strings.Contains(caption, "No run of this architecture") ||
+	if !strings.Contains(drawn.Caption, "EXTRAPOLATED: layers") || !strings.Contains(drawn.Caption, "No run of this architecture") ||
 		!bytes.Contains(content(t, path), []byte("EXTRAPOLATED: layers")) ||
 		bytes.Contains(content(t, path), []byte("measured")) {
-		t.Errorf("caption %q", caption)
+		t.Errorf("caption %q", drawn.Caption)
 	}
 	wrong := filepath.Join(t.TempDir(), "d.pdf")
 	if _, err := DrawForecast(wrong, bare); err == nil {

@@ -38,6 +38,11 @@ func (m multiples) measured() multiples {
 		m.dataWidth -= m.left[col] + m.right[col]
 	}
 	m.dataWidth /= vg.Length(m.cols)
+	for _, p := range m.plots {
+		x, y := p.X.Tick.Label, p.Y.Tick.Label
+		p.X.Tick.Marker = uncrowded{p.X.Tick.Marker, p.X, m.dataWidth, x.Width}
+		p.Y.Tick.Marker = uncrowded{p.Y.Tick.Marker, p.Y, m.height, func(string) vg.Length { return y.Font.Size }}
+	}
 	return m
 }
 

@@ -24,6 +24,7 @@ const (
 	sampleSpace = 5  // between sample and text
 	entrySpace  = 16 // between entries
 	barWidth    = 56 // of the colour bar with its labels
+	axisRoom    = 40 // for the y axis of a panel
 )
 
 // drawing lays the table out from top to bottom: the title, the subtitle's lines, the panels, and the legend, which
@@ -120,6 +121,7 @@ func (t Table) plot(i int) *plot.Plot {
 		a.Label.TextStyle.Color = color.NRGBA(ink)
 		a.Tick.Label.Font = lettering(textSize-1, ink).Font
 		a.Tick.Label.Color = color.NRGBA(quiet)
+		a.Tick.Label.Handler = raised{a.Tick.Label.Handler}
 		a.LineStyle = Line{Color: quiet, Width: .6}.style()
 		a.Tick.LineStyle = Line{Color: quiet, Width: .5}.style()
 		a.Tick.Length = 4
@@ -134,10 +136,11 @@ func (t Table) plot(i int) *plot.Plot {
 	panel.X.apply(&p.X)
 	panel.Y.apply(&p.Y)
 	if i%t.Columns == 0 || t.Panels[i-1].Y.Label != panel.Y.Label {
-		p.Y.Label.Text = panel.Y.Label
+		p.Y.Label.Text = shortened(panel.Y.Label, p.Y.Label.TextStyle, vg.Length(t.Height))
 	}
 	if below := i + t.Columns; below >= len(t.Panels) || t.Panels[below].X.Label != panel.X.Label {
-		p.X.Label.Text = panel.X.Label
+		width := vg.Length(pageWidth-2*margin)/vg.Length(t.Columns) - 2*axisRoom
+		p.X.Label.Text = shortened(panel.X.Label, p.X.Label.TextStyle, width)
 	}
 	if len(panel.Cells) > 0 {
 		p.Add(cells{panel.Cells, *t.Colors})

@@ -75,25 +75,24 @@ func Read(db *store.DB, sweep, name string) (Table, error) {
 	return t, nil
 }
 
-// Draw writes the named figure of a sweep into dir, as an SVG file and a PNG file with the figure's name, and returns
-// their paths. It writes each file atomically, by rename, and creates dir if needed.
-func Draw(db *store.DB, sweep, figure, dir string) ([]string, error) {
+// Draw writes the named figure of a sweep into dir, as an SVG file and a PNG file with the figure's name. It writes each file atomically, by rename, and creates dir if needed.
+func Draw(db *store.DB, sweep, figure, dir string) (Drawn, error) {
 	t, err := Read(db, sweep, figure)
 	if err != nil {
-		return nil, err
+		return Drawn{}, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("plots: drawing %s: %w", figure, err)
+		return Drawn{}, fmt.Errorf("plots: drawing %s: %w", figure, err)
 	}
 	var paths []string
 	for _, extension := range []string{".svg", ".png"} {
 		path := filepath.Join(dir, figure+extension)
 		if err := t.write(path); err != nil {
-			return nil, err
+			return Drawn{}, err
 		}
 		paths = append(paths, path)
 	}
-	return paths, nil
+	return t.drawn(paths...), nil
 }
 
 // SVG returns the named figure of a sweep as an SVG document, and the figure's caption.
@@ -152,7 +151,7 @@ func (d drawing) svg() ([]byte, error) {
 
 func (d drawing) png() ([]byte, error) {
 	canvas := vgimg.NewWith(vgimg.UseWH(d.width, d.height), vgimg.UseDPI(dotsPerInch))
-	d.paint(draw.New(canvas))
+	d.paint(draw.New(boxing{canvas}))
 	var out bytes.Buffer
 	if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(&out); err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ func TestFigures(t *testing.T) {
 	for _, name := range Names() {
 		t.Run(name, func(t *testing.T) {
 			first, second := filepath.Join(t.TempDir(), "a", "b"), t.TempDir()
-			paths, err := Draw(db, plotstest.Sweep, name, first)
+			drawn, err := Draw(db, plotstest.Sweep, name, first)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,12 +38,13 @@ func TestFigures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			paths := drawn.Paths
 			want := []string{filepath.Join(first, name+".svg"), filepath.Join(first, name+".png")}
 			if !slices.Equal(paths, want) {
 				t.Errorf("files %v, want %v", paths, want)
 			}
 			for i := range paths {
-				if !bytes.Equal(content(t, paths[i]), content(t, again[i])) {
+				if !bytes.Equal(content(t, paths[i]), content(t, again.Paths[i])) {
 					t.Errorf("%s differs when drawn again", filepath.Base(paths[i]))
 				}
 			}

@@ -38,6 +38,7 @@ type Axis struct {
 	Scale Scale     `json:"scale"`
 	Min   float64   `json:"min"`
 	Max   float64   `json:"max"`
+	Unit  float64   `json:"unit,omitempty"`  // of the scale Steps; 0 means 1
 	Ticks []float64 `json:"ticks,omitempty"` // if set, used instead of the scale's default ticks
 }
 
@@ -48,7 +49,7 @@ type Scale string
 const (
 	Linear Scale = "linear"
 	Log    Scale = "log"
-	Steps  Scale = "step" // log(1 + step), which shows step 0 and leaves room for the early steps
+	Steps  Scale = "step" // log(1 + step/Unit), which shows step 0 and leaves room for the early steps
 )
 
 // Level is a horizontal line at a reference value that does not come from training.

@@ -42,6 +42,9 @@ func fitCommand(s *preferences) *cobra.Command {
 		if err := printFits(cmd.OutOrStdout(), document.Fits, document.StepColumn); err != nil {
 			return err
 		}
+		if document.Figure != "" {
+			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "\nfigure    %s\n%s\n", document.Figure, document.Caption)
+		}
 		return printAcross(cmd.OutOrStdout(), document.Across)
 	}
 	f := cmd.Flags()

@@ -76,7 +76,13 @@ func (t tabled) fit(s *preferences, o fit.Options, document *results.FitDocument
 	if t.figure == "" {
 		return nil
 	}
-	return asInput(plots.DrawColumns(t.figure, filepath.Base(t.path), columns))
+	drawn, err := plots.DrawColumns(t.figure, filepath.Base(t.path), columns)
+	if err != nil {
+		return asInput(err)
+	}
+	document.Figure, document.Caption = t.figure, drawn.Caption
+	s.warn(t.figure, drawn.Warning)
+	return nil
 }
 
 // hinted adds to an error the flag that helps.

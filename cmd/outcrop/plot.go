@@ -73,7 +73,7 @@ func draw(db *store.DB, s *preferences, sweep string, figures []string) ([]strin
 	}
 	var written []string
 	for _, figure := range figures {
-		paths, err := plots.Draw(db, sweep, figure, s.figuresDir(sweep))
+		drawn, err := plots.Draw(db, sweep, figure, s.figuresDir(sweep))
 		if all && errors.Is(err, plots.ErrNothing) {
 			s.log.Info(err.Error())
 			continue
@@ -81,9 +81,17 @@ func draw(db *store.DB, s *preferences, sweep string, figures []string) ([]strin
 		if err != nil {
 			return written, err
 		}
-		written = append(written, paths...)
+		written = append(written, drawn.Paths...)
+		s.warn(figure, drawn.Warning)
 	}
 	return written, nil
+}
+
+// warn logs what is wrong with a figure, if anything is.
+func (s *preferences) warn(figure, warning string) {
+	if warning != "" {
+		s.log.Warn(figure + ": " + warning)
+	}
 }
 
 // eachSweep opens the database for reading and calls f for the named sweep, or for every sweep if the name is empty.

@@ -52,10 +52,12 @@ func predictCommand(s *preferences) *cobra.Command {
 		}
 		document := results.PredictionOf(arch, p, predicted, measured)
 		if figure != "" {
-			if document.Caption, err = plots.DrawForecast(figure, forecast(document, predicted, measured)); err != nil {
+			drawn, err := plots.DrawForecast(figure, forecast(document, predicted, measured))
+			if err != nil {
 				return asInput(err)
 			}
-			document.Figure = figure
+			document.Figure, document.Caption = figure, drawn.Caption
+			s.warn(figure, drawn.Warning)
 		}
 		if asJSON {
 			return json.NewEncoder(cmd.OutOrStdout()).Encode(document)
