@@ -23,9 +23,9 @@ type Column struct {
 }
 
 // DrawColumns writes a figure with a panel for each series of a table: the points, the emergence curve of arXiv
-// 2508.03616 fitted to them, and every rival's curve. A curve is interrupted where it leaves the axis. Names that are too
-// long for the figure are cut; the caption has them whole. DrawColumns writes the file atomically, by rename; path must
-// end in .svg or .png.
+// 2508.03616 fitted to them, and every rival's curve. A curve is interrupted where it leaves the axis. Names too long
+// for the figure are cut; the caption has them whole. DrawColumns writes the file atomically, by rename; path must end
+// in .svg or .png.
 func DrawColumns(path, title string, table []Column) (Drawn, error) {
 	t, err := columnsTable(title, table)
 	if err != nil {

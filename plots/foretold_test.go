@@ -65,7 +65,8 @@ func TestForecast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(drawn.Caption, "EXTRAPOLATED: layers") || !strings.Contains(drawn.Caption, "No run of this architecture") ||
+	if !strings.Contains(drawn.Caption, "EXTRAPOLATED: layers") ||
+		!strings.Contains(drawn.Caption, "No run of this architecture") ||
 		!bytes.Contains(content(t, path), []byte("EXTRAPOLATED: layers")) ||
 		bytes.Contains(content(t, path), []byte("measured")) {
 		t.Errorf("caption %q", drawn.Caption)

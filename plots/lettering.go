@@ -56,8 +56,8 @@ func (r raised) Draw(c vg.Canvas, s string, style text.Style, at vg.Point) {
 // box stands in a PNG for a character that the font lacks.
 const box = '□'
 
-// boxing is a bitmap that draws a box for each character that the font lacks. In an SVG, a viewer takes such a character
-// from a font of its own.
+// boxing is a bitmap that draws a box for each character that the font lacks. In an SVG, a viewer takes it from a font
+// of its own.
 type boxing struct{ *vgimg.Canvas }
 
 // FillString implements vg.Canvas.

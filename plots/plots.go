@@ -75,7 +75,8 @@ func Read(db *store.DB, sweep, name string) (Table, error) {
 	return t, nil
 }
 
-// Draw writes the named figure of a sweep into dir, as an SVG file and a PNG file with the figure's name. It writes each file atomically, by rename, and creates dir if needed.
+// Draw writes the named figure of a sweep into dir, as an SVG file and a PNG file with the figure's name. It writes
+// each file atomically, by rename, and creates dir if needed.
 func Draw(db *store.DB, sweep, figure, dir string) (Drawn, error) {
 	t, err := Read(db, sweep, figure)
 	if err != nil {
