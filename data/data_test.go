@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -44,7 +45,7 @@ func settings(t *testing.T) map[string]Settings {
 	}
 	return map[string]Settings{
 		"backcopy": sources["backcopy"].New(),
-		"text":     &Text{Path: at(write(t, raw)), BOS: true},
+		"text":     &Text{Path: at(write(t, bytes.ReplaceAll(raw, []byte{0}, []byte{251}))), BOS: true},
 		"bin":      &Bin{Path: at(write(t, raw))},
 	}
 }
@@ -223,7 +224,7 @@ func TestHeldOutNeverOverlaps(t *testing.T) {
 func TestBOSOrNone(t *testing.T) {
 	raw := make([]byte, 4000)
 	for i := range raw {
-		raw[i] = byte(i * 7 % 200)
+		raw[i] = byte(1 + i*7%200)
 	}
 	path := write(t, raw)
 	for name, c := range map[string]struct{ with, no Settings }{
@@ -271,7 +272,7 @@ func TestOpticksFromTheGoDistribution(t *testing.T) {
 // llmc returns an llm.c shard of zero tokens with the given version and count in its header.
 func llmc(version, count uint32, tokens int) []byte {
 	raw := make([]byte, llmcHeader+2*tokens)
-	binary.LittleEndian.PutUint32(raw, llmcMagic)
+	binary.LittleEndian.PutUint32(raw, llmcMagics[2])
 	binary.LittleEndian.PutUint32(raw[4:], version)
 	binary.LittleEndian.PutUint32(raw[8:], count)
 	return raw
@@ -286,12 +287,12 @@ func TestShards(t *testing.T) {
 		content []byte
 		want    string
 	}{
-		{nil, "the shard is empty"},
+		{nil, "is empty"},
 		{[]byte{1, 2, 3}, "3 bytes are not a whole number of uint16 tokens"},
 		{llmc(1, 700, 700)[:1000], "header takes 1024 bytes, the file has 1000"},
 		{llmc(1, 700, 600), "its header says 700 tokens, the file holds 600"},
 		{llmc(2, 700, 700), "version 2"},
-		{binary.LittleEndian.AppendUint32(nil, 20240801), "uint32 tokens (magic 20240801)"},
+		{binary.LittleEndian.AppendUint32(nil, 20240801), "uint32 tokens (magic 20240801): set data.dtype to uint32"},
 	} {
 		path := write(t, c.content)
 		_, err := (&Bin{Path: at(path)}).Digest()

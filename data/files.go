@@ -18,7 +18,11 @@ import (
 // over the glob. key is the parameter that holds the path.
 func files(key string, of variant.Path) ([]string, error) {
 	path := of.Place()
-	if _, err := os.Stat(path); err == nil {
+	if info, err := os.Stat(path); err == nil {
+		if info.IsDir() {
+			return nil, variant.Errorf(key, "%s: is a folder: name a file, or a pattern such as %s",
+				path, filepath.Join(path, "*.txt"))
+		}
 		return []string{path}, nil
 	}
 	names, err := filepath.Glob(path)

@@ -14,9 +14,9 @@ var sources = variant.Registry[Settings]{
 		Formula: "x_0 = BOS; after a trigger x_{t+1} = x_{t-1}, else x_{t+1} ~ P(.|x_t)",
 		Source:  "2410.13835",
 	},
-	"bin": {New: func() Settings { return &Bin{} },
-		Formula: "windows of uint16 token shards; with bos, each starts with a BOS",
-		Source:  "the formats of nanoGPT and llm.c"},
+	"bin": {New: func() Settings { return &Bin{Dtype: "uint16"} },
+		Formula: "windows of token shards; with bos, each starts with a BOS",
+		Source:  "the formats of nanoGPT, llm.c and Megatron"},
 	"text": {New: func() Settings { return &Text{BOS: true} },
 		Formula: "BOS (unless bos is false), then a window of a file's bytes", Source: "common practice"},
 }

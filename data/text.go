@@ -1,9 +1,12 @@
 package data
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,7 +59,7 @@ func (s *Text) Open(sequence int) (Source, error) {
 
 func (s *Text) corpus() (c corpus, err error) {
 	c = corpus{kind: kindOf("text", s.BOS, true), width: 1, vocab: byteVocab, bos: s.BOS,
-		open: func() fileReader { return &textFile{} }}
+		open: func(string) fileReader { return &textFile{} }}
 	if s.Path.Written != "" {
 		c.paths, err = files("path", s.Path)
 		return c, err
@@ -90,11 +93,28 @@ func opticks() (string, error) {
 	return path, nil
 }
 
-// textFile reads a file of text.
-type textFile struct{}
+// textFile reads a file of text, in any encoding in which no byte is 0.
+type textFile struct{ bytes int64 }
 
-func (*textFile) begin([]byte, int64) (int, error) { return 0, nil }
+const anyBytes = "to take its bytes for tokens whatever they are, set data to {name: bin, dtype: uint8}"
 
-func (*textFile) see([]byte) {}
+func (*textFile) begin(head []byte, size int64) (skip int, err error) {
+	if isUTF16(head) {
+		return 0, errors.New("is UTF-16 text: write it as UTF-8 with iconv -f UTF-16 -t UTF-8")
+	}
+	if err := known(head, size); err != nil {
+		return 0, fmt.Errorf("%w; %s", err, anyBytes)
+	}
+	return 0, nil
+}
 
-func (*textFile) end() (int, error) { return byteVocab, nil }
+func (f *textFile) see(part []byte) error {
+	if i := bytes.IndexByte(part, 0); i >= 0 {
+		return fmt.Errorf("is not text: byte %d is 0, as in UTF-16 and in binary files: write it as UTF-8, or, %s",
+			f.bytes+int64(i), anyBytes)
+	}
+	f.bytes += int64(len(part))
+	return nil
+}
+
+func (*textFile) end() (vocab int, err error) { return byteVocab, nil }

@@ -22,8 +22,8 @@ type corpus struct {
 	width int    // bytes per token, little-endian: 1, 2 or 4
 	vocab int    // number of tokens without a BOS; 0 for the largest token plus one
 	bos   bool   // each sequence starts with a BOS, token vocab
-	// open returns what reads one file.
-	open func() fileReader
+	// open returns what reads the file at path.
+	open func(path string) fileReader
 }
 
 // fileReader checks one file of a corpus.
@@ -31,7 +31,7 @@ type fileReader interface {
 	// begin looks at the file's first piece and returns the number of bytes before the first token.
 	begin(part []byte, size int64) (skip int, err error)
 	// see looks at the bytes of whole tokens, in their order.
-	see(part []byte)
+	see(part []byte) error
 	// end returns an error if the file does not hold what it should. vocab is the largest token plus one.
 	end() (vocab int, err error)
 }
@@ -45,7 +45,7 @@ func (c corpus) survey(ctx context.Context, sequence int, keep func(part []byte)
 	s.Files = make([]File, len(c.paths))
 	var readers []fileReader
 	s.Digest, err = walk(ctx, "path", c.kind, c.paths, func(i int) look {
-		r, started := c.open(), false
+		r, started := c.open(c.paths[i]), false
 		readers = append(readers, r)
 		s.Files[i].Path = c.paths[i]
 		return func(part []byte, size int64) error {
@@ -58,7 +58,9 @@ func (c corpus) survey(ctx context.Context, sequence int, keep func(part []byte)
 				}
 				part = part[skip:]
 			}
-			r.see(part)
+			if err := r.see(part); err != nil {
+				return err
+			}
 			s.Files[i].Tokens += len(part) / c.width
 			s.Memory += float64(len(part))
 			return keep(part)

@@ -61,7 +61,7 @@ func TestBadInput(t *testing.T) {
 		{"wrong type", strings.Replace(base, "steps: 10", "steps: ten", 1), ":4:18: base.train.steps"},
 		{"heads", strings.Replace(base, "heads: 2", "heads: 3", 1), "must divide arch.width (16)"},
 		{"empty shard", strings.Replace(base, "  train:", "  data: {name: bin, path: "+shard+"}\n  train:", 1),
-			shard + ": the shard is empty"},
+			shard + ": is empty"},
 		{"missing data", strings.Replace(base, "  train:", "  data: {name: text, path: nowhere.txt}\n  train:", 1),
 			"nowhere.txt"},
 	} {
