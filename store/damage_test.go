@@ -40,7 +40,7 @@ func TestFullDiskKeepsWhatWasCommitted(t *testing.T) {
 	path := filepath.Join(dir, "a.db")
 	db := open(t, path)
 	must(t, db.PutRun(run("r")))
-	must(t, db.PutRows("r", 0, []Row{row("top1", 0, 1)}))
+	must(t, db.PutRows(idOf("r"), 0, []Row{row("top1", 0, 1)}))
 	var pages int
 	must(t, db.sql.QueryRow("PRAGMA page_count").Scan(&pages))
 	must(t, db.sql.QueryRow("PRAGMA max_page_count = 1").Scan(&pages)) // SQLite sets the present size
@@ -50,9 +50,9 @@ func TestFullDiskKeepsWhatWasCommitted(t *testing.T) {
 	}
 	big := open(t, filepath.Join(dir, "big.db"))
 	must(t, big.PutRun(run("r")))
-	must(t, big.PutRows("r", 1, many))
+	must(t, big.PutRows(idOf("r"), 1, many))
 	_, merging := db.Merge(filepath.Join(dir, "big.db"))
-	for _, err := range []error{db.PutRows("r", 1, many), merging} {
+	for _, err := range []error{db.PutRows(idOf("r"), 1, many), merging} {
 		if !hasCode(err, sqlite3.ErrFull) || !strings.Contains(err.Error(), "full") ||
 			!strings.Contains(err.Error(), path+":") {
 			t.Errorf("a full disk gave %v", err)
@@ -87,7 +87,7 @@ func TestDamagedFiles(t *testing.T) {
 	for i := range many {
 		many[i] = row("top1", i, float64(i))
 	}
-	must(t, db.PutRows("r", 1, many))
+	must(t, db.PutRows(idOf("r"), 1, many))
 	must(t, db.Close())
 	sound, err := os.ReadFile(whole)
 	must(t, err)
@@ -134,7 +134,7 @@ func TestCheckFindsDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	db := open(t, path)
 	must(t, db.PutRun(run("r")))
-	must(t, db.PutRows("r", 1, []Row{row("top1", 0, 1)}))
+	must(t, db.PutRows(idOf("r"), 1, []Row{row("top1", 0, 1)}))
 	var page int64
 	must(t, db.sql.QueryRow("SELECT rootpage FROM sqlite_schema WHERE name = 'stats'").Scan(&page))
 	must(t, db.Close())

@@ -10,7 +10,8 @@ import (
 func TestFitsKeepWhatIsDetermined(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "a.db"))
 	must(t, db.PutRun(run("r")))
-	must(t, db.PutFits([]Fit{{Run: "r", Site: "resid_post", Statistic: "ratio_mean", Family: "emergence", Weight: .75,
+	must(t, db.PutFits([]Fit{{Run: idOf("r"), Site: "resid_post", Statistic: "ratio_mean", Family: "emergence",
+		Weight:   .75,
 		PeakSeen: true, RiseTime: 12, Steady: 3,
 		Condition: math.Inf(1), Undetermined: []string{"A", "lambda"},
 		Intervals: map[string][2]float64{"A": {math.Inf(-1), 2}, "K": {1e-7, 4}, "t0": {1, math.Inf(1)}}}}))

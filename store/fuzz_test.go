@@ -34,14 +34,14 @@ func wholeShard(t testing.TB, working bool) (file, log []byte) {
 		for layer := range 20 {
 			rows = append(rows, row("top1", layer, float64(step*layer)), row("median", layer, 1))
 		}
-		put(db.PutRows("theirs", step, rows), db.PutTiming("theirs", step, "tokens_per_second", 100))
+		put(db.PutRows(idOf("theirs"), step, rows), db.PutTiming(idOf("theirs"), step, "tokens_per_second", 100))
 	}
-	put(db.PutSweep(Sweep{Name: "s", Arms: []Arm{{"a", "{}", 0}}}, []Member{{"s", "a", 0, "theirs", 0}}),
-		db.PutFits([]Fit{{Run: "theirs", Site: "resid_post", Statistic: "median", Family: "constant",
+	put(db.PutSweep(Sweep{Name: "s", Arms: []Arm{{"a", "{}", 0}}}, []Member{{"s", "a", 0, idOf("theirs"), 0}}),
+		db.PutFits([]Fit{{Run: idOf("theirs"), Site: "resid_post", Statistic: "median", Family: "constant",
 			Params: map[string]float64{"c": 1}, Best: true}}),
-		db.PutSnapshots("theirs",
+		db.PutSnapshots(idOf("theirs"),
 			[]SnapshotFile{{Step: 3, Layer: 1, Site: "resid_post", File: "snapshots/a.safetensors", Tensor: "resid_post.1"}}),
-		db.SetStatus("theirs", "done", 20, ""))
+		db.SetStatus(idOf("theirs"), "done", 20, ""))
 	if working {
 		file, log = read(path), read(path+"-wal")
 	}
@@ -85,8 +85,9 @@ func newDamageable(t testing.TB) *damageable {
 	path := filepath.Join(t.TempDir(), "results.db")
 	db, err := Open(path)
 	if err == nil { // one of the existing rows has another value
-		err = errors.Join(db.PutRun(run("mine")), db.PutRun(run("theirs")), db.PutRows("mine", 0, []Row{row("median", 0, 1)}),
-			db.PutRows("theirs", 3, []Row{row("top1", 5, 15), row("top1", 6, -1)}), db.Close())
+		err = errors.Join(db.PutRun(run("mine")), db.PutRun(run("theirs")), db.PutRows(idOf("mine"), 0,
+			[]Row{row("median", 0, 1)}),
+			db.PutRows(idOf("theirs"), 3, []Row{row("top1", 5, 15), row("top1", 6, -1)}), db.Close())
 	}
 	if err == nil {
 		d.results, err = os.ReadFile(path)

@@ -49,7 +49,7 @@ func TestMergingWhileShardsGrow(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 12).Draw(t, "events") {
 			i := rapid.IntRange(0, count-1).Draw(t, "shard")
-			shard, id := shards[i], fmt.Sprint("run", i)
+			shard, id := shards[i], idOf(fmt.Sprint("run", i))
 			switch rapid.SampledFrom([]string{"start", "rows", "again", "end", "merge", "merge"}).Draw(t, "event") {
 			case "start": // also a second time, as a resumed worker does
 				r := run(id)
@@ -83,7 +83,7 @@ func TestMergingWhileShardsGrow(t *testing.T) {
 		paths := make([]string, count)
 		for i, shard := range shards {
 			// A run that has ended stays ended in the results, whatever a worker says later.
-			if r, there, err := growing.RunByID(fmt.Sprint("run", i)); err == nil && there && r.Status == "done" {
+			if r, there, err := growing.RunByID(idOf(fmt.Sprint("run", i))); err == nil && there && r.Status == "done" {
 				ok(shard.SetStatus(r.ID, "done", 100, ""))
 			}
 			paths[i] = shard.Path()
@@ -116,7 +116,7 @@ func TestMergeRollsBackWhatAKilledWriterLeft(t *testing.T) {
 	shard := open(t, path)
 	must(t, shard.PutRun(run("r")))
 	for step := range 50 {
-		must(t, shard.PutRows("r", step, stepRows(step)))
+		must(t, shard.PutRows(idOf("r"), step, stepRows(step)))
 	}
 	for _, statement := range []string{"PRAGMA journal_mode = DELETE", "PRAGMA cache_size = 2", "BEGIN IMMEDIATE",
 		"UPDATE stats SET value = -1"} {

@@ -3,14 +3,14 @@ package store
 import (
 	"context"
 	"database/sql"
-	"os"
 
 	"github.com/mattn/go-sqlite3"
 )
 
 // Inspect reads a whole database without changing it and returns the ids of its runs. The database may have any schema
 // version up to the current version. An empty database has no runs. Inspect returns ErrMissing if the file is missing,
-// and ErrCorrupt if the database is damaged or belongs to another program.
+// and ErrCorrupt if the database is damaged, belongs to another program, has tables that outcrop did not make, or names
+// a run or a sweep that may not be a folder's name.
 func Inspect(path string) (runs []string, err error) {
 	db, v, err := connectReading(path)
 	if err != nil {
@@ -22,6 +22,9 @@ func Inspect(path string) (runs []string, err error) {
 	}
 	if err := db.Check(); err != nil {
 		return nil, err
+	}
+	if err := sound(db.sql, "main", v); err != nil {
+		return nil, fault("reading", path, err)
 	}
 	err = db.read("reading runs", "SELECT hash FROM runs ORDER BY hash", nil, func(rows *sql.Rows) error {
 		var id string
@@ -49,13 +52,11 @@ var readModes = []string{"mode=ro", "mode=ro&immutable=1"}
 
 // connectReading opens a database of any schema version so far and returns that version.
 func connectReading(path string) (db *DB, v int, err error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, 0, missing(err)
+	if err := present(path); err != nil {
+		return nil, 0, err
 	}
 	for _, mode := range readModes {
-		if db, err = connect(path, mode); err != nil {
-			return nil, 0, err
-		}
+		db = connect(path, mode)
 		if v, err = db.version(); err == nil {
 			return db, v, nil
 		}

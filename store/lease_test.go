@@ -27,7 +27,7 @@ func claimAll(path, count string) error {
 		return err
 	}
 	for i := range runs {
-		other, err := db.Claim(fmt.Sprint("run", i), me, time.Minute, nil)
+		other, err := db.Claim(idOf(fmt.Sprint("run", i)), me, time.Minute, nil)
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func TestEachRunIsClaimedByOneProcess(t *testing.T) {
 	}
 	claiming.Wait() // a late process would get the runs of those killed before it
 	me := ThisProcess()
-	other, err := db.Claim("run7", me, time.Minute, nil)
+	other, err := db.Claim(idOf("run7"), me, time.Minute, nil)
 	must(t, err)
 	if other == nil || !slices.ContainsFunc(children, func(c *exec.Cmd) bool { return c.Process.Pid == other.PID }) {
 		t.Errorf("a run that a live process holds was claimed: %+v", other)
@@ -92,14 +92,14 @@ func TestEachRunIsClaimedByOneProcess(t *testing.T) {
 		}
 	}
 	for i := range runs {
-		if other, err := db.Claim(fmt.Sprint("run", i), me, time.Minute, nil); err != nil || other != nil {
+		if other, err := db.Claim(idOf(fmt.Sprint("run", i)), me, time.Minute, nil); err != nil || other != nil {
 			t.Errorf("run %d of a dead process: %+v, %v", i, other, err)
 		}
 	}
-	if r, _, err := db.RunByID("run7"); err != nil || r.Status != Lost {
+	if r, _, err := db.RunByID(idOf("run7")); err != nil || r.Status != Lost {
 		t.Errorf("the run left running is %q, %v", r.Status, err)
 	}
-	events, err := db.Events("run7")
+	events, err := db.Events(idOf("run7"))
 	must(t, err)
 	// It was running, with no holder, when the first of the eight claimed it.
 	if len(events) != 1 || events[0].Status != Lost || events[0].Step != 7 ||
@@ -121,7 +121,7 @@ func TestLeasesRunOut(t *testing.T) {
 	must(t, db.PutRun(run("r")))
 	claim := func(by Holder, during time.Duration) *Lease {
 		t.Helper()
-		other, err := db.Claim("r", by, during, nil)
+		other, err := db.Claim(idOf("r"), by, during, nil)
 		must(t, err)
 		return other
 	}
@@ -133,13 +133,13 @@ func TestLeasesRunOut(t *testing.T) {
 	if other := claim(a, time.Minute); other == nil || other.Machine() != "elsewhere" || other.Owner != b.Owner {
 		t.Errorf("another's run: %+v", other)
 	}
-	must(t, db.SetStatus("r", Running, 9, ""))
+	must(t, db.SetStatus(idOf("r"), Running, 9, ""))
 	must(t, second2(db.Renew(b.Owner, -time.Second)))
 	leases, err := db.Leases()
 	must(t, err)
 	for _, c := range []struct{ status, want string }{{Running, Lost}, {Planned, Lost}, {Done, Done},
 		{Stopped, Stopped}} {
-		if got := StatusOf(c.status, leases["r"], time.Now()); got != c.want {
+		if got := StatusOf(c.status, leases[idOf("r")], time.Now()); got != c.want {
 			t.Errorf("%s, the lease run out, is %s, want %s", c.status, got, c.want)
 		}
 	}
@@ -149,21 +149,21 @@ func TestLeasesRunOut(t *testing.T) {
 	if held, err := db.Renew(b.Owner, time.Minute); err != nil || len(held) != 0 {
 		t.Errorf("the old holder has %q, %v", held, err)
 	}
-	must(t, db.Release("r", b.Owner)) // b no longer holds it
-	if leases, err = db.Leases(); err != nil || leases["r"] == nil || leases["r"].Owner != a.Owner {
+	must(t, db.Release(idOf("r"), b.Owner)) // b no longer holds it
+	if leases, err = db.Leases(); err != nil || leases[idOf("r")] == nil || leases[idOf("r")].Owner != a.Owner {
 		t.Errorf("leases %v, %v", leases, err)
 	}
 	for _, c := range []struct{ status, want string }{{Running, Running}, {Planned, Leased}, {Lost, Leased}} {
-		if got := StatusOf(c.status, leases["r"], time.Now()); got != c.want {
+		if got := StatusOf(c.status, leases[idOf("r")], time.Now()); got != c.want {
 			t.Errorf("%s, leased, is %s, want %s", c.status, got, c.want)
 		}
 	}
-	events, err := db.Events("r")
+	events, err := db.Events(idOf("r"))
 	must(t, err)
 	if len(events) != 2 || !strings.Contains(events[1].Message, "on elsewhere") || events[1].Step != 9 {
 		t.Errorf("events %+v", events)
 	}
-	must(t, db.Release("r", a.Owner))
+	must(t, db.Release(idOf("r"), a.Owner))
 	if leases, err = db.Leases(); err != nil || len(leases) != 0 {
 		t.Errorf("leases %v, %v", leases, err)
 	}
@@ -195,25 +195,25 @@ func TestLeaseOfAClockAhead(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "a.db"))
 	a, b := ThisProcess(), ThisProcess()
 	b.Host = "elsewhere/1/2"
-	must(t, second3(db.Claim("r", b, 24*time.Hour, nil)))
-	watched, err := db.Claim("r", a, time.Minute, nil)
+	must(t, second3(db.Claim(idOf("r"), b, 24*time.Hour, nil)))
+	watched, err := db.Claim(idOf("r"), a, time.Minute, nil)
 	must(t, err)
 	if watched == nil || watched.Owner != b.Owner {
 		t.Fatalf("another's run: %+v", watched)
 	}
 	time.Sleep(time.Millisecond)
 	must(t, second2(db.Renew(b.Owner, 24*time.Hour)))
-	if renewed, err := db.Claim("r", a, time.Minute, watched); err != nil || renewed == nil {
+	if renewed, err := db.Claim(idOf("r"), a, time.Minute, watched); err != nil || renewed == nil {
 		t.Errorf("a renewed lease was taken: %v", err)
-	} else if other, err := db.Claim("r", a, time.Minute, renewed); err != nil || other != nil {
+	} else if other, err := db.Claim(idOf("r"), a, time.Minute, renewed); err != nil || other != nil {
 		t.Errorf("a lease that is not renewed holds the run: %+v, %v", other, err)
 	}
-	events, err := db.Events("r")
+	events, err := db.Events(idOf("r"))
 	must(t, err)
 	if len(events) != 1 || events[0].Status != Lost || !strings.Contains(events[0].Message, "no longer renews") {
 		t.Errorf("events %+v", events)
 	}
-	if other, err := db.TakeBack("r", b, time.Minute); err != nil || other == nil || other.Owner != a.Owner {
+	if other, err := db.TakeBack(idOf("r"), b, time.Minute); err != nil || other == nil || other.Owner != a.Owner {
 		t.Errorf("taken back from %+v, %v", other, err)
 	}
 	if held, err := db.Renew(b.Owner, time.Minute); err != nil || len(held) != 1 {
@@ -226,10 +226,10 @@ func TestOwnRunIsNotLost(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "a.db"))
 	me := ThisProcess()
 	must(t, db.PutRun(run("r"))) // running
-	must(t, second3(db.Claim("r", me, time.Minute, nil)))
-	must(t, db.SetStatus("r", Running, 9, ""))
-	must(t, second3(db.Claim("r", me, time.Minute, nil)))
-	events, err := db.Events("r")
+	must(t, second3(db.Claim(idOf("r"), me, time.Minute, nil)))
+	must(t, db.SetStatus(idOf("r"), Running, 9, ""))
+	must(t, second3(db.Claim(idOf("r"), me, time.Minute, nil)))
+	events, err := db.Events(idOf("r"))
 	must(t, err)
 	if len(events) != 1 || !strings.Contains(events[0].Message, "nobody holds it") {
 		t.Errorf("events %+v, want one, of the first claim", events)
@@ -244,9 +244,9 @@ func TestEventsMerge(t *testing.T) {
 	shard, results := open(t, filepath.Join(dir, "shard.db")), open(t, filepath.Join(dir, "results.db"))
 	at := time.UnixMicro(1_700_000_000_000_001)
 	for i, status := range Statuses {
-		must(t, shard.PutEvent(Event{Run: "r", At: at.Add(time.Duration(i) * time.Second), Status: status, Step: i}))
+		must(t, shard.PutEvent(Event{Run: idOf("r"), At: at.Add(time.Duration(i) * time.Second), Status: status, Step: i}))
 	}
-	_, err := shard.Claim("r", ThisProcess(), time.Minute, nil)
+	_, err := shard.Claim(idOf("r"), ThisProcess(), time.Minute, nil)
 	must(t, err)
 	for range 2 {
 		must(t, second(results.Merge(shard.Path())))
@@ -254,7 +254,7 @@ func TestEventsMerge(t *testing.T) {
 	events, err := results.Events("")
 	must(t, err)
 	if len(events) != len(Statuses) || !events[0].At.Equal(at) ||
-		events[7] != (Event{Run: "r", At: events[7].At, Status: Lost, Step: 7}) {
+		events[7] != (Event{Run: idOf("r"), At: events[7].At, Status: Lost, Step: 7}) {
 		t.Errorf("events %+v", events)
 	}
 	if leases, err := results.Leases(); err != nil || len(leases) != 0 {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -48,8 +47,8 @@ func (db *DB) MergeFrom(shardPath string, from int) (result MergeResult, last in
 
 func (db *DB) mergeAs(shardPath, mode string, from int) (result MergeResult, last int, err error) {
 	var none MergeResult
-	if _, err := os.Stat(shardPath); err != nil {
-		return none, 0, fault("merging", shardPath, missing(err))
+	if err := present(shardPath); err != nil {
+		return none, 0, fault("merging", shardPath, err)
 	}
 	ctx := context.Background()
 	conn, err := db.sql.Conn(ctx)
@@ -103,7 +102,8 @@ func (m *merging) attached(ctx context.Context, conn *sql.Conn) error {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }()
-		if err := soundShard(tx, v); err != nil {
+		// As Faults checks the results, so that a merge adds no fault, and drops no row that refers to a missing row.
+		if err := sound(tx, "shard", v); err != nil {
 			return err
 		}
 		for _, step := range mergeSteps {
@@ -119,31 +119,6 @@ func (m *merging) attached(ctx context.Context, conn *sql.Conn) error {
 		}
 		return tx.Commit()
 	})
-}
-
-// soundShard checks the attached shard as Faults checks the results, so that a merge adds no fault and drops no row
-// that refers to a missing row. mergeStats checks the measured rows.
-func soundShard(tx *sql.Tx, version int) error {
-	one := func(what, query string) error {
-		var where string
-		switch err := tx.QueryRow(query).Scan(&where); err {
-		case sql.ErrNoRows:
-			return nil
-		case nil:
-			return fmt.Errorf("%w: %s: %s", ErrCorrupt, what, where)
-		default:
-			return err
-		}
-	}
-	err := one("a row refers to a missing row", `SELECT f."table" || ' to ' || f.parent
-		FROM shard.sqlite_schema t, pragma_foreign_key_check(t.name, 'shard') f
-		WHERE t.type = 'table' AND t.name <> 'stats' LIMIT 1`)
-	for _, i := range invariants {
-		if err == nil && i.since > 0 && i.since <= version {
-			err = one(i.what, i.in("shard")+" LIMIT 1")
-		}
-	}
-	return err
 }
 
 // provenances pairs the shard's ids with ours. Like the steps that merge names, provenances and runs, it reads the

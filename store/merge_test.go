@@ -56,15 +56,17 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	dir := t.TempDir()
 	results := open(t, filepath.Join(dir, "results.db"))
 	must(t, results.PutRun(run("mine")))
-	must(t, results.PutRows("mine", 0, []Row{row("median", 0, 1), row("top1", 0, 2)}))
+	must(t, results.PutRows(idOf("mine"), 0, []Row{row("median", 0, 1), row("top1", 0, 2)}))
 
 	path := filepath.Join(dir, "shard.db")
 	shard := open(t, path)
 	must(t, shard.PutRun(run("theirs")))
-	must(t, shard.PutRows("theirs", 3, []Row{row("top1", 0, 7), row("kurtosis", 0, math.NaN()), row("median", 0, 8)}))
-	must(t, shard.PutTiming("theirs", 3, "tokens_per_second", 100))
-	must(t, shard.PutSweep(Sweep{Name: "s", Arms: []Arm{{"a", "{}", 0}}}, []Member{{"s", "a", 0, "theirs", 0}}))
-	must(t, shard.PutFits([]Fit{{Run: "theirs", Site: "resid_post", Statistic: "median", Family: "constant", Weight: .75,
+	must(t, shard.PutRows(idOf("theirs"), 3, []Row{row("top1", 0, 7), row("kurtosis", 0, math.NaN()),
+		row("median", 0, 8)}))
+	must(t, shard.PutTiming(idOf("theirs"), 3, "tokens_per_second", 100))
+	must(t, shard.PutSweep(Sweep{Name: "s", Arms: []Arm{{"a", "{}", 0}}}, []Member{{"s", "a", 0, idOf("theirs"), 0}}))
+	must(t, shard.PutFits([]Fit{{Run: idOf("theirs"), Site: "resid_post", Statistic: "median", Family: "constant",
+		Weight:    .75,
 		Best:      true,
 		Intervals: map[string][2]float64{"c": {1, 2}}}}))
 	claim := Claim{"s", "no-spikes", "2506.19697", "none grows", Holds, `{"n":2}`}
@@ -72,7 +74,7 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	must(t, shard.PutClaims("s", []Claim{claim}))
 	snapshots := []SnapshotFile{{Step: 3, Layer: 1, Site: "mlp.act", Sequence: 2, File: "snapshots/a.safetensors",
 		Tensor: "mlp.act.1"}}
-	must(t, shard.PutSnapshots("theirs", snapshots))
+	must(t, shard.PutSnapshots(idOf("theirs"), snapshots))
 
 	// The writer is still open.
 	got, err := results.Merge(path)
@@ -86,21 +88,22 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	if got != (MergeResult{}) || dump(t, results) != once {
 		t.Errorf("the second merge added %+v", got)
 	}
-	series, err := results.Series(Select{Run: "theirs"})
+	series, err := results.Series(Select{Run: idOf("theirs")})
 	must(t, err)
 	if len(series) != 3 || series[0].Statistic != "kurtosis" || !math.IsNaN(series[0].Values[0]) ||
 		series[1].Statistic != "median" || series[1].Values[0] != 8 || series[2].Values[0] != 7 {
 		t.Errorf("series %+v", series)
 	}
-	if fits, err := results.Fits(Select{Run: "theirs"}); err != nil || len(fits) != 1 || fits[0].Statistic != "median" ||
+	if fits,
+		err := results.Fits(Select{Run: idOf("theirs")}); err != nil || len(fits) != 1 || fits[0].Statistic != "median" ||
 		fits[0].Weight != .75 ||
 		fits[0].Intervals["c"] != [2]float64{1, 2} {
 		t.Errorf("fits %+v, %v", fits, err)
 	}
-	if kept, err := results.Snapshots("theirs"); err != nil || !slices.Equal(kept, snapshots) {
+	if kept, err := results.Snapshots(idOf("theirs")); err != nil || !slices.Equal(kept, snapshots) {
 		t.Errorf("snapshots %+v, %v, want %+v", kept, err, snapshots)
 	}
-	if !strings.Contains(once, "theirs 3 1 mlp.act 2 snapshots/a.safetensors mlp.act.1\n") {
+	if !strings.Contains(once, idOf("theirs")+" 3 1 mlp.act 2 snapshots/a.safetensors mlp.act.1\n") {
 		t.Errorf("the snapshots are not in\n%s", once)
 	}
 	if claims, err := results.Claims("s"); err != nil || len(claims) != 1 || claims[0] != claim {
@@ -114,8 +117,8 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 		t.Errorf("members %+v, %v", runs, err)
 	}
 
-	must(t, shard.PutRows("theirs", 4, []Row{row("top1", 0, 9)}))
-	must(t, shard.SetStatus("theirs", "done", 100, ""))
+	must(t, shard.PutRows(idOf("theirs"), 4, []Row{row("top1", 0, 9)}))
+	must(t, shard.SetStatus(idOf("theirs"), "done", 100, ""))
 	got, err = results.Merge(path)
 	must(t, err)
 	if got != (MergeResult{Rows: 1}) {
@@ -124,13 +127,13 @@ func TestMergeMapsNamesAndIsIdempotent(t *testing.T) {
 	if shards, err := results.Shards(); err != nil || len(shards) != 1 || shards[0].Rows != 4 {
 		t.Errorf("shards %+v, %v", shards, err)
 	}
-	if r, _, err := results.RunByID("theirs"); err != nil || r.Status != "done" || r.Step != 100 {
+	if r, _, err := results.RunByID(idOf("theirs")); err != nil || r.Status != "done" || r.Step != 100 {
 		t.Errorf("the run is %+v, %v", r, err)
 	}
 	must(t, results.Check())
 	must(t, shard.PutRun(run("theirs"))) // step 7, running
 	must(t, second(results.Merge(path)))
-	if r, _, err := results.RunByID("theirs"); err != nil || r.Status != "done" {
+	if r, _, err := results.RunByID(idOf("theirs")); err != nil || r.Status != "done" {
 		t.Errorf("an older status was taken: %+v, %v", r, err)
 	}
 }
@@ -147,7 +150,7 @@ func TestMergeTellsConflictsFromDifferences(t *testing.T) {
 		r := run("r")
 		r.CPU = cpu
 		must(t, shard.PutRun(r))
-		must(t, shard.PutRows("r", 1, []Row{row("top1", 0, 1), row("top1", 1, float64(i)), row("top1", 2, math.NaN()),
+		must(t, shard.PutRows(idOf("r"), 1, []Row{row("top1", 0, 1), row("top1", 1, float64(i)), row("top1", 2, math.NaN()),
 			row("top1", 3, sometimes[i])}))
 		for _, want := range []MergeResult{
 			[]MergeResult{{Runs: 1, Rows: 4}, {Conflicts: 2}, {Differences: 1}}[i],
@@ -273,7 +276,7 @@ func TestMergeKeepsASeriesFits(t *testing.T) {
 	dir := t.TempDir()
 	fits := func(best string) (fits []Fit) {
 		for _, family := range []string{"constant", "logistic"} {
-			fits = append(fits, Fit{Run: "r", Site: "resid_post", Statistic: "top1", Head: -1, Family: family,
+			fits = append(fits, Fit{Run: idOf("r"), Site: "resid_post", Statistic: "top1", Head: -1, Family: family,
 				Best: family == best})
 		}
 		return fits
@@ -285,14 +288,14 @@ func TestMergeKeepsASeriesFits(t *testing.T) {
 	must(t, results.PutFits(fits("constant")[:1]))
 	must(t, shard.PutFits(fits("logistic")))
 	must(t, second(results.Merge(shard.Path())))
-	got, err := results.Fits(Select{Run: "r"})
+	got, err := results.Fits(Select{Run: idOf("r")})
 	must(t, err)
 	if len(got) != 1 || got[0].Family != "constant" {
 		t.Errorf("fits %+v", got)
 	}
 	other := open(t, filepath.Join(dir, "other.db"))
 	must(t, second(other.Merge(shard.Path())))
-	if got, err = other.Fits(Select{Run: "r"}); err != nil || len(got) != 2 {
+	if got, err = other.Fits(Select{Run: idOf("r")}); err != nil || len(got) != 2 {
 		t.Errorf("fits %+v, %v", got, err)
 	}
 	for _, db := range []*DB{results, other} {

@@ -22,32 +22,43 @@ var migrations = []string{
 // blank is the version of an empty database: a new one, or one whose writer was killed before its first commit.
 const blank = 0
 
-// version returns the schema version of main or of an attached database. A database of another program is ErrCorrupt,
-// one from a newer Outcrop ErrNewer.
-func version(ctx context.Context, conn *sql.Conn, schema string) (int, error) {
-	var v, tables int
-	if err := conn.QueryRowContext(ctx, "PRAGMA "+schema+".user_version").Scan(&v); err != nil {
+// applicationID marks the file of a database as Outcrop's.
+const applicationID = 0x4f757463 // "Outc"
+
+// version returns the schema version of main or of an attached database. It returns ErrCorrupt for a database of
+// another program, or one whose schema is not what the migrations make, and ErrNewer for one from a newer Outcrop.
+func version(ctx context.Context, conn *sql.Conn, schema string) (v int, err error) {
+	// One transaction reads all of it, because another process may migrate the database meanwhile.
+	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return 0, err
 	}
-	if v > len(migrations) {
+	defer func() { _, _ = conn.ExecContext(context.Background(), "ROLLBACK") }()
+	var application, objects int
+	for _, one := range []struct {
+		query string
+		to    *int
+	}{
+		{"PRAGMA " + schema + ".user_version", &v},
+		{"PRAGMA " + schema + ".application_id", &application},
+		{"SELECT count(*) FROM " + schema + ".sqlite_schema", &objects},
+	} {
+		if err := conn.QueryRowContext(ctx, one.query).Scan(one.to); err != nil {
+			return 0, err
+		}
+	}
+	switch {
+	case v == blank && objects == 0 && application == 0:
+		return blank, nil
+	case application != applicationID:
+		return 0, fmt.Errorf("%w: it belongs to another program; name another file", ErrCorrupt)
+	case v > len(migrations):
 		return 0, fmt.Errorf("%w: it has schema version %d and this outcrop knows versions up to %d; "+
 			"use an outcrop that knows version %d",
 			ErrNewer, v, len(migrations), v)
+	case v <= blank:
+		return 0, fmt.Errorf("%w: no outcrop writes schema version %d; %s", ErrCorrupt, v, restore)
 	}
-	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM "+schema+".sqlite_schema").Scan(&tables); err != nil {
-		return 0, err
-	}
-	if v == blank && tables == 0 {
-		return blank, nil
-	}
-	var application int
-	if err := conn.QueryRowContext(ctx, "PRAGMA "+schema+".application_id").Scan(&application); err != nil {
-		return 0, err
-	}
-	if application != 0x4f757463 {
-		return 0, fmt.Errorf("%w: it belongs to another program; name another file", ErrCorrupt)
-	}
-	return v, nil
+	return v, sameSchema(ctx, conn, schema, v)
 }
 
 // migrate brings the database to the newest schema, in one transaction. If several processes open a new database at

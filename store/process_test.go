@@ -55,7 +55,7 @@ func ingest(path, id, last string) error {
 		return err
 	}
 	for step := 0; step <= end; step++ {
-		if err := db.PutRows(id, step, stepRows(step)); err != nil {
+		if err := db.PutRows(idOf(id), step, stepRows(step)); err != nil {
 			return err
 		}
 		if _, err := fmt.Println(step); err != nil {
@@ -146,7 +146,7 @@ func TestKilledMergeBringsAllOrNothing(t *testing.T) {
 		for i := range rows {
 			rows[i] = row("top1", i, float64(i))
 		}
-		must(t, shard.PutRows("r", step, rows))
+		must(t, shard.PutRows(idOf("r"), step, rows))
 	}
 	for kill := range 10 {
 		path := filepath.Join(dir, fmt.Sprint("results", kill, ".db"))
@@ -182,7 +182,7 @@ func TestKilledMergeBringsAllOrNothing(t *testing.T) {
 // checkSteps checks that there are whole steps from 0 to at least last, with the values that were put.
 func checkSteps(t *testing.T, db *DB, id string, last int) {
 	t.Helper()
-	series, err := db.Series(Select{Run: id})
+	series, err := db.Series(Select{Run: idOf(id)})
 	must(t, err)
 	if len(series) != 20 {
 		t.Fatalf("%s: %d series", id, len(series))
@@ -230,11 +230,11 @@ func TestOneHandleSharedByGoroutines(t *testing.T) {
 	failed := make([]error, 8)
 	for i := range failed {
 		all.Go(func() {
-			id := fmt.Sprint("run", i)
+			id := idOf(fmt.Sprint("run", i))
 			failed[i] = db.PutRun(run(id))
 			for step := range 5 {
 				_, err := db.Merge(shard.Path())
-				failed[i] = errors.Join(failed[i], err, db.PutRows(id, step, stepRows(step)))
+				failed[i] = errors.Join(failed[i], err, db.PutRows(idOf(id), step, stepRows(step)))
 			}
 		})
 	}
@@ -286,7 +286,7 @@ func readWhole(path string, least int) (steps int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	series, err := db.Series(Select{Run: "r", Statistic: "top1"})
+	series, err := db.Series(Select{Run: idOf("r"), Statistic: "top1"})
 	if err != nil || len(series) != 20 {
 		return 0, errors.Join(err, fmt.Errorf("%d series", len(series)))
 	}

@@ -69,7 +69,7 @@ func TestReadersSideBySide(t *testing.T) {
 	last := 0
 	must(t, db.AtOnce(func(db *DB) error { // beside all of them
 		for i := range 20 {
-			series, err := db.Series(Select{Run: "r", Statistic: "top1"})
+			series, err := db.Series(Select{Run: idOf("r"), Statistic: "top1"})
 			if err != nil {
 				return err
 			}
@@ -85,7 +85,7 @@ func TestReadersSideBySide(t *testing.T) {
 	short.Done()
 	all.Wait()
 	must(t, errors.Join(errs...))
-	if series, err := db.Series(Select{Run: "r", Statistic: "top1"}); err != nil || len(series[0].Steps) <= last {
+	if series, err := db.Series(Select{Run: idOf("r"), Statistic: "top1"}); err != nil || len(series[0].Steps) <= last {
 		t.Errorf("the other process wrote nothing meanwhile: %v, %v", len(series[0].Steps), err)
 	}
 

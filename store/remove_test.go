@@ -12,7 +12,7 @@ import (
 func filled(t *testing.T) *DB {
 	t.Helper()
 	db := open(t, filepath.Join(t.TempDir(), "x.db"))
-	for _, id := range []string{"a", "b"} {
+	for _, id := range []string{idOf("a"), idOf("b")} {
 		must(t, db.PutRun(run(id)))
 		metric := Row{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1, Value: 2}
 		must(t, db.PutRows(id, 3, []Row{row("top1", 0, 1), metric}))
@@ -26,8 +26,8 @@ func filled(t *testing.T) *DB {
 	}
 	arms := []Arm{{Name: "arm", Differs: "[]"}}
 	must(t, db.PutSweep(Sweep{Name: "one", Arms: arms},
-		[]Member{{Arm: "arm", Seed: 0, Run: "a"}, {Arm: "arm", Seed: 1, Run: "b"}}))
-	must(t, db.PutSweep(Sweep{Name: "two", Arms: arms}, []Member{{Arm: "arm", Seed: 0, Run: "b"}}))
+		[]Member{{Arm: "arm", Seed: 0, Run: idOf("a")}, {Arm: "arm", Seed: 1, Run: idOf("b")}}))
+	must(t, db.PutSweep(Sweep{Name: "two", Arms: arms}, []Member{{Arm: "arm", Seed: 0, Run: idOf("b")}}))
 	return db
 }
 
@@ -52,20 +52,20 @@ func TestRemoveARun(t *testing.T) {
 		}
 		return n
 	}
-	had := rows("b")
-	counted, err := db.Count(Removal{Runs: []string{"a"}})
+	had := rows(idOf("b"))
+	counted, err := db.Count(Removal{Runs: []string{idOf("a")}})
 	must(t, err)
 	// 3 rows of statistics, 1 conflict, 2 timings, 1 fit, 1 snapshot, 1 provenance and the run.
 	if counted != 10 {
 		t.Errorf("%d rows counted, want 10", counted)
 	}
-	removed, err := db.Remove(Removal{Runs: []string{"a", "unknown"}})
+	removed, err := db.Remove(Removal{Runs: []string{idOf("a"), "unknown"}})
 	must(t, err)
 	if removed != counted {
 		t.Errorf("%d rows removed, %d counted", removed, counted)
 	}
-	if rows("b") != had {
-		t.Errorf("the other run has %d rows, had %d", rows("b"), had)
+	if rows(idOf("b")) != had {
+		t.Errorf("the other run has %d rows, had %d", rows(idOf("b")), had)
 	}
 	members, err := db.RunsOf("one")
 	must(t, err)
@@ -104,14 +104,14 @@ func TestLastMetricsAndTimings(t *testing.T) {
 	db := filled(t)
 	metrics, err := db.LastMetrics("", "loss")
 	must(t, err)
-	if len(metrics) != 2 || metrics[0].Run != "a" || metrics[0].Step != 9 || !math.IsNaN(metrics[0].Value) {
+	if len(metrics) != 2 || metrics[0].Run != idOf("a") || metrics[0].Step != 9 || !math.IsNaN(metrics[0].Value) {
 		t.Errorf("%+v, want a NaN of each run at step 9", metrics)
 	}
-	if metrics, err = db.LastMetrics("b"); err != nil || len(metrics) != 1 || metrics[0].Run != "b" ||
+	if metrics, err = db.LastMetrics(idOf("b")); err != nil || len(metrics) != 1 || metrics[0].Run != idOf("b") ||
 		metrics[0].Statistic != "loss" {
 		t.Errorf("%+v, %v, want the loss of b: top1 is of another site", metrics, err)
 	}
-	timings, err := db.LastTimings("a", "tokens_per_second")
+	timings, err := db.LastTimings(idOf("a"), "tokens_per_second")
 	must(t, err)
 	if len(timings) != 1 || timings[0].Step != 9 || timings[0].Value != 20 {
 		t.Errorf("%+v, want 20 at step 9", timings)

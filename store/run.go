@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"fmt"
+	"strings"
 )
 
 // Run is one training run.
@@ -19,6 +20,11 @@ type Run struct {
 	Status, Error                      string
 	Params                             int
 	Commit, GoVersion, KernelPath, CPU string
+}
+
+// IsID reports whether text may be the id of a run, and so the name of its folder: 64 lower-case hex digits.
+func IsID(text string) bool {
+	return len(text) == 64 && strings.Trim(text, "0123456789abcdef") == ""
 }
 
 // PutRun stores a run. If the run is already stored, PutRun updates only its status, step, error and parameter count.

@@ -9,9 +9,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -54,10 +54,10 @@ type DB struct {
 // or the file is not an Outcrop database. If a newer Outcrop wrote the database, Open returns ErrNewer and does not
 // change the file.
 func Open(path string) (*DB, error) {
-	db, err := connect(path, "mode=rwc")
-	if err != nil {
+	if err := regular(path); err != nil {
 		return nil, fault("opening", path, err)
 	}
+	db := connect(path, "mode=rwc")
 	if err := db.prepare(); err != nil {
 		_ = db.sql.Close()
 		return nil, fault("opening", path, err)
@@ -67,8 +67,8 @@ func Open(path string) (*DB, error) {
 
 // OpenExisting is like Open, but if the file is missing, it returns ErrMissing instead of creating a database.
 func OpenExisting(path string) (*DB, error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, fault("opening", path, missing(err))
+	if err := present(path); err != nil {
+		return nil, fault("opening", path, err)
 	}
 	return Open(path)
 }
@@ -81,8 +81,8 @@ func OpenExisting(path string) (*DB, error) {
 //
 // OpenReadOnly returns ErrMissing if the file is missing, and ErrCorrupt if it is empty.
 func OpenReadOnly(path string) (*DB, error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, fault("opening", path, missing(err))
+	if err := present(path); err != nil {
+		return nil, fault("opening", path, err)
 	}
 	db, err := openReading(path, readModes[0])
 	if unwritable(path, err) {
@@ -135,16 +135,28 @@ func (db *DB) Check() error {
 	}
 }
 
-func connect(path, mode string) (*DB, error) {
+func connect(path, mode string) *DB {
 	// Settings in the DSN apply to each connection of the pool.
 	dsn := fmt.Sprintf("%s?%s&_busy_timeout=%d&_txlock=immediate&_synchronous=NORMAL&_foreign_keys=on"+
 		"&_cache_size=-65536&_stmt_cache_size=16", uri(path), mode, busyTimeout)
-	pool, err := sql.Open("sqlite3", dsn)
-	if err != nil {
-		return nil, err
-	}
+	pool := sql.OpenDB(connector(dsn))
 	pool.SetMaxOpenConns(1) // attached databases and prepared statements belong to a connection
-	return &DB{path: path, sql: pool, writing: map[string]int64{}}, nil
+	return &DB{path: path, sql: pool, writing: map[string]int64{}}
+}
+
+// connector makes the connections of a pool from their DSN. On each it turns off trust in the schema, so that no view
+// or trigger of a database from elsewhere calls a function with side effects (sqlite.org/security.html).
+type connector string
+
+// Connect implements driver.Connector.
+func (c connector) Connect(context.Context) (driver.Conn, error) { return c.Driver().Open(string(c)) }
+
+// Driver implements driver.Connector.
+func (c connector) Driver() driver.Driver {
+	return &sqlite3.SQLiteDriver{ConnectHook: func(conn *sqlite3.SQLiteConn) error {
+		_, err := conn.Exec("PRAGMA trusted_schema = off", nil)
+		return err
+	}}
 }
 
 // uri returns the path as a URI, with the characters escaped that SQLite and its driver would read as the end of the
@@ -193,10 +205,7 @@ func (db *DB) prepareOnce(ctx context.Context) error {
 // openReading opens a pool of read-only connections. They stay open as long as the handle, so that the write-ahead log
 // of writers that end meanwhile stays too.
 func openReading(path, mode string) (*DB, error) {
-	db, err := connect(path, mode+"&_query_only=on")
-	if err != nil {
-		return nil, err
-	}
+	db := connect(path, mode+"&_query_only=on")
 	db.reading = mode
 	db.sql.SetMaxOpenConns(readers())
 	db.sql.SetMaxIdleConns(readers())
@@ -225,20 +234,6 @@ func (db *DB) readable() error {
 		return fmt.Errorf("%w, version %d before %d", errOlder, v, len(migrations))
 	}
 	return nil
-}
-
-// leftover reports whether a writer left a write-ahead log beside the database.
-func leftover(path string) bool {
-	info, err := os.Stat(path + "-wal")
-	return err == nil && info.Size() > 0
-}
-
-// missing turns a file's absence into ErrMissing.
-func missing(err error) error {
-	if os.IsNotExist(err) {
-		return ErrMissing
-	}
-	return err
 }
 
 // write runs work in one transaction.

@@ -28,9 +28,17 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func run(id string) Run {
+// idOf returns an id that begins with a name, in hex, so that ids sort as their names do.
+func idOf(name string) string {
+	if IsID(name) {
+		return name
+	}
+	return fmt.Sprintf("%x%0*d", name, 64-2*len(name), 0)
+}
+
+func run(name string) Run {
 	return Run{
-		ID: id, Config: `{"seed":1}`, DataDigest: "digest", TrainerVersion: 3, Seed: math.MaxUint64, Device: "cpu",
+		ID: idOf(name), Config: `{"seed":1}`, DataDigest: "digest", TrainerVersion: 3, Seed: math.MaxUint64, Device: "cpu",
 		Precision: "float32", Slices: 2, Steps: 100, Step: 7, Status: "running", Params: 1234,
 		Commit: "abc", GoVersion: "go1.26", KernelPath: "avx2", CPU: "some",
 	}
@@ -49,7 +57,7 @@ func TestOpenMakesTheSchemaAndKeepsIt(t *testing.T) {
 		t.Fatalf("the database is not where it was asked for: %v", err)
 	}
 	db = open(t, path)
-	got, ok, err := db.RunByID("r")
+	got, ok, err := db.RunByID(idOf("r"))
 	must(t, err)
 	if !ok || got != run("r") {
 		t.Fatalf("read back %+v, %v", got, ok)
@@ -100,9 +108,8 @@ func TestNewerDatabaseIsRefusedAndKept(t *testing.T) {
 
 func TestAnotherProgramsDatabaseIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "other.db")
-	db, err := connect(path, "mode=rwc")
-	must(t, err)
-	_, err = db.sql.Exec("CREATE TABLE songs (name TEXT)")
+	db := connect(path, "mode=rwc")
+	_, err := db.sql.Exec("CREATE TABLE songs (name TEXT)")
 	must(t, err)
 	must(t, db.Close())
 	if _, err := Open(path); !errors.Is(err, ErrCorrupt) {
@@ -113,12 +120,12 @@ func TestAnotherProgramsDatabaseIsRefused(t *testing.T) {
 func TestPutRunKeepsTheFirstProvenanceAndCountsAnother(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "a.db"))
 	must(t, db.PutRun(run("r")))
-	must(t, db.PutRows("r", 1, []Row{row("top1", 0, 5), row("top1", 1, 6)}))
+	must(t, db.PutRows(idOf("r"), 1, []Row{row("top1", 0, 5), row("top1", 1, 6)}))
 	other := run("r")
 	other.Status, other.Step, other.CPU = "done", 100, "another"
 	must(t, db.PutRun(other))
-	must(t, db.PutRows("r", 1, []Row{row("top1", 0, 5.5), row("top1", 1, 6)}))
-	got, _, err := db.RunByID("r")
+	must(t, db.PutRows(idOf("r"), 1, []Row{row("top1", 0, 5.5), row("top1", 1, 6)}))
+	got, _, err := db.RunByID(idOf("r"))
 	must(t, err)
 	want := run("r")
 	want.Status, want.Step = "done", 100
@@ -144,7 +151,7 @@ func TestConflictIsRecordedOnce(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "a.db"))
 	must(t, db.PutRun(run("r")))
 	for _, value := range []float64{1, 2, 1, 2, math.NaN(), math.NaN()} {
-		must(t, db.PutRows("r", 4, []Row{row("top1", 3, value)}))
+		must(t, db.PutRows(idOf("r"), 4, []Row{row("top1", 3, value)}))
 	}
 	conflicts, err := db.Conflicts()
 	must(t, err)
@@ -163,16 +170,17 @@ func TestSeriesOrderAndNaN(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "a.db"))
 	must(t, db.PutRun(run("b")))
 	must(t, db.PutRun(run("a")))
-	must(t, db.PutRows("b", 10, []Row{row("top2", 0, math.NaN()), row("top1", 1, math.Inf(1)), row("top1", 0, 0.1)}))
-	must(t, db.PutRows("b", 0, []Row{row("top1", 0, 3), row("top2", 0, 4)}))
-	must(t, db.PutRows("a", 5, []Row{row("top1", 0, 9)}))
+	must(t, db.PutRows(idOf("b"), 10, []Row{row("top2", 0, math.NaN()), row("top1", 1, math.Inf(1)), row("top1",
+		0, 0.1)}))
+	must(t, db.PutRows(idOf("b"), 0, []Row{row("top1", 0, 3), row("top2", 0, 4)}))
+	must(t, db.PutRows(idOf("a"), 5, []Row{row("top1", 0, 9)}))
 	all, err := db.Series(Select{})
 	must(t, err)
 	var keys []string
 	for _, s := range all {
-		keys = append(keys, s.Run+s.Statistic+string(rune('0'+s.Layer)))
+		keys = append(keys, s.Run[:2]+s.Statistic+string(rune('0'+s.Layer)))
 	}
-	if want := []string{"atop10", "btop10", "btop11", "btop20"}; !slices.Equal(keys, want) {
+	if want := []string{"61top10", "62top10", "62top11", "62top20"}; !slices.Equal(keys, want) {
 		t.Fatalf("series %v, want %v", keys, want)
 	}
 	if !slices.Equal(all[1].Steps, []int{0, 10}) || !slices.Equal(all[1].Values, []float64{3, 0.1}) {
@@ -182,8 +190,8 @@ func TestSeriesOrderAndNaN(t *testing.T) {
 		t.Errorf("infinite and NaN came back as %v, %v", all[2].Values[0], all[3].Values[1])
 	}
 	head := 0
-	for i, s := range []Select{{Run: "a"}, {Statistic: "top2"}, {Site: "none"}, {Head: &head},
-		{Run: "b", Site: "resid_post", Layer: new(int)}} {
+	for i, s := range []Select{{Run: idOf("a")}, {Statistic: "top2"}, {Site: "none"}, {Head: &head},
+		{Run: idOf("b"), Site: "resid_post", Layer: new(int)}} {
 		some, err := db.Series(s)
 		must(t, err)
 		if want := []int{1, 1, 0, 0, 2}[i]; len(some) != want {
@@ -193,7 +201,7 @@ func TestSeriesOrderAndNaN(t *testing.T) {
 	var site, statistic string
 	var value any
 	must(t, db.sql.QueryRow("SELECT site, statistic, value FROM statistics "+
-		"WHERE run = 'b' AND step = 10 AND statistic = 'top2'").
+		"WHERE run LIKE '62%' AND step = 10 AND statistic = 'top2'").
 		Scan(&site, &statistic, &value))
 	if site != "resid_post" || value != nil {
 		t.Errorf("the view shows %s %s %v", site, statistic, value)
@@ -203,10 +211,10 @@ func TestSeriesOrderAndNaN(t *testing.T) {
 func TestUnknownRunIsAnErrorAndStoresNothing(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "a.db"))
 	for _, err := range []error{
-		db.PutRows("r", 0, []Row{row("top1", 0, 1)}),
-		db.PutTiming("r", 0, "tokens_per_second", 1),
-		db.SetStatus("r", "done", 1, ""),
-		db.PutFits([]Fit{{Run: "r"}}),
+		db.PutRows(idOf("r"), 0, []Row{row("top1", 0, 1)}),
+		db.PutTiming(idOf("r"), 0, "tokens_per_second", 1),
+		db.SetStatus(idOf("r"), "done", 1, ""),
+		db.PutFits([]Fit{{Run: idOf("r")}}),
 	} {
 		if !errors.Is(err, errUnknownRun) {
 			t.Errorf("got %v", err)
@@ -215,7 +223,7 @@ func TestUnknownRunIsAnErrorAndStoresNothing(t *testing.T) {
 	if series, err := db.Series(Select{}); err != nil || len(series) != 0 {
 		t.Errorf("series %v, %v", series, err)
 	}
-	if _, ok, err := db.RunByID("r"); ok || err != nil {
+	if _, ok, err := db.RunByID(idOf("r")); ok || err != nil {
 		t.Errorf("found %v, %v", ok, err)
 	}
 }
@@ -223,7 +231,8 @@ func TestUnknownRunIsAnErrorAndStoresNothing(t *testing.T) {
 func TestSweepIsReplacedAndReadInItsOrder(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "a.db"))
 	s := Sweep{Name: "quick", Source: "name: quick\n", Arms: []Arm{{"z", "{}", 0}, {"a", `{"lr":1}`, 1}}}
-	must(t, db.PutSweep(s, []Member{{"quick", "a", 0, "r3", 0}, {"quick", "z", 1, "r2", 1}, {"quick", "z", 0, "r1", 0}}))
+	must(t, db.PutSweep(s, []Member{{"quick", "a", 0, idOf("r3"), 0}, {"quick", "z", 1, idOf("r2"), 1}, {"quick",
+		"z", 0, idOf("r1"), 0}}))
 	must(t, db.PutSweep(Sweep{Name: "alone"}, nil))
 	must(t, db.PutRun(run("r2")))
 	runs, err := db.RunsOf("quick")
@@ -232,11 +241,12 @@ func TestSweepIsReplacedAndReadInItsOrder(t *testing.T) {
 	for _, r := range runs {
 		ids, states = append(ids, r.Run.ID), append(states, r.Run.Status)
 	}
-	if !slices.Equal(ids, []string{"r1", "r2", "r3"}) || !slices.Equal(states, []string{Planned, "running", Planned}) {
+	if !slices.Equal(ids, []string{idOf("r1"), idOf("r2"), idOf("r3")}) || !slices.Equal(states, []string{Planned,
+		"running", Planned}) {
 		t.Errorf("runs %v %v", ids, states)
 	}
 	s.Arms = s.Arms[:1]
-	must(t, db.PutSweep(s, []Member{{"quick", "z", 0, "r1", 0}}))
+	must(t, db.PutSweep(s, []Member{{"quick", "z", 0, idOf("r1"), 0}}))
 	got, members, err := db.Sweep("quick")
 	must(t, err)
 	if got.Source != s.Source || !slices.Equal(got.Arms, s.Arms) || len(members) != 1 {
@@ -255,7 +265,8 @@ func TestSweepIsReplacedAndReadInItsOrder(t *testing.T) {
 func TestFitsAndTimings(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "a.db"))
 	must(t, db.PutRun(run("r")))
-	f := Fit{Run: "r", Site: "resid_post", Statistic: "ratio_mean", Layer: 1, Head: -1, Idx: -1, Family: "emergence",
+	f := Fit{Run: idOf("r"), Site: "resid_post", Statistic: "ratio_mean", Layer: 1, Head: -1, Idx: -1,
+		Family: "emergence",
 		Params: map[string]float64{"t0": 2, "A": 1e-7, "K": math.NaN()}, N: 27, R2: .99, AICc: math.Inf(-1),
 		TPeak: math.NaN(), Best: true}
 	must(t, db.PutFits([]Fit{f}))
@@ -279,15 +290,15 @@ func TestFitsAndTimings(t *testing.T) {
 	if text != `{"A":1e-7,"K":null,"t0":2}` { // RFC 8785, by hand
 		t.Errorf("parameters are stored as %s", text)
 	}
-	must(t, db.PutTiming("r", 2, "tokens_per_second", 10))
-	must(t, db.PutTiming("r", 2, "tokens_per_second", 11))
-	must(t, db.PutTiming("r", 1, "tokens_per_second", math.NaN()))
-	timings, err := db.Timings("r")
+	must(t, db.PutTiming(idOf("r"), 2, "tokens_per_second", 10))
+	must(t, db.PutTiming(idOf("r"), 2, "tokens_per_second", 11))
+	must(t, db.PutTiming(idOf("r"), 1, "tokens_per_second", math.NaN()))
+	timings, err := db.Timings(idOf("r"))
 	must(t, err)
 	if len(timings) != 2 || timings[0].Step != 1 || timings[1].Value != 10 {
 		t.Errorf("timings %+v", timings)
 	}
-	if none, err := db.Timings("s"); err != nil || len(none) != 0 {
+	if none, err := db.Timings(idOf("s")); err != nil || len(none) != 0 {
 		t.Errorf("timings of another run %v, %v", none, err)
 	}
 }

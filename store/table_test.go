@@ -46,18 +46,20 @@ func sample(t *testing.T, path string) *DB {
 	t.Helper()
 	db := open(t, path)
 	must(t, db.PutSweep(Sweep{Name: "s", Source: "name: s\n", Arms: []Arm{{"a", `{"x":"é"}`, 0}}},
-		[]Member{{"s", "a", math.MaxUint64, "r", 0}}))
+		[]Member{{"s", "a", math.MaxUint64, idOf("r"), 0}}))
 	must(t, db.PutRun(run("r")))
-	must(t, db.PutRows("r", 1, []Row{row("top1", 0, math.Inf(1)), row("top1", 1, math.NaN()), row("höchste 頂", 0, -0.1)}))
-	must(t, db.PutRows("r", 1, []Row{row("top1", 0, 7)}))
+	must(t, db.PutRows(idOf("r"), 1, []Row{row("top1", 0, math.Inf(1)), row("top1", 1, math.NaN()),
+		row("höchste 頂", 0, -0.1)}))
+	must(t, db.PutRows(idOf("r"), 1, []Row{row("top1", 0, 7)}))
 	other := run("r")
 	other.CPU = "another"
 	must(t, db.PutRun(other))
-	must(t, db.PutTiming("r", 1, "seconds", 2))
-	must(t, db.PutFits([]Fit{{Run: "r", Site: "resid_post", Statistic: "top1", Layer: 0, Head: -1, Family: "constant",
-		R2: math.NaN(), Best: true}}))
-	must(t, db.PutEvent(Event{Run: "r", At: time.UnixMicro(1), Status: Done, Step: 1, Message: "a, \"b\""}))
-	must(t, db.PutSnapshots("r",
+	must(t, db.PutTiming(idOf("r"), 1, "seconds", 2))
+	must(t, db.PutFits([]Fit{{Run: idOf("r"), Site: "resid_post", Statistic: "top1", Layer: 0, Head: -1,
+		Family: "constant",
+		R2:     math.NaN(), Best: true}}))
+	must(t, db.PutEvent(Event{Run: idOf("r"), At: time.UnixMicro(1), Status: Done, Step: 1, Message: "a, \"b\""}))
+	must(t, db.PutSnapshots(idOf("r"),
 		[]SnapshotFile{{Step: 1, Layer: 0, Site: "resid_post", File: "snapshots/x.safetensors", Tensor: "resid_post.0"}}))
 	must(t, db.PutClaims("s", []Claim{{Sweep: "s", Name: "c", Verdict: Fails, Detail: "{}"}}))
 	must(t, db.write("putting a shard", func(tx *sql.Tx) error { return putShard(t.Context(), tx, "runs/r/run.db", 3) }))
@@ -94,7 +96,7 @@ func TestQueryReadsOnly(t *testing.T) {
 		"FROM n JOIN statistics ON layer = 0 ORDER BY statistic, i")
 	must(t, err)
 	if !slices.Equal(columns, []string{"i", "run", "value"}) || len(all) != 6 || all[0][0] != int64(1) ||
-		all[0][1] != "r" || all[3][2] != math.Inf(1) {
+		all[0][1] != idOf("r") || all[3][2] != math.Inf(1) {
 		t.Errorf("%v %v", columns, all)
 	}
 	target := filepath.Join(dir, "new.db")
@@ -130,7 +132,7 @@ func TestAtOnce(t *testing.T) {
 	}
 	must(t, db.AtOnce(func(db *DB) error {
 		before := count(db)
-		must(t, writer.PutRows("r", 2, []Row{row("top1", 0, 1)}))
+		must(t, writer.PutRows(idOf("r"), 2, []Row{row("top1", 0, 1)}))
 		if after := count(db); after != before {
 			t.Errorf("%d rows, then %d", before, after)
 		}

@@ -24,19 +24,21 @@ func TestFaultsAreNamed(t *testing.T) {
 		{"INSERT INTO stats SELECT run, step, 99, statistic, layer, head, idx, value FROM stats",
 			"without a name: name number 99"},
 		{"INSERT INTO timings VALUES (99, 1, 'seconds', 1)", "refers to a missing row: timings to runs"},
-		{"UPDATE runs SET config = '{'", "not JSON: r"},
-		{"UPDATE runs SET step = 101", "past its last step: r at step 101 of 100"},
-		{"DELETE FROM run_provenances", "provenance is not among its provenances: r"},
-		{"INSERT INTO stats VALUES (1, -5, 1, 1, 0, -1, 0, 1)", "a step below 0: r at step -5"},
+		{"UPDATE runs SET config = '{'", "not JSON: " + idOf("r")},
+		{"UPDATE runs SET step = 101", "past its last step: " + idOf("r") + " at step 101 of 100"},
+		{"DELETE FROM run_provenances", "provenance is not among its provenances: " + idOf("r")},
+		{"INSERT INTO stats VALUES (1, -5, 1, 1, 0, -1, 0, 1)", "a step below 0: " + idOf("r") + " at step -5"},
 		{"UPDATE disagreements SET value = (SELECT value FROM stats s WHERE s.layer = disagreements.layer " +
 			"AND s.statistic = disagreements.statistic)", "equals the value that stayed"},
-		{"UPDATE snapshot_files SET file = 'a/../../b'", "leaves the run's folder: r at step 1: a/../../b"},
-		{"INSERT INTO leases VALUES ('r', 'me', 'here', 1, 5, 4)", "ends before it begins: r of me"},
-		{"INSERT INTO events VALUES ('r', 1, 'asleep', 1, '')", "no known status, or a step below 0: r asleep at step 1"},
+		{"UPDATE snapshot_files SET file = 'a/../../b'", "leaves its run's folder: \"a/../../b\""},
+		{"INSERT INTO leases VALUES ('" + idOf("r") + "', 'me', 'here', 1, 5, 4)",
+			"ends before it begins: " + idOf("r") + " of me"},
+		{"INSERT INTO events VALUES ('" + idOf("r") + "', 1, 'asleep', 1, '')",
+			"no known status, or a step below 0: " + idOf("r") + " asleep at step 1"},
 		{"UPDATE shards SET rows = 0", "added no row: runs/r/run.db"},
 		{"UPDATE claims SET verdict = 'perhaps'", "no known verdict, or numbers that are not JSON: c on s"},
-		{"UPDATE fits SET params = ''", "parameters are not JSON: r constant"},
-		{"UPDATE fits SET best = 0", "best fit, or none: r resid_post/top1 of layer 0"},
+		{"UPDATE fits SET params = ''", "parameters are not JSON: " + idOf("r") + " constant"},
+		{"UPDATE fits SET best = 0", "best fit, or none: " + idOf("r") + " resid_post/top1 of layer 0"},
 	} {
 		conn, err := db.sql.Conn(context.Background())
 		must(t, err)
@@ -64,7 +66,7 @@ func TestVacuumGivesSpaceBack(t *testing.T) {
 	for i := range many {
 		many[i] = row("top1", i, float64(i))
 	}
-	must(t, db.PutRows("r", 1, many))
+	must(t, db.PutRows(idOf("r"), 1, many))
 	_, err := db.sql.Exec("DELETE FROM stats WHERE layer >= 10; PRAGMA wal_checkpoint(TRUNCATE)")
 	must(t, err)
 	before, err := os.Stat(path)
@@ -108,7 +110,7 @@ func TestBackupIsWholeWhileAnotherWrites(t *testing.T) {
 				stopped <- nil
 				return
 			default:
-				err = writer.PutRows("r", step, stepRows(step))
+				err = writer.PutRows(idOf("r"), step, stepRows(step))
 			}
 		}
 		stopped <- err
@@ -147,7 +149,7 @@ func TestBackupIsOfOneMoment(t *testing.T) {
 	for i := range many {
 		many[i] = row("median", i, float64(i))
 	}
-	must(t, writer.PutRows("r", 5, many)) // some 3 MB: several steps of a backup
+	must(t, writer.PutRows(idOf("r"), 5, many)) // some 3 MB: several steps of a backup
 	want := dump(t, writer)
 	reader, err := OpenReadOnly(path)
 	must(t, err)
@@ -157,7 +159,7 @@ func TestBackupIsOfOneMoment(t *testing.T) {
 		if writes++; writes > 100 {
 			return errors.New("the backup begins again and again")
 		}
-		return writer.PutRows("r", 5+writes, stepRows(writes))
+		return writer.PutRows(idOf("r"), 5+writes, stepRows(writes))
 	}}, filepath.Join(dir, "copy.db")))
 	if writes < 2 {
 		t.Fatalf("%d writes came between", writes)
