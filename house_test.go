@@ -84,7 +84,7 @@ var arrows = map[string][]string{
 	"settings/document": {
 		"settings",
 	},
-	"store": {"settings"},
+	"store": {"regularfile", "settings"},
 	"studies": {
 		"experiments/folder", "experiments/results", "experiments/run", "experiments/worker", "settings", "store",
 		"trainer", "variant",

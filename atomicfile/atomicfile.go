@@ -43,7 +43,10 @@ func Write(path string, content []byte) (err error) {
 // to wait may find that the file has been renamed meanwhile, and then begins again.
 func create(path string) (*os.File, error) {
 	for {
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o666)
+		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+			_ = os.Remove(path) // a link would be followed, and a named pipe waits for its reader
+		}
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|unix.O_NOFOLLOW, 0o666)
 		if err != nil {
 			return nil, err
 		}

@@ -71,6 +71,33 @@ func TestWritersAtOnce(t *testing.T) {
 	}
 }
 
+// A link or a named pipe under the name of the half-written file is replaced, not written to.
+func TestWriteFollowsNoLink(t *testing.T) {
+	dir := t.TempDir()
+	path, victim := filepath.Join(dir, "a"), filepath.Join(dir, "victim")
+	if err := os.WriteFile(victim, []byte("kept"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, make := range []func() error{
+		func() error { return os.Symlink(victim, path+Suffix) },
+		func() error { return os.Symlink(filepath.Join(dir, "none"), path+Suffix) },
+		func() error { return syscall.Mkfifo(path+Suffix, 0o666) },
+	} {
+		if err := make(); err != nil {
+			t.Fatal(err)
+		}
+		if err := Write(path, []byte("new")); err != nil {
+			t.Error(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != "new" {
+			t.Errorf("got %q, %v", got, err)
+		}
+	}
+	if got, err := os.ReadFile(victim); err != nil || string(got) != "kept" {
+		t.Errorf("the link was followed: %q, %v", got, err)
+	}
+}
+
 // What a killed process left half written is replaced, and nothing is left behind.
 func TestWriteAfterAKill(t *testing.T) {
 	dir := t.TempDir()

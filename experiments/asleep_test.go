@@ -34,7 +34,7 @@ func (l *lab) untilTrained(n int) {
 func (l *lab) locked(src string) (n int) {
 	l.t.Helper()
 	for _, p := range planOf(l.t, src) {
-		held, err := folder.Held(folder.Of(l.results, p.ID))
+		held, err := folder.Held(filepath.Join(folder.Runs(l.results), p.ID))
 		if err != nil {
 			l.t.Fatal(err)
 		}
@@ -172,7 +172,7 @@ func TestLockedFolderIsElsewhere(t *testing.T) {
 	src := fmt.Sprintf(tiny, 60, 20, 1)
 	l := newLab(t)
 	victim := planOf(t, src)[0].ID
-	dir := folder.Of(l.results, victim)
+	dir := filepath.Join(folder.Runs(l.results), victim)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,8 @@ var (
 	errInterrupted = errors.New("interrupted")
 )
 
-func (c *coordinator) dir(run string) string { return folder.Of(c.Results, run) }
+// dir returns the folder of a run of the plan. queue has checked that it is one.
+func (c *coordinator) dir(run string) string { return filepath.Join(folder.Runs(c.Results), run) }
 
 // train carries out every unsettled run of the plan. It fails only for an error that would stop every further run too.
 func (c *coordinator) train(ctx context.Context, planned []plan.Planned) error {
@@ -71,6 +72,9 @@ func (c *coordinator) queue(planned []plan.Planned) error {
 			continue
 		}
 		seen[p.ID] = true
+		if _, err := folder.Of(c.Results, p.ID); err != nil {
+			return err
+		}
 		task := todo.Task{Settled: stored[p.ID].Status}
 		if !whole[p.ID] {
 			if task, err = c.wants.Task(c.db, c.dir(p.ID), p); err != nil {

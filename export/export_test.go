@@ -24,6 +24,9 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
+// r1 is the id of the run that the database holds rows of.
+var r1 = strings.Repeat("1", 64)
+
 // sample returns a database with at least one row in every table: NaN, infinities, the largest seed, names and texts
 // that need quoting, and more than one batch of rows.
 func sample(t *testing.T) *store.DB {
@@ -33,7 +36,7 @@ func sample(t *testing.T) *store.DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	run := store.Run{ID: "r1", Config: `{"a":"ü, \"b\""}`, Seed: math.MaxUint64, Status: "done",
+	run := store.Run{ID: r1, Config: `{"a":"ü, \"b\""}`, Seed: math.MaxUint64, Status: "done",
 		Error: "two\nlines, and a comma", Commit: "c"}
 	later := run
 	later.CPU = "another"
@@ -53,20 +56,20 @@ func sample(t *testing.T) *store.DB {
 		t.Fatal(err)
 	}
 	for _, err := range []error{
-		shard.PutRun(run), shard.PutRows("r1", 2, rows[3:5]), shard.Close(), merge(db, shard.Path()),
+		shard.PutRun(run), shard.PutRows(r1, 2, rows[3:5]), shard.Close(), merge(db, shard.Path()),
 		db.PutClaims("s",
 			[]store.Claim{{Name: "c", Source: "2506.19697", Statement: "a, \"b\"", Verdict: store.Holds, Detail: `{"n":2}`}}),
 		db.PutSweep(store.Sweep{Name: "s", Source: "name: s\n", Arms: []store.Arm{{Name: "a", Differs: "{}"}}},
-			[]store.Member{{Sweep: "s", Arm: "a", Seed: 1, Run: "r1"}}),
-		db.PutRun(run), db.PutRun(store.Run{ID: "r2", Status: "planned"}), db.PutRows("r1", 1, rows),
-		db.PutRows("r1", 2, rows[:2]),
-		db.PutRows("r1", 1, []store.Row{{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1, Value: 4}}),
-		db.PutTiming("r1", 1, "seconds", 0.5), db.PutRun(later),
-		db.PutFits([]store.Fit{{Run: "r1", Site: "resid_post", Statistic: "top1", Head: -1, Family: "constant",
+			[]store.Member{{Sweep: "s", Arm: "a", Seed: 1, Run: r1}}),
+		db.PutRun(run), db.PutRun(store.Run{ID: "r2", Status: "planned"}), db.PutRows(r1, 1, rows),
+		db.PutRows(r1, 2, rows[:2]),
+		db.PutRows(r1, 1, []store.Row{{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1, Value: 4}}),
+		db.PutTiming(r1, 1, "seconds", 0.5), db.PutRun(later),
+		db.PutFits([]store.Fit{{Run: r1, Site: "resid_post", Statistic: "top1", Head: -1, Family: "constant",
 			R2: math.NaN(), Best: true}}),
-		db.PutEvent(store.Event{Run: "r1", At: time.UnixMicro(1_700_000_000_000_001), Status: store.Failed, Step: 3,
+		db.PutEvent(store.Event{Run: r1, At: time.UnixMicro(1_700_000_000_000_001), Status: store.Failed, Step: 3,
 			Message: "a, \"b\"\nc"}),
-		db.PutSnapshots("r1",
+		db.PutSnapshots(r1,
 			[]store.SnapshotFile{{Step: 1, Site: "resid_post", File: "snapshots/é.safetensors", Tensor: "resid_post.0"}}),
 	} {
 		if err != nil {
@@ -299,14 +302,14 @@ func TestRunFolders(t *testing.T) {
 		}
 	}
 	arms := []store.Arm{{Name: "../../etc"}, {Name: "", Order: 1}}
-	members := []store.Member{{Sweep: "S", Arm: "../../etc", Seed: 0, Run: "r1"},
+	members := []store.Member{{Sweep: "S", Arm: "../../etc", Seed: 0, Run: r1},
 		{Sweep: "S", Arm: "../../etc", Seed: 0, Run: "r3"},
 		{Sweep: "S", Arm: "", Seed: 1, Run: "r3"}, {Sweep: "S", Arm: "", Seed: 2, Run: "planned"}}
 	long := strings.Repeat("頂", 60) // 180 bytes
 	for _, err := range []error{
 		db.PutSweep(store.Sweep{Name: "S", Arms: arms}, members),
 		db.PutSweep(store.Sweep{Name: long, Arms: []store.Arm{{Name: "x:y\x00"}}},
-			[]store.Member{{Sweep: long, Arm: "x:y\x00", Run: "r1"}}),
+			[]store.Member{{Sweep: long, Arm: "x:y\x00", Run: r1}}),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -320,9 +323,9 @@ func TestRunFolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []folder{{"S/_._.._etc/seed-0-r1", "r1"}, {"S/_._.._etc/seed-0-r3", "r3"}, {"S/_/seed-1", "r3"}, {"r2", "r2"},
+	want := []folder{{"S/_._.._etc/seed-0-" + r1, r1}, {"S/_._.._etc/seed-0-r3", "r3"}, {"S/_/seed-1", "r3"}, {"r2", "r2"},
 		{"r4", "r4"},
-		{"s/a/seed-1", "r1"}, {strings.Repeat("頂", 33) + "/x_y_/seed-0", "r1"}}
+		{"s/a/seed-1", r1}, {strings.Repeat("頂", 33) + "/x_y_/seed-0", r1}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

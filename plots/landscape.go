@@ -127,6 +127,9 @@ func (e experiment) highest(run string, color Color, files []store.SnapshotFile,
 
 // scene reads a snapshot's first sequence from the file in the run's folder that the store names.
 func (e experiment) scene(run string, color Color, f store.SnapshotFile) (*scene, error) {
+	if !store.IsID(run) || !filepath.IsLocal(f.File) { // somebody changed the database
+		return nil, fmt.Errorf("%w: %.100q is not a snapshot of run %.100q", store.ErrCorrupt, f.File, run)
+	}
 	path := filepath.Join(filepath.Dir(e.db.Path()), "runs", run, filepath.FromSlash(f.File))
 	tensors, _, err := safetensors.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/outcrop-lab/outcrop/regularfile"
 )
 
 // besides are the suffixes of the files that SQLite keeps beside a database: the write-ahead log, its index, and the
@@ -12,43 +14,29 @@ import (
 var besides = []string{"-wal", "-shm", "-journal"}
 
 // regular returns ErrCorrupt if the database, or a file that SQLite keeps beside it, is there but is not a regular
-// file. Opening a named pipe would wait for its other end, a device may never end, and SQLite would write its log
-// through a link. The database itself may be a link to a regular file.
+// file. The database may be a link to a regular file; SQLite would write its log through a link, so that is refused.
 func regular(path string) error {
 	if to, err := filepath.EvalSymlinks(path); err == nil { // SQLite keeps its files beside the link's target
 		path = to
 	}
-	if err := regularFile(path); err != nil {
-		return err
-	}
-	for _, suffix := range besides {
-		if err := regularFile(path + suffix); err != nil {
-			return err
+	for _, suffix := range append([]string{""}, besides...) {
+		file := path + suffix
+		if linked(file) && suffix != "" {
+			return fmt.Errorf("%w: %s is a link; remove it", ErrCorrupt, file)
+		}
+		if _, err := os.Stat(file); err != nil {
+			continue // SQLite says what is wrong
+		}
+		if err := regularfile.Check(file); err != nil {
+			return fmt.Errorf("%w: %w; move it away or name another folder", ErrCorrupt, err)
 		}
 	}
 	return nil
 }
 
-func regularFile(path string) error {
+func linked(path string) bool {
 	info, err := os.Lstat(path)
-	if err != nil || info.Mode().IsRegular() {
-		return nil // what cannot be looked at cannot be opened either
-	}
-	return fmt.Errorf("%w: %s is %s, not a file; move it away or name another folder", ErrCorrupt, path, kind(info.Mode()))
-}
-
-func kind(mode fs.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "a folder"
-	case mode&fs.ModeSymlink != 0:
-		return "a link"
-	case mode&fs.ModeNamedPipe != 0:
-		return "a named pipe"
-	case mode&fs.ModeSocket != 0:
-		return "a socket"
-	}
-	return "a device"
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
 // leftover reports whether a writer left a write-ahead log beside the database.

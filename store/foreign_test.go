@@ -73,7 +73,7 @@ var (
 	}
 )
 
-const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT i AS id, i AS hash, i AS run FROM n"
+const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT i AS id, i AS hash FROM n"
 
 // A file whose version, application or schema is not Outcrop's is refused before anything in it is read.
 func TestForeignSchemasAreRefused(t *testing.T) {
@@ -181,7 +181,7 @@ func TestOnlyRegularFilesAreDatabases(t *testing.T) {
 				_ = os.Remove(path + beside)
 			}
 			must(t, make(path+beside))
-			refused(t, path+beside, path, beside+" is "+what, append(opening, taking...)...)
+			refused(t, path+beside, path, "is "+what, append(opening, taking...)...)
 		}
 	}
 	dir := t.TempDir()

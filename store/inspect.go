@@ -78,7 +78,9 @@ func (db *DB) version() (int, error) {
 	return version(ctx, conn, "main")
 }
 
-// unwritable reports whether reading failed only because the folder is not writable, while the file itself is whole.
+// unwritable reports whether reading failed only because the folder is not writable or the disk is full, while the file
+// itself is whole.
 func unwritable(path string, err error) bool {
-	return (hasCode(err, sqlite3.ErrCantOpen) || hasCode(err, sqlite3.ErrReadonly)) && !halfWritten(err) && !leftover(path)
+	beside := hasCode(err, sqlite3.ErrCantOpen) || hasCode(err, sqlite3.ErrReadonly) || IsFull(err)
+	return beside && !halfWritten(err) && !leftover(path)
 }

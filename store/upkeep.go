@@ -37,8 +37,8 @@ var invariants = []invariant{
 	{"the name of a claim's sweep is not letters, digits, dots, dashes and underscores", 4,
 		`SELECT DISTINCT sweep FROM {s}claims`, settings.IsName},
 	{"the path of a snapshot leaves its run's folder", 3, `SELECT DISTINCT file FROM {s}snapshot_files`, filepath.IsLocal},
-	{"a measured row has no run", 0,
-		`SELECT 'run number ' || run FROM (SELECT DISTINCT run FROM {s}stats) WHERE run NOT IN (SELECT id FROM {s}runs)`, nil},
+	{"a measured row has no run", 0, `SELECT 'run number ' || run FROM (SELECT DISTINCT run FROM {s}stats)
+		WHERE run NOT IN (SELECT id FROM {s}runs)`, nil},
 	{"a measured row has a site or a statistic without a name", 0, `SELECT 'name number ' || site FROM
 		(SELECT DISTINCT site FROM {s}stats UNION SELECT DISTINCT statistic FROM {s}stats)
 		WHERE site NOT IN (SELECT id FROM {s}names)`, nil},
@@ -53,7 +53,8 @@ var invariants = []invariant{
 	{"a disagreement equals the value that stayed", 1, `SELECT r.hash || ' at step ' || d.step
 		FROM {s}disagreements d JOIN {s}runs r ON r.id = d.run
 		JOIN {s}stats s USING (run, site, statistic, layer, head, idx, step) WHERE s.value IS d.value`, nil},
-	{"a snapshot has a step, a sequence or a layer out of range", 3, `SELECT r.hash || ' at step ' || s.step || ': ' || file
+	{"a snapshot has a step, a sequence or a layer out of range", 3, `
+		SELECT r.hash || ' at step ' || s.step || ': ' || file
 		FROM {s}snapshot_files s JOIN {s}runs r ON r.id = s.run
 		WHERE s.step < 0 OR sequence < 0 OR layer < -1 OR tensor = ''`, nil},
 	{"a lease has no owner, or ends before it begins", 4,

@@ -48,7 +48,10 @@ func Absorb(o AbsorbOptions) (done Absorbed, err error) {
 	if info, err := os.Stat(o.Out); err == nil && info.IsDir() {
 		return done, settings.Refuse(settings.Fault{File: "--out", Message: o.Out + " is a folder: name a file in it"})
 	}
-	dir := folder.Of(o.Results, r.ID)
+	dir, err := folder.Of(o.Results, r.ID)
+	if err != nil {
+		return done, err
+	}
 	steps, err := trainer.Kept(dir)
 	if err != nil {
 		return done, err

@@ -62,7 +62,10 @@ func Probe(ctx context.Context, o ProbeOptions) (done Probed, err error) {
 	if err := r.Config.CanRun(""); err != nil {
 		return done, settings.Refuse(settings.Fault{File: "run " + store.Short(r.ID), Message: err.Error()})
 	}
-	dir := folder.Of(o.Results, r.ID)
+	dir, err := folder.Of(o.Results, r.ID)
+	if err != nil {
+		return done, err
+	}
 	steps, err := trainer.Kept(dir)
 	if err != nil {
 		return done, err

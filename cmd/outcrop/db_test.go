@@ -13,6 +13,9 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
+// onlyRun is the id of the run that resultsOf stores.
+var onlyRun = strings.Repeat("0", 64)
+
 // resultsOf returns a results folder whose database holds one run.
 func resultsOf(t *testing.T) string {
 	t.Helper()
@@ -26,8 +29,8 @@ func resultsOf(t *testing.T) string {
 	rising.Value = math.Inf(1)
 	row.Value = math.NaN()
 	for _, err := range []error{
-		db.PutRun(store.Run{ID: "r", Config: "{}", Steps: 2}), db.PutRows("r", 1, []store.Row{row}), db.PutRows("r", 2,
-			[]store.Row{rising}), db.Close(),
+		db.PutRun(store.Run{ID: onlyRun, Config: "{}", Steps: 2}), db.PutRows(onlyRun, 1, []store.Row{row}),
+		db.PutRows(onlyRun, 2, []store.Row{rising}), db.Close(),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -40,9 +43,10 @@ func TestQueryPrints(t *testing.T) {
 	results := resultsOf(t)
 	text := "SELECT run, step, value FROM statistics ORDER BY step"
 	for format, want := range map[string]string{
-		"":       "run  step  value\nr    1     \nr    2     inf\n",
-		"--csv":  "run,step,value\nr,1,\nr,2,inf\n",
-		"--json": "[{\"run\":\"r\",\"step\":1,\"value\":null},\n {\"run\":\"r\",\"step\":2,\"value\":\"Infinity\"}]\n",
+		"":      "run" + strings.Repeat(" ", 63) + "step  value\n" + onlyRun + "  1     \n" + onlyRun + "  2     inf\n",
+		"--csv": "run,step,value\n" + onlyRun + ",1,\n" + onlyRun + ",2,inf\n",
+		"--json": "[{\"run\":\"" + onlyRun + "\",\"step\":1,\"value\":null},\n {\"run\":\"" + onlyRun +
+			"\",\"step\":2,\"value\":\"Infinity\"}]\n",
 	} {
 		args := []string{"query", text, "--results", results}
 		if format != "" {
@@ -78,7 +82,7 @@ func TestDatabaseVerbs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.SetStatus("r", "done", 9, ""); err != nil { // of 2 steps
+	if err := db.SetStatus(onlyRun, "done", 9, ""); err != nil { // of 2 steps
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {

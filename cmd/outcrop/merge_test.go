@@ -99,7 +99,7 @@ func TestMerge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run.ID = "other"
+	run.ID = strings.Repeat("0", 64)
 	if err := shard.PutRun(run); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/plots"
 	"github.com/outcrop-lab/outcrop/report"
 	"github.com/outcrop-lab/outcrop/store"
@@ -45,11 +46,14 @@ func reportCommand(s *preferences) *cobra.Command {
 	cmd.Args = arguments(cobra.NoArgs)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return eachSweep(s, sweep, func(db *store.DB, sweep string) error {
-			path := s.reportPath(sweep)
+			path, err := s.reportPath(sweep)
+			if err != nil {
+				return err
+			}
 			if err := report.Write(db, sweep, path); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), path)
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), path)
 			return err
 		})
 	}
@@ -57,12 +61,14 @@ func reportCommand(s *preferences) *cobra.Command {
 	return cmd
 }
 
-func (s *preferences) reportPath(sweep string) string {
-	return filepath.Join(s.Results, "sweeps", sweep, "report.html")
+func (s *preferences) reportPath(sweep string) (string, error) {
+	dir, err := folder.OfSweep(s.Results, sweep)
+	return filepath.Join(dir, "report.html"), err
 }
 
-func (s *preferences) figuresDir(sweep string) string {
-	return filepath.Join(s.Results, "sweeps", sweep, "figures")
+func (s *preferences) figuresDir(sweep string) (string, error) {
+	dir, err := folder.OfSweep(s.Results, sweep)
+	return filepath.Join(dir, "figures"), err
 }
 
 // draw writes the named figures. If figures is empty, it writes every figure for which the sweep has data.
@@ -71,9 +77,13 @@ func draw(db *store.DB, s *preferences, sweep string, figures []string) ([]strin
 	if all {
 		figures = plots.Names()
 	}
+	dir, err := s.figuresDir(sweep)
+	if err != nil {
+		return nil, err
+	}
 	var written []string
 	for _, figure := range figures {
-		drawn, err := plots.Draw(db, sweep, figure, s.figuresDir(sweep))
+		drawn, err := plots.Draw(db, sweep, figure, dir)
 		if all && errors.Is(err, plots.ErrNothing) {
 			s.log.Info(err.Error())
 			continue

@@ -100,7 +100,9 @@ func present(cmd *cobra.Command, s *preferences, sweep string, ended, asJSON boo
 			if document.Figures, err = draw(db, s, sweep, nil); err != nil {
 				return err
 			}
-			document.Report = s.reportPath(sweep)
+			if document.Report, err = s.reportPath(sweep); err != nil {
+				return err
+			}
 			if err := report.Write(db, sweep, document.Report); err != nil {
 				return err
 			}
@@ -113,9 +115,13 @@ func present(cmd *cobra.Command, s *preferences, sweep string, ended, asJSON boo
 		if document.Report == "" {
 			return nil
 		}
+		figures, err := s.figuresDir(sweep)
+		if err != nil {
+			return err
+		}
 		err = printFits(out, document.Fits, "")
 		_, _ = fmt.Fprintf(out, "\nreport    %s\nfigures   %s\ndatabase  %s\n",
-			document.Report, s.figuresDir(sweep)+string(filepath.Separator), document.Database)
+			document.Report, figures+string(filepath.Separator), document.Database)
 		return err
 	})
 }

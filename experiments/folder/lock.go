@@ -21,7 +21,7 @@ var ErrHeld = errors.New("another process works on this run")
 // exits. Lock retries for 10 s, because a worker that lost its coordinator releases the lock within a step. If another
 // process still holds the lock after that time, the error wraps ErrHeld.
 func Lock(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o666)
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("folder: %w", err)
 	}
@@ -38,7 +38,7 @@ func Lock(dir string) (*os.File, error) {
 // TryLock takes the exclusive lock of a run's folder without waiting. If another process holds the lock, the error
 // wraps ErrHeld. If the folder does not exist, both results are nil.
 func TryLock(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o666)
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o666)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

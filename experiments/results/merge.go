@@ -134,6 +134,10 @@ func inspect(ctx context.Context, results, dir string) (bundle, error) {
 		if !folder.Exists(shard) {
 			continue
 		}
+		if info, err := os.Lstat(filepath.Dir(shard)); err == nil && filepath.Dir(shard) != filepath.Clean(dir) &&
+			info.Mode()&fs.ModeSymlink != 0 {
+			return b, fmt.Errorf("%s is a link, which is not followed: name the folder itself", filepath.Dir(shard))
+		}
 		ids, err := store.Inspect(shard)
 		if err != nil {
 			return b, err
@@ -142,7 +146,7 @@ func inspect(ctx context.Context, results, dir string) (bundle, error) {
 		switch {
 		case len(ids) > 1:
 			return b, fmt.Errorf("%s holds %d runs, and the folder of a run holds one", shard, len(ids))
-		case len(ids) == 1 && settings.IsName(ids[0]): // the id becomes a folder's name
+		case len(ids) == 1:
 			b.folders[ids[0]] = filepath.Dir(shard)
 		}
 	}
@@ -166,7 +170,11 @@ func (b bundle) mergeInto(ctx context.Context, db *store.DB, results string) (Me
 		m.Conflicts, m.Differences = m.Conflicts+got.Conflicts, m.Differences+got.Differences
 	}
 	for run, dir := range b.folders {
-		copied, err := folder.Copy(ctx, dir, folder.Of(results, run))
+		to, err := folder.Of(results, run)
+		if err != nil {
+			return m, err
+		}
+		copied, err := folder.Copy(ctx, dir, to)
 		if err != nil {
 			return m, fmt.Errorf("results: copying %s: %w", dir, err)
 		}

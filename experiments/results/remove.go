@@ -103,7 +103,11 @@ func (r *Removal) find(db *store.DB, results string, names []string) (named, byS
 		if slices.Contains(r.stored().Sweeps, t.Sweep) {
 			continue
 		}
-		size, err := bytesUnder(filepath.Join(results, "sweeps", t.Sweep))
+		dir, err := folder.OfSweep(results, t.Sweep)
+		if err != nil {
+			return nil, nil, err
+		}
+		size, err := bytesUnder(dir)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -115,7 +119,10 @@ func (r *Removal) find(db *store.DB, results string, names []string) (named, byS
 
 // add adds a run, unless it is only planned.
 func (r *Removal) add(db *store.DB, results string, m store.MemberRun, lease *store.Lease) error {
-	dir := folder.Of(results, m.Run.ID)
+	dir, err := folder.Of(results, m.Run.ID)
+	if err != nil {
+		return err
+	}
 	size, err := bytesUnder(dir)
 	if err != nil {
 		return err
@@ -170,20 +177,24 @@ func (r Removal) stored() (s store.Removal) {
 	return s
 }
 
-// Remove removes the runs and sweeps of r, which PlanRemoval returned. It moves the folders aside, deletes the rows in
-// one transaction, and then deletes the folders. If a removal is killed before the transaction, the next command that
-// writes undoes the removal; if it is killed after the transaction, that command finishes it. If a process has begun to
-// work on one of the runs in the meantime, Remove returns a *settings.InputError and removes nothing.
+// Remove removes the runs and sweeps of r, which PlanRemoval returned. It moves their folders into the folder
+// .removing, whose renaming to .removed decides the removal, and deletes what they hold before the rows, so that a full
+// disk has room for the transaction. If a removal is killed before it is decided, the next command that writes undoes
+// it; if it is killed later, that command finishes it. If a process has begun to work on one of the runs in the
+// meantime, Remove returns a *settings.InputError and removes nothing.
 func Remove(results string, r Removal) (err error) {
-	db, err := store.OpenExisting(filepath.Join(results, folder.Database))
+	places, err := r.places(results)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := SettleRemovals(db, results); err != nil {
+	db, err := openToRemove(results)
+	if err != nil {
 		return err
 	}
-	aside := asideDir(results)
+	if db != nil {
+		defer func() { err = errors.Join(err, db.Close()) }()
+	}
+	aside := movedDir(results)
 	if err := os.MkdirAll(aside, 0o777); err != nil {
 		return fmt.Errorf("results: removing: %w", err)
 	}
@@ -192,109 +203,256 @@ func Remove(results string, r Removal) (err error) {
 		return err
 	}
 	if alone == nil {
-		return settings.Refuse(settings.Fault{File: aside,
-			Message: "another removal is in progress: wait until it has ended"})
+		return otherRemoval(aside)
 	}
+	decided := false
 	defer func() {
-		_ = os.Remove(aside) // succeeds only if nothing is left in it
+		if !decided {
+			_ = os.Remove(aside) // succeeds only if nothing is left in it
+		}
 		_ = alone.Close()
 	}()
+	release, err := r.hold(results)
+	defer release()
+	if err != nil {
+		return err
+	}
+	if err := move(places); err != nil {
+		return fmt.Errorf("results: removing: %w", err)
+	}
+	if err := os.Rename(aside, decidedDir(results)); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			err = otherRemoval(aside)
+		}
+		return fmt.Errorf("results: removing: %w", errors.Join(err, moveBack(places)))
+	}
+	decided = true
+	return finish(db, results)
+}
+
+func otherRemoval(aside string) error {
+	return settings.Refuse(settings.Fault{File: aside,
+		Message: "another removal is in progress: wait until it has ended"})
+}
+
+// openToRemove opens the database and settles earlier removals. If the disk is too full to open it, db is nil: there is
+// room once the folders are gone.
+func openToRemove(results string) (db *store.DB, err error) {
+	if err := empty(decidedDir(results)); err != nil {
+		return nil, err
+	}
+	db, err = store.OpenExisting(filepath.Join(results, folder.Database))
+	if err == nil {
+		if err = SettleRemovals(db, results); err == nil {
+			return db, nil
+		}
+		return nil, errors.Join(err, db.Close())
+	}
+	if store.IsFull(err) && !folder.Exists(movedDir(results)) && !folder.Exists(decidedDir(results)) {
+		return nil, nil
+	}
+	return nil, err
+}
+
+// movedDir returns the folder into which a removal that is not decided yet moves folders, as `run-ID` and
+// `sweep-NAME`. The process that removes them has locked it. decidedDir is its name from the decision on.
+func movedDir(results string) string { return filepath.Join(results, ".removing") }
+
+func decidedDir(results string) string { return filepath.Join(results, ".removed") }
+
+// places pairs each folder with its path while it is being removed.
+func (r Removal) places(results string) (places [][2]string, err error) {
 	for _, run := range r.Runs {
-		held, err := folder.TryLock(folder.Of(results, run.Run))
+		dir, err := folder.Of(results, run.Run)
+		if err != nil {
+			return nil, err
+		}
+		places = append(places, [2]string{dir, filepath.Join(movedDir(results), "run-"+run.Run)})
+	}
+	for _, s := range r.Sweeps {
+		dir, err := folder.OfSweep(results, s.Sweep)
+		if err != nil {
+			return nil, err
+		}
+		places = append(places, [2]string{dir, filepath.Join(movedDir(results), "sweep-"+s.Sweep)})
+	}
+	return places, nil
+}
+
+// hold locks the folders of the runs until release is called.
+func (r Removal) hold(results string) (release func(), err error) {
+	var files []*os.File
+	release = func() {
+		for _, f := range files {
+			_ = f.Close()
+		}
+	}
+	for _, run := range r.Runs {
+		dir, err := folder.Of(results, run.Run)
+		if err != nil {
+			return release, err
+		}
+		f, err := folder.TryLock(dir)
 		if errors.Is(err, folder.ErrHeld) {
-			return folder.RunningError(run.Run)
+			return release, folder.RunningError(run.Run)
+		}
+		if err != nil && !store.IsFull(err) { // without room for its file, nobody holds the lock
+			return release, err
+		}
+		files = append(files, f)
+	}
+	return release, nil
+}
+
+// move moves the folders aside. A run or sweep without a folder leaves an empty one, so that its name is there. If move
+// fails, it moves them back.
+func move(places [][2]string) error {
+	for i, place := range places {
+		err := os.Rename(place[0], place[1])
+		if errors.Is(err, fs.ErrNotExist) {
+			err = os.Mkdir(place[1], 0o777)
 		}
 		if err != nil {
-			return err
+			return errors.Join(err, moveBack(places[:i]))
 		}
-		defer func() { _ = held.Close() }()
-	}
-	var moved [][2]string
-	for _, place := range r.places(results) {
-		if err = os.Rename(place[0], place[1]); err == nil {
-			moved = append(moved, place)
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		err = nil
-	}
-	if err == nil {
-		_, err = db.Remove(r.stored())
-	}
-	if err != nil {
-		for _, place := range moved {
-			err = errors.Join(err, os.Rename(place[1], place[0]))
-		}
-		return fmt.Errorf("results: removing: %w", err)
-	}
-	if err := os.RemoveAll(aside); err != nil {
-		return fmt.Errorf("results: removing: %w", err)
 	}
 	return nil
 }
 
-// asideDir returns the folder that holds the folders whose removal has begun, as `run-ID` and `sweep-NAME`. The process
-// that removes them has locked it.
-func asideDir(results string) string { return filepath.Join(results, ".removing") }
-
-// places pairs each folder with its path while it is being removed.
-func (r Removal) places(results string) (places [][2]string) {
-	for _, run := range r.Runs {
-		places = append(places, [2]string{folder.Of(results, run.Run),
-			filepath.Join(asideDir(results), "run-"+run.Run)})
+func moveBack(places [][2]string) (err error) {
+	for _, place := range places {
+		if os.Remove(place[1]) == nil {
+			continue // there was no folder
+		}
+		err = errors.Join(err, os.Rename(place[1], place[0]))
 	}
-	for _, s := range r.Sweeps {
-		places = append(places, [2]string{filepath.Join(results, "sweeps", s.Sweep),
-			filepath.Join(asideDir(results), "sweep-"+s.Sweep)})
-	}
-	return places
+	return err
 }
 
-// SettleRemovals settles what a killed removal left behind. It moves a folder back if the folder's rows are still in
-// the database, and deletes the folder otherwise.
-func SettleRemovals(db *store.DB, results string) error {
-	aside := asideDir(results)
-	entries, err := os.ReadDir(aside)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// finish deletes what the folders of a decided removal hold, then the rows, and then the folders. db may be nil.
+func finish(db *store.DB, results string) (err error) {
+	dir := decidedDir(results)
+	if err := empty(dir); err != nil {
+		return err
 	}
+	if db == nil {
+		if db, err = store.OpenExisting(filepath.Join(results, folder.Database)); err != nil {
+			return rowsLeft(err)
+		}
+		defer func() { err = errors.Join(err, db.Close()) }()
+	}
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("results: %w", err)
+		return fmt.Errorf("results: removing: %w", err)
 	}
-	alone, err := lockAside(aside)
-	if alone == nil {
-		return err // another process is removing right now
+	var rows store.Removal
+	for _, e := range entries {
+		switch kind, name, _ := strings.Cut(e.Name(), "-"); kind {
+		case "run":
+			rows.Runs = append(rows.Runs, name)
+		case "sweep":
+			rows.Sweeps = append(rows.Sweeps, name)
+		}
 	}
-	defer func() { _ = alone.Close() }()
-	sweeps, err := db.Sweeps()
+	if _, err = db.Remove(rows); err != nil {
+		return rowsLeft(err)
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return fmt.Errorf("results: removing: %w", err)
+		}
+	}
+	_ = os.Remove(dir) // fails if the next removal has put its own folders there
+	return nil
+}
+
+func rowsLeft(err error) error {
+	return fmt.Errorf("results: the folders are removed, and the next command that writes removes their rows: %w", err)
+}
+
+// empty deletes what the folders in dir hold. Without dir it does nothing.
+func empty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("results: removing: %w", err)
+	}
+	for _, e := range entries {
+		inner, err := os.ReadDir(filepath.Join(dir, e.Name()))
+		for _, one := range inner {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name(), one.Name())))
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // another process finishes it
+			return fmt.Errorf("results: removing: %w", err)
+		}
+	}
+	return nil
+}
+
+// SettleRemovals settles what a killed removal left behind: it finishes one that was decided, and undoes one that was
+// not. If a removal is still going on, SettleRemovals does nothing.
+func SettleRemovals(db *store.DB, results string) error {
+	decided, err := lockAside(decidedDir(results))
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		kind, name, _ := strings.Cut(e.Name(), "-")
-		back, there := folder.Of(results, name), false
-		if kind == "sweep" {
-			back = filepath.Join(results, "sweeps", name)
-			there = slices.ContainsFunc(sweeps, func(s store.Sweep) bool { return s.Name == name })
-		} else if _, there, err = db.RunByID(name); err != nil {
+	if decided != nil {
+		defer func() { _ = decided.Close() }()
+		if err := finish(db, results); err != nil {
 			return err
 		}
-		if there {
-			err = os.Rename(filepath.Join(aside, e.Name()), back)
-		} else {
-			err = os.RemoveAll(filepath.Join(aside, e.Name()))
-		}
-		if err != nil {
-			return fmt.Errorf("results: settling a removal that was killed: %w", err)
+	}
+	aside := movedDir(results)
+	alone, err := lockAside(aside)
+	if err != nil || alone == nil {
+		return err
+	}
+	defer func() { _ = alone.Close() }()
+	entries, err := os.ReadDir(aside)
+	if err != nil {
+		return fmt.Errorf("results: settling a removal that was killed: %w", err)
+	}
+	for _, e := range entries {
+		if err = undo(db, results, e.Name()); err != nil {
+			break
 		}
 	}
-	if err := os.Remove(aside); err != nil {
+	if err == nil {
+		err = os.Remove(aside)
+	}
+	if err != nil {
 		return fmt.Errorf("results: settling a removal that was killed: %w", err)
 	}
 	return nil
 }
 
-// lockAside locks the folder of a removal for this process. The file is nil if another process has locked it.
+// undo moves a folder back that an undecided removal has moved aside. An outcrop that deleted the rows before the
+// folders may have left the folder without its rows; then undo deletes it.
+func undo(db *store.DB, results, entry string) error {
+	aside := filepath.Join(movedDir(results), entry)
+	kind, name, _ := strings.Cut(entry, "-")
+	var back string
+	there := false
+	var err error
+	if kind == "sweep" {
+		var s store.Sweep
+		s, _, err = db.Sweep(name)
+		if there = s.Name != ""; there && err == nil {
+			back, err = folder.OfSweep(results, name)
+		}
+	} else if _, there, err = db.RunByID(name); there && err == nil {
+		back, err = folder.Of(results, name)
+	}
+	switch {
+	case err != nil:
+		return err
+	case there:
+		return moveBack([][2]string{{back, aside}})
+	}
+	return os.RemoveAll(aside)
+}
+
+// lockAside locks the folder of a removal for this process. The file is nil if another process has locked it, or if
+// there is no folder.
 func lockAside(dir string) (*os.File, error) {
 	f, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -76,7 +76,7 @@ func (s shelved) check(t *testing.T) (runs, sweeps int) {
 	if err != nil || len(reports) != len(kept) {
 		t.Errorf("%d sweeps in the database, %d reports, %v", len(kept), len(reports), err)
 	}
-	if _, err := os.Stat(asideDir(s.results)); err == nil {
+	if _, err := os.Stat(movedDir(s.results)); err == nil {
 		t.Error("a folder is left aside")
 	}
 	return len(all), len(kept)
@@ -224,10 +224,14 @@ func TestSettleRemovals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.MkdirAll(asideDir(results), 0o777); err != nil {
+		if err := os.MkdirAll(movedDir(results), 0o777); err != nil {
 			t.Fatal(err)
 		}
-		for _, place := range r.places(results) {
+		places, err := r.places(results)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, place := range places {
 			if err := os.Rename(place[0], place[1]); err != nil {
 				t.Fatal(err)
 			}
@@ -251,6 +255,58 @@ func TestSettleRemovals(t *testing.T) {
 		}
 		if runs, sweeps := (shelved{results}).check(t); runs != wantRuns || sweeps != wantSweeps {
 			t.Errorf("committed %v: %d runs and %d sweeps are left", committed, runs, sweeps)
+		}
+	}
+}
+
+// Once a removal is decided, the next command finishes it, wherever it was killed.
+func TestSettleDecidedRemovals(t *testing.T) {
+	for stage := range 4 { // decided, half emptied, emptied, and the rows gone
+		results := shelf(t, 3)
+		r, err := PlanRemoval(results, []string{"one"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		places, err := r.places(results)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db, err := store.Open(filepath.Join(results, "outcrop.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range []error{os.Mkdir(movedDir(results), 0o777), move(places),
+			os.Rename(movedDir(results), decidedDir(results))} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if stage == 1 {
+			if err := os.RemoveAll(filepath.Join(decidedDir(results), "run-"+r.Runs[0].Run, "checkpoints")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if stage >= 2 {
+			if err := empty(decidedDir(results)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if stage == 3 {
+			if _, err := db.Remove(r.stored()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := SettleRemovals(db, results); err != nil {
+			t.Error(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+		if runs, sweeps := (shelved{results}).check(t); runs != 3 || sweeps != 1 {
+			t.Errorf("stage %d: %d runs and %d sweeps are left, want 3 and 1", stage, runs, sweeps)
+		}
+		if _, err := os.Stat(decidedDir(results)); err == nil {
+			t.Errorf("stage %d: a folder is left", stage)
 		}
 	}
 }

@@ -88,7 +88,10 @@ func Show(db *store.DB, dir, name string) (shown Shown, unread, err error) {
 		return shown, nil, err
 	}
 	r := found.Run
-	at := folder.Of(dir, r.ID)
+	at, err := folder.Of(dir, r.ID)
+	if err != nil {
+		return shown, nil, err
+	}
 	shown = Shown{Run: r.ID, Members: []Member{}, Status: r.Status, Error: r.Error, Step: r.Step, Steps: r.Steps,
 		Params: r.Params, Device: r.Device, DataDigest: r.DataDigest, TrainerVersion: r.TrainerVersion,
 		Config: json.RawMessage("null"), Overrides: []string{}, Commit: r.Commit, GoVersion: r.GoVersion,

@@ -178,7 +178,11 @@ func runStatus(results string, m store.MemberRun, known newest) (RunStatus, erro
 	if store.Settled(s.Status) {
 		return s, nil
 	}
-	live, err := folder.ReadLive(folder.Of(results, r.ID))
+	dir, err := folder.Of(results, r.ID)
+	if err != nil {
+		return s, err
+	}
+	live, err := folder.ReadLive(dir)
 	if err != nil {
 		return s, err
 	}

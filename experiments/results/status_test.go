@@ -3,6 +3,7 @@ package results
 import (
 	"math"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/outcrop-lab/outcrop/store"
@@ -31,19 +32,20 @@ func TestLeft(t *testing.T) {
 // A run that is only in the database belongs to no sweep; one that is only planned has no steps yet.
 func TestStatuses(t *testing.T) {
 	results := t.TempDir()
+	first, second, third := strings.Repeat("a", 64), strings.Repeat("b", 64), strings.Repeat("c", 64)
 	db, err := store.Open(filepath.Join(results, "outcrop.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
 	for _, err := range []error{
-		db.PutRun(store.Run{ID: "a", Config: `{"train": {"batch": 4}, "arch": {"context": 8}}`, Steps: 9, Step: 0,
+		db.PutRun(store.Run{ID: first, Config: `{"train": {"batch": 4}, "arch": {"context": 8}}`, Steps: 9, Step: 0,
 			Status: "done"}),
-		db.PutRows("a", 7, []store.Row{{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1, Value: 2}}),
-		db.PutTiming("a", 7, "tokens_per_second", 64),
-		db.PutRun(store.Run{ID: "alone", Config: "{}", Steps: 9, Status: "running"}),
+		db.PutRows(first, 7, []store.Row{{Site: "run", Statistic: "loss", Layer: -1, Head: -1, Idx: -1, Value: 2}}),
+		db.PutTiming(first, 7, "tokens_per_second", 64),
+		db.PutRun(store.Run{ID: third, Config: "{}", Steps: 9, Status: "running"}),
 		db.PutSweep(store.Sweep{Name: "s", Arms: []store.Arm{{Name: "x"}}},
-			[]store.Member{{Arm: "x", Run: "a"}, {Arm: "x", Seed: 1, Run: "b"}}),
+			[]store.Member{{Arm: "x", Run: first}, {Arm: "x", Seed: 1, Run: second}}),
 	} {
 		if err != nil {
 			t.Fatal(err)

@@ -13,7 +13,11 @@ func AtWork(results, run string, lease *store.Lease) (bool, error) {
 	if lease != nil && lease.InForce(time.Now()) {
 		return true, nil
 	}
-	return folder.Held(folder.Of(results, run))
+	dir, err := folder.Of(results, run)
+	if err != nil {
+		return false, err
+	}
+	return folder.Held(dir)
 }
 
 // StoppedRun is one run that was asked to stop, as `stop` prints it.

@@ -146,7 +146,10 @@ func fill(db *store.DB, results string, planned []plan.Planned, tasks []Task) er
 		case whole[p.ID]:
 			tasks[i].Settled = stored.Status
 		case there || folders[p.ID]:
-			dir := folder.Of(results, p.ID)
+			dir, err := folder.Of(results, p.ID)
+			if err != nil {
+				return err
+			}
 			if tasks[i], err = w.Task(db, dir, p); err != nil {
 				return err
 			}

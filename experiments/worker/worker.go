@@ -70,7 +70,7 @@ func train(ctx context.Context, dir string, r run.Run, threads int, out io.Write
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	log, err := os.OpenFile(filepath.Join(dir, folder.Log), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	log, err := os.OpenFile(filepath.Join(dir, folder.Log), os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, 0o666)
 	if err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
