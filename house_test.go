@@ -33,14 +33,14 @@ var arrows = map[string][]string{
 	"bench/store":    {"export", "store"},
 	"bench/variants": {"archs", "compute", "fit", "optim", "rng", "variant"},
 	"cmd/outcrop": {
-		"compute", "configs", "derive", "experiments", "experiments/folder", "experiments/plan", "experiments/results",
-		"experiments/run", "experiments/sweep", "experiments/todo", "experiments/worker", "export", "fit", "plots",
-		"predict", "regularfile", "report", "settings", "settings/document", "store", "studies", "table", "trainer",
-		"variant",
+		"atomicfile", "compute", "configs", "data", "derive", "experiments", "experiments/folder", "experiments/plan",
+		"experiments/results", "experiments/run", "experiments/sweep", "experiments/todo", "experiments/worker", "export",
+		"fit", "plots", "predict", "regularfile", "report", "settings", "settings/document", "store", "studies", "table",
+		"tokenizer", "trainer", "variant",
 	},
 	"compute": {},
 	"configs": {},
-	"data":    {"regularfile", "rng", "variant"},
+	"data":    {"regularfile", "rng", "tokenizer", "variant"},
 	"derive":  {"fit", "store", "variant"},
 	"experiments": {
 		"experiments/folder", "experiments/plan", "experiments/results", "experiments/run", "experiments/sweep",
@@ -89,9 +89,10 @@ var arrows = map[string][]string{
 		"experiments/folder", "experiments/results", "experiments/run", "experiments/worker", "settings", "store",
 		"trainer", "variant",
 	},
-	"table":   {"variant"},
-	"trainer": {"archs", "atomicfile", "compute", "data", "optim", "probes", "rng", "safetensors", "variant"},
-	"variant": {},
+	"table":     {"variant"},
+	"tokenizer": {},
+	"trainer":   {"archs", "atomicfile", "compute", "data", "optim", "probes", "rng", "safetensors", "variant"},
+	"variant":   {},
 }
 
 // readers are the packages that read results and train nothing. They reach no package of heavy, directly or indirectly,

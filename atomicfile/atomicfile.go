@@ -3,6 +3,7 @@ package atomicfile
 
 import (
 	"errors"
+	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +17,15 @@ const Suffix = ".partial"
 // umask). The content is on disk before the new file appears at path, so neither a kill nor a power cut leaves a
 // half-written file there. Processes that write to the same path at once take turns, and the last one wins. If Write
 // returns an error, the file at path is unchanged.
-func Write(path string, content []byte) (err error) {
+func Write(path string, content []byte) error {
+	return Stream(path, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+}
+
+// Stream is Write for a content that write produces piece by piece. If write returns an error, so does Stream.
+func Stream(path string, write func(io.Writer) error) (err error) {
 	f, err := create(path + Suffix)
 	if err != nil {
 		return err
@@ -30,7 +39,7 @@ func Write(path string, content []byte) (err error) {
 	if err = f.Truncate(0); err != nil { // what a killed process left
 		return err
 	}
-	if _, err = f.Write(content); err != nil {
+	if err = write(f); err != nil {
 		return err
 	}
 	if err = f.Sync(); err != nil {

@@ -40,7 +40,7 @@ var commands = []func(*preferences) *cobra.Command{
 	showCommand, compareCommand, logsCommand, rmCommand,
 	probeCommand, absorbCommand, fitCommand, deriveCommand, predictCommand,
 	plotCommand, reportCommand,
-	variantsCommand, schemaCommand,
+	variantsCommand, schemaCommand, tokenizerCommand,
 	queryCommand, exportCommand, dbCommand,
 	doctorCommand, versionCommand, workerCommand,
 }
