@@ -20,8 +20,9 @@ var Statuses = []string{Planned, Leased, Running, Done, Stopped, Failed, Diverge
 
 // StatusOf returns the status of a run at the given time. It derives this status from the stored status of the run and
 // its lease, which is nil if the run has none. If the lease is in force, the run is Leased unless its stored status is
-// Running. If no lease is in force, a run whose stored status is Running or Leased is Lost, and so is a run that is only
-// Planned but has a lease: whoever began it died before anything was merged. In all other cases the stored status holds.
+// Running. If no lease is in force, a run whose stored status is Running or Leased is Lost, and so is a run that is
+// only Planned but has a lease: whoever began it died before anything was merged. In all other cases the stored status
+// holds.
 func StatusOf(status string, lease *Lease, now time.Time) string {
 	switch held := lease != nil && lease.InForce(now); {
 	case held && status != Running:
