@@ -61,8 +61,8 @@ var arrows = map[string][]string{
 		"configs", "experiments/stopping", "rng", "settings", "settings/document", "trainer", "variant",
 	},
 	"experiments/todo": {
-		"experiments/folder", "experiments/plan", "experiments/run", "experiments/stopping", "probes", "settings", "store",
-		"trainer",
+		"experiments/folder", "experiments/plan", "experiments/run", "experiments/stopping", "experiments/sweep", "probes",
+		"settings", "store", "trainer",
 	},
 	"experiments/worker": {
 		"experiments/folder", "experiments/run", "experiments/stopping", "probes", "store", "trainer",

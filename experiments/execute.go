@@ -63,7 +63,7 @@ type Summary struct {
 // until there is room. When ctx is cancelled, the workers stop within a step, Execute merges their rows, and it returns
 // the error of ctx. Calling Execute again then continues the sweep from there.
 func Execute(ctx context.Context, s *sweep.Sweep, o Options) (sum Summary, err error) {
-	planned, err := plan.Of(s, o.Device)
+	planned, err := todo.PlanOf(o.Results, s, o.Device)
 	if err != nil {
 		return sum, err
 	}

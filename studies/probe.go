@@ -103,7 +103,9 @@ func open(dir, name string) (r run.Run, stored store.Run, err error) {
 	}
 	r = run.Run{ID: stored.ID, DataDigest: stored.DataDigest, Device: stored.Device, Seed: stored.Seed,
 		Params: stored.Params}
-	r.Config, err = run.ConfigOf(stored)
+	if r.Config, err = run.ConfigOf(stored); err == nil {
+		err = r.Locate(dir)
+	}
 	return r, stored, err
 }
 

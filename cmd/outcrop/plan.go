@@ -40,7 +40,7 @@ cache.`,
 			if err != nil {
 				return err
 			}
-			planned, err := plan.Of(loaded, s.Device)
+			planned, err := todo.PlanOf(s.Results, loaded, s.Device)
 			if err != nil {
 				return err
 			}

@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/outcrop-lab/outcrop/experiments/plan"
 	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
+	"github.com/outcrop-lab/outcrop/experiments/todo"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -104,7 +104,10 @@ func storedSweep(s *preferences, name string) (loaded *sweep.Sweep, statuses map
 		if err != nil {
 			return fmt.Errorf("sweep %s, from its copy in the database: %w", name, err)
 		}
-		planned, err := plan.Of(loaded, s.Device)
+		if err := todo.Locate(db, s.Results, loaded); err != nil {
+			return fmt.Errorf("sweep %s, from its copy in the database: %w", name, err)
+		}
+		planned, err := todo.PlanOf(s.Results, loaded, s.Device)
 		if err != nil {
 			return fmt.Errorf("sweep %s, from its copy in the database: %w", name, err)
 		}

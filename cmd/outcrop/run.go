@@ -17,9 +17,9 @@ import (
 
 	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/experiments/folder"
-	"github.com/outcrop-lab/outcrop/experiments/plan"
 	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
+	"github.com/outcrop-lab/outcrop/experiments/todo"
 	"github.com/outcrop-lab/outcrop/report"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -58,7 +58,7 @@ func train(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string,
 		return summary, err
 	}
 	clock := time.Now()
-	planned, err := plan.Of(loaded, s.Device)
+	planned, err := todo.PlanOf(s.Results, loaded, s.Device)
 	if err != nil {
 		return summary, err
 	}

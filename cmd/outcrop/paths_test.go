@@ -1,0 +1,163 @@
+package main
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/outcrop-lab/outcrop/experiments/todo"
+)
+
+// The ids of testdata/paths, made while paths belonged to them.
+const (
+	oldFile = "90ab283c3ee6caabd72189a251f1c55291f2c146e899c71394e546f29effbd1d"
+	oldHalf = "745e922e61a60a5dce8d5322f45b4977572cbcfedc74e7117c75d25eda406b73"
+)
+
+// oldResults unpacks testdata/paths: a folder with here.yaml, half.yaml, data/book.txt, and the results folder old.
+func oldResults(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	put := func(path string, from io.Reader) {
+		path = filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.Copy(f, from)
+		if err = errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := func(name string) *os.File {
+		f, err := os.Open(filepath.Join("testdata", "paths", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Close() })
+		return f
+	}
+	put("here.yaml", open("here.yaml"))
+	put("half.yaml", open("half.yaml"))
+	put("data/book.txt", open("book.txt"))
+	unzipped, err := gzip.NewReader(open("old.tar.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := tar.NewReader(unzipped); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return dir
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag == tar.TypeReg {
+			put(h.Name, r)
+		}
+	}
+}
+
+// says fails unless a call of outcrop exits with code and writes words.
+func says(t *testing.T, code int, words string, args ...string) (stdout string) {
+	t.Helper()
+	got, stdout, stderr := outcrop(t.Context(), args...)
+	if got != code || !strings.Contains(stdout+stderr, words) {
+		t.Errorf("%s: exit %d, want %d and %q:\n%s%s", strings.Join(args, " "), got, code, words, stdout, stderr)
+	}
+	return stdout
+}
+
+// planned returns the rows of a plan.
+func planned(t *testing.T, args ...string) []todo.Row {
+	t.Helper()
+	var d todo.Document
+	out := says(t, exitDone, "", append([]string{"plan", "--json"}, args...)...)
+	if err := json.Unmarshal([]byte(out), &d); err != nil {
+		t.Fatal(err)
+	}
+	return d.Runs
+}
+
+// A results folder of the time when paths belonged to a run's id keeps its runs and their ids, from every folder and
+// with every spelling of the path.
+func TestOldIDs(t *testing.T) {
+	dir, here := oldResults(t), t.TempDir()
+	t.Chdir(here)
+	results, file, half := filepath.Join(dir, "old"), filepath.Join(dir, "here.yaml"), filepath.Join(dir, "half.yaml")
+	rows := planned(t, file, "--results", results)
+	if rows[0].Run != oldFile || rows[0].Status != "done" || rows[1].Status != "done" {
+		t.Errorf("%+v", rows)
+	}
+	says(t, exitDone, "2 done (2 of them before)", "run", file, "--results", results)
+	fresh := filepath.Join(here, "fresh")
+	if row := planned(t, file, "--results", fresh)[0]; row.Run == oldFile || row.Status != "new" {
+		t.Errorf("in a fresh folder: %+v", row)
+	}
+	if err := os.Rename(filepath.Join(dir, "data/book.txt"), filepath.Join(here, "renamed")); err != nil {
+		t.Fatal(err)
+	}
+	if row := planned(t, half, "--results", results, "--set", "data.path=renamed")[0]; row.Run != oldHalf ||
+		row.From != 1116 {
+		t.Errorf("renamed: %+v", row)
+	}
+	if row := planned(t, half, "--results", fresh, "--set", "data.path=renamed")[0]; row.Run == oldHalf {
+		t.Errorf("renamed, in a fresh folder: %+v", row)
+	}
+	says(t, exitDone, "1 done (0 of them before)", "run", half, "--results", results, "--set", "data.path=renamed")
+	says(t, exitDone, "1 done (1 of them before)", "run", half, "--results", results, "--set", "data.path=./renamed")
+	// The run is still known by the path under which it began.
+	says(t, exitDone, `path: data/book.txt`, "show", oldHalf[:8], "--results", results)
+}
+
+// Resume, retry and probe find data by their content, and say what they looked for if they are gone or changed.
+func TestDataIsFoundByContent(t *testing.T) {
+	dir, here := oldResults(t), t.TempDir()
+	t.Chdir(here)
+	results, book := filepath.Join(dir, "old"), filepath.Join(dir, "data/book.txt")
+	says(t, exitDone, "", "probe", oldFile[:8], "--results", results)
+	for _, left := range []string{"here.yaml", "half.yaml"} {
+		if err := os.Remove(filepath.Join(dir, left)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(book, append(text, '!'), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	changed := "the content of data.path, " + book + ", has changed"
+	says(t, exitInput, changed, "resume", "half", "--results", results)
+	says(t, exitInput, changed, "probe", oldHalf[:8], "--results", results)
+	if err := os.Remove(book); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"resume", "half"}, {"retry", "half"}, {"probe", oldHalf[:8]}} {
+		out := append(args, "--results", results)
+		says(t, exitInput, "run 745e922e61a6: data.path: no data with the digest", out...)
+		says(t, exitInput, `as "data/book.txt" is written: put the data back`, out...)
+		says(t, exitInput, book, out...)
+	}
+	if err := os.MkdirAll("data", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("data/book.txt", text, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	says(t, exitDone, "1 done (0 of them before)", "resume", "half", "--results", results)
+	// From now on the run's folder says where the data lie.
+	t.Chdir(t.TempDir())
+	says(t, exitDone, "", "probe", oldHalf[:8], "--results", results)
+	says(t, exitDone, "1 done (1 of them before)", "resume", "half", "--results", results)
+}
