@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -16,6 +17,9 @@ var ErrMissing = fmt.Errorf("%w; there are no results there yet", fs.ErrNotExist
 
 // ErrNewer is wrapped by an error about a database that a newer Outcrop wrote.
 var ErrNewer = errors.New("written by a newer outcrop")
+
+// ErrReadOnly is wrapped by an error about a database that this process may not write to.
+var ErrReadOnly = errors.New("the file or its folder is read-only")
 
 // fault adds to an error what was being done to which file, and what the user can do about it.
 func fault(doing, path string, err error) error {
@@ -37,9 +41,15 @@ func fault(doing, path string, err error) error {
 		return fmt.Errorf("store: %s: %s: the disk is full (%w); committed data is kept: free some space and resume",
 			doing, path, err)
 	case sqlite3.ErrReadonly, sqlite3.ErrPerm:
-		return fmt.Errorf("store: %s: %s: the file or its folder is read-only (%w); choose a writable folder",
-			doing, path, err)
+		return fmt.Errorf("store: %s: %s: %w (%w); choose a writable folder", doing, path, ErrReadOnly, err)
 	case sqlite3.ErrCantOpen:
+		if _, absent := os.Stat(path); absent == nil && leftover(path) {
+			return fmt.Errorf("store: %s: %s: %w, and %s-wal beside it holds rows that a killed writer left (%w); copy the "+
+				"folder to where you may write, or run outcrop status once where it is writable",
+				doing, path, ErrReadOnly, path, err)
+		} else if absent == nil {
+			return fmt.Errorf("store: %s: %s: %w (%w); choose a writable folder", doing, path, ErrReadOnly, err)
+		}
 		return fmt.Errorf("store: %s: %s: the file cannot be opened (%w); check that its folder exists and is writable",
 			doing, path, err)
 	case sqlite3.ErrIoErr:

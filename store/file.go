@@ -39,10 +39,13 @@ func linked(path string) bool {
 	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
-// leftover reports whether a writer left a write-ahead log beside the database.
+// walHeader is the number of bytes before the first page of a write-ahead log.
+const walHeader = 32
+
+// leftover reports whether a writer left a write-ahead log with pages beside the database.
 func leftover(path string) bool {
 	info, err := os.Stat(path + "-wal")
-	return err == nil && info.Size() > 0
+	return err == nil && info.Size() > walHeader
 }
 
 // missing turns a file's absence into ErrMissing.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -65,4 +66,57 @@ func TestReadOnlyFolder(t *testing.T) {
 		}
 	})
 	must(t, os.Chmod(dir, 0o755))
+}
+
+// Rows in the log of a killed writer are not passed over in a folder that is not writable: reading it says what to do.
+// A log that holds nothing is no hindrance.
+func TestReadOnlyFolderWithALog(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.Chmod(filepath.Dir(dir), 0o755))
+	source := filepath.Join(dir, "a.db")
+	db := open(t, source)
+	must(t, db.PutRun(run("r")))
+	for name, keep := range map[string]int64{"whole": -1, "header": walHeader, "empty": 0} {
+		folder := filepath.Join(dir, name)
+		must(t, os.Mkdir(folder, 0o755))
+		path := filepath.Join(folder, "a.db")
+		if keep >= 0 {
+			must(t, db.Backup(t.Context(), path))
+		}
+		for _, suffix := range []string{"", "-wal"} {
+			content, err := os.ReadFile(source + suffix)
+			must(t, err)
+			if suffix == "" && keep >= 0 {
+				continue
+			}
+			if suffix != "" && keep >= 0 {
+				content = content[:keep]
+			}
+			must(t, os.WriteFile(path+suffix, content, 0o444))
+		}
+		must(t, os.Chmod(folder, 0o555))
+		withoutPrivileges(t, func() {
+			db, err := OpenReadOnly(path)
+			if keep < 0 {
+				if !errors.Is(err, ErrReadOnly) || !strings.Contains(err.Error(), "copy the folder to where you may write") {
+					t.Errorf("%s: %v", name, err)
+				}
+				return
+			}
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				return
+			}
+			if runs, err := db.Runs(); err != nil || len(runs) != 1 {
+				t.Errorf("%s: read %v, %v", name, runs, err)
+			}
+			if err := db.Writable(); !errors.Is(err, ErrReadOnly) {
+				t.Errorf("%s: writable, %v", name, err)
+			}
+			must(t, db.Close())
+		})
+		must(t, os.Chmod(folder, 0o755))
+	}
+	must(t, db.Writable())
+	must(t, db.Close())
 }

@@ -111,6 +111,14 @@ var errOlder = errors.New("it has an older schema")
 // the write-ahead log into the database file.
 func (db *DB) Close() error { return fault("closing", db.path, db.sql.Close()) }
 
+// Writable returns ErrReadOnly if this process may not write to the database. It waits for another writer to end.
+func (db *DB) Writable() error {
+	return db.write("beginning to write", func(tx *sql.Tx) error {
+		_, err := tx.Exec("DELETE FROM names WHERE FALSE") // SQLite refuses a statement that writes, whatever it finds
+		return err
+	})
+}
+
 // Path returns the path with which the database was opened.
 func (db *DB) Path() string { return db.path }
 

@@ -29,7 +29,7 @@ func fitCommand(s *preferences) *cobra.Command {
 			return usageError{fmt.Errorf("--%w", err)}
 		}
 		document := results.FitDocument{Fits: []results.FitRow{}, Across: results.NoneAcross()}
-		fits := func() error { return fitStored(s, how, &document) }
+		fits := func() error { return fitStored(s, cmd.Flags(), how, &document) }
 		if table.path != "" {
 			fits = func() error { return table.fit(s, how.Options, &document) }
 		}
@@ -55,8 +55,8 @@ func fitCommand(s *preferences) *cobra.Command {
 }
 
 // fitStored fits the series of the database again and adds all stored fits to the document.
-func fitStored(s *preferences, how results.Fitting, document *results.FitDocument) error {
-	if err := results.Refit(s.Results, how); err != nil {
+func fitStored(s *preferences, flags *pflag.FlagSet, how results.Fitting, document *results.FitDocument) error {
+	if err := s.refit(flags, how); err != nil {
 		return err
 	}
 	return eachSweep(s, "", func(db *store.DB, sweep string) error {
@@ -67,6 +67,22 @@ func fitStored(s *preferences, how results.Fitting, document *results.FitDocumen
 		document.Fits = append(document.Fits, rows...)
 		return document.Add(db, sweep, rows)
 	})
+}
+
+// refit repeats the fits of the results. If they cannot be stored, it leaves the stored fits to be printed, unless a
+// flag asks for others.
+func (s *preferences) refit(flags *pflag.FlagSet, how results.Fitting) error {
+	err := results.Refit(s.Results, how)
+	if !errors.Is(err, store.ErrReadOnly) {
+		return err
+	}
+	for _, name := range []string{"loss", "weights", "interval", "interval-seed"} {
+		if flags.Changed(name) {
+			return fmt.Errorf("%w; without --%s, outcrop fit prints the stored fits", err, name)
+		}
+	}
+	s.log.Warn(s.database() + " cannot be written to: these are the stored fits")
+	return nil
 }
 
 func fittingFlags(f *pflag.FlagSet, how *results.Fitting) {

@@ -311,7 +311,7 @@ func planted(t *testing.T, dir string) {
 		arm := fmt.Sprint("w", width)
 		sweep.Arms = append(sweep.Arms, store.Arm{Name: arm, Differs: "[]", Order: a})
 		for seed := range uint64(3) {
-			id := fmt.Sprint(arm, "-", seed)
+			id := fmt.Sprintf("%062x%02x", width, seed)
 			config := fmt.Sprintf(`{"arch":{"layers":2,"width":%d},"optim":{"lr":0.01},"seed":%d}`, width, seed)
 			if err := db.PutRun(store.Run{ID: id, Config: config, Seed: seed, Status: "done", Steps: 6000, Step: 6000,
 				Slices: 1}); err != nil {
@@ -330,7 +330,7 @@ func planted(t *testing.T, dir string) {
 			members = append(members, store.Member{Sweep: "planted", Arm: arm, Seed: seed, Run: id, Order: len(members)})
 		}
 	}
-	notTrained := store.Member{Sweep: "planted", Arm: "w128", Seed: 3, Run: "planned", Order: len(members)}
+	notTrained := store.Member{Sweep: "planted", Arm: "w128", Seed: 3, Run: strings.Repeat("f", 64), Order: len(members)}
 	members = append(members, notTrained)
 	if err := db.PutSweep(sweep, members); err != nil {
 		t.Fatal(err)

@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/plots"
@@ -17,7 +19,7 @@ import (
 )
 
 func plotCommand(s *preferences) *cobra.Command {
-	sweep := ""
+	sweep, out := "", ""
 	cmd := &cobra.Command{Use: "plot [FIGURE…]", Short: "Draw figures from the database alone",
 		Long: "Draw the named figures of each sweep, or all of them, from the database alone,\nas SVG and PNG:\n" +
 			strings.Join(plots.Names(), ", ") + ".",
@@ -29,55 +31,76 @@ func plotCommand(s *preferences) *cobra.Command {
 			}
 		}
 		return eachSweep(s, sweep, func(db *store.DB, sweep string) error {
-			written, err := draw(db, s, sweep, figures)
+			written, err := draw(db, s, out, sweep, figures)
 			for _, path := range written {
 				_, _ = fmt.Fprintln(cmd.OutOrStdout(), path)
 			}
-			return err
+			return orElsewhere(err)
 		})
 	}
 	cmd.Flags().StringVar(&sweep, "sweep", "", "sweep to draw (default: all)")
+	cmd.Flags().StringVar(&out, "out", "", "folder to write DIR/SWEEP/figures into (default: sweeps in the results)")
 	return cmd
 }
 
 func reportCommand(s *preferences) *cobra.Command {
-	sweep := ""
+	sweep, out := "", ""
 	cmd := &cobra.Command{Use: "report", Short: "Write a sweep's report from the database alone"}
 	cmd.Args = arguments(cobra.NoArgs)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return eachSweep(s, sweep, func(db *store.DB, sweep string) error {
-			path, err := s.reportPath(sweep)
+			path, err := s.reportPath(out, sweep)
 			if err != nil {
 				return err
 			}
 			if err := report.Write(db, sweep, path); err != nil {
-				return err
+				return orElsewhere(err)
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), path)
 			return err
 		})
 	}
 	cmd.Flags().StringVar(&sweep, "sweep", "", "sweep to report (default: all)")
+	cmd.Flags().StringVar(&out, "out", "", "folder to write DIR/SWEEP/report.html into (default: sweeps in the results)")
 	return cmd
 }
 
-func (s *preferences) reportPath(sweep string) (string, error) {
-	dir, err := folder.OfSweep(s.Results, sweep)
+// reportPath returns the path of a sweep's report below the folder out, or in the results if out is empty.
+func (s *preferences) reportPath(out, sweep string) (string, error) {
+	dir, err := s.sweepDir(out, sweep)
 	return filepath.Join(dir, "report.html"), err
 }
 
-func (s *preferences) figuresDir(sweep string) (string, error) {
-	dir, err := folder.OfSweep(s.Results, sweep)
+// figuresDir returns the folder of a sweep's figures below the folder out, or in the results if out is empty.
+func (s *preferences) figuresDir(out, sweep string) (string, error) {
+	dir, err := s.sweepDir(out, sweep)
 	return filepath.Join(dir, "figures"), err
 }
 
-// draw writes the named figures. If figures is empty, it writes every figure for which the sweep has data.
-func draw(db *store.DB, s *preferences, sweep string, figures []string) ([]string, error) {
+func (s *preferences) sweepDir(out, sweep string) (string, error) {
+	dir, err := folder.OfSweep(s.Results, sweep)
+	if out != "" && err == nil {
+		dir = filepath.Join(out, sweep)
+	}
+	return dir, err
+}
+
+// orElsewhere adds to an error about a folder that cannot be written to that --out names another.
+func orElsewhere(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
+		return fmt.Errorf("%w; --out DIR writes elsewhere", err)
+	}
+	return err
+}
+
+// draw writes the named figures below the folder out, or in the results if out is empty. If figures is empty, it writes
+// every figure for which the sweep has data.
+func draw(db *store.DB, s *preferences, out, sweep string, figures []string) ([]string, error) {
 	all := len(figures) == 0
 	if all {
 		figures = plots.Names()
 	}
-	dir, err := s.figuresDir(sweep)
+	dir, err := s.figuresDir(out, sweep)
 	if err != nil {
 		return nil, err
 	}

@@ -97,10 +97,10 @@ func present(cmd *cobra.Command, s *preferences, sweep string, ended, asJSON boo
 			return err
 		}
 		if ended {
-			if document.Figures, err = draw(db, s, sweep, nil); err != nil {
+			if document.Figures, err = draw(db, s, "", sweep, nil); err != nil {
 				return err
 			}
-			if document.Report, err = s.reportPath(sweep); err != nil {
+			if document.Report, err = s.reportPath("", sweep); err != nil {
 				return err
 			}
 			if err := report.Write(db, sweep, document.Report); err != nil {
@@ -115,7 +115,7 @@ func present(cmd *cobra.Command, s *preferences, sweep string, ended, asJSON boo
 		if document.Report == "" {
 			return nil
 		}
-		figures, err := s.figuresDir(sweep)
+		figures, err := s.figuresDir("", sweep)
 		if err != nil {
 			return err
 		}

@@ -53,7 +53,8 @@ func (f Fitting) Check() error {
 	return nil
 }
 
-// Refit repeats the fits to the stored series of every run in a results folder.
+// Refit repeats the fits to the stored series of every run in a results folder. It returns store.ErrReadOnly before it
+// fits anything if the fits cannot be stored.
 func Refit(results string, how Fitting) (err error) {
 	if err := how.Check(); err != nil {
 		return err
@@ -63,6 +64,9 @@ func Refit(results string, how Fitting) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.Writable(); err != nil {
+		return err
+	}
 	runs, err := db.Runs()
 	if err != nil {
 		return err
