@@ -48,8 +48,8 @@ var arrows = map[string][]string{
 	},
 	"experiments/folder": {"atomicfile", "settings", "store"},
 	"experiments/plan": {
-		"archs", "atomicfile", "compute", "data", "experiments/run", "experiments/sweep", "fit", "probes", "settings",
-		"trainer", "variant",
+		"archs", "atomicfile", "compute", "data", "experiments/folder", "experiments/run", "experiments/sweep", "fit",
+		"probes", "settings", "trainer", "variant",
 	},
 	"experiments/results": {"derive", "experiments/folder", "fit", "predict", "settings", "store", "variant"},
 	"experiments/run": {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/configs"
+	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/experiments/plan"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/experiments/todo"
@@ -103,11 +104,29 @@ func printPlan(out io.Writer, d todo.Document) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if len(d.Data) > 0 {
+		_, _ = fmt.Fprintln(buffered)
+	}
+	for i, f := range d.Data {
+		if i == mostDataFiles && len(d.Data) > i+1 {
+			_, _ = fmt.Fprintf(buffered, "data  and %d more files\n", len(d.Data)-i)
+			break
+		}
+		_, _ = fmt.Fprintf(buffered, "data  %s\n", dataFile(f))
+	}
 	t := d.Total
 	_, _ = fmt.Fprintf(buffered, "\n%d of %d runs to do: %.3g tokens, %.3g FLOPs; %s with --jobs %d --threads %d; ",
 		t.ToDo, t.Runs, float64(t.Tokens), t.FLOPs, span(t.SecondsLow, t.SecondsHigh), t.Jobs, t.Threads)
 	_, _ = fmt.Fprintf(buffered, "%s of memory at most, %s of disk\n", inBytes(t.Memory), inBytes(t.Disk))
 	return buffered.Flush()
+}
+
+// mostDataFiles is the number of files of data that `plan` prints.
+const mostDataFiles = 10
+
+// dataFile formats what was found in a file of data.
+func dataFile(f folder.DataFile) string {
+	return fmt.Sprintf("%s, %s, vocabulary %d", f.File, counted(f.Tokens, "token"), f.Vocab)
 }
 
 // span formats a range of times, given in seconds, in the unit that suits its upper end, such as "12-19 s".

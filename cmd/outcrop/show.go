@@ -86,6 +86,9 @@ func printRun(out io.Writer, r results.Shown, list []settings.Setting) error {
 	line("parameters", "%d", r.Params)
 	line("device", "%s", r.Device)
 	line("data", "%s", r.DataDigest)
+	for _, f := range r.Data {
+		line("", "%s", dataFile(f))
+	}
 	line("trainer", "version %d", r.TrainerVersion)
 	printHistory(line, r)
 	line("conflicts", "%d", r.Conflicts)

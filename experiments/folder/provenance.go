@@ -30,11 +30,19 @@ type Session struct {
 	Host           string    `json:"host"`
 }
 
-// Provenance is the content of provenance.json in a run's folder: every process that worked on the run, the earliest
-// first.
+// DataFile is a file of which a run's tokens are read. It has no folder: a digest stands for the content.
+type DataFile struct {
+	File   string `json:"file"`
+	Tokens int    `json:"tokens"`
+	Vocab  int    `json:"vocab"` // the largest token plus one; for the bytes of a text, 256
+}
+
+// Provenance is the content of provenance.json in a run's folder: the files of the run's data, and every process that
+// worked on the run, the earliest first.
 type Provenance struct {
-	Run      string    `json:"run"`
-	Sessions []Session `json:"sessions"`
+	Run      string     `json:"run"`
+	Data     []DataFile `json:"data,omitempty"`
+	Sessions []Session  `json:"sessions"`
 }
 
 // ReadProvenance reads a run's provenance.json; a folder without one has no sessions.
@@ -53,13 +61,17 @@ func ReadProvenance(dir string) (p Provenance, err error) {
 	return p, nil
 }
 
-// AddSession adds a process to the provenance file of a run. It replaces the file if it is damaged.
-func AddSession(dir, run string, s Session) error {
+// AddSession adds a process, and the files of the data if they are known, to the provenance file of a run. It replaces
+// the file if it is damaged.
+func AddSession(dir, run string, data []DataFile, s Session) error {
 	p, err := ReadProvenance(dir)
 	if err != nil {
 		p = Provenance{}
 	}
 	p.Run = run
+	if data != nil {
+		p.Data = data
+	}
 	p.Sessions = append(p.Sessions, s)
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)

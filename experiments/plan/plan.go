@@ -5,6 +5,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/data"
+	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/experiments/run"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/settings"
@@ -117,7 +119,8 @@ type planner struct {
 // source is the survey of a run's data, or why there is none.
 type source struct {
 	data.Survey
-	err error
+	files []folder.DataFile
+	err   error
 }
 
 // sized is what planning needs of an architecture.
@@ -144,8 +147,8 @@ func (p *planner) run(r sweep.Run) (Planned, error) {
 	}
 	id, err := p.ids.ID(list, c, source.Digest, p.device)
 	return Planned{
-		Run: run.Run{ID: id, Seed: c.Seed, Config: c, DataDigest: source.Digest, Device: p.device, Params: size.params,
-			Stopping: p.sweep.Stopping},
+		Run: run.Run{ID: id, Seed: c.Seed, Config: c, DataDigest: source.Digest, DataFiles: source.files,
+			Device: p.device, Params: size.params, Stopping: p.sweep.Stopping},
 		Arm: r.Arm.Name, Differs: r.Arm.Differs, Vocab: size.vocab, Data: source.Survey,
 		Sites: SitesKey(list), Every: settings.Fingerprint(settings.Section(list, "probe.every")),
 		shape: size.shape, muonTables: settings.Value(list, "optim.embeddings") == "muon",
@@ -164,6 +167,9 @@ func (p *planner) shared(c trainer.Config, list []settings.Setting) (from source
 	from, ok := p.surveyed[ofData]
 	if !ok {
 		from.Survey, from.err = c.Data.Value.Survey(context.Background(), c.Arch.Context)
+		for _, f := range from.Files {
+			from.files = append(from.files, folder.DataFile{File: filepath.Base(f.Path), Tokens: f.Tokens, Vocab: f.Vocab})
+		}
 		p.surveyed[ofData] = from
 	}
 	if from.err != nil {

@@ -52,32 +52,33 @@ type Difference struct {
 
 // Shown is what `show --json` prints.
 type Shown struct {
-	Run            string           `json:"run"`
-	Members        []Member         `json:"members"`
-	Status         string           `json:"status"`
-	Error          string           `json:"error"`
-	Step           int              `json:"step"`
-	Steps          int              `json:"steps"`
-	Params         int              `json:"params"`
-	Device         string           `json:"device"`
-	DataDigest     string           `json:"data_digest"`
-	TrainerVersion int              `json:"trainer_version"`
-	Config         json.RawMessage  `json:"config"`
-	Overrides      []string         `json:"overrides"` // the dotted keys of settings that differ from the defaults
-	Commit         string           `json:"git_commit"`
-	GoVersion      string           `json:"go_version"`
-	KernelPath     string           `json:"kernel_path"`
-	CPU            string           `json:"cpu"`
-	Sessions       []folder.Session `json:"sessions"`
-	History        []Moment         `json:"history"`
-	Folder         string           `json:"folder"`
-	Bytes          int64            `json:"bytes"`
-	Files          []File           `json:"files"`
-	Checkpoints    []File           `json:"checkpoints"`
-	Metrics        []Metric         `json:"metrics"`
-	Fits           []FitRow         `json:"fits"`
-	Differences    []Difference     `json:"differences"`
-	Conflicts      int              `json:"conflicts"`
+	Run            string            `json:"run"`
+	Members        []Member          `json:"members"`
+	Status         string            `json:"status"`
+	Error          string            `json:"error"`
+	Step           int               `json:"step"`
+	Steps          int               `json:"steps"`
+	Params         int               `json:"params"`
+	Device         string            `json:"device"`
+	DataDigest     string            `json:"data_digest"`
+	Data           []folder.DataFile `json:"data"` // the files that the data was read from
+	TrainerVersion int               `json:"trainer_version"`
+	Config         json.RawMessage   `json:"config"`
+	Overrides      []string          `json:"overrides"` // the dotted keys of settings that differ from the defaults
+	Commit         string            `json:"git_commit"`
+	GoVersion      string            `json:"go_version"`
+	KernelPath     string            `json:"kernel_path"`
+	CPU            string            `json:"cpu"`
+	Sessions       []folder.Session  `json:"sessions"`
+	History        []Moment          `json:"history"`
+	Folder         string            `json:"folder"`
+	Bytes          int64             `json:"bytes"`
+	Files          []File            `json:"files"`
+	Checkpoints    []File            `json:"checkpoints"`
+	Metrics        []Metric          `json:"metrics"`
+	Fits           []FitRow          `json:"fits"`
+	Differences    []Difference      `json:"differences"`
+	Conflicts      int               `json:"conflicts"`
 }
 
 // Show returns what `show` prints about the named run. It reads the database, and the run's folder in the results
@@ -95,8 +96,9 @@ func Show(db *store.DB, dir, name string) (shown Shown, unread, err error) {
 	shown = Shown{Run: r.ID, Members: []Member{}, Status: r.Status, Error: r.Error, Step: r.Step, Steps: r.Steps,
 		Params: r.Params, Device: r.Device, DataDigest: r.DataDigest, TrainerVersion: r.TrainerVersion,
 		Config: json.RawMessage("null"), Overrides: []string{}, Commit: r.Commit, GoVersion: r.GoVersion,
-		KernelPath: r.KernelPath, CPU: r.CPU, Sessions: []folder.Session{}, History: []Moment{}, Folder: at,
-		Files: []File{}, Checkpoints: []File{}, Metrics: []Metric{}, Fits: []FitRow{}, Differences: []Difference{}}
+		KernelPath: r.KernelPath, CPU: r.CPU, Sessions: []folder.Session{}, Data: []folder.DataFile{},
+		History: []Moment{}, Folder: at, Files: []File{}, Checkpoints: []File{}, Metrics: []Metric{},
+		Fits: []FitRow{}, Differences: []Difference{}}
 	all, err := Statuses(db, dir, "")
 	if err != nil {
 		return shown, nil, err
@@ -117,6 +119,7 @@ func Show(db *store.DB, dir, name string) (shown Shown, unread, err error) {
 	}
 	provenance, unread := folder.ReadProvenance(at)
 	shown.Sessions = append(shown.Sessions, provenance.Sessions...)
+	shown.Data = append(shown.Data, provenance.Data...)
 	if err := shown.list(at); err != nil {
 		return shown, unread, err
 	}

@@ -24,6 +24,7 @@ type assignment struct {
 	Config     any    `json:"config"`
 	// Files says where the files lie that Config names, by dotted key: absolute paths or globs.
 	Files    map[string]string `json:"files,omitempty"`
+	Data     []folder.DataFile `json:"data,omitempty"`
 	Stopping *stopping.Rule    `json:"stopping,omitempty"`
 	Until    int               `json:"until,omitempty"`
 	Measure  *Measuring        `json:"measure,omitempty"`
@@ -33,8 +34,8 @@ type assignment struct {
 // the number of the worker's threads.
 func (r Run) Assign(dir string, threads int) error {
 	a := assignment{ID: r.ID, DataDigest: r.DataDigest, Device: r.Device, Threads: threads,
-		Config: settings.Tree(&r.Config), Files: map[string]string{}, Stopping: r.Stopping, Until: r.Until,
-		Measure: r.Measure}
+		Config: settings.Tree(&r.Config), Files: map[string]string{}, Data: r.DataFiles, Stopping: r.Stopping,
+		Until: r.Until, Measure: r.Measure}
 	for _, f := range settings.Files(&r.Config) {
 		if f.Path.At != "" {
 			a.Files[f.Key] = f.Path.At
@@ -68,8 +69,8 @@ func Assigned(dir string) (r Run, threads int, err error) {
 	for _, f := range settings.Files(&c) {
 		f.Path.At = a.Files[f.Key]
 	}
-	return Run{ID: a.ID, Config: c, DataDigest: a.DataDigest, Device: a.Device, Seed: c.Seed, Stopping: a.Stopping,
-		Until: a.Until, Measure: a.Measure}, a.Threads, nil
+	return Run{ID: a.ID, Config: c, DataDigest: a.DataDigest, DataFiles: a.Data, Device: a.Device, Seed: c.Seed,
+		Stopping: a.Stopping, Until: a.Until, Measure: a.Measure}, a.Threads, nil
 }
 
 // Unchanged returns an error if the run's data and configuration no longer give the id under which the run was planned,

@@ -2,6 +2,7 @@
 package run
 
 import (
+	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/experiments/stopping"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
@@ -12,6 +13,8 @@ type Run struct {
 	Seed       uint64
 	Config     trainer.Config
 	DataDigest string
+	// DataFiles are the files that the data was read from when the run was planned; nil if there are none.
+	DataFiles []folder.DataFile
 	// Device is the resolved kind of device: "cpu".
 	Device string
 	// Params is the number of parameters; 0 if the number is not known.

@@ -58,7 +58,7 @@ func commit() string {
 }
 
 // Introduce writes overrides.yaml into the run's folder, and adds this process to provenance.json as a session with the
-// given number of threads. as is the run that Stored returned.
+// given number of threads, and the files of the data. as is the run that Stored returned.
 func (r Run) Introduce(dir string, as store.Run, threads int) error {
 	text, err := sweep.Overrides(r.Config)
 	if err != nil {
@@ -67,7 +67,7 @@ func (r Run) Introduce(dir string, as store.Run, threads int) error {
 	if err := atomicfile.Write(filepath.Join(dir, folder.Overrides), text); err != nil {
 		return err
 	}
-	return folder.AddSession(dir, r.ID, session(as, threads))
+	return folder.AddSession(dir, r.ID, r.DataFiles, session(as, threads))
 }
 
 // session describes this process.

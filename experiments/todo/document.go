@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/experiments/plan"
 	"github.com/outcrop-lab/outcrop/settings"
 )
@@ -45,9 +46,10 @@ type Total struct {
 
 // Document is what `plan --json` prints.
 type Document struct {
-	Sweep string `json:"sweep"`
-	Runs  []Row  `json:"runs"`
-	Total Total  `json:"total"`
+	Sweep string            `json:"sweep"`
+	Data  []folder.DataFile `json:"data"` // every file that the runs' data is read from
+	Runs  []Row             `json:"runs"`
+	Total Total             `json:"total"`
 }
 
 // DocumentOf lists what each run takes, and sums up what is left of the sweep. jobs is the number of runs at a time,
@@ -59,7 +61,8 @@ func DocumentOf(name string, planned []plan.Planned, tasks []Task, speed *plan.S
 	if jobs == 0 {
 		jobs = max(1, cores/threads)
 	}
-	d := Document{Sweep: name, Runs: make([]Row, len(planned)), Total: Total{Jobs: jobs, Threads: threads}}
+	d := Document{Sweep: name, Data: dataOf(planned), Runs: make([]Row, len(planned)),
+		Total: Total{Jobs: jobs, Threads: threads}}
 	var seconds []float64
 	var memory []int64
 	for i, p := range planned {
@@ -98,6 +101,20 @@ func DocumentOf(name string, planned []plan.Planned, tasks []Task, speed *plan.S
 		d.Total.SecondsLow, d.Total.SecondsHigh = &total.Low, &total.High
 	}
 	return d
+}
+
+// dataOf lists the files that the runs' data is read from, each once.
+func dataOf(planned []plan.Planned) []folder.DataFile {
+	all, seen := []folder.DataFile{}, map[string]bool{}
+	for _, p := range planned {
+		for i, f := range p.Data.Files {
+			if !seen[f.Path] {
+				seen[f.Path] = true
+				all = append(all, p.DataFiles[i])
+			}
+		}
+	}
+	return all
 }
 
 func differs(list []settings.Setting) string {
