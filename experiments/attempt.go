@@ -122,7 +122,7 @@ func (c *coordinator) work(ctx context.Context, r *running) error {
 			c.event(e)
 		}
 	}
-	return c.workerError(cmd.Wait(), cause, strings.TrimSpace(complaint.String()), outOfMemoryKills() > killed)
+	return workerError(cmd.Wait(), cause, complaint.String(), outOfMemoryKills() > killed)
 }
 
 // attempt says which attempt follows that many failed ones; "" for the first attempt.
@@ -133,51 +133,69 @@ func attempt(failed int) string {
 	return fmt.Sprintf("attempt %d", failed+1)
 }
 
-// workerError says what ended a worker and, if it was a signal, what helps. outOfMemory says that the kernel meanwhile
-// killed a process of this control group because memory ran out.
-func (c *coordinator) workerError(ended error, cause, complaint string, outOfMemory bool) error {
+// workerError says what ended a worker, and what helps. outOfMemory says that the kernel meanwhile killed a process of
+// this control group because memory ran out.
+func workerError(ended error, cause, complaint string, outOfMemory bool) error {
 	if ended == nil {
 		return nil
 	}
-	if complaint = told(complaint); complaint != "" {
-		complaint = ": " + complaint
-	}
+	complaint, crashed := message(complaint)
+	said := shortened(complaint)
 	var exit *exec.ExitError
 	if !errors.As(ended, &exit) {
-		return &failure{cause, fmt.Errorf("%w%s", ended, complaint)}
+		return &failure{cause, fmt.Errorf("waiting for the worker: %w: %s", ended, said)}
+	}
+	transient := func(format string, args ...any) error {
+		return &failure{folder.CauseTransient, fmt.Errorf(format, args...)}
+	}
+	holds := func(words []string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(complaint, w) })
 	}
 	const less = "use fewer --jobs, or a smaller batch, width or context"
-	resume := "to continue from its last checkpoint: outcrop retry --failed " + c.sweep
 	status, _ := exit.Sys().(syscall.WaitStatus)
 	switch {
 	case status.Signaled() && status.Signal() == syscall.SIGKILL && outOfMemory:
-		return &failure{folder.CauseTransient, fmt.Errorf(
-			"the machine ran out of memory, and the kernel killed the worker (SIGKILL): %s; %s", less, resume)}
+		return transient("the machine ran out of memory, and the kernel killed the worker (SIGKILL): %s", less)
 	case status.Signaled() && status.Signal() == syscall.SIGKILL:
-		return &failure{folder.CauseTransient, fmt.Errorf("the worker was killed (SIGKILL). If nobody killed it, "+
-			"the machine ran out of memory: try fewer --jobs; %s", resume)}
+		return transient("the worker was killed (SIGKILL). If nobody killed it, the machine ran out of memory: %s", less)
 	case status.Signaled():
-		return &failure{folder.CauseTransient, fmt.Errorf("the worker was killed (%s, %w); %s%s",
-			unix.SignalName(status.Signal()), ended, resume, complaint)}
-	case slices.ContainsFunc(memoryRefused, func(words string) bool { return strings.Contains(complaint, words) }):
-		return &failure{folder.CauseTransient,
-			fmt.Errorf("the worker ran out of memory: %s (%w%s)", less, ended, complaint)}
+		return transient("the worker was killed (%s): %s", unix.SignalName(status.Signal()), said)
+	case holds(memoryRefused):
+		return transient("the worker ran out of memory: %s (%s)", less, said)
+	case crashed && holds(accessFailed):
+		return transient("the worker crashed: it could not access its memory, or a file that it had mapped was cut short "+
+			"or could not be read (%s)", said)
+	case crashed:
+		return &failure{cause, fmt.Errorf("the worker crashed: %s", said)}
+	case said == "":
+		return &failure{cause, fmt.Errorf("the worker ended with exit code %d, and without a word", exit.ExitCode())}
 	}
-	return &failure{cause, fmt.Errorf("%w%s", ended, complaint)}
+	return &failure{cause, errors.New(said)}
 }
 
 // memoryRefused are the words of the system, and of Go's runtime, for memory that they could not get.
 var memoryRefused = []string{"cannot allocate memory", "out of memory", "failed to reserve", "pthread_create failed"}
 
-// told returns what a worker said on its standard error: the message alone if Go crashed, without the goroutines'
-// stacks, and at most its last 2,000 bytes.
-func told(complaint string) string {
+// accessFailed are the words of Go's runtime for a signal that an access to memory raised.
+var accessFailed = []string{"SIGSEGV: ", "SIGBUS: ", "[signal SIGSEGV", "[signal SIGBUS", "unexpected fault address"}
+
+// message returns what a worker said on its standard error. If Go crashed, which is what crashed reports, it leaves out
+// the goroutines' stacks, which follow.
+func message(complaint string) (said string, crashed bool) {
 	for _, stacks := range []string{"\n\ngoroutine ", "\n\nruntime stack:"} {
-		if message, _, crashed := strings.Cut(complaint, stacks); crashed {
-			complaint = message
-		}
+		before, _, found := strings.Cut(complaint, stacks)
+		complaint, crashed = before, crashed || found
 	}
-	return complaint[max(0, len(complaint)-2000):]
+	return strings.TrimPrefix(strings.TrimSpace(complaint), "outcrop: "), crashed
+}
+
+// shortened cuts out the middle of a text that is longer than 2,000 bytes: what was wrong stands at one of its ends.
+func shortened(text string) string {
+	const end = 1000
+	if len(text) <= 2*end {
+		return text
+	}
+	return strings.ToValidUTF8(text[:end], "") + " … " + strings.ToValidUTF8(text[len(text)-end:], "")
 }
 
 // retry requeues a run that failed for a cause that may pass, and reports whether it did. If the disk is full, it waits

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/settings"
@@ -29,28 +30,82 @@ func TestCausesOfFailure(t *testing.T) {
 			t.Errorf("%v comes from %q, want %q", c.err, got, c.want)
 		}
 	}
-	segv := exec.Command("sh", "-c", "kill -SEGV $$").Run()
-	c := &coordinator{sweep: "s"}
-	err := c.workerError(segv, "", "words", false)
-	var f *failure
-	if !errors.As(err, &f) || f.cause != folder.CauseTransient || !strings.Contains(err.Error(), "SIGSEGV") ||
-		!strings.Contains(err.Error(), "words") || !strings.Contains(err.Error(), "outcrop retry --failed s") {
-		t.Errorf("after a signal: %v", err)
+}
+
+// crashes names the environment variable that makes the test binary crash in that way.
+const crashes = "OUTCROP_TEST_CRASH"
+
+// crash ends this process as workers have been seen to end.
+func crash(how string) {
+	switch how {
+	case "killed":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		time.Sleep(time.Minute)
+	case "panic":
+		panic(strings.Repeat("long ", 1000) + "the end")
+	case "panic for memory":
+		panic(fmt.Errorf("compute: 388 MiB of memory: %w, %s", syscall.ENOMEM, strings.Repeat("long ", 1000)))
+	case "memory":
+		fmt.Println(len(make([]byte, 1<<46)))
+	case "segmentation":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSEGV)
+		time.Sleep(time.Minute)
+	case "file cut short":
+		f, err := os.CreateTemp("", "outcrop")
+		if err == nil {
+			defer func() { _ = os.Remove(f.Name()) }()
+			err = f.Truncate(1 << 20)
+		}
+		if err != nil {
+			panic(err)
+		}
+		mapped, err := syscall.Mmap(int(f.Fd()), 0, 1<<20, syscall.PROT_READ, syscall.MAP_SHARED)
+		if err = errors.Join(err, f.Truncate(0)); err != nil {
+			panic(err)
+		}
+		fmt.Println(mapped[5000])
+	case "silent":
+		os.Exit(7)
+	case "input":
+		_, _ = fmt.Fprintln(os.Stderr, "outcrop: x.yaml:1:2: wants a map")
+		os.Exit(2)
 	}
-	exit := exec.Command("sh", "-c", "exit 2").Run()
-	err = c.workerError(exit, "", "panic: compute: 64 MiB of memory: cannot allocate memory", false)
-	if !errors.As(err, &f) || f.cause != folder.CauseTransient || !strings.Contains(err.Error(), "fewer --jobs") {
-		t.Errorf("out of memory: %v", err)
-	}
-	crash := "panic: compute: 388 MiB of memory: cannot allocate memory [recovered]\n\ngoroutine 1 [running]:\n" +
-		strings.Repeat("main.f(0x1)\n", 400)
-	err = c.workerError(exit, "", crash, false)
-	if !errors.As(err, &f) || f.cause != folder.CauseTransient || !strings.Contains(err.Error(), "388 MiB") ||
-		strings.Contains(err.Error(), "main.f") {
-		t.Errorf("a crash for memory: %v", err)
-	}
-	err = c.workerError(exit, folder.CauseInput, "", false)
-	if !errors.As(err, &f) || f.cause != folder.CauseInput {
-		t.Errorf("bad input: %v", err)
+}
+
+// However a worker ends, its error is what it said, without stacks and without Go's words for the end of a process.
+func TestCrashes(t *testing.T) {
+	for _, c := range []struct {
+		how, cause, reported string
+		outOfMemory          bool
+		want                 string
+	}{
+		{how: "killed", cause: folder.CauseTransient, want: "the worker was killed (SIGKILL)"},
+		{how: "killed", cause: folder.CauseTransient, outOfMemory: true, want: "the kernel killed the worker"},
+		{how: "panic", want: "the worker crashed: panic: long"},
+		{how: "panic for memory", cause: folder.CauseTransient, want: "the worker ran out of memory: use fewer --jobs"},
+		{how: "memory", cause: folder.CauseTransient, want: "the worker ran out of memory: use fewer --jobs"},
+		{how: "segmentation", cause: folder.CauseTransient, want: "crashed: it could not access its memory"},
+		{how: "file cut short", cause: folder.CauseTransient, want: "a file that it had mapped was cut short"},
+		{how: "silent", want: "the worker ended with exit code 7, and without a word"},
+		{how: "input", cause: folder.CauseInput, reported: folder.CauseInput, want: "x.yaml:1:2: wants a map"},
+	} {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), crashes+"="+c.how)
+		var complaint strings.Builder
+		cmd.Stderr = &complaint
+		err := workerError(cmd.Run(), c.reported, complaint.String(), c.outOfMemory)
+		var f *failure
+		if !errors.As(err, &f) || f.cause != c.cause || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: cause %q, want %q with %q: %v", c.how, f.cause, c.cause, c.want, err)
+			continue
+		}
+		for _, never := range []string{"goroutine ", "exit status", "signal: ", "outcrop: "} {
+			if strings.Contains(err.Error(), never) {
+				t.Errorf("%s: %q stands in %v", c.how, never, err)
+			}
+		}
+		if len(err.Error()) > 2500 {
+			t.Errorf("%s: the message has %d bytes", c.how, len(err.Error()))
+		}
 	}
 }
