@@ -45,7 +45,7 @@ type state struct {
 }
 
 // checkpoint writes the state after `step` updates into dir/checkpoints, by renaming a finished folder. It then removes
-// the superseded checkpoints: all but the newest Checkpoint.Keep and those at multiples of Checkpoint.KeepEvery.
+// the superseded checkpoints.
 func (t *training) checkpoint(dir string, step int) error {
 	root := filepath.Join(dir, "checkpoints")
 	if step != t.restored { // the restored one is there already
@@ -53,11 +53,17 @@ func (t *training) checkpoint(dir string, step int) error {
 			return fmt.Errorf("trainer: writing the checkpoint of step %d: %w", step, err)
 		}
 	}
-	steps, err := checkpoints(root)
+	return t.prune(dir, step)
+}
+
+// prune removes the superseded checkpoints in a run's folder. The run goes on from step `from`; if it has ended without
+// a checkpoint, from is -1.
+func (t *training) prune(dir string, from int) error {
+	steps, err := Kept(dir)
 	if err != nil {
-		return fmt.Errorf("trainer: %w", err)
+		return err
 	}
-	for _, old := range t.config.Checkpoint.superseded(steps) {
+	for _, old := range t.config.superseded(steps, from) {
 		if err := Drop(dir, old); err != nil {
 			return err
 		}
@@ -82,10 +88,25 @@ func Drop(dir string, step int) error {
 	return nil
 }
 
-// superseded lists the steps, of those given in ascending order, whose checkpoints need not be kept.
-func (c Checkpoint) superseded(steps []int) []int {
-	older := slices.Clone(steps[:max(0, len(steps)-c.Keep)])
-	return slices.DeleteFunc(older, func(step int) bool { return c.KeepEvery > 0 && step%c.KeepEvery == 0 })
+// superseded lists the steps, of those given in ascending order, whose checkpoints need not be kept. The checkpoints on
+// the schedule, which are those of a run that is never stopped, stay if they are among the newest Checkpoint.Keep or at
+// multiples of Checkpoint.KeepEvery. A checkpoint off the schedule, at which a run was stopped, stays only as long as
+// the run goes on from it: from is the step of the newest checkpoint, or -1 if the run has ended without one.
+func (c Config) superseded(steps []int, from int) (gone []int) {
+	every, forever := c.Checkpoint.Every, c.Checkpoint.KeepEvery
+	newest := c.Checkpoint.Keep
+	for _, step := range slices.Backward(steps) {
+		scheduled := step == c.Train.Steps || every > 0 && step > 0 && step%every == 0
+		if scheduled {
+			newest--
+		}
+		if scheduled && (newest >= 0 || forever > 0 && step%forever == 0) || step == from {
+			continue
+		}
+		gone = append(gone, step)
+	}
+	slices.Reverse(gone)
+	return gone
 }
 
 func (t *training) writeCheckpoint(root string, step int) error {

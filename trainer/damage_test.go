@@ -296,20 +296,27 @@ func TestHalfWrittenCheckpoints(t *testing.T) {
 
 // The last `keep` checkpoints stay, and those at multiples of keep_every stay forever.
 func TestKeepRules(t *testing.T) {
-	steps := []int{4, 8, 12, 16, 20, 24}
+	c := small()
+	scheduled, stopped := []int{4, 8, 12, 16, 20, 24}, []int{0, 4, 5, 8, 9}
 	for _, rule := range []struct {
-		keep, every int
-		gone        []int
+		steps             []int
+		every, keep, ever int
+		from              int
+		gone              []int
 	}{
-		{1, 0, []int{4, 8, 12, 16, 20}}, {2, 0, []int{4, 8, 12, 16}}, {9, 0, nil},
-		{1, 8, []int{4, 12, 20}}, {2, 12, []int{4, 8, 16}}, {1, 4, nil},
+		{scheduled, 4, 1, 0, 24, []int{4, 8, 12, 16, 20}}, {scheduled, 4, 2, 0, 24, []int{4, 8, 12, 16}},
+		{scheduled, 4, 9, 0, 24, nil}, {scheduled, 4, 1, 8, 24, []int{4, 12, 20}},
+		{scheduled, 4, 2, 12, 24, []int{4, 8, 16}}, {scheduled, 4, 1, 4, 24, nil},
+		// A checkpoint at which the run was stopped takes the place of no other, and goes with the next one.
+		{stopped, 4, 2, 0, 9, []int{0, 5}}, {stopped, 4, 1, 4, 9, []int{0, 5}}, {stopped[:1], 4, 1, 4, 0, nil},
+		{append(stopped, 12), 4, 2, 0, 12, []int{0, 4, 5, 9}}, {append(stopped, 24), 0, 2, 0, 24, stopped},
+		{stopped, 4, 2, 0, -1, []int{0, 5, 9}}, // it diverged
 	} {
-		gone := (Checkpoint{Every: 4, Keep: rule.keep, KeepEvery: rule.every}).superseded(steps)
-		if !slices.Equal(gone, rule.gone) {
-			t.Errorf("keep %d, keep_every %d: %v go, want %v", rule.keep, rule.every, gone, rule.gone)
+		c.Checkpoint = Checkpoint{Every: rule.every, Keep: rule.keep, KeepEvery: rule.ever}
+		if gone := c.superseded(rule.steps, rule.from); !slices.Equal(gone, rule.gone) {
+			t.Errorf("%+v of %v, from %d: %v go, want %v", c.Checkpoint, rule.steps, rule.from, gone, rule.gone)
 		}
 	}
-	c := small()
 	c.Checkpoint = Checkpoint{Every: 4, Keep: 1, KeepEvery: 8}
 	dir := t.TempDir()
 	train(t, t.Context(), c, Options{Dir: dir})

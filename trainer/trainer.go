@@ -113,7 +113,7 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 			}
 		}
 		if diverged {
-			return result(Diverged), nil
+			return result(Diverged), t.prune(o.Dir, -1)
 		}
 		if last {
 			return result(Done), t.checkpoint(o.Dir, step)

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/trainer"
 	"github.com/outcrop-lab/outcrop/variant"
@@ -171,12 +172,14 @@ type moment struct {
 	most   int    // how many events to skip at most
 	within time.Duration
 	merge  bool // while the shard is being merged
+	stop   bool // ask the worker to stop instead of killing it
 }
 
 var moments = []*moment{
 	{name: "at any time", within: time.Second},
 	{name: "at a checkpoint", folder: "checkpoints", mask: unix.IN_CREATE, file: ".partial", most: 4,
 		within: 2 * time.Millisecond},
+	{name: "stopped at any time", within: time.Second, stop: true},
 	{name: "at a row", grows: "run.db-wal", most: 300, within: 1},
 	{name: "at a checkpoint's end", folder: "checkpoints", mask: unix.IN_MOVED_TO, file: "0", most: 4,
 		within: 2 * time.Millisecond},
@@ -233,6 +236,10 @@ func (v *victim) live(m *moment) {
 			case <-time.After(wait):
 			}
 		}
+		if m.stop {
+			_ = life.Close()
+			return
+		}
 		_ = worker.Process.Kill()
 	}()
 	go func() {
@@ -244,6 +251,8 @@ func (v *victim) live(m *moment) {
 	<-killing
 	<-merging
 	switch status, _ := worker.ProcessState.Sys().(syscall.WaitStatus); {
+	case err == nil && v.stopped():
+		v.kills++
 	case err == nil:
 		v.compare()
 		v.alive = false
@@ -258,6 +267,16 @@ func (v *victim) live(m *moment) {
 	default:
 		v.t.Fatalf("the worker ended by itself: %v: %s", err, complaint.String())
 	}
+}
+
+// stopped reports whether the worker ended before its run did.
+func (v *victim) stopped() bool {
+	v.t.Helper()
+	live, err := folder.ReadLive(v.dir)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return live.Last.Status == store.Stopped
 }
 
 // merge merges the growing shard into a database beside it: every few ms, or once if the kill does not aim at a merge.
