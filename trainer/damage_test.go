@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -291,6 +292,39 @@ func TestHalfWrittenCheckpoints(t *testing.T) {
 	}
 	if want := []string{"notes", checkpointName(8), checkpointName(16), checkpointName(24)}; !slices.Equal(names, want) {
 		t.Errorf("%q, want %q", names, want)
+	}
+}
+
+// A checkpoint whose sums are right but whose weights are not finite is refused; the one before it is used.
+func TestWeightsThatAreNotFinite(t *testing.T) {
+	c := small()
+	c.Checkpoint.Every, c.Checkpoint.Keep = 8, 2
+	dir := t.TempDir()
+	train(t, t.Context(), c, Options{Dir: dir, Run: "own"})
+	final, newest := checkpointBytes(t, dir, 24), filepath.Join(dir, "checkpoints", checkpointName(24))
+	for _, x := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		into, err := newTraining(c, Options{Dir: dir, Run: "own"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer into.close()
+		into.params[1].Value.Host()[3] = float32(x)
+		if err := os.RemoveAll(newest); err != nil {
+			t.Fatal(err)
+		}
+		if err := into.writeCheckpoint(filepath.Dir(newest), 24); err != nil {
+			t.Fatal(err)
+		}
+		told := ""
+		result, _ := train(t, t.Context(), c,
+			Options{Dir: dir, Run: "own", Refused: func(r Refusal, from int) { told = fmt.Sprint(r, " from ", from) }})
+		if result.Status != Done || !strings.Contains(told, fmt.Sprint("is damaged: ", into.params[1].Name, "[3] is ", x)) ||
+			!strings.HasSuffix(told, " from 16") {
+			t.Errorf("%v: %s, told %q", x, result.Status, told)
+		}
+		if !bytes.Equal(final, checkpointBytes(t, dir, 24)) {
+			t.Errorf("%v: the weights differ after resuming from the checkpoint before", x)
+		}
 	}
 }
 

@@ -130,6 +130,11 @@ func (t *training) readCheckpoint(dir string, step int) error {
 		if x := loaded[modelFile][i]; x.Name != p.Name || !slices.Equal(x.Shape, p.Shape) {
 			return fmt.Errorf("holds %s %v, but the model has %s %v", x.Name, x.Shape, p.Name, p.Shape)
 		}
+		for at, x := range loaded[modelFile][i].Data {
+			if notFinite(float64(x)) { // a run whose loss is finite has no such weight
+				return fmt.Errorf("is damaged: %s[%d] is %v", p.Name, at, x)
+			}
+		}
 	}
 	for i, name := range optimizer.Names {
 		if x := loaded[optimizerFile][i]; x.Name != name || len(x.Data) != optimizer.Buffers[i].Len() {
