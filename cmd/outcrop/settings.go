@@ -23,7 +23,8 @@ import (
 )
 
 // preferences are the settings that say where and how to work, never what to train. A flag overrides an OUTCROP_*
-// environment variable, which overrides outcrop.yaml in the current folder, which overrides the default.
+// environment variable, which overrides outcrop.yaml in the current folder, which overrides the default. A setting that
+// is a command stands in no file.
 type preferences struct {
 	Results   string
 	Jobs      int // 0: as many as cores and memory allow
@@ -43,6 +44,9 @@ const (
 	settingsFile  = "outcrop.yaml"
 	settingsBytes = 1 << 20
 )
+
+// commandSettings are those whose value is run as a command.
+var commandSettings = []string{"notify"}
 
 var (
 	settingNames = []string{"device", "jobs", "log-format", "notify", "quiet", "results", "retries", "threads", "verbose"}
@@ -152,6 +156,10 @@ func readSettings(src []byte) (texts map[string]any, places map[string]string, e
 		case !slices.Contains(settingNames, key.Value):
 			faults = append(faults, settings.Fault{File: settingsFile, Line: key.Line, Column: key.Column,
 				Message: variant.Unknown("setting", key.Value, settingNames).Error()})
+		case slices.Contains(commandSettings, key.Value):
+			faults = append(faults, settings.Fault{File: settingsFile, Line: key.Line, Column: key.Column, Key: key.Value,
+				Message: fmt.Sprintf("is a command, which no file in a folder may give, because the folder may be somebody "+
+					"else's: set %s in your own environment, or give --%s", variable(key.Value), key.Value)})
 		case document.IsNull(value):
 		default:
 			at := settings.Fault{File: settingsFile, Line: value.Line, Column: value.Column, Key: key.Value}

@@ -67,6 +67,11 @@ func TestSettingsAreReadByTheWantedType(t *testing.T) {
 		{file: "jobs: 1\njobs: 2\n", refused: `outcrop.yaml:2:1: key "jobs" appears twice, first in line 1`},
 		{file: "results: [a]\n", refused: "outcrop.yaml:1:10: results: wants a single value, got a list"},
 		{file: "results: {a: b}\n", refused: "outcrop.yaml:1:10: results: wants a single value, got a map"},
+		// A folder from somebody else runs no command.
+		{file: "jobs: 1\nnotify: touch /tmp/x\n", refused: "outcrop.yaml:2:1: notify: is a command, which no file in a " +
+			"folder may give, because the folder may be somebody else's: set OUTCROP_NOTIFY"},
+		{file: "notify:\n", refused: "outcrop.yaml:1:1: notify: is a command"},
+		{variable: "OUTCROP_NOTIFY=true", want: "setting notify: true (OUTCROP_NOTIFY)"},
 		{file: "results.a: b\n", refused: `outcrop.yaml:1:1: unknown setting "results.a"`},
 		{file: "- jobs\n", refused: "outcrop.yaml:1:1: wants a map of keys, got a list"},
 		{file: "jobs:\n\t1\n", refused: "outcrop.yaml:2:1: a tab: YAML wants spaces to indent"},
