@@ -87,8 +87,7 @@ func (c *coordinator) queue(planned []plan.Planned) error {
 					return err
 				}
 			}
-			c.sum.Kept++
-			c.sum.settle(task.Settled)
+			c.sum.keep(task.Settled)
 			continue
 		}
 		if err := c.enqueue(job{Planned: p}); err != nil {
@@ -230,13 +229,7 @@ func (c *coordinator) start(ctx context.Context, j *job, threads int, memory int
 		return false, errors.Join(err, c.db.Release(j.ID, c.holder.Owner))
 	}
 	if task.Settled != "" {
-		if err := c.db.Release(j.ID, c.holder.Owner); err != nil {
-			return false, err
-		}
-		c.sum.Kept++
-		c.sum.settle(task.Settled)
-		c.event(folder.Event{Run: j.ID, Step: j.Config.Train.Steps, Steps: j.Config.Train.Steps, Status: task.Settled})
-		return false, nil
+		return false, errors.Join(c.settled(*j, task.Settled), c.db.Release(j.ID, c.holder.Owner))
 	}
 	if c.halving != nil { // another coordinator may have trained it to its rung meanwhile
 		until, waits, err := c.halving.Place(c.db, j.Run)
@@ -263,6 +256,30 @@ func (c *coordinator) start(ctx context.Context, j *job, threads int, memory int
 		c.ended <- outcome{r, err, asked}
 	}()
 	return false, nil
+}
+
+// settled counts a run that another coordinator has settled meanwhile.
+func (c *coordinator) settled(j job, status string) error {
+	stored, _, err := c.db.RunByID(j.ID)
+	if err != nil {
+		return err
+	}
+	c.sum.keep(status)
+	return c.tellEnd(j, stored, stored.Error)
+}
+
+// tellEnd reports how a run has ended, with its last loss.
+func (c *coordinator) tellEnd(j job, stored store.Run, message string) error {
+	e := folder.Event{Run: j.ID, Step: stored.Step, Steps: j.Config.Train.Steps, Status: stored.Status, Message: message,
+		Early: stored.Status == store.Stopped && stored.Error != ""}
+	last, err := c.db.LastMetrics(j.ID, "loss")
+	for _, l := range last {
+		if l.Step == stored.Step && l.Value-l.Value == 0 {
+			e.Loss = l.Value
+		}
+	}
+	c.event(e)
+	return err
 }
 
 func (c *coordinator) event(e folder.Event) {
@@ -346,13 +363,16 @@ func (c *coordinator) finish(ctx context.Context, o outcome) error {
 		stored.Status, stored.Error = store.Failed, fault.Error()
 	}
 	message := stored.Error
-	if o.asked != nil && stored.Status == store.Stopped {
+	switch {
+	case stored.Status != store.Stopped || message != "":
+	case o.asked != nil:
 		message = o.asked.Error()
+	case o.Until > 0:
+		message = "halving: at its rung, until it is among the best"
 	}
-	if err := c.count(o, stored); err != nil {
+	if err := errors.Join(c.count(o, stored), c.tellEnd(o.job, stored, message)); err != nil {
 		return err
 	}
-	c.event(folder.Event{Run: o.ID, Step: stored.Step, Steps: stored.Steps, Status: stored.Status, Message: message})
 	return c.roomy(ctx, 0, func() error {
 		if fault != nil {
 			if err := c.db.PutRun(stored); err != nil {

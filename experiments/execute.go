@@ -51,6 +51,8 @@ type Summary struct {
 	Early int
 	// Kept is the number of runs that were already settled, or that another coordinator settled in the meantime.
 	Kept int
+	// Before is how many of the Done were among the Kept.
+	Before int
 	// Conflicts is the number of rows whose values differ from those stored earlier under the same provenance.
 	Conflicts int
 	// Errors holds the error messages of the failed runs; each message names its run.
@@ -170,6 +172,15 @@ type outcome struct {
 	*running
 	err   error
 	asked error // why it was stopped; nil if it was not
+}
+
+// keep counts a run that this coordinator did not have to work on.
+func (s *Summary) keep(status string) {
+	s.Kept++
+	if status == store.Done {
+		s.Before++
+	}
+	s.settle(status)
 }
 
 // settle counts a run that has nothing left to do.

@@ -94,7 +94,12 @@ func (c *coordinator) settleParked() error {
 		if err != nil {
 			return err
 		}
-		if err := c.db.SetStatus(id, store.Stopped, stored.Step, c.halving.Reason(id)); err != nil {
+		stored.Status, stored.Error = store.Stopped, c.halving.Reason(id)
+		if err := c.db.SetStatus(id, stored.Status, stored.Step, stored.Error); err != nil {
+			return err
+		}
+		c.note(id, stored.Status, stored.Step, stored.Error)
+		if err := c.tellEnd(c.halving.parked[id], stored, stored.Error); err != nil {
 			return err
 		}
 	}

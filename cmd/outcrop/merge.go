@@ -42,7 +42,7 @@ checked first; if one of them is unsound, nothing is merged.`,
 				err = w.Flush()
 			}
 			if conflicts > 0 {
-				s.log.Warn(conflicting(conflicts))
+				s.log.Warn(s.conflicting(conflicts))
 			}
 			return err
 		},

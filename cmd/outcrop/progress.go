@@ -50,18 +50,19 @@ func newProgress(out io.Writer, s *preferences, sweep string, planned []plan.Pla
 	if s.LogFormat == "json" {
 		p.every = time.Second
 	}
-	before := settledBefore(s)
+	before := stored(s)
 	for _, r := range planned {
 		if _, twice := p.at[r.ID]; twice {
 			continue
 		}
 		p.at[r.ID] = len(p.runs)
-		status := store.Planned
-		if settled, done := before[r.ID]; done {
-			status = settled
+		status, old := store.Planned, before[r.ID]
+		if store.Ended(old.Status) || old.Status == store.Stopped {
+			status = old.Status
 		}
 		p.runs = append(p.runs, results.RunStatus{Run: r.ID, Sweep: sweep, Arm: r.Arm, Seed: r.Seed, Status: status,
-			Steps: r.Config.Train.Steps, Params: r.Params, Loss: math.NaN(), Rate: math.NaN(), Left: math.NaN()})
+			Error: old.Error, Step: old.Step, Steps: r.Config.Train.Steps, Params: r.Params,
+			Loss: math.NaN(), Rate: math.NaN(), Left: math.NaN()})
 	}
 	if screen, is := terminal(out); is && s.LogFormat == "text" && !s.Quiet {
 		p.draw(screen)
@@ -69,21 +70,18 @@ func newProgress(out io.Writer, s *preferences, sweep string, planned []plan.Pla
 	return p
 }
 
-// settledBefore returns the statuses of the runs in the database that are done or diverged, by the run's id. The work
-// of these runs is not counted as part of the sweep's remaining work. If the database cannot be read, settledBefore
-// returns an empty map.
-func settledBefore(s *preferences) map[string]string {
-	settled := map[string]string{}
+// stored returns the runs in the database, by the run's id. What they have done is no part of the sweep's remaining
+// work. If the database cannot be read, stored returns an empty map.
+func stored(s *preferences) map[string]store.Run {
+	all := map[string]store.Run{}
 	_ = s.reading(func(db *store.DB) error {
 		runs, err := db.Runs()
 		for _, r := range runs {
-			if r.Status == store.Done || r.Status == store.Diverged {
-				settled[r.ID] = r.Status
-			}
+			all[r.ID] = r
 		}
 		return err
 	})
-	return settled
+	return all
 }
 
 // draw starts the display of bars with the bar of the whole sweep. Each run's bar is added at the run's first event. If
@@ -119,14 +117,21 @@ func ended(status string) bool {
 
 func (p *progress) event(e folder.Event) {
 	i, known := p.at[e.Run]
+	if known && e.Status == "retried" { // it neither trains nor has an end, until it starts again
+		r := &p.runs[i]
+		r.Status, r.Rate, r.Left = store.Lost, math.NaN(), math.NaN()
+	}
 	if !known || e.Status == "elsewhere" || e.Status == "retried" || strings.Contains(e.Status, " ") {
 		p.say(e)
 		return
 	}
 	r, now := &p.runs[i], time.Now()
 	switch {
+	case e.Status == folder.Started:
+		r.Status, r.Step, r.Loss = store.Running, e.Step, math.NaN()
+		delete(p.begun, e.Run)
 	case e.Status == store.Running:
-		r.Status, r.Step, r.Loss = e.Status, e.Step, e.Loss
+		r.Status, r.Step, r.Loss = e.Status, e.Step, orUnknown(e.Loss)
 		if first, begun := p.begun[e.Run]; !begun || e.Step < first.step {
 			p.begun[e.Run] = mark{e.Step, now}
 		} else if took := now.Sub(first.time).Seconds(); took > 0 && e.Step > first.step {
@@ -134,7 +139,10 @@ func (p *progress) event(e folder.Event) {
 			r.Left = float64(r.Steps-r.Step) / r.Rate
 		}
 	case ended(e.Status):
-		r.Status, r.Step, r.Left, r.Error = e.Status, e.Step, math.NaN(), e.Status // a stopped run stays stopped
+		r.Status, r.Step, r.Loss, r.Left, r.Error = e.Status, e.Step, orUnknown(e.Loss), math.NaN(), ""
+		if e.Early {
+			r.Error = e.Message
+		}
 		delete(p.begun, e.Run)
 	}
 	if p.pool != nil {
@@ -145,6 +153,14 @@ func (p *progress) event(e folder.Event) {
 		p.told[e.Run] = now
 		p.tell(r, e)
 	}
+}
+
+// orUnknown returns the loss of an event, or NaN if it is not known.
+func orUnknown(loss float64) float64 {
+	if loss == 0 {
+		return math.NaN()
+	}
+	return loss
 }
 
 // say shows an event that does not give the status of one of this sweep's runs: an event of the whole sweep, a retry, a
@@ -203,10 +219,11 @@ func (p *progress) showAll() {
 	p.all.Set("left", lasting(left)+" left")
 }
 
-// over returns how many runs are done, diverged or failed. It does not count stopped runs.
+// over returns how many runs are done, diverged or failed, or were stopped by the sweep's rule. It does not count runs
+// that can go on.
 func (p *progress) over() (n int) {
 	for _, r := range p.runs {
-		if store.Settled(r.Status) {
+		if store.Settled(r.Status) || r.Early() {
 			n++
 		}
 	}
@@ -231,8 +248,8 @@ func (p *progress) tell(r *results.RunStatus, e folder.Event) {
 		return
 	}
 	left, done := results.Left(p.runs)
-	text = fmt.Sprintf("sweep %s: %d of %s ended, %.0f %% of the work done",
-		p.sweep, p.over(), counted(len(p.runs), "run"), 100*done)
+	text = fmt.Sprintf("sweep %s: %d of %s ended, %s of the work done",
+		p.sweep, p.over(), counted(len(p.runs), "run"), percent(done))
 	if left > 0 {
 		text += fmt.Sprintf(", %s left", lasting(left))
 	}

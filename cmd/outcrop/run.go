@@ -67,7 +67,7 @@ func train(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string,
 	summary, err = experiments.Execute(cmd.Context(), loaded, experiments.Options{
 		Results: s.Results, Jobs: s.Jobs, Threads: s.Threads, Retries: s.Retries, Device: s.Device, Only: only,
 		Worker: func(dir string) *exec.Cmd {
-			worker := exec.Command(self, "worker", dir)
+			worker := exec.Command(self, "worker", "--", dir) // dir may begin with a dash
 			worker.Env = append(os.Environ(), folder.CommandVariable+"="+commandLine(cmd, name))
 			return worker
 		},
@@ -129,41 +129,57 @@ func present(cmd *cobra.Command, s *preferences, sweep string, ended, asJSON boo
 // outcome logs how a sweep's runs ended, and returns an error if some failed or were stopped.
 func (s *preferences) outcome(sweep string, sum experiments.Summary) error {
 	s.log.Info(fmt.Sprintf("%d done (%d of them before), %d diverged, %d failed",
-		sum.Done, sum.Kept, sum.Diverged, sum.Failed))
+		sum.Done, sum.Before, sum.Diverged, sum.Failed))
 	if sum.Early > 0 {
 		s.log.Info(counted(sum.Early, "run") + " ended early by the sweep's stopping rule")
 	}
 	if sum.Conflicts > 0 {
-		s.log.Warn(conflicting(sum.Conflicts))
+		s.log.Warn(s.conflicting(sum.Conflicts))
 	}
 	if sum.Failed > 0 {
-		return fmt.Errorf("%s failed:\n%s", counted(sum.Failed, "run"), strings.Join(sum.Errors, "\n"))
+		return fmt.Errorf("%s failed:\n%s\nto try again from the last checkpoint, run: %s",
+			counted(sum.Failed, "run"), strings.Join(sum.Errors, "\n"), s.command("retry", "--failed", sweep))
 	}
 	if sum.Stopped > 0 {
 		were := "were"
 		if sum.Stopped == 1 {
 			were = "was"
 		}
-		s.log.Warn(fmt.Sprintf("%s %s stopped on request; to continue, run: outcrop resume %s",
-			counted(sum.Stopped, "run"), were, sweep))
+		s.log.Warn(fmt.Sprintf("%s %s stopped on request; to continue, run: %s",
+			counted(sum.Stopped, "run"), were, s.command("resume", sweep)))
 		return errInterrupted
 	}
 	return nil
 }
 
+// command returns the command line that calls outcrop with these words on the same results, quoted for a shell.
+func (s *preferences) command(words ...string) string {
+	line := "outcrop"
+	for _, w := range words {
+		line += " " + shellescape.Quote(w)
+	}
+	if s.Results != "results" {
+		line += " --results=" + shellescape.Quote(s.Results)
+	}
+	return line
+}
+
 // conflicting returns the warning that n values differ from the values stored before under the same provenance.
-func conflicting(n int) string {
+func (s *preferences) conflicting(n int) string {
 	differ := fmt.Sprintf("%d values differ from those stored before", n)
 	if n == 1 {
 		differ = "1 value differs from the one stored before"
 	}
 	return differ + " under the same provenance, so the runs are not deterministic; " +
-		"to list the conflicts, run: outcrop query \"SELECT * FROM conflicts\""
+		"to list the conflicts, run: " + s.command("query", "SELECT * FROM conflicts")
 }
 
 // commandLine returns the command line that repeats this call of cmd with the argument name, quoted for a shell.
 func commandLine(cmd *cobra.Command, name string) string {
-	words := []string{cmd.CommandPath(), shellescape.Quote(name)}
+	words := []string{cmd.CommandPath()}
+	if !strings.HasPrefix(name, "-") {
+		words = append(words, shellescape.Quote(name))
+	}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		values := []string{f.Value.String()}
 		if list, ok := f.Value.(pflag.SliceValue); ok {
@@ -173,5 +189,8 @@ func commandLine(cmd *cobra.Command, name string) string {
 			words = append(words, "--"+f.Name+"="+shellescape.Quote(value))
 		}
 	})
+	if strings.HasPrefix(name, "-") {
+		words = append(words, "--", shellescape.Quote(name))
+	}
 	return strings.Join(words, " ")
 }

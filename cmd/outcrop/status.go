@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -132,10 +133,13 @@ func heading(paint painter, s results.SweepStatus) string {
 	}
 	line := fmt.Sprintf("%s: %s, %s", name, counted(runs, "run"), strings.Join(statuses, ", "))
 	if lasting(s.Left) != undetermined {
-		line += fmt.Sprintf("; %.0f %% of the work done, %s left", 100*s.Progress, lasting(s.Left))
+		line += fmt.Sprintf("; %s of the work done, %s left", percent(s.Progress), lasting(s.Left))
 	}
 	return line
 }
+
+// percent formats a share in whole percents. It is 100 % only if all is done.
+func percent(share float64) string { return fmt.Sprintf("%.0f %%", math.Floor(100*share+1e-9)) }
 
 // counted returns n with the noun what in the singular or plural, such as "1 run" or "2 runs".
 func counted(n int, what string) string {

@@ -8,13 +8,16 @@ import (
 	"github.com/outcrop-lab/outcrop/store"
 )
 
-// Event is a worker's report on its run. The worker writes each event to its standard output as one line of JSON.
+// Event is a worker's or its coordinator's report on a run. The worker writes each event to its standard output as one
+// line of JSON. Loss is in nats per token; 0 if it is not known.
 type Event struct {
 	Run    string  `json:"run"`
 	Step   int     `json:"step"`
 	Steps  int     `json:"steps"`
 	Loss   float64 `json:"loss"`
 	Status string  `json:"status"`
+	// Early is true if the sweep's rule has stopped the run, which will therefore not go on by itself.
+	Early bool `json:"early,omitempty"`
 	// Message explains the status; it may be "".
 	Message string `json:"message,omitempty"`
 	// Cause is the cause of the worker's failure. Only the coordinator reads it.
