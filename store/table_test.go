@@ -143,3 +143,32 @@ func TestAtOnce(t *testing.T) {
 	}
 	must(t, db.Close())
 }
+
+// One statement is answered, whatever comments and semicolons surround it; of several none is.
+func TestQueryTakesOneStatement(t *testing.T) {
+	db := sample(t, filepath.Join(t.TempDir(), "a.db"))
+	ask := func(text string) (rows int, err error) {
+		err = db.Query(context.Background(), text, func([]string) error { return nil }, func([]any) error {
+			rows++
+			return nil
+		})
+		return rows, err
+	}
+	for _, text := range []string{
+		"SELECT 1", "SELECT 1;", " ;; SELECT 1 ; ; ", "SELECT 1; -- and ; that", "-- a;\nSELECT 1 /* ; */;/* b", "SELECT ';'",
+		"SELECT 'it''s; fine';", `SELECT 1 AS "a;b"`, "SELECT 1 AS [a;b]", "SELECT 1 AS `a;b`", "SELECT '--;', 2 -- ;",
+		"SELECT 3 - -1, 4/2", "EXPLAIN SELECT 1 LIMIT 0; ", "PRAGMA table_info(runs);",
+	} {
+		if rows, err := ask(text); err != nil || rows == 0 {
+			t.Errorf("%q: %d rows, %v", text, rows, err)
+		}
+	}
+	for _, text := range []string{
+		"SELECT 1; SELECT 2", "SELECT 1;SELECT 2;", "SELECT 1; -- a\nSELECT 2", "SELECT ';'; SELECT 2", "SELECT 1;;x",
+		"SELECT 1; DELETE FROM stats", "", ";", " -- only\n", "/* SELECT 1", "SELECT 'a", "PRAGMA journal_mode; SELECT 1",
+	} {
+		if rows, err := ask(text); !errors.Is(err, ErrQuery) || rows > 0 {
+			t.Errorf("%q: %d rows, %v, want ErrQuery", text, rows, err)
+		}
+	}
+}
