@@ -10,13 +10,13 @@ import (
 
 // Config is an architecture: its sizes, and one variant per slot. Its keys in the sweep file are those below `arch`.
 type Config struct {
-	Layers        int                     `json:"layers" doc:"blocks"`
-	Width         int                     `json:"width" doc:"of the residual stream, channels"`
-	Heads         int                     `json:"heads" doc:"of attention, a divisor of width"`
-	KVHeads       int                     `json:"kv_heads" doc:"heads of keys and values, each read by heads/kv_heads heads of queries (arXiv 2305.13245); 0 is as many as heads"`
-	Context       int                     `json:"context" doc:"tokens a sequence"`
-	Vocab         int                     `json:"vocab" doc:"tokens; 0 takes the data source's number"`
-	Registers     int                     `json:"registers" doc:"learned vectors before the sequence, of which no output and no loss is taken (arXiv 2309.16588)"`
+	Layers        int                     `json:"layers" max:"2^16" doc:"blocks"`
+	Width         int                     `json:"width" max:"2^20" doc:"of the residual stream, channels"`
+	Heads         int                     `json:"heads" max:"2^20" doc:"of attention, a divisor of width"`
+	KVHeads       int                     `json:"kv_heads" max:"2^20" doc:"heads of keys and values, each read by heads/kv_heads heads of queries (arXiv 2305.13245); 0 is as many as heads"`
+	Context       int                     `json:"context" max:"2^24" doc:"tokens a sequence"`
+	Vocab         int                     `json:"vocab" max:"2^24" doc:"tokens; 0 takes the data source's number"`
+	Registers     int                     `json:"registers" max:"2^16" doc:"learned vectors before the sequence, of which no output and no loss is taken (arXiv 2309.16588)"`
 	Norm          variant.Slot[Norm]      `json:"norm" doc:"of the stream, before each sub-layer"`
 	NormPlacement variant.Slot[Placement] `json:"norm_placement" doc:"where the norm stands"`
 	// QKNorm uses RMSNorm, with one gain per channel of a head; arXiv 2302.05442 uses LayerNorm.

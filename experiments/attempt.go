@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/machine"
 	"github.com/outcrop-lab/outcrop/experiments/run"
 	"github.com/outcrop-lab/outcrop/experiments/todo"
 	"github.com/outcrop-lab/outcrop/store"
@@ -97,7 +98,7 @@ func (c *coordinator) work(ctx context.Context, r *running) error {
 	if err != nil {
 		return err
 	}
-	killed := outOfMemoryKills()
+	killed := machine.OutOfMemoryKills()
 	if err := cmd.Start(); err != nil {
 		return failed(err)
 	}
@@ -122,7 +123,7 @@ func (c *coordinator) work(ctx context.Context, r *running) error {
 			c.event(e)
 		}
 	}
-	return workerError(cmd.Wait(), cause, complaint.String(), outOfMemoryKills() > killed)
+	return workerError(cmd.Wait(), cause, complaint.String(), machine.OutOfMemoryKills() > killed)
 }
 
 // attempt says which attempt follows that many failed ones; "" for the first attempt.

@@ -220,7 +220,7 @@ func (c *coordinator) begin(ctx context.Context) error {
 
 // start claims a run and starts its worker. If another process holds the run, again is true and the job stays in the
 // queue; if that process has finished the run meanwhile, the run is settled.
-func (c *coordinator) start(ctx context.Context, j *job, threads int, memory int64) (again bool, err error) {
+func (c *coordinator) start(ctx context.Context, j *job, threads int, memory float64) (again bool, err error) {
 	if elsewhere, err := c.claim(j); err != nil || elsewhere {
 		return elsewhere, err
 	}

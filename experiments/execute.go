@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/machine"
 	"github.com/outcrop-lab/outcrop/experiments/plan"
 	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
@@ -59,14 +60,24 @@ type Summary struct {
 	Errors []string
 }
 
-// Execute checks the whole sweep and carries out, in worker processes, what is left to do of the sweep. It merges the
-// runs' shards into the results database, then fits the emergence curves and stores the fits. If a worker fails or is
-// killed, only its own run fails. Execute waits for a run that another coordinator holds. If the disk is full, it waits
-// until there is room. When ctx is cancelled, the workers stop within a step, Execute merges their rows, and it returns
-// the error of ctx. Calling Execute again then continues the sweep from there.
+// Execute checks the whole sweep. If a run that is left to do takes more memory than the machine has, it returns a
+// *settings.InputError before it starts or writes anything. Otherwise it carries out, in worker processes, what is left
+// to do of the sweep. It merges the runs' shards into the results database, then fits the emergence curves and stores
+// the fits. If a worker fails or is killed, only its own run fails. Execute waits for a run that another coordinator
+// holds. If the disk is full, it waits until there is room. When ctx is cancelled, the workers stop within a step,
+// Execute merges their rows, and it returns the error of ctx. Calling Execute again then continues the sweep from
+// there.
 func Execute(ctx context.Context, s *sweep.Sweep, o Options) (sum Summary, err error) {
 	planned, err := todo.PlanOf(o.Results, s, o.Device)
 	if err != nil {
+		return sum, err
+	}
+	wanted, here := planned, machine.Here()
+	if o.Only != nil {
+		wanted = slices.DeleteFunc(slices.Clone(planned),
+			func(p plan.Planned) bool { return !slices.Contains(o.Only, p.ID) })
+	}
+	if err := todo.Fit(o.Results, wanted, here); err != nil {
 		return sum, err
 	}
 	if err := os.MkdirAll(folder.Runs(o.Results), 0o777); err != nil {
@@ -85,18 +96,15 @@ func Execute(ctx context.Context, s *sweep.Sweep, o Options) (sum Summary, err e
 		return sum, err
 	}
 	c := &coordinator{Options: o, sweep: s.Name, db: db, holder: store.ThisProcess(), stopped: stopped,
-		active: map[string]*running{}, ended: make(chan outcome), wants: todo.Wants{}, machine: thisMachine()}
+		active: map[string]*running{}, ended: make(chan outcome), wants: todo.Wants{}, machine: sharedOf(here)}
 	if err := c.roomy(ctx, 0, func() error { return storePlan(db, s, planned) }); err != nil {
 		return sum, err
 	}
-	if o.Only != nil {
-		planned = slices.DeleteFunc(planned, func(p plan.Planned) bool { return !slices.Contains(o.Only, p.ID) })
-	}
-	if err := c.train(ctx, planned); err != nil {
+	if err := c.train(ctx, wanted); err != nil {
 		return c.sum, err
 	}
-	ids := make([]string, len(planned))
-	for i, p := range planned {
+	ids := make([]string, len(wanted))
+	for i, p := range wanted {
 		ids[i] = p.ID
 	}
 	if err := c.roomy(ctx, 0, func() error { return results.StoreFits(db, ids, results.Fitting{}) }); err != nil {
@@ -135,7 +143,7 @@ type coordinator struct {
 	renewed time.Time
 	wants   todo.Wants
 	halving *halving // nil without rungs
-	machine machine
+	machine shared
 	waiting []job
 	active  map[string]*running
 	ended   chan outcome
@@ -160,7 +168,7 @@ type job struct {
 type running struct {
 	job
 	threads int
-	memory  int64
+	memory  float64
 	merged  int // the last step whose rows were merged while it runs
 	stop    context.CancelCauseFunc
 	started chan struct{} // closed when the worker says that it has started

@@ -41,7 +41,7 @@ func (*NoRule) New(compute.Device, []Param) func(int) { return nil }
 // to 0. The divisor of the variance is n-1, as in the paper's code. Updates are numbered from 1, and TVR acts after
 // those whose number is a multiple of Every; the paper's code counts from the first update instead.
 type TVR struct {
-	Every     int     `json:"every" doc:"updates between two rescalings"`
+	Every     int     `json:"every" max:"2^53" doc:"updates between two rescalings"`
 	Std       float64 `json:"std" doc:"target standard deviation (.01; .02 with DyT)"`
 	Threshold float64 `json:"threshold" doc:"std(W)/target above which a matrix is rescaled"`
 	Depth     bool    `json:"depth" doc:"divide the target by sqrt(layer), layers from 1"`

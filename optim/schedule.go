@@ -9,8 +9,8 @@ import (
 // ScheduleConfig is the `schedule` section of the sweep file.
 type ScheduleConfig struct {
 	variant.Slot[Shape]
-	Warmup       int `json:"warmup" doc:"steps over which the rate rises linearly from 0"`
-	WarmupTokens int `json:"warmup_tokens" doc:"the same in tokens, rounded up to whole steps; in place of warmup"`
+	Warmup       int `json:"warmup" max:"2^53" doc:"steps over which the rate rises linearly from 0"`
+	WarmupTokens int `json:"warmup_tokens" max:"2^53" doc:"the same in tokens, rounded up to whole steps; in place of warmup"`
 }
 
 // Shape is the form of a schedule after its warm-up.

@@ -13,6 +13,7 @@ type Field struct {
 	Value reflect.Value
 	Doc   string   // what the key means, with its unit
 	Enum  []string // the strings that the key may hold; nil if it may hold any string
+	Max   int64    // the largest whole number that the key may hold; 0 if nothing is said
 }
 
 // Fields lists the keys of an addressable struct in the order of declaration. The keys of an embedded struct stand in
@@ -22,10 +23,10 @@ func Fields(v reflect.Value) []Field {
 	own, params := paramsOf(v)
 	out := make([]Field, 0, len(keys)+len(own))
 	for _, k := range keys {
-		out = append(out, Field{k.Name, v.FieldByIndex(k.Index), k.Doc, k.Enum})
+		out = append(out, Field{k.Name, v.FieldByIndex(k.Index), k.Doc, k.Enum, k.Max})
 	}
 	for _, k := range own {
-		out = append(out, Field{k.Name, params.FieldByIndex(k.Index), k.Doc, k.Enum})
+		out = append(out, Field{k.Name, params.FieldByIndex(k.Index), k.Doc, k.Enum, k.Max})
 	}
 	return out
 }

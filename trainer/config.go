@@ -31,9 +31,9 @@ type Config struct {
 
 // Train says how long to train, on how large a batch, and in which precision.
 type Train struct {
-	Steps     int    `json:"steps" doc:"updates"`
-	Batch     int    `json:"batch" doc:"sequences per step, a multiple of slices"`
-	Slices    int    `json:"slices" doc:"parts of the batch; gradients are summed in this order: the bits depend on it"`
+	Steps     int    `json:"steps" max:"2^53" doc:"updates"`
+	Batch     int    `json:"batch" max:"2^24" doc:"sequences per step, a multiple of slices"`
+	Slices    int    `json:"slices" max:"2^10" doc:"parts of the batch; gradients are summed in this order: the bits depend on it"`
 	Precision string `json:"precision" enum:"float32,bf16" doc:"of the factors in linear layers; all else is float32"`
 }
 
@@ -43,16 +43,16 @@ type Probe struct {
 	Sites      []string            `json:"sites" doc:"for the statistics that take any token site; none: each one's own"`
 	Statistics []string            `json:"statistics" doc:"which are computed; none means the default set"`
 	Snapshots  Snapshots           `json:"snapshots" doc:"|activation| landscapes to keep"`
-	Sequences  int                 `json:"sequences" doc:"held-out sequences of the probe batch (ten in arXiv 2508.03616)"`
-	HeldOut    int                 `json:"heldout" doc:"held-out sequences over which losses and risks are averaged"`
+	Sequences  int                 `json:"sequences" max:"2^20" doc:"held-out sequences of the probe batch (ten in arXiv 2508.03616)"`
+	HeldOut    int                 `json:"heldout" max:"2^24" doc:"held-out sequences over which losses and risks are averaged"`
 }
 
 // Checkpoint says how often the run's state is saved, how many of the newest checkpoints are kept, and which
 // checkpoints are kept forever.
 type Checkpoint struct {
-	Every     int `json:"every" doc:"steps between two checkpoints; 0 saves the last only"`
-	Keep      int `json:"keep" doc:"how many of the newest stay"`
-	KeepEvery int `json:"keep_every" doc:"checkpoints at its multiples stay forever; a multiple of every, or 0 for none"`
+	Every     int `json:"every" max:"2^53" doc:"steps between two checkpoints; 0 saves the last only"`
+	Keep      int `json:"keep" max:"2^53" doc:"how many of the newest stay"`
+	KeepEvery int `json:"keep_every" max:"2^53" doc:"checkpoints at its multiples stay forever; a multiple of every, or 0 for none"`
 }
 
 // Default returns the configuration that an empty sweep file describes.
@@ -85,8 +85,12 @@ func (c Config) CanRun(kernels string) error {
 }
 
 // Validate checks the whole configuration and returns a *variant.Error that names the faulty key, or nil. It opens no
-// file, and its result does not depend on the machine.
+// file, and its result does not depend on the machine. A valid configuration's sizes can be multiplied in pairs without
+// overflow, but may need more memory than any machine has; package plan refuses that.
 func (c Config) Validate() error {
+	if err := variant.CheckLargest(&c); err != nil {
+		return err
+	}
 	if err := c.Arch.Validate(); err != nil {
 		return err
 	}

@@ -32,8 +32,8 @@ func TestMemory(t *testing.T) {
 			sum += d.Bytes()
 		}
 		got := r.memory()
-		if got.Total() != sum {
-			t.Errorf("the parts are %d bytes, the devices allocated %d", got.Total(), sum)
+		if int(got.Total()) != sum {
+			t.Errorf("the parts are %.0f bytes, the devices allocated %d", got.Total(), sum)
 		}
 		const V, D, L, H, R = 65, 32, 2, 2, 8 * 16
 		params := 4 * (2*V*D + L*(12*D*D+2*D) + D)
@@ -45,11 +45,11 @@ func TestMemory(t *testing.T) {
 			got, want int
 			ops       int
 		}{
-			{"parameters", got.Params, params, 0},
+			{"parameters", int(got.Params), params, 0},
 			// the second slice accumulates its matrix gradients into the first's
-			{"gradients", got.Gradients, params + 4*(V*D+(2*L+1)*D), 0},
-			{"optimizer", got.Optimizer, 2 * params, 100},
-			{"activations", got.Activations, activations, 2 * 150},
+			{"gradients", int(got.Gradients), params + 4*(V*D+(2*L+1)*D), 0},
+			{"optimizer", int(got.Optimizer), 2 * params, 100},
+			{"activations", int(got.Activations), activations, 2 * 150},
 		} {
 			if part.got < part.want || part.got > part.want+op*part.ops {
 				t.Errorf("%s: %d bytes, want %d", part.name, part.got, part.want)

@@ -20,10 +20,10 @@ import (
 // Snapshots says which activations are kept whole: |h| for every token and channel, for the landscape plots of arXiv
 // 2402.17762.
 type Snapshots struct {
-	Steps     []int  `json:"steps" doc:"at which snapshots are taken; none takes none"`
-	Layers    []int  `json:"layers" doc:"which are kept; none means all, -1 is everything outside the blocks"`
+	Steps     []int  `json:"steps" max:"2^53" doc:"at which snapshots are taken; none takes none"`
+	Layers    []int  `json:"layers" max:"2^16" doc:"which are kept; none means all, -1 is everything outside the blocks"`
 	Site      string `json:"site" doc:"whose activations are kept"`
-	Sequences int    `json:"sequences" doc:"how many of the probe batch are kept, from the first"`
+	Sequences int    `json:"sequences" max:"2^20" doc:"how many of the probe batch are kept, from the first"`
 }
 
 func (s Snapshots) validate(c Config) error {

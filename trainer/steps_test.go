@@ -54,3 +54,52 @@ func TestLogSteps(t *testing.T) {
 		t.Errorf("%v, want 0 to 10", got)
 	}
 }
+
+// What a schedule counts is what it lists, for each schedule of the registry, by default and with other settings.
+func TestUntilCountsWhatAtLists(t *testing.T) {
+	tried := map[string][]Steps{
+		"log":    {&Log{PerDecade: 1}, &Log{PerDecade: 3}, &Log{PerDecade: 97}, &Log{PerDecade: 1 << 10}},
+		"pythia": {&Pythia{Then: 1}, &Pythia{Then: 7}, &Pythia{Then: 512}, &Pythia{Then: 513}},
+		"steps":  {&Every{N: 1}, &Every{N: 2}, &Every{N: 1 << 53}},
+	}
+	for name, entry := range steps {
+		if tried[name] == nil {
+			t.Errorf("%s: the test has no settings for it", name)
+		}
+		for _, s := range append(tried[name], entry.New()) {
+			n := 0
+			for step := range 10000 {
+				if s.At(step) {
+					n++
+				}
+				if step > 2000 && step%97 != 0 && !s.At(step) {
+					continue
+				}
+				if got := s.Until(step); got != n {
+					t.Errorf("%s %+v: %d steps until %d, the list has %d", name, s, got, step, n)
+					break
+				}
+			}
+		}
+	}
+}
+
+// The steps of runs that nobody could list are counted too: by hand, 10^15 is 15 decades of 8 and both ends.
+func TestUntilOfManySteps(t *testing.T) {
+	const most = 1 << 53
+	for _, c := range []struct {
+		of         Steps
+		step, want int
+	}{
+		{&Every{N: 1}, most, most + 1},
+		{&Every{N: most}, most, 2},
+		{&Pythia{Then: 1000}, 1e15, 11 + 1e12},
+		{&Log{PerDecade: 1}, 1e15, 17},
+		{&Log{PerDecade: 8}, 1e15, (&Log{PerDecade: 8}).Until(1e6) + 9*8},
+		{&Log{PerDecade: 1 << 10}, 1e15, (&Log{PerDecade: 1 << 10}).Until(1e6) + 9<<10},
+	} {
+		if got := c.of.Until(c.step); got != c.want {
+			t.Errorf("%+v: %d steps until %d, want %d", c.of, got, c.step, c.want)
+		}
+	}
+}

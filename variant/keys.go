@@ -12,6 +12,7 @@ type Key struct {
 	Index []int    // the field's index, for reflect's FieldByIndex
 	Doc   string   // what it is, with its unit
 	Enum  []string // the strings that it may hold; nil if it may hold any string
+	Max   int64    // the largest whole number that it may hold; 0 if nothing is said
 }
 
 var (
@@ -44,7 +45,7 @@ func Keys(t reflect.Type) []Key {
 					out = append(out, inner)
 				}
 			default:
-				out = append(out, Key{name, []int{i}, at.Tag.Get("doc"), Enum(at)})
+				out = append(out, Key{name, []int{i}, at.Tag.Get("doc"), Enum(at), largest(at)})
 			}
 		}
 	}

@@ -18,7 +18,7 @@ type Registry[T any] map[string]Entry[T]
 type Entry[T any] struct {
 	// New returns the variant with its default parameters: a pointer to a struct. Parameters are decoded into the struct's
 	// exported fields, which are tagged `json:"name"`. A tag `doc:"…"` says what a parameter is, with its unit;
-	// `enum:"a,b"` lists the strings that it may hold.
+	// `enum:"a,b"` lists the strings that it may hold, and `max:"2^20"` says the largest whole number.
 	New func() T
 	// Formula says in one line what the variant computes. Source is the arXiv id of the formula's paper, or a few words
 	// if there is no such paper.

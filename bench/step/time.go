@@ -75,9 +75,9 @@ type memory struct {
 
 // memoryOf converts the trainer's account of a process with rss MiB.
 func memoryOf(m trainer.Memory, rss int64) memory {
-	mib := func(bytes int) float64 { return math.Round(100*float64(bytes)/(1<<20)) / 100 }
+	mib := func(bytes float64) float64 { return math.Round(100*bytes/(1<<20)) / 100 }
 	return memory{mib(m.Params), mib(m.Gradients), mib(m.Optimizer), mib(m.Activations), mib(m.Measuring), mib(m.Scratch),
-		mib(int(rss)<<20 - m.Total())}
+		mib(float64(rss<<20) - m.Total())}
 }
 
 // tries is the largest number of times that the loop of multiply-adds is timed.

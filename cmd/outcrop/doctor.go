@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/experiments/machine"
+	"github.com/outcrop-lab/outcrop/experiments/plan"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -53,10 +56,12 @@ func examine(s *preferences) []check {
 	if path, err := exec.LookPath("cc"); err == nil {
 		compiler = path
 	}
+	here := machine.Here()
 	checks := []check{
 		{"system", runtime.GOOS + "/" + runtime.GOARCH},
 		{"processor", cpuid.CPU.BrandName},
-		{"cores", fmt.Sprint(runtime.NumCPU())},
+		{"cores", cores(here)},
+		{"memory", memory(here)},
 		{"jobs", jobs(s)},
 		{"kernels", kernels()},
 		{"bf16", bf16()},
@@ -75,6 +80,22 @@ func examine(s *preferences) []check {
 		}
 	}
 	return checks
+}
+
+// cores says how many cores can be used, and what limits them.
+func cores(m machine.Machine) string {
+	if m.CoresBy == "" {
+		return fmt.Sprint(m.Cores)
+	}
+	return fmt.Sprintf("%d of %d (%s)", m.Cores, runtime.NumCPU(), m.CoresBy)
+}
+
+// memory says how much memory runs can take, and what limits it.
+func memory(m machine.Machine) string {
+	if math.IsInf(m.Memory, 1) {
+		return "unknown: the system does not say"
+	}
+	return fmt.Sprintf("%s (%s), %s free now", plan.Bytes(m.Memory), m.MemoryBy, plan.Bytes(m.Free))
 }
 
 func jobs(s *preferences) string {

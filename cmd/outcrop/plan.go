@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,9 +17,11 @@ import (
 
 	"github.com/outcrop-lab/outcrop/configs"
 	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/machine"
 	"github.com/outcrop-lab/outcrop/experiments/plan"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/experiments/todo"
+	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -49,6 +52,9 @@ cache.`,
 			if err != nil {
 				return err
 			}
+			if err := s.warnOfFit(planned); err != nil {
+				return err
+			}
 			speed, err := machineSpeed(cmd.Context(), s, calibrate)
 			if err != nil {
 				return err
@@ -67,6 +73,19 @@ cache.`,
 	cmd.Flags().BoolVar(&calibrate, "calibrate", false, "measure this machine again")
 	setFlag(cmd, &sets)
 	return cmd
+}
+
+// warnOfFit warns of the runs that `run` refuses because this machine lacks the memory.
+func (s *preferences) warnOfFit(planned []plan.Planned) error {
+	err := todo.Fit(s.Results, planned, machine.Here())
+	var input *settings.InputError
+	if !errors.As(err, &input) {
+		return err
+	}
+	for _, fault := range input.Faults {
+		s.log.Warn(fault.String() + "; `outcrop run` refuses it here")
+	}
+	return nil
 }
 
 // machineSpeed returns the stored measurement of this machine's speed. If there is none, or if again is true,
@@ -97,9 +116,9 @@ func printPlan(out io.Writer, d todo.Document) error {
 	w := tabwriter.NewWriter(buffered, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "run\tarm\tseed\tparams\ttokens\tFLOPs\ttime\tmemory\tdisk\tstate\tdiffers")
 	for _, r := range d.Runs {
-		_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%d\t%d\t%.3g\t%s\t%s\t%s\t%s\t%s\n",
+		_, _ = fmt.Fprintf(w, "%.12s\t%s\t%d\t%d\t%.0f\t%.3g\t%s\t%s\t%s\t%s\t%s\n",
 			r.Run, r.Arm, r.Seed, r.Params, r.Tokens, r.FLOPs,
-			span(r.SecondsLow, r.SecondsHigh), inBytes(r.Memory), inBytes(r.Disk), r.Task, r.Differs)
+			span(r.SecondsLow, r.SecondsHigh), plan.Bytes(r.Memory), plan.Bytes(r.Disk), r.Task, r.Differs)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -116,8 +135,8 @@ func printPlan(out io.Writer, d todo.Document) error {
 	}
 	t := d.Total
 	_, _ = fmt.Fprintf(buffered, "\n%d of %d runs to do: %.3g tokens, %.3g FLOPs; %s with --jobs %d --threads %d; ",
-		t.ToDo, t.Runs, float64(t.Tokens), t.FLOPs, span(t.SecondsLow, t.SecondsHigh), t.Jobs, t.Threads)
-	_, _ = fmt.Fprintf(buffered, "%s of memory at most, %s of disk\n", inBytes(t.Memory), inBytes(t.Disk))
+		t.ToDo, t.Runs, t.Tokens, t.FLOPs, span(t.SecondsLow, t.SecondsHigh), t.Jobs, t.Threads)
+	_, _ = fmt.Fprintf(buffered, "%s of memory at most, %s of disk\n", plan.Bytes(t.Memory), plan.Bytes(t.Disk))
 	return buffered.Flush()
 }
 
@@ -153,17 +172,6 @@ func digits2(x float64) string {
 		panic(err) // it was written by FormatFloat
 	}
 	return strconv.FormatFloat(x, 'f', -1, 64)
-}
-
-func inBytes(n int64) string {
-	switch x := float64(n); {
-	case x >= 1e9:
-		return fmt.Sprintf("%.1f GB", x/1e9)
-	case x >= 1e6:
-		return fmt.Sprintf("%.0f MB", x/1e6)
-	default:
-		return fmt.Sprintf("%.0f kB", x/1e3)
-	}
 }
 
 // setFlag adds the flag --set to a verb that loads a sweep.

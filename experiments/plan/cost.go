@@ -19,18 +19,26 @@ type shape struct {
 	tables  float64 // the same on embeddings and head
 	table   float64 // entries of embeddings and head
 	once    float64 // entries of the weights of a single product, whose gradient two slices share
+	all     float64 // entries of all parameters
 }
 
-func shapeOf(params []archs.Param, tied bool) (s shape) {
+// shapeOf counts the parameters of a model of that many layers. params are those of the model's first layer and of what
+// lies outside the layers, which are all alike.
+func shapeOf(params []archs.Param, tied bool, layers int) (s shape) {
 	for _, p := range params {
-		n := float64(p.Size())
+		times := 1.0
+		if p.Layer >= 0 {
+			times = float64(layers)
+		}
+		n := times * size(p)
+		s.all += n
 		isTable := p.Kind == "head" || p.Kind == "embedding"
 		if isTable {
 			s.table += n
 		}
 		if len(p.Shape) == 2 {
 			least, most := float64(slices.Min(p.Shape)), float64(slices.Max(p.Shape))
-			flops := 5 * (4*least*least*most + 2*least*least*least)
+			flops := times * 5 * (4*least*least*most + 2*least*least*least)
 			if isTable {
 				s.tables += flops
 			} else {
@@ -43,12 +51,21 @@ func shapeOf(params []archs.Param, tied bool) (s shape) {
 		switch {
 		case p.Kind == "matrix" && p.Layer >= 0:
 			s.blocks += n
-			s.widths += float64(p.Shape[0] + p.Shape[1])
+			s.widths += times * float64(p.Shape[0]+p.Shape[1])
 		case p.Kind == "matrix" || p.Kind == "head" || p.Name == "embedding" && tied:
 			s.outside += n
 		}
 	}
 	return s
+}
+
+// size returns the number of elements of a parameter. The product of its sizes may not fit into an int.
+func size(p archs.Param) float64 {
+	n := 1.0
+	for _, length := range p.Shape {
+		n *= float64(length)
+	}
+	return n
 }
 
 // The parts of a step's time. A machine's Speed has the time of one unit of each.
@@ -90,7 +107,8 @@ func (p Planned) FLOPs() float64 {
 	a, batch := p.Config.Arch, float64(p.Config.Train.Batch)
 	places := float64(a.Registers + a.Context)
 	parts := p.stepParts(batch, 1)
-	return parts[ofProducts] + parts[ofRounded] + parts[ofSchulz] + 7*batch*places*places*float64(a.Width*a.Layers)
+	return parts[ofProducts] + parts[ofRounded] + parts[ofSchulz] +
+		7*batch*places*places*float64(a.Width)*float64(a.Layers)
 }
 
 // stepParts counts the parts of a step over batch sequences that are cut into slices.
@@ -116,38 +134,41 @@ func (p Planned) stepParts(batch, slices float64) (x [stepParts]float64) {
 	x[ofScores] = seen * float64(a.Heads)
 	x[ofElements] = rows * (s.widths + 8*layers*width)
 	x[ofLogits] = tokens * float64(p.Vocab)
-	x[ofParams] = float64(p.Params) * (1 + slices)
+	x[ofParams] = s.all * (1 + slices)
 	x[ofBlocks] = (layers + 1) * slices
 	return x
 }
 
 // Measurements returns how many times the run is measured from step first to its last step.
 func (p Planned) Measurements(first int) int {
-	n := 0
-	for step := first; step <= p.Config.Train.Steps; step++ {
-		if step == p.Config.Train.Steps || p.Config.Probe.Every.Value.At(step) {
-			n++
-		}
+	every, last := p.Config.Probe.Every.Value, p.Config.Train.Steps
+	n := every.Until(last)
+	if first > 0 {
+		n -= every.Until(first - 1)
+	}
+	if !every.At(last) {
+		n++ // the last step is measured in any case
 	}
 	return n
 }
 
-// Cost is the work, memory and disk space that a run takes.
+// Cost is the work, memory and disk space that a run takes. Its numbers are whole, but of a type that cannot overflow.
 type Cost struct {
-	Tokens int     // of all steps
+	Tokens float64 // of all steps
 	FLOPs  float64 // of all steps; see Planned.FLOPs
-	Memory int64   // the resident bytes that the coordinator reserves for the run's worker
-	Disk   int64   // bytes of its rows (in the shard and the database) and kept checkpoints
+	Memory float64 // the resident bytes that the coordinator reserves for the run's worker
+	Disk   float64 // bytes of its rows (in the shard and the database), kept checkpoints and snapshots
 }
 
 // CostOf computes by formula what a whole run takes, from its start to its end.
 func CostOf(p Planned) Cost {
 	c := p.Config
+	steps := float64(c.Train.Steps)
 	return Cost{
-		Tokens: c.Train.Steps * c.Train.Batch * c.Arch.Context,
-		FLOPs:  float64(c.Train.Steps) * p.FLOPs(),
+		Tokens: steps * float64(c.Train.Batch) * float64(c.Arch.Context),
+		FLOPs:  steps * p.FLOPs(),
 		Memory: Memory(p),
-		Disk:   bytesPerRun + int64(bytesPerRow*p.Rows()) + p.checkpoints(),
+		Disk:   math.Round(bytesPerRun + bytesPerRow*p.Rows() + p.checkpoints() + p.snapshots()),
 	}
 }
 
@@ -205,7 +226,7 @@ func (p Planned) Rows() float64 {
 
 // checkpoints returns the size of the checkpoints that a run keeps, in bytes: 4 for each parameter and each of the
 // optimizer's moments.
-func (p Planned) checkpoints() int64 {
+func (p Planned) checkpoints() float64 {
 	c := p.Config
 	kept := 1
 	if every := c.Checkpoint.Every; every > 0 && c.Train.Steps > 0 {
@@ -215,12 +236,23 @@ func (p Planned) checkpoints() int64 {
 			kept = min(written, kept+c.Train.Steps/forever)
 		}
 	}
-	return int64(kept) * int64(4*(float64(p.Params)+p.moments()))
+	return float64(kept) * 4 * (p.shape.all + p.moments())
+}
+
+// snapshots returns the approximate size of the snapshots that a run keeps, in bytes: 4 for each channel of each token.
+// It takes the site for one of the model's width.
+func (p Planned) snapshots() float64 {
+	a, kept := p.Config.Arch, p.Config.Probe.Snapshots
+	layers := float64(len(kept.Layers))
+	if layers == 0 {
+		layers = float64(a.Layers)
+	}
+	return 4 * float64(len(kept.Steps)) * layers * float64(kept.Sequences) * float64(a.Context) * float64(a.Width)
 }
 
 // moments returns how many numbers the optimizer keeps. A vector counts as a matrix.
 func (p Planned) moments() float64 {
-	return p.Config.Optim.Moments(float64(p.Params)-p.shape.table, p.shape.table)
+	return p.Config.Optim.Moments(p.shape.all-p.shape.table, p.shape.table)
 }
 
 // Forecast is the time, in seconds, that a run is expected to take if each of its threads has a core of its own. Low
@@ -316,7 +348,7 @@ func (s Speed) measureParts(p Planned, parallel float64) (x [measureParts]float6
 // start returns the time before the first step and after the last, in seconds: for the process, the data, the graphs
 // and the first draws.
 func (s Speed) start(p Planned) float64 {
-	return p.Data.Seconds + s.Start[0] + s.Start[1]*float64(p.Params) +
+	return p.Data.Seconds + s.Start[0] + s.Start[1]*p.shape.all +
 		s.Start[2]*float64(p.Config.Arch.Layers*p.Config.Train.Slices)
 }
 

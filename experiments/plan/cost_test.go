@@ -48,11 +48,11 @@ func TestCheckpointBytes(t *testing.T) {
 	plan := planOf(t, "name: x\nbase: {train: {steps: 100}, checkpoint: {every: 30, keep: 3, keep_every: 60}}\n"+
 		"arms: {adamw: {}, sgd: {optim: sgd}}\n")
 	plan = append(plan, planOf(t, "name: x\nbase: {train: {steps: 100}}\narms: {last: {}}\n")...)
-	params := int64(plan[0].Params)
+	params := float64(plan[0].Params)
 	// Written at 30, 60, 90 and 100; the newest three stay, and 60 for ever.
-	for i, want := range []int64{4 * 4 * 3 * params, 4 * 4 * 2 * params, 4 * 3 * params} {
+	for i, want := range []float64{4 * 4 * 3 * params, 4 * 4 * 2 * params, 4 * 3 * params} {
 		if got := plan[i].checkpoints(); got != want {
-			t.Errorf("%s: %d, want %d", plan[i].Arm, got, want)
+			t.Errorf("%s: %.0f, want %.0f", plan[i].Arm, got, want)
 		}
 	}
 }
@@ -196,16 +196,16 @@ func TestForetoldMemory(t *testing.T) {
 		want, got := Parts(p), result.Memory
 		t.Logf("%s\n held     %+v\n foretold %+v", config, got, want)
 		if got.Params != want.Params || got.Gradients != want.Gradients {
-			t.Errorf("%s: parameters %d and gradients %d, forecast %d and %d",
+			t.Errorf("%s: parameters %.0f and gradients %.0f, forecast %.0f and %.0f",
 				config, got.Params, got.Gradients, want.Params, want.Gradients)
 		}
 		for _, part := range []struct {
 			name      string
-			got, want int
+			got, want float64
 		}{{"optimizer", got.Optimizer, want.Optimizer + 1<<20}, {"activations", got.Activations, want.Activations},
 			{"measuring", got.Measuring, want.Measuring}, {"scratch", got.Scratch, want.Scratch}} {
 			if part.got > part.want || 4*part.got < part.want && part.want > 8<<20 {
-				t.Errorf("%s: %s %d bytes, forecast %d", config, part.name, part.got, part.want)
+				t.Errorf("%s: %s %.0f bytes, forecast %.0f", config, part.name, part.got, part.want)
 			}
 		}
 	}

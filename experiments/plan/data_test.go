@@ -61,7 +61,7 @@ func TestPlanHoldsNoData(t *testing.T) {
 		p := planned[0]
 		p.Data.Memory = 0
 		if more := Memory(planned[0]) - Memory(p); more < size || more > size*5/4 {
-			t.Errorf("%s: the data adds %d MiB to the forecast", name, more>>20)
+			t.Errorf("%s: the data adds %d MiB to the forecast", name, int(more)>>20)
 		}
 		f := p.Data.Files
 		if len(f) != 1 || f[0].Path != path || f[0].Tokens != c.tokens || f[0].Vocab != c.vocab {

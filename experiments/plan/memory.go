@@ -1,12 +1,16 @@
 package plan
 
-import "github.com/outcrop-lab/outcrop/trainer"
+import (
+	"math"
+
+	"github.com/outcrop-lab/outcrop/trainer"
+)
 
 // Memory forecasts the peak resident memory of a run's worker, with the data that it holds, in bytes. A test compares
 // the forecast with real workers.
-func Memory(p Planned) int64 {
+func Memory(p Planned) float64 {
 	const process = 64 << 20 // Go, SQLite, and the arenas' last regions
-	return process + int64(p.Data.Memory) + int64(Parts(p).Total())
+	return math.Round(process + p.Data.Memory + Parts(p).Total())
 }
 
 // Parts forecasts how many bytes each part of a run holds at the run's peak. For each token of the batch, every block
@@ -21,15 +25,14 @@ func Parts(p Planned) trainer.Memory {
 	context := float64(a.Context + a.Registers + 1)
 	batch, probe := float64(c.Train.Batch)*context, float64(c.Probe.Sequences)*context
 	kept, passed := p.shape.widths+14*layers*width, 16*width+2*vocab
-	slices := c.Train.Slices
+	slices, pairs := float64(c.Train.Slices), float64((c.Train.Slices+1)/2)
 	once := p.shape.once
-	bytes := func(floats float64) int { return int(4 * floats) }
 	return trainer.Memory{
-		Params:      4 * p.Params,
-		Gradients:   bytes(once*float64((slices+1)/2) + (float64(p.Params)-once)*float64(slices)),
-		Optimizer:   bytes(p.moments()),
-		Activations: bytes(batch * (kept + passed)),
-		Measuring: bytes(batch*2*layers*width + probe*(kept/2+passed) + probe*context*layers*float64(a.Heads) +
+		Params:      4 * p.shape.all,
+		Gradients:   4 * (once*pairs + (p.shape.all-once)*slices),
+		Optimizer:   4 * p.moments(),
+		Activations: 4 * batch * (kept + passed),
+		Measuring: 4 * (batch*2*layers*width + probe*(kept/2+passed) + probe*context*layers*float64(a.Heads) +
 			3*float64(c.Probe.HeldOut)*context),
 		Scratch: (1 + 2*slices) * (2 << 20),
 	}

@@ -39,6 +39,8 @@ type Planned struct {
 	// same for runs that are measured on the same schedule.
 	Sites, Every string
 
+	file       string // the sweep's
+	arm        *sweep.Arm
 	shape      shape
 	muonTables bool // Muon updates embeddings and head
 }
@@ -46,7 +48,7 @@ type Planned struct {
 // Of plans every run of a sweep. It surveys each run's data, once for all runs that share the data, and gives each run
 // its id. device is a kind of device or "auto". If data are bad, Of returns a *settings.InputError that names the
 // data's path and the place in the file. It also returns a *settings.InputError if this machine lacks a run's
-// precision.
+// precision, or if no machine has a run's memory.
 func Of(s *sweep.Sweep, device string) ([]Planned, error) { return of(s, device, "") }
 
 // of is Of for a machine whose best kernel path is kernels; "" means this machine's.
@@ -125,10 +127,9 @@ type source struct {
 
 // sized is what planning needs of an architecture.
 type sized struct {
-	shape  shape
-	vocab  int // tokens of the model
-	params int
-	err    error
+	shape shape
+	vocab int // tokens of the model
+	err   error
 }
 
 func (p *planner) run(r sweep.Run) (Planned, error) {
@@ -145,14 +146,21 @@ func (p *planner) run(r sweep.Run) (Planned, error) {
 	if err := c.CanRun(p.kernels); err != nil {
 		return Planned{}, err
 	}
-	id, err := p.ids.ID(list, c, source.Digest, p.device)
-	return Planned{
-		Run: run.Run{ID: id, Seed: c.Seed, Config: c, DataDigest: source.Digest, DataFiles: source.files,
-			Device: p.device, Params: size.params, Stopping: p.sweep.Stopping},
+	made := Planned{
+		Run: run.Run{Seed: c.Seed, Config: c, DataDigest: source.Digest, DataFiles: source.files, Device: p.device,
+			Stopping: p.sweep.Stopping},
 		Arm: r.Arm.Name, Differs: r.Arm.Differs, Vocab: size.vocab, Data: source.Survey,
 		Sites: SitesKey(list), Every: settings.Fingerprint(settings.Section(list, "probe.every")),
+		file: p.sweep.File, arm: r.Arm,
 		shape: size.shape, muonTables: settings.Value(list, "optim.embeddings") == "muon",
-	}, err
+	}
+	if err := made.within(Room{addressable, "a process can address"}); err != nil {
+		return made, err
+	}
+	made.Params = int(size.shape.all)
+	var err error
+	made.ID, err = p.ids.ID(list, c, source.Digest, p.device)
+	return made, err
 }
 
 // shared returns what many runs have in common: their data, and the size of their architecture over it.
@@ -191,15 +199,22 @@ func sizeOf(arch archs.Config, vocab int) (s sized) {
 		return sized{err: variant.Errorf("arch.vocab", "must be at least the data's %d tokens, or 0 for as many, is %d",
 			vocab, arch.Vocab)}
 	}
-	params, err := archs.Params(arch)
-	if err != nil {
-		return sized{err: variant.Within("arch", err)}
-	}
-	s.vocab, s.shape = arch.Vocab, shapeOf(params, arch.Tied)
-	for _, p := range params {
-		s.params += p.Size()
+	s.vocab = arch.Vocab
+	if s.shape, s.err = shapeFrom(arch); s.err != nil {
+		s.err = variant.Within("arch", s.err)
 	}
 	return s
+}
+
+// shapeFrom returns the shape of an architecture. Its time does not grow with the number of layers.
+func shapeFrom(arch archs.Config) (shape, error) {
+	layers := arch.Layers
+	arch.Layers = 1
+	params, err := archs.Params(arch)
+	if err != nil {
+		return shape{}, err
+	}
+	return shapeOf(params, arch.Tied, layers), nil
 }
 
 // SitesKey returns a string that is the same for configurations whose rows have the same sites and statistics.

@@ -15,10 +15,10 @@ import (
 // and marked as stopped, and it goes on if a sweep without the rule needs more of its steps.
 type Rule struct {
 	Metric   string  `json:"metric" doc:"the metric to watch, as it is measured"`
-	After    int     `json:"after" doc:"the first step at which a run may be stopped"`
+	After    int     `json:"after" max:"2^53" doc:"the first step at which a run may be stopped"`
 	Above    float64 `json:"above" doc:"stops a run whose metric is above this value; 0 stops none"`
 	Below    float64 `json:"below" doc:"stops a run whose metric is below this value; 0 stops none"`
-	Patience int     `json:"patience" doc:"stops a run after this many measurements without a new minimum; 0 stops none"`
+	Patience int     `json:"patience" max:"2^53" doc:"stops a run after this many measurements without a new minimum; 0 stops none"`
 	MinDelta float64 `json:"min_delta" doc:"by how much a new minimum must be less, in the metric's unit"`
 	Halving  Halving `json:"halving" doc:"successive halving by the metric, the least first"`
 }
@@ -28,8 +28,8 @@ type Rule struct {
 // as soon as it is known to be among the best. Halving departs from the paper in one point: a run waits at its rung
 // with its checkpoint. When it goes on from there, its results are bit for bit those of a run that never waited.
 type Halving struct {
-	Eta      int `json:"eta" doc:"one run in this many goes on from a rung; 0 lets every run go on"`
-	MinSteps int `json:"min_steps" doc:"the step of the first rung; each further rung lies eta times as far"`
+	Eta      int `json:"eta" max:"2^53" doc:"one run in this many goes on from a rung; 0 lets every run go on"`
+	MinSteps int `json:"min_steps" max:"2^53" doc:"the step of the first rung; each further rung lies eta times as far"`
 }
 
 // Metrics lists the metrics of a run that a rule may watch.
@@ -43,6 +43,9 @@ func Default() Rule {
 // Validate returns a *variant.Error if the rule has a fault. The error's key is the key at fault, without the prefix
 // "stopping.". It is "" if the fault is that the rule stops no run.
 func (r *Rule) Validate() error {
+	if err := variant.CheckLargest(r); err != nil {
+		return err
+	}
 	switch {
 	case !slices.Contains(Metrics, r.Metric):
 		return variant.Errorf("metric", "%v", variant.Unknown("metric", r.Metric, Metrics))
@@ -97,6 +100,9 @@ func (r *Rule) Verdict(steps []int, values []float64) (at int, reason string) {
 func (h Halving) Rungs(last int) (steps []int) {
 	for step := h.MinSteps; h.Eta > 1 && step < last; step *= h.Eta {
 		steps = append(steps, step)
+		if step > last/h.Eta { // the next product may overflow
+			break
+		}
 	}
 	return steps
 }

@@ -131,7 +131,7 @@ func TestBadPoints(t *testing.T) {
 			"s.yaml:3:8: grid.optim: arm b sets optim too, at s.yaml:2:19: leave it out of one of them"},
 		{"random: {optim.lr: {uniform: [0, 1]}}", "", "s.yaml:2:9: random: wants the number of draws, such as `count: 20`"},
 		{"random: {count: 0, optim.lr: {uniform: [0, 1]}}", "",
-			"s.yaml:2:17: random.count: wants the number of draws, from 1 to 1048576, got 0"},
+			"s.yaml:2:17: random.count: wants the number of draws, from 1 to 100000, got 0"},
 		{"random: {count: 2}", "",
 			"s.yaml:2:9: random: draws no key: add one, such as `optim.lr: {log_uniform: [1e-4, 1e-1]}`"},
 		{"random: {count: 2, optim.lr: [1, 2]}", "",

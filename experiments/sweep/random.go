@@ -152,13 +152,13 @@ func (d *decoder) bounds(key string, k, n *yaml.Node, name string, dist distribu
 			d.fault(n, key, "%s wants a list of values, got %s", name, document.Describe(n))
 			return out, false
 		}
-		for i, v := range n.Content {
-			same := func(w *yaml.Node) bool { return written(w) == written(v) }
-			if j := slices.IndexFunc(n.Content[:i], same); j >= 0 {
-				d.fault(v, key, "%s comes to the same as %s in line %d",
-					asWritten(v), asWritten(n.Content[j]), n.Content[j].Line)
+		first := make(map[string]*yaml.Node, len(n.Content))
+		for _, v := range n.Content {
+			if had := first[written(v)]; had != nil {
+				d.fault(v, key, "%s comes to the same as %s in line %d", asWritten(v), asWritten(had), had.Line)
 				return out, false
 			}
+			first[written(v)] = v
 		}
 		out.values = n.Content
 		return out, true

@@ -22,6 +22,7 @@ type Schema struct {
 	Default     any                `json:"default,omitempty"`
 	Examples    []string           `json:"examples,omitempty"`
 	Minimum     *int               `json:"minimum,omitempty"`
+	Maximum     int64              `json:"maximum,omitempty"`
 	Pattern     string             `json:"pattern,omitempty"`
 	Items       *Schema            `json:"items,omitempty"`
 	MinItems    int                `json:"minItems,omitempty"`
@@ -39,8 +40,8 @@ type Schema struct {
 }
 
 // SweepSchema returns the schema of a sweep file, made from the configuration's structs and registries. Its
-// `#/$defs/preset` is the schema of a preset. The schema checks keys, types and names. Only the decoder checks limits,
-// and the parameters of a slot whose name is not given.
+// `#/$defs/preset` is the schema of a preset. The schema checks keys, types, names and the largest whole numbers. Only
+// the decoder checks other limits, and the parameters of a slot whose name is not given.
 func SweepSchema() *Schema {
 	config := trainer.Default()
 	keys := keyed{}
@@ -83,7 +84,7 @@ func SweepSchema() *Schema {
 			"zip":    keys.lists("as grid, but the lists are equally long and walked together"),
 			"random": keys.random(),
 			"seeds": {Description: "the number n of seeds, which are then 0 … n-1, or a list of seeds", AnyOf: []*Schema{
-				{Type: []string{"integer", "null"}, Minimum: &one},
+				{Type: []string{"integer", "null"}, Minimum: &one, Maximum: maxRuns},
 				{Type: []string{"array"}, Items: &Schema{Type: []string{"integer"}, Minimum: &zero}, MinItems: 1},
 			}},
 			"exclude":  rules,
@@ -114,7 +115,9 @@ func schemaOf(f settings.Field, key string, keys keyed) *Schema {
 	case reflect.Uint, reflect.Uint64, reflect.Uint32:
 		s.Minimum = new(int)
 	case reflect.Slice:
-		s.Items = &Schema{Type: kindsOf(f.Value.Type().Elem())}
+		s.Items = &Schema{Type: kindsOf(f.Value.Type().Elem()), Maximum: f.Max}
+	default:
+		s.Maximum = f.Max
 	}
 	if f.Enum != nil {
 		s.Enum = []any{nil}
@@ -122,7 +125,7 @@ func schemaOf(f settings.Field, key string, keys keyed) *Schema {
 			s.Enum = append(s.Enum, text)
 		}
 	}
-	keys[key] = &Schema{Type: s.Type, Minimum: s.Minimum, Items: s.Items, Enum: s.Enum}
+	keys[key] = &Schema{Type: s.Type, Minimum: s.Minimum, Maximum: s.Maximum, Items: s.Items, Enum: s.Enum}
 	return s
 }
 
@@ -203,7 +206,7 @@ func (k keyed) random() *Schema {
 	s := &Schema{Type: []string{"object", "null"}, Required: []string{"count"}, Additional: false,
 		Description: "seeded draws of keys, each from its distribution, in every arm",
 		Properties: map[string]*Schema{
-			"count": {Type: []string{"integer"}, Minimum: &one, Description: "the number of draws"},
+			"count": {Type: []string{"integer"}, Minimum: &one, Maximum: maxRuns, Description: "the number of draws"},
 			"seed": {Type: []string{"integer"}, Minimum: &zero, Default: 0,
 				Description: "the seed of the draws; the draws of a key do not depend on the other keys"},
 		}}

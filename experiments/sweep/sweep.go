@@ -107,6 +107,9 @@ func decoded(from origin, src []byte, around stored) (*Sweep, error) {
 		d.unlike(lists, arms, over)
 	}
 	if len(d.faults) == 0 {
+		d.countRuns(parts, len(arms)*len(s.Seeds), axes)
+	}
+	if len(d.faults) == 0 {
 		s.points(d, arms, axes, over)
 	}
 	d.prefix, d.set = "", nil
@@ -141,16 +144,25 @@ func (d *decoder) parts(root *yaml.Node) map[string]*yaml.Node {
 	return parts
 }
 
-// points resolves every point of every arm. over is set in base too, so that an arm does not differ from base by it.
-func (s *Sweep) points(d *decoder, arms []*Arm, axes []axis, over []override) {
-	total := len(arms) * len(s.Seeds)
+// countRuns refuses a sweep of too many runs before it makes any of them. total is the number of runs without axes.
+func (d *decoder) countRuns(parts map[string]*yaml.Node, total int, axes []axis) {
+	d.prefix = ""
+	if total > maxRuns {
+		d.fault(parts["seeds"], "seeds", "every arm with every seed makes %d runs, more than the %d that a sweep may have",
+			total, maxRuns)
+		return
+	}
 	for _, a := range axes {
 		if total *= len(a); total > maxRuns {
-			d.prefix = ""
-			d.fault(a[0].keys[0].at, a[0].keys[0].section, "the sweep has more than %d runs", maxRuns)
+			d.fault(a[0].keys[0].at, a[0].keys[0].section, "with it the sweep has more than the %d runs that it may have",
+				maxRuns)
 			return
 		}
 	}
+}
+
+// points resolves every point of every arm. over is set in base too, so that an arm does not differ from base by it.
+func (s *Sweep) points(d *decoder, arms []*Arm, axes []axis, over []override) {
 	if len(over) > 0 {
 		ghost, others := settings.Clone(s.Base), &decoder{origin: d.origin}
 		for _, o := range over {
@@ -216,21 +228,22 @@ func (s *Sweep) name(d *decoder, root, n *yaml.Node) {
 // seeds reads a list of seeds, or a count n, which stands for 0 … n-1.
 func seeds(d *decoder, n *yaml.Node) []uint64 {
 	if n.Kind == yaml.SequenceNode && len(n.Content) > 0 {
-		list := make([]uint64, 0, len(n.Content))
+		list, seen := make([]uint64, 0, len(n.Content)), make(map[uint64]bool, len(n.Content))
 		for _, item := range n.Content {
 			var seed uint64
 			if err := document.Scalar(item, reflect.ValueOf(&seed).Elem()); err != nil {
 				d.fault(item, "seeds", "%v", err)
-			} else if slices.Contains(list, seed) {
+			} else if seen[seed] {
 				d.fault(item, "seeds", "seed %d appears twice", seed)
 			}
-			list = append(list, seed)
+			list, seen[seed] = append(list, seed), true
 		}
 		return list
 	}
 	var count int
-	if err := document.Scalar(n, reflect.ValueOf(&count).Elem()); err != nil || count < 1 || count > 1<<20 {
-		d.fault(n, "seeds", "wants the number of seeds, at least 1, or a list of seeds, got %s", document.Describe(n))
+	if err := document.Scalar(n, reflect.ValueOf(&count).Elem()); err != nil || count < 1 || count > maxRuns {
+		d.fault(n, "seeds", "wants the number of seeds, from 1 to %d, or a list of seeds, got %s", maxRuns,
+			document.Describe(n))
 		return nil
 	}
 	list := make([]uint64, count)

@@ -71,7 +71,7 @@ func TestBadInput(t *testing.T) {
 		{"merge key", "name: x\nbase: {<<: {train: {}}}\n",
 			"s.yaml:2:8: base: merge keys (<<) are not supported: arms are merged over base"},
 		{"no seeds", "name: x\nseeds: 0\n",
-			"s.yaml:2:8: seeds: wants the number of seeds, at least 1, or a list of seeds, got 0"},
+			"s.yaml:2:8: seeds: wants the number of seeds, from 1 to 100000, or a list of seeds, got 0"},
 		{"seed twice", "name: x\nseeds: [1, 1]\n", "s.yaml:2:12: seeds: seed 1 appears twice"},
 		{"arms as a list", "name: x\narms: [a]\n",
 			"s.yaml:2:7: arms: wants a map from an arm's name to what it changes, got a list"},

@@ -1,11 +1,11 @@
 package todo
 
 import (
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/outcrop-lab/outcrop/experiments/folder"
+	"github.com/outcrop-lab/outcrop/experiments/machine"
 	"github.com/outcrop-lab/outcrop/experiments/plan"
 	"github.com/outcrop-lab/outcrop/settings"
 )
@@ -17,13 +17,13 @@ type Row struct {
 	Arm         string   `json:"arm"`
 	Seed        uint64   `json:"seed"`
 	Params      int      `json:"params"`
-	Tokens      int      `json:"tokens"`
+	Tokens      float64  `json:"tokens"`
 	FLOPs       float64  `json:"flops"`
 	Seconds     *float64 `json:"seconds"`
 	SecondsLow  *float64 `json:"seconds_low"`
 	SecondsHigh *float64 `json:"seconds_high"`
-	Memory      int64    `json:"memory_bytes"`
-	Disk        int64    `json:"disk_bytes"`
+	Memory      float64  `json:"memory_bytes"`
+	Disk        float64  `json:"disk_bytes"`
 	Status      string   `json:"status"` // new, done, diverged, same, measure, again, running, stopped, lost or failed
 	Task        string   `json:"state"`  // the status in words, from Task.String
 	From        int      `json:"from_step"`
@@ -34,12 +34,12 @@ type Row struct {
 type Total struct {
 	Runs        int      `json:"runs"` // of the plan; a run that appears more than once counts once
 	ToDo        int      `json:"to_do"`
-	Tokens      int      `json:"tokens"`
+	Tokens      float64  `json:"tokens"`
 	FLOPs       float64  `json:"flops"`
 	SecondsLow  *float64 `json:"seconds_low"` // elapsed time, with Jobs runs at a time
 	SecondsHigh *float64 `json:"seconds_high"`
-	Memory      int64    `json:"memory_bytes"` // of the Jobs largest runs together
-	Disk        int64    `json:"disk_bytes"`
+	Memory      float64  `json:"memory_bytes"` // of the Jobs largest runs together
+	Disk        float64  `json:"disk_bytes"`
 	Jobs        int      `json:"jobs"`
 	Threads     int      `json:"threads"`
 }
@@ -56,7 +56,7 @@ type Document struct {
 // and threads is the number of threads of each. If jobs is 0, there are as many jobs as the cores can serve. speed is
 // nil if the machine's speed is not known.
 func DocumentOf(name string, planned []plan.Planned, tasks []Task, speed *plan.Speed, jobs, threads int) Document {
-	cores := runtime.GOMAXPROCS(0)
+	cores := machine.Here().Cores
 	threads = max(1, threads)
 	if jobs == 0 {
 		jobs = max(1, cores/threads)
@@ -64,7 +64,7 @@ func DocumentOf(name string, planned []plan.Planned, tasks []Task, speed *plan.S
 	d := Document{Sweep: name, Data: dataOf(planned), Runs: make([]Row, len(planned)),
 		Total: Total{Jobs: jobs, Threads: threads}}
 	var seconds []float64
-	var memory []int64
+	var memory []float64
 	for i, p := range planned {
 		cost, task := plan.CostOf(p), tasks[i]
 		r := Row{Run: p.ID, Arm: p.Arm, Seed: p.Seed, Params: p.Params, Tokens: cost.Tokens, FLOPs: cost.FLOPs,

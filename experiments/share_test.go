@@ -58,49 +58,14 @@ func TestMemoryOfWorkers(t *testing.T) {
 			t.Fatalf("%s: the worker said %q", c.name, said)
 		}
 		had <<= 10
-		took := plan.Memory(p)
+		took := int64(plan.Memory(p))
 		t.Logf("%s: a worker had %d MiB, forecast %d MiB", c.name, had>>20, took>>20)
 		if took < had || took > 3*had {
 			t.Errorf("%s: a worker had %d MiB, forecast %d MiB", c.name, had>>20, took>>20)
 		}
-	}
-}
-
-func TestFreeMemory(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) {
-		t.Helper()
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			t.Fatal(err)
+		if err := (plan.Room{Bytes: float64(had), Name: "it took"}).Fit([]plan.Planned{p}); err != nil {
+			t.Errorf("%s: a run that a machine can hold is refused: %v", c.name, err)
 		}
-		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("meminfo", "MemTotal:       100 kB\nMemAvailable:    60 kB\n")
-	if got := available(filepath.Join(dir, "meminfo")); got != 60<<10 {
-		t.Errorf("%d bytes are free, want 60 KiB", got)
-	}
-	if got := available(filepath.Join(dir, "none")); got != math.MaxInt64 {
-		t.Errorf("%d bytes are free on a system that does not say", got)
-	}
-	write("self", "1:cpu:/x\n0::/a/b\n")
-	write("group/a/memory.max", "1000\n")
-	write("group/a/memory.current", "700\n")
-	write("group/a/memory.stat", "anon 5\ninactive_file 100\n")
-	write("group/a/b/memory.max", "max\n")
-	write("group/a/b/memory.current", "10\n")
-	write("group/memory.current", "7000\n")
-	group := filepath.Join(dir, "group")
-	if got := groupRoom(group, filepath.Join(dir, "self")); got != 400 { // 1000 - 700, and the cache of 100
-		t.Errorf("the group has %d bytes, want 400", got)
-	}
-	if got := groupRoom(group, filepath.Join(dir, "none")); got != math.MaxInt64 {
-		t.Errorf("without groups %d", got)
-	}
-	if m := thisMachine(); m.cores < 1 || m.memory < 1<<20 {
-		t.Errorf("this machine has %+v", m)
 	}
 }
 
@@ -120,7 +85,7 @@ func TestShare(t *testing.T) {
 		name          string
 		jobs, threads int
 		cores         int
-		memory        int64
+		memory        float64
 		active        map[string]*running
 		pending       int
 		want          int // threads; 0 for not now
@@ -147,7 +112,7 @@ func TestShare(t *testing.T) {
 		{"jobs said, all at work", 2, 0, 4, 9 * each, at(1, 1), 8, 0},
 		{"jobs said beyond the cores", 9, 1, 2, 1, at(1, 1, 1), 8, 1},
 	} {
-		co := &coordinator{Options: Options{Jobs: c.jobs, Threads: c.threads}, machine: machine{c.cores, c.memory},
+		co := &coordinator{Options: Options{Jobs: c.jobs, Threads: c.threads}, machine: shared{c.cores, c.memory},
 			active: c.active}
 		threads, memory, ok := co.share(job{Planned: p}, c.pending)
 		if !ok {
