@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -62,7 +63,11 @@ func numbers(t *testing.T) (all []number) {
 		}
 	}
 	tokens := filepath.Join(t.TempDir(), "tokens.bin")
-	if err := os.WriteFile(tokens, make([]byte, 1<<15), 0o666); err != nil {
+	var content []byte
+	for i := range 1 << 14 {
+		content = binary.LittleEndian.AppendUint16(content, uint16(i*7919%1000))
+	}
+	if err := os.WriteFile(tokens, content, 0o666); err != nil {
 		t.Fatal(err)
 	}
 	needs := map[string]string{"data=bin": "data.path=" + tokens} // a variant without defaults
