@@ -337,6 +337,7 @@ func (c *coordinator) finish(ctx context.Context, o outcome) error {
 			}
 			fault = errors.Join(o.err, err)
 		}
+		store.Settle(filepath.Join(c.dir(o.ID), folder.Shard)) // the merges kept the worker from doing so
 		stored, there, err = c.db.RunByID(o.ID)
 		return err
 	})

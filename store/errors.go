@@ -12,6 +12,10 @@ import (
 // ErrCorrupt is wrapped by an error about a file that is damaged or is not an Outcrop database.
 var ErrCorrupt = errors.New("not a sound outcrop database")
 
+// ErrBlank is wrapped by an error about a database without tables, as a power cut may leave one. ErrBlank itself wraps
+// ErrCorrupt.
+var ErrBlank = fmt.Errorf("%w: it is empty; run a sweep to fill it, or remove it", ErrCorrupt)
+
 // ErrMissing is wrapped by an error about a database that does not exist. ErrMissing itself wraps fs.ErrNotExist.
 var ErrMissing = fmt.Errorf("%w; there are no results there yet", fs.ErrNotExist)
 

@@ -12,6 +12,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -79,7 +82,7 @@ func OpenExisting(path string) (*DB, error) {
 // beside it. A database with an older schema is first migrated. A transaction that a killed writer left half written is
 // first rolled back. In both cases the database must be writable.
 //
-// OpenReadOnly returns ErrMissing if the file is missing, and ErrCorrupt if it is empty.
+// OpenReadOnly returns ErrMissing if the file is missing, and ErrBlank if it is empty.
 func OpenReadOnly(path string) (*DB, error) {
 	if err := present(path); err != nil {
 		return nil, fault("opening", path, err)
@@ -107,9 +110,53 @@ func OpenReadOnly(path string) (*DB, error) {
 // errOlder is wrapped by an error about a database with an older schema.
 var errOlder = errors.New("it has an older schema")
 
-// Close closes the handle. If db can write and no other handle on the database is open, Close also moves the content of
-// the write-ahead log into the database file.
-func (db *DB) Close() error { return fault("closing", db.path, db.sql.Close()) }
+// Close closes the handle. After the last handle of all processes has closed, the database file alone holds everything:
+// whoever closes moves the content of the write-ahead log into it. Only a reader that cannot write the file leaves the
+// log as it is.
+func (db *DB) Close() error {
+	if db.reading == "" {
+		// Readers that stay open would keep SQLite from doing so when the handle closes. What does not fit on the disk now
+		// stays in the log.
+		_, _ = db.sql.Exec("PRAGMA wal_checkpoint(PASSIVE)")
+	}
+	err := db.sql.Close()
+	if db.reading == readModes[0] {
+		Settle(db.path)
+	}
+	return fault("closing", db.path, err)
+}
+
+// Settle moves the content of the write-ahead log that a killed writer, or a reader, left beside a database into the
+// database file. It does nothing while another process has the database open, or if the file cannot be written.
+func Settle(path string) {
+	if _, err := os.Stat(path + besides[0]); err != nil || regular(path) != nil {
+		return
+	}
+	db := connect(path, "mode=rw")
+	var objects int
+	_ = db.sql.QueryRow("SELECT count(*) FROM sqlite_schema").Scan(&objects) // takes up the log
+	_ = db.sql.Close()                                                       // SQLite folds it in if this was the last handle
+}
+
+// Sync returns once everything that db has committed is on disk. Without it, a commit outlives its process, but not a
+// power cut.
+func (db *DB) Sync() error {
+	for _, path := range []string{db.path + besides[0], filepath.Dir(db.path)} {
+		// SQLite's locks do not lie on these files: closing one of them releases none. The database file itself is written
+		// by SQLite alone, which syncs it.
+		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // nothing is in the log
+		}
+		if err == nil {
+			err = errors.Join(f.Sync(), f.Close())
+		}
+		if err != nil {
+			return fault("syncing", db.path, err)
+		}
+	}
+	return nil
+}
 
 // Writable returns ErrReadOnly if this process may not write to the database. It waits for another writer to end.
 func (db *DB) Writable() error {
@@ -236,7 +283,7 @@ func (db *DB) readable() error {
 		return err
 	}
 	if v == blank {
-		return fmt.Errorf("%w: it is empty", ErrCorrupt)
+		return ErrBlank
 	}
 	if v < len(migrations) {
 		return fmt.Errorf("%w, version %d before %d", errOlder, v, len(migrations))

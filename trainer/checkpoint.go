@@ -153,6 +153,11 @@ func (t *training) writeCheckpoint(root string, step int) error {
 	if err := syncFolder(partial); err != nil {
 		return err
 	}
+	if t.durable != nil {
+		if err := t.durable(); err != nil {
+			return err
+		}
+	}
 	if err := os.Rename(partial, final); err != nil {
 		return err
 	}

@@ -160,3 +160,28 @@ type nothing struct{}
 func (nothing) Record(int, []probes.Value) error { return nil }
 
 func (nothing) Timing(int, string, float64) error { return nil }
+
+// Whatever was recorded is made durable before a checkpoint appears under its name, and no checkpoint appears if that
+// fails.
+func TestRowsAreDurableBeforeACheckpoint(t *testing.T) {
+	c := small()
+	c.Checkpoint.Every, c.Train.Steps = 2, 4
+	dir, seen := t.TempDir(), 0
+	durable := func() error {
+		kept, err := Kept(dir)
+		if err != nil || len(kept) != min(seen, c.Checkpoint.Keep) {
+			t.Errorf("%v are there before number %d, %v", kept, seen, err)
+		}
+		seen++
+		return nil
+	}
+	if _, err := Run(t.Context(), c, Options{Dir: dir, Recorder: nothing{}, Durable: durable}); err != nil || seen < 2 {
+		t.Errorf("%d checkpoints, %v", seen, err)
+	}
+	dir = t.TempDir()
+	failing := errors.New("no disk")
+	_, err := Run(t.Context(), c, Options{Dir: dir, Recorder: nothing{}, Durable: func() error { return failing }})
+	if kept, _ := Kept(dir); !errors.Is(err, failing) || len(kept) > 0 {
+		t.Errorf("%v, with the checkpoints %v", err, kept)
+	}
+}

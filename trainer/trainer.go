@@ -19,8 +19,9 @@ import (
 // training is one run in memory: the parameters, one graph per slice over them, and the graphs that measure them.
 type training struct {
 	config    Config
-	run       string // the run's id
-	restored  int    // step of the checkpoint that was loaded, -1 for none
+	run       string       // the run's id
+	durable   func() error // Options.Durable
+	restored  int          // step of the checkpoint that was loaded, -1 for none
 	source    data.Source
 	device    *compute.CPU   // holds the parameters and the optimizer, float32 whatever the precision
 	beside    []*compute.CPU // of the optimizer's other threads, float32 too
@@ -136,7 +137,7 @@ func newTraining(c Config, o Options) (t *training, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	t = &training{config: c, run: o.Run, restored: -1}
+	t = &training{config: c, run: o.Run, durable: o.Durable, restored: -1}
 	defer func() {
 		if err != nil {
 			t.close()

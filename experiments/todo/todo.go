@@ -25,6 +25,9 @@ type Task struct {
 	Measure []int
 	// From is the step at which training begins.
 	From int
+	// Refused says why training begins again although there are checkpoints: "is damaged" or "holds no rows", of the run's
+	// shard; "" if it does not.
+	Refused string
 	// Status is the status of an unsettled run: "running", "stopped", "lost" or "failed"; "" if nothing is known.
 	Status string
 	// Waits is the step of the rung at which a stopped run waits until it is among the best; 0 if the run does not
@@ -73,10 +76,18 @@ func (t Task) String() string {
 		if t.From > 0 {
 			return fmt.Sprintf("%s, goes on from step %d", word, t.From)
 		}
-		return word + ", starts again"
+		return word + ", starts again" + t.because()
 	default:
-		return word
+		return word + t.because()
 	}
+}
+
+// because says why a run with checkpoints begins again.
+func (t Task) because() string {
+	if t.Refused == "" {
+		return ""
+	}
+	return ": its " + folder.Shard + " " + t.Refused
 }
 
 func counted(steps int) string {
@@ -107,6 +118,9 @@ func Tasks(results string, planned []plan.Planned) ([]Task, error) {
 		return tasks, nil
 	}
 	db, err := store.OpenReadOnly(path)
+	if errors.Is(err, store.ErrBlank) {
+		return tasks, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,6 @@
 package todo
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/outcrop-lab/outcrop/experiments/folder"
@@ -114,7 +112,7 @@ func (w Wants) Task(db *store.DB, dir string, p plan.Planned) (t Task, err error
 			return t, nil
 		}
 	}
-	if t.From, err = w.resumable(dir, p); err != nil {
+	if t.From, t.Refused, err = w.resumable(dir, p); err != nil {
 		return t, err
 	}
 	if early, err := StoppedEarly(db, p.Run); err != nil || early {
@@ -184,42 +182,43 @@ func (w Wants) lacking(db *store.DB, dir string, p plan.Planned, last int, ended
 }
 
 // resumable returns the step of the newest checkpoint from which a run can go on: everything that is wanted of the
-// steps before it has been measured. It returns 0 if there is no such checkpoint.
-func (w Wants) resumable(dir string, p plan.Planned) (int, error) {
+// steps before it has been measured. It returns 0 if there is no such checkpoint. If the run's shard is damaged or
+// blank, its rows count for nothing, and why says so.
+func (w Wants) resumable(dir string, p plan.Planned) (from int, why string, err error) {
 	kept, err := trainer.Kept(dir)
 	if err != nil || len(kept) == 0 {
-		return 0, err
+		return 0, "", err
 	}
-	shard := filepath.Join(dir, folder.Shard)
-	if _, err := os.Stat(shard); err != nil {
-		return 0, nil
-	}
-	db, err := store.OpenReadOnly(shard)
-	if err != nil {
-		return 0, err
+	db, refused, err := folder.ReadShard(dir)
+	switch {
+	case err != nil:
+		return 0, "", err
+	case refused != nil:
+		return 0, "is damaged", nil
+	case db == nil:
+		return 0, "holds no rows", nil
 	}
 	defer func() { _ = db.Close() }()
 	newest := min(kept[len(kept)-1], p.Config.Train.Steps)
 	lacking, err := w.lacking(db, dir, p, newest-1, false)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	if len(lacking) > 0 {
 		newest = lacking[0]
 	}
-	from := 0
 	for _, step := range kept {
 		if step <= newest {
 			from = step
 		}
 	}
-	return from, nil
+	return from, "", nil
 }
 
 // DropUnusable deletes the checkpoints that are newer than the one from which a run can go on. It keeps damaged
 // checkpoints, so that the trainer refuses them by name.
 func DropUnusable(dir string, p plan.Planned) error {
-	from, err := Wants{}.resumable(dir, p)
+	from, _, err := Wants{}.resumable(dir, p)
 	if err != nil {
 		return err
 	}

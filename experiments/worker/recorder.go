@@ -93,6 +93,13 @@ func (w *recorder) refused(r trainer.Refusal, from int) {
 	w.note(text, from, 0)
 }
 
+// refusedShard reports a damaged shard that was set aside.
+func (w *recorder) refusedShard(why error) {
+	text := fmt.Sprintf("refused the rows measured so far, and set them aside as %s.refused: %v", folder.Shard, why)
+	w.say(text, 0, 0)
+	w.note(text, 0, 0)
+}
+
 // plainOrZero replaces NaN and infinities, which JSON lacks, by 0.
 func plainOrZero(x float64) float64 {
 	if x-x != 0 {

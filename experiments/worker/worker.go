@@ -65,14 +65,14 @@ func Work(ctx context.Context, dir string, in io.Reader, out io.Writer) (err err
 // train trains a run to its end or its next rung, or until ctx is cancelled.
 func train(ctx context.Context, dir string, r run.Run, threads int, out io.Writer) (err error) {
 	said := json.NewEncoder(out)
-	db, release, err := hold(dir, r, func() { _ = said.Encode(folder.Event{Run: r.ID, Status: folder.Holding}) })
+	db, refused, release, err := hold(dir, r, func() { _ = said.Encode(folder.Event{Run: r.ID, Status: folder.Holding}) })
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	log, err := os.OpenFile(filepath.Join(dir, folder.Log), os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, 0o666)
+	log, err := openLog(dir)
 	if err != nil {
-		return fmt.Errorf("worker: %w", err)
+		return err
 	}
 	defer func() { _ = log.Close() }()
 	stored, err := r.Stored()
@@ -87,6 +87,9 @@ func train(ctx context.Context, dir string, r run.Run, threads int, out io.Write
 		return err
 	}
 	w := recorder{run: stored, db: db, log: json.NewEncoder(log), out: said}
+	if refused != nil {
+		w.refusedShard(refused)
+	}
 	if r.Stopping != nil {
 		own, stop := context.WithCancel(ctx)
 		defer stop()
@@ -96,7 +99,7 @@ func train(ctx context.Context, dir string, r run.Run, threads int, out io.Write
 		}
 	}
 	result, err := trainer.Run(ctx, r.Config, trainer.Options{Dir: dir, Run: r.ID, Threads: threads, Recorder: &w,
-		Begun: w.begun, Progress: w.progress, Refused: w.refused})
+		Begun: w.begun, Durable: db.Sync, Progress: w.progress, Refused: w.refused})
 	stored.Step, stored.Params, stored.Status = result.Step, result.Params, string(result.Status)
 	if err != nil {
 		stored.Status, stored.Error = store.Failed, err.Error()
@@ -106,6 +109,14 @@ func train(ctx context.Context, dir string, r run.Run, threads int, out io.Write
 	err = errors.Join(err, indexSnapshots(db, dir, r.ID), db.PutRun(stored))
 	w.note(stored.Status, stored.Step, result.Loss)
 	return err
+}
+
+func openLog(dir string) (*os.File, error) {
+	log, err := os.OpenFile(filepath.Join(dir, folder.Log), os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	return log, nil
 }
 
 // watch returns the watch of a run's rule, with the values that the run has measured so far. A run that has reached its
@@ -135,11 +146,20 @@ func Measure(
 func measure(
 	ctx context.Context, dir string, r run.Run, threads int, holding func(), progress func(step int, loss float64),
 ) (err error) {
-	db, release, err := hold(dir, r, holding)
+	db, refused, release, err := hold(dir, r, holding)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	if refused != nil {
+		log, err := openLog(dir)
+		if err != nil {
+			return err
+		}
+		w := recorder{log: json.NewEncoder(log), out: json.NewEncoder(io.Discard)}
+		w.refusedShard(refused)
+		_ = log.Close()
+	}
 	stored, err := r.Stored()
 	if err != nil {
 		return err
@@ -155,21 +175,22 @@ func measure(
 }
 
 // hold locks a run's folder for this process, calls holding, and opens the run's shard. It fails if the run is no
-// longer the one that was planned. release closes the shard and unlocks the folder.
-func hold(dir string, r run.Run, holding func()) (shard *store.DB, release func() error, err error) {
+// longer the one that was planned. refused says how a shard that was set aside is damaged, see folder.OpenShard. release
+// closes the shard and unlocks the folder.
+func hold(dir string, r run.Run, holding func()) (shard *store.DB, refused error, release func() error, err error) {
 	held, err := folder.Lock(dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	holding()
 	if err = r.Unchanged(dir); err == nil {
-		shard, err = store.Open(filepath.Join(dir, folder.Shard))
+		shard, refused, err = folder.OpenShard(dir)
 	}
 	if err != nil {
 		_ = held.Close()
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return shard, func() error { return errors.Join(shard.Close(), held.Close()) }, nil
+	return shard, refused, func() error { return errors.Join(shard.Close(), held.Close()) }, nil
 }
 
 // indexSnapshots stores in a run's shard where the snapshots in its folder are, one entry per sequence.
