@@ -134,8 +134,9 @@ func Settle(path string) {
 	}
 	db := connect(path, "mode=rw")
 	var objects int
-	_ = db.sql.QueryRow("SELECT count(*) FROM sqlite_schema").Scan(&objects) // takes up the log
-	_ = db.sql.Close()                                                       // SQLite folds it in if this was the last handle
+	// The query takes up the log, and SQLite folds it in when the last handle closes.
+	_ = db.sql.QueryRow("SELECT count(*) FROM sqlite_schema").Scan(&objects)
+	_ = db.sql.Close()
 }
 
 // Sync returns once everything that db has committed is on disk. Without it, a commit outlives its process, but not a

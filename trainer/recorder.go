@@ -30,8 +30,8 @@ type Options struct {
 	Recorder Recorder
 	// Begun is called by Run before its first step: 0, or that of the checkpoint that it resumes from. It may be nil.
 	Begun func(step int)
-	// Durable returns once everything that Recorder has taken is on disk. Run calls it before a checkpoint appears, so that
-	// after a power cut no checkpoint stands without the rows before it. It may be nil.
+	// Durable returns once everything that Recorder has taken is on disk. Run calls it before a checkpoint appears, so
+	// that after a power cut no checkpoint stands without the rows before it. It may be nil.
 	Durable  func() error
 	Progress func(step int, loss float64) // called by Run after every update, by Measure after every step; may be nil
 	// Refused is called for each checkpoint that Run refused and set aside. Its second argument is the step

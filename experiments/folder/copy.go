@@ -16,9 +16,9 @@ import (
 // copyPrefix begins the name of a folder that is still being copied.
 const copyPrefix = ".copy-"
 
-// Copy copies a run's folder. The copy is renamed to its final path only once it is complete. Copy leaves out
-// half-written files and the lock. If there is already a file or folder at the path, Copy leaves it as it is and copied
-// is false.
+// Copy copies a run's folder. The copy is renamed to its final path only once it is complete and on disk. Copy leaves
+// out half-written files and the lock. If there is already a file or folder at the path, Copy leaves it as it is and
+// copied is false.
 func Copy(ctx context.Context, from, to string) (copied bool, err error) {
 	if Exists(to) {
 		return false, nil
@@ -52,13 +52,16 @@ func Copy(ctx context.Context, from, to string) (copied bool, err error) {
 		}
 		return copyFile(path, target)
 	})
+	if err == nil {
+		err = syncFolders(hidden)
+	}
 	if err != nil {
 		return false, err
 	}
 	if err := os.Rename(hidden, to); err != nil && !Exists(to) { // a coordinator may have made it meanwhile
 		return false, err
 	}
-	return true, nil
+	return true, syncFolder(filepath.Dir(to))
 }
 
 func copyFile(from, to string) (err error) {
@@ -72,8 +75,28 @@ func copyFile(from, to string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	_, err = io.Copy(w, r)
-	return err
+	if _, err = io.Copy(w, r); err != nil {
+		return err
+	}
+	return w.Sync()
+}
+
+// syncFolders syncs the names in a folder and in all folders below it.
+func syncFolders(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		return syncFolder(path)
+	})
+}
+
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // RemoveCopies removes all unfinished copies of runs from a results folder. A process that is killed while it copies a

@@ -175,8 +175,8 @@ func measure(
 }
 
 // hold locks a run's folder for this process, calls holding, and opens the run's shard. It fails if the run is no
-// longer the one that was planned. refused says how a shard that was set aside is damaged, see folder.OpenShard. release
-// closes the shard and unlocks the folder.
+// longer the one that was planned. refused says how a shard that was set aside is damaged, see folder.OpenShard.
+// release closes the shard and unlocks the folder.
 func hold(dir string, r run.Run, holding func()) (shard *store.DB, refused error, release func() error, err error) {
 	held, err := folder.Lock(dir)
 	if err != nil {
