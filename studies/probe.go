@@ -102,7 +102,8 @@ func open(dir, name string) (r run.Run, stored store.Run, err error) {
 			Message: "run " + store.Short(stored.ID) + " is planned, not trained yet"})
 	}
 	r = run.Run{ID: stored.ID, DataDigest: stored.DataDigest, Device: stored.Device, Seed: stored.Seed,
-		Params: stored.Params}
+		Trainer: stored.TrainerVersion,
+		Params:  stored.Params}
 	if r.Config, err = run.ConfigOf(stored); err == nil {
 		err = r.Locate(dir)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/experiments/results"
+	"github.com/outcrop-lab/outcrop/experiments/run"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/experiments/todo"
 	"github.com/outcrop-lab/outcrop/store"
@@ -113,6 +114,9 @@ func storedSweep(s *preferences, name string) (loaded *sweep.Sweep, statuses map
 		}
 		for _, p := range planned {
 			if _, known := statuses[p.ID]; !known {
+				if err := sameTrainer(db, name); err != nil {
+					return fmt.Errorf("sweep %s: %w", name, err)
+				}
 				return usageError{fmt.Errorf("sweep %s: %w", name, errChanged)}
 			}
 		}
@@ -121,6 +125,20 @@ func storedSweep(s *preferences, name string) (loaded *sweep.Sweep, statuses map
 	return loaded, statuses, err
 }
 
+// sameTrainer returns an error that names the first stored run of a sweep that is of another trainer version.
+func sameTrainer(db *store.DB, sweep string) error {
+	runs, err := db.RunsOf(sweep)
+	if err != nil {
+		return err
+	}
+	for _, m := range runs {
+		if err := run.SameTrainer(m.Run.ID, m.Run.TrainerVersion); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // errChanged means that a stored sweep now resolves to other runs than when it was stored.
-var errChanged = errors.New("its runs are no longer those that it began with, because its data, a file that it " +
-	"extends or the trainer's version has changed: train its file again with outcrop run")
+var errChanged = errors.New("its runs are no longer those that it began with, because its data or a file that it " +
+	"extends has changed: train its file again with outcrop run")

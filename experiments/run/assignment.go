@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/stopping"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -20,6 +23,7 @@ type assignment struct {
 	ID         string `json:"id"`
 	DataDigest string `json:"data_digest"`
 	Device     string `json:"device"`
+	Trainer    int    `json:"trainer,omitempty"` // the version; earlier programs did not write it
 	Threads    int    `json:"threads"`
 	Config     any    `json:"config"`
 	// Files says where the files lie that Config names, by dotted key: absolute paths or globs.
@@ -34,7 +38,8 @@ type assignment struct {
 // the number of the worker's threads.
 func (r Run) Assign(dir string, threads int) error {
 	a := assignment{ID: r.ID, DataDigest: r.DataDigest, Device: r.Device, Threads: threads,
-		Config: settings.Tree(&r.Config), Files: map[string]string{}, Data: r.DataFiles, Stopping: r.Stopping,
+		Trainer: cmp.Or(r.Trainer, trainer.Version),
+		Config:  settings.Tree(&r.Config), Files: map[string]string{}, Data: r.DataFiles, Stopping: r.Stopping,
 		Until: r.Until, Measure: r.Measure}
 	for _, f := range settings.Files(&r.Config) {
 		if f.Path.At != "" {
@@ -69,13 +74,16 @@ func Assigned(dir string) (r Run, threads int, err error) {
 	for _, f := range settings.Files(&c) {
 		f.Path.At = a.Files[f.Key]
 	}
-	return Run{ID: a.ID, Config: c, DataDigest: a.DataDigest, DataFiles: a.Data, Device: a.Device, Seed: c.Seed,
-		Stopping: a.Stopping, Until: a.Until, Measure: a.Measure}, a.Threads, nil
+	return Run{ID: a.ID, Config: c, DataDigest: a.DataDigest, DataFiles: a.Data, Device: a.Device,
+		Trainer: a.Trainer, Seed: c.Seed, Stopping: a.Stopping, Until: a.Until, Measure: a.Measure}, a.Threads, nil
 }
 
 // Unchanged returns an error if the run's data and configuration no longer give the id under which the run was planned,
 // with or without the paths as they are written.
 func (r Run) Unchanged(dir string) error {
+	if err := SameTrainer(r.ID, r.Trainer); err != nil {
+		return err
+	}
 	digest, err := r.Config.Data.Value.Digest()
 	if err != nil {
 		return fmt.Errorf("run: %w", variant.Within("data", err))
@@ -93,6 +101,17 @@ func (r Run) Unchanged(dir string) error {
 		return fmt.Errorf("run: %s: %w", dir, err)
 	}
 	return nil
+}
+
+// SameTrainer returns a *settings.InputError if a run was planned under another trainer version than this program's,
+// which would give it other bits and another id. A version of 0 is not known.
+func SameTrainer(id string, version int) error {
+	if version == 0 || version == trainer.Version {
+		return nil
+	}
+	return settings.Refuse(settings.Fault{File: "run " + store.Short(id), Message: fmt.Sprintf(
+		"is of trainer version %d, and this outcrop has version %d: "+
+			"use the outcrop that trained it, or train its sweep again with this one", version, trainer.Version)})
 }
 
 // otherContent says that the run's data have another digest than when the run was planned.

@@ -17,6 +17,8 @@ type Run struct {
 	DataFiles []folder.DataFile
 	// Device is the resolved kind of device: "cpu".
 	Device string
+	// Trainer is the trainer version under which the run was planned; 0 stands for that of this program.
+	Trainer int
 	// Params is the number of parameters; 0 if the number is not known.
 	Params int
 	// Stopping is the sweep's rule for stopping early; nil if runs are trained to their ends.
