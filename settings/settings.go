@@ -93,7 +93,15 @@ func files(to []File, v reflect.Value, key string) []File {
 // Keys lists every key that a configuration of config's type may have with any choice of variants, in the order of
 // declaration. config points to such a configuration; Keys does not change it.
 func Keys(config any) []string {
-	keys := keysOf(nil, reflect.ValueOf(config).Elem(), "")
+	return distinct(keysOf(nil, reflect.ValueOf(config).Elem(), "", func(reflect.Type) bool { return true }))
+}
+
+// FileKeys lists those of Keys that name files.
+func FileKeys(config any) []string {
+	return distinct(keysOf(nil, reflect.ValueOf(config).Elem(), "", variant.IsPathType))
+}
+
+func distinct(keys []string) []string {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(keys, func(key string) bool {
 		twice := seen[key]
@@ -102,20 +110,25 @@ func Keys(config any) []string {
 	})
 }
 
-func keysOf(to []string, v reflect.Value, key string) []string {
+func keysOf(to []string, v reflect.Value, key string, wanted func(reflect.Type) bool) []string {
 	if IsValue(v) {
-		return append(to, key)
+		if wanted(v.Type()) {
+			to = append(to, key)
+		}
+		return to
 	}
 	below := func(v reflect.Value) {
 		for _, k := range variant.Keys(v.Type()) {
-			to = keysOf(to, v.FieldByIndex(k.Index), Join(key, k.Name))
+			to = keysOf(to, v.FieldByIndex(k.Index), Join(key, k.Name), wanted)
 		}
 	}
 	if !IsSlot(v) {
 		below(v)
 		return to
 	}
-	to = append(to, key)
+	if wanted(v.Type()) {
+		to = append(to, key)
+	}
 	below(v)
 	copied := reflect.New(v.Type()).Elem()
 	copied.Set(v)

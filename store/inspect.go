@@ -35,6 +35,19 @@ func Inspect(path string) (runs []string, err error) {
 	return runs, err
 }
 
+// RunsIn lists the runs of a database of any schema version up to the current version. An empty database has none.
+func RunsIn(path string) ([]Run, error) {
+	db, v, err := connectReading(path)
+	if err != nil {
+		return nil, fault("reading", path, err)
+	}
+	defer func() { _ = db.sql.Close() }()
+	if v == blank {
+		return nil, nil
+	}
+	return db.Runs()
+}
+
 // Copy copies the database file at the first path to the second path, where no file may exist yet. It copies the state
 // at the start, even while other processes write to the database. The database may have any schema version up to the
 // current version. If Copy fails, it may leave an incomplete file at the second path.

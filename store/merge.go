@@ -34,18 +34,30 @@ func (db *DB) Merge(shardPath string) (MergeResult, error) {
 // that is still growing, whose earlier rows a previous merge has added. MergeFrom also returns the last step of the
 // measured rows that it did not leave out, or 0 if there are no such rows.
 func (db *DB) MergeFrom(shardPath string, from int) (result MergeResult, last int, err error) {
+	return db.merge(shardPath, merging{from: from})
+}
+
+// MergeEqual is like Merge, but same maps ids of the shard's runs to the ids under which db has the same runs. Their
+// rows are added to the runs of db, which keep their ids. No id of the shard's may be db's too, and no two may stand
+// for one run.
+func (db *DB) MergeEqual(shardPath string, same map[string]string) (MergeResult, error) {
+	result, _, err := db.merge(shardPath, merging{same: same})
+	return result, err
+}
+
+func (db *DB) merge(shardPath string, m merging) (result MergeResult, last int, err error) {
 	for _, mode := range readModes {
-		if result, last, err = db.mergeAs(shardPath, mode, from); err == nil || !unwritable(shardPath, err) {
+		if result, last, err = db.mergeAs(shardPath, mode, m); err == nil || !unwritable(shardPath, err) {
 			break
 		}
 	}
 	if halfWritten(err) { // a connection that may write rolls it back
-		result, last, err = db.mergeAs(shardPath, "mode=rw", from)
+		result, last, err = db.mergeAs(shardPath, "mode=rw", m)
 	}
 	return result, last, err
 }
 
-func (db *DB) mergeAs(shardPath, mode string, from int) (result MergeResult, last int, err error) {
+func (db *DB) mergeAs(shardPath, mode string, m merging) (result MergeResult, last int, err error) {
 	var none MergeResult
 	if err := present(shardPath); err != nil {
 		return none, 0, fault("merging", shardPath, err)
@@ -59,7 +71,7 @@ func (db *DB) mergeAs(shardPath, mode string, from int) (result MergeResult, las
 	if _, err := conn.ExecContext(ctx, "ATTACH ? AS shard", uri(shardPath)+"?"+mode); err != nil {
 		return none, 0, fault("merging", shardPath, err)
 	}
-	m := merging{from: from, file: db.shardName(shardPath)}
+	m.file = db.shardName(shardPath)
 	err = m.attached(ctx, conn)
 	if _, e := conn.ExecContext(ctx, "DETACH shard"); e != nil {
 		err = errors.Join(err, e)
@@ -76,6 +88,25 @@ type merging struct {
 	MergeResult
 	file       string // the shard's name in this database
 	from, last int
+	same       map[string]string // from the shard's id of a run to ours
+}
+
+// rename gives our runs the shard's ids while their rows are merged by them or, if back is true, their own again.
+func (m *merging) rename(tx *sql.Tx, back bool) error {
+	for id, had := range m.same {
+		if back {
+			id, had = had, id
+		}
+		for _, query := range []string{"UPDATE main.runs SET hash = ? WHERE hash = ?",
+			"UPDATE OR REPLACE main.members SET run = ? WHERE run = ?",
+			"UPDATE OR REPLACE main.events SET run = ? WHERE run = ?",
+		} {
+			if _, err := tx.Exec(query, id, had); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // mergeFault names the one of the two files that is at fault.
@@ -106,6 +137,9 @@ func (m *merging) attached(ctx context.Context, conn *sql.Conn) error {
 		if err := sound(tx, "shard", v); err != nil {
 			return err
 		}
+		if err := m.rename(tx, false); err != nil {
+			return err
+		}
 		for _, step := range mergeSteps {
 			if v < step.since {
 				continue
@@ -113,6 +147,9 @@ func (m *merging) attached(ctx context.Context, conn *sql.Conn) error {
 			if err := step.bring(tx, m); err != nil {
 				return err
 			}
+		}
+		if err := m.rename(tx, true); err != nil {
+			return err
 		}
 		if err := putShard(ctx, tx, m.file, m.Rows); err != nil {
 			return err

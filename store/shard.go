@@ -10,7 +10,7 @@ import (
 
 // Shard is a database whose rows were merged into this database.
 type Shard struct {
-	File string    // relative to this database's folder if it is below that folder, and otherwise absolute
+	File string    // relative to this database's folder if it is below that folder, and otherwise its last two names
 	Rows int       // the number of measured rows that its merges added
 	At   time.Time // when a merge last added measured rows, to the microsecond
 }
@@ -29,17 +29,22 @@ func putShard(ctx context.Context, tx *sql.Tx, file string, rows int) error {
 func (db *DB) shardName(path string) string {
 	whole, err := filepath.Abs(path)
 	if err != nil {
-		return path
+		return lastNames(path)
 	}
 	folder, err := filepath.Abs(filepath.Dir(db.path))
 	if err != nil {
-		return whole
+		return lastNames(whole)
 	}
 	if below, err := filepath.Rel(folder, whole); err == nil && below != ".." &&
 		!strings.HasPrefix(below, ".."+string(filepath.Separator)) {
 		return filepath.ToSlash(below)
 	}
-	return whole
+	return lastNames(whole)
+}
+
+// lastNames returns the names of a file and its folder, which say where it came from without a path of this machine.
+func lastNames(path string) string {
+	return filepath.ToSlash(filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path)))
 }
 
 // Shards lists the databases from which merges added measured rows, ordered by file.

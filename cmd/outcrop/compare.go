@@ -36,7 +36,7 @@ batches, so the interval of that difference is the one to look at.`,
 			}
 			o.Names = args
 			standard := trainer.Default()
-			o.Keys = settings.Keys(&standard)
+			o.Keys, o.Files = settings.Keys(&standard), settings.FileKeys(&standard)
 			return s.reading(func(db *store.DB) error {
 				c, err := results.Compare(db, o)
 				if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/experiments/results"
+	"github.com/outcrop-lab/outcrop/experiments/run"
 )
 
 func mergeCommand(s *preferences) *cobra.Command {
@@ -23,7 +24,7 @@ folder, checkpoints included. Merging again changes nothing. All folders are
 checked first; if one of them is unsound, nothing is merged.`,
 		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			all, err := results.MergeFolders(cmd.Context(), s.Results, args)
+			all, err := results.MergeFolders(cmd.Context(), s.Results, args, run.Identity)
 			if err != nil {
 				return err
 			}

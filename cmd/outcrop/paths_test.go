@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/experiments/todo"
 )
 
@@ -93,12 +94,12 @@ func planned(t *testing.T, args ...string) []todo.Row {
 func TestOldIDs(t *testing.T) {
 	dir, here := oldResults(t), t.TempDir()
 	t.Chdir(here)
-	results, file, half := filepath.Join(dir, "old"), filepath.Join(dir, "here.yaml"), filepath.Join(dir, "half.yaml")
-	rows := planned(t, file, "--results", results)
+	folder, file, half := filepath.Join(dir, "old"), filepath.Join(dir, "here.yaml"), filepath.Join(dir, "half.yaml")
+	rows := planned(t, file, "--results", folder)
 	if rows[0].Run != oldFile || rows[0].Status != "done" || rows[1].Status != "done" {
 		t.Errorf("%+v", rows)
 	}
-	says(t, exitDone, "2 done (2 of them before)", "run", file, "--results", results)
+	says(t, exitDone, "2 done (2 of them before)", "run", file, "--results", folder)
 	fresh := filepath.Join(here, "fresh")
 	if row := planned(t, file, "--results", fresh)[0]; row.Run == oldFile || row.Status != "new" {
 		t.Errorf("in a fresh folder: %+v", row)
@@ -106,25 +107,25 @@ func TestOldIDs(t *testing.T) {
 	if err := os.Rename(filepath.Join(dir, "data/book.txt"), filepath.Join(here, "renamed")); err != nil {
 		t.Fatal(err)
 	}
-	if row := planned(t, half, "--results", results, "--set", "data.path=renamed")[0]; row.Run != oldHalf ||
+	if row := planned(t, half, "--results", folder, "--set", "data.path=renamed")[0]; row.Run != oldHalf ||
 		row.From != 1116 {
 		t.Errorf("renamed: %+v", row)
 	}
 	if row := planned(t, half, "--results", fresh, "--set", "data.path=renamed")[0]; row.Run == oldHalf {
 		t.Errorf("renamed, in a fresh folder: %+v", row)
 	}
-	says(t, exitDone, "1 done (0 of them before)", "run", half, "--results", results, "--set", "data.path=renamed")
-	says(t, exitDone, "1 done (1 of them before)", "run", half, "--results", results, "--set", "data.path=./renamed")
+	says(t, exitDone, "1 done (0 of them before)", "run", half, "--results", folder, "--set", "data.path=renamed")
+	says(t, exitDone, "1 done (1 of them before)", "run", half, "--results", folder, "--set", "data.path=./renamed")
 	// The run is still known by the path under which it began.
-	says(t, exitDone, `path: data/book.txt`, "show", oldHalf[:8], "--results", results)
+	says(t, exitDone, `path: data/book.txt`, "show", oldHalf[:8], "--results", folder)
 }
 
 // Resume, retry and probe find data by their content, and say what they looked for if they are gone or changed.
 func TestDataIsFoundByContent(t *testing.T) {
 	dir, here := oldResults(t), t.TempDir()
 	t.Chdir(here)
-	results, book := filepath.Join(dir, "old"), filepath.Join(dir, "data/book.txt")
-	says(t, exitDone, "", "probe", oldFile[:8], "--results", results)
+	folder, book := filepath.Join(dir, "old"), filepath.Join(dir, "data/book.txt")
+	says(t, exitDone, "", "probe", oldFile[:8], "--results", folder)
 	for _, left := range []string{"here.yaml", "half.yaml"} {
 		if err := os.Remove(filepath.Join(dir, left)); err != nil {
 			t.Fatal(err)
@@ -138,13 +139,13 @@ func TestDataIsFoundByContent(t *testing.T) {
 		t.Fatal(err)
 	}
 	changed := "the content of data.path, " + book + ", has changed"
-	says(t, exitInput, changed, "resume", "half", "--results", results)
-	says(t, exitInput, changed, "probe", oldHalf[:8], "--results", results)
+	says(t, exitInput, changed, "resume", "half", "--results", folder)
+	says(t, exitInput, changed, "probe", oldHalf[:8], "--results", folder)
 	if err := os.Remove(book); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"resume", "half"}, {"retry", "half"}, {"probe", oldHalf[:8]}} {
-		out := append(args, "--results", results)
+		out := append(args, "--results", folder)
 		says(t, exitInput, "run 745e922e61a6: data.path: no data with the digest", out...)
 		says(t, exitInput, `as "data/book.txt" is written: put the data back`, out...)
 		says(t, exitInput, book, out...)
@@ -155,9 +156,49 @@ func TestDataIsFoundByContent(t *testing.T) {
 	if err := os.WriteFile("data/book.txt", text, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	says(t, exitDone, "1 done (0 of them before)", "resume", "half", "--results", results)
+	says(t, exitDone, "1 done (0 of them before)", "resume", "half", "--results", folder)
 	// From now on the run's folder says where the data lie.
 	t.Chdir(t.TempDir())
-	says(t, exitDone, "", "probe", oldHalf[:8], "--results", results)
-	says(t, exitDone, "1 done (1 of them before)", "resume", "half", "--results", results)
+	says(t, exitDone, "", "probe", oldHalf[:8], "--results", folder)
+	says(t, exitDone, "1 done (1 of them before)", "resume", "half", "--results", folder)
+}
+
+// A run of both folders, under its old id in one and its new id in the other, is one run once they are merged.
+func TestEqualRunsMergeIntoOne(t *testing.T) {
+	for _, c := range []struct{ name, into, from string }{{"old into new", "fresh", "old"},
+		{"new into old", "old", "fresh"}} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := oldResults(t)
+			t.Chdir(dir)
+			says(t, exitDone, "2 done (0 of them before)", "run", "here.yaml", "--results", "fresh")
+			kept := planned(t, "here.yaml", "--results", c.into)[0].Run
+			if (kept == oldFile) != (c.into == "old") {
+				t.Errorf("%s holds %s", c.into, kept)
+			}
+			out := says(t, exitDone, "", "merge", c.from, "--results", c.into, "--json")
+			var merged []results.Merged
+			if err := json.Unmarshal([]byte(out), &merged); err != nil {
+				t.Fatal(err)
+			}
+			if m := merged[0]; m.Rows != 0 && c.from == "fresh" || m.Conflicts+m.Differences != 0 {
+				t.Errorf("%+v", m)
+			}
+			if again := says(t, exitDone, "", "merge", c.from, "--results", c.into, "--json"); !strings.Contains(again,
+				`"runs":0,"rows":0`) {
+				t.Errorf("merged again: %s", again)
+			}
+			rows := planned(t, "here.yaml", "--results", c.into)
+			if rows[0].Run != kept || rows[0].Status != "done" {
+				t.Errorf("%+v", rows[0])
+			}
+			text := says(t, exitDone, "", "compare", "here/file", "here/opticks", "--results", c.into, "--json")
+			if !strings.Contains(text, `"n":1`) || strings.Contains(text, `"n":2`) {
+				t.Errorf("a seed counts twice: %s", text)
+			}
+			says(t, exitDone, `"n":"1"`, "query", "--results", c.into, "--json",
+				"SELECT cast(count(*) AS text) AS n FROM runs WHERE config LIKE '%book.txt%' AND steps = 4")
+			says(t, exitDone, "", "db", "check", "--results", c.into)
+			says(t, exitDone, "", "report", "--results", c.into)
+		})
+	}
 }

@@ -71,6 +71,9 @@ type CompareOptions struct {
 	Step int
 	// Keys lists keys of a configuration in the order in which they are shown. Keys that are not in the list come last.
 	Keys []string
+	// Files lists the keys that name files. The digest of the data stands for them: runs that differ in nothing else are
+	// alike.
+	Files []string
 }
 
 // Compare compares columns of runs. It reads only the database. It returns a *settings.InputError if a name stands for
@@ -111,7 +114,7 @@ func columnsOf(db *store.DB, o CompareOptions) (columns []Compared, err error) {
 		}
 		if t.One {
 			at := len(columns)
-			if columns, err = addRun(columns, at, name, t.Runs[0].Run, o.Keys); err != nil {
+			if columns, err = addRun(columns, at, name, t.Runs[0].Run, o); err != nil {
 				return nil, err
 			}
 			continue
@@ -128,7 +131,7 @@ func columnsOf(db *store.DB, o CompareOptions) (columns []Compared, err error) {
 			if len(o.Names) > 1 {
 				label = t.Sweep + "/" + arm
 			}
-			if columns, err = addRun(columns, from, label, m.Run, o.Keys); err != nil {
+			if columns, err = addRun(columns, from, label, m.Run, o); err != nil {
 				return nil, err
 			}
 		}
@@ -137,7 +140,7 @@ func columnsOf(db *store.DB, o CompareOptions) (columns []Compared, err error) {
 }
 
 // addRun puts a run into the column, of those since from, that has its configuration, or into a new one.
-func addRun(columns []Compared, from int, name string, r store.Run, keys []string) ([]Compared, error) {
+func addRun(columns []Compared, from int, name string, r store.Run, o CompareOptions) ([]Compared, error) {
 	if r.Config == "" {
 		return nil, badName("run %s is planned, not trained yet", store.Short(r.ID))
 	}
@@ -146,13 +149,15 @@ func addRun(columns []Compared, from int, name string, r store.Run, keys []strin
 		return nil, fmt.Errorf("results: run %s: %w", store.Short(r.ID), err)
 	}
 	list = slices.DeleteFunc(list, func(s settings.Setting) bool { return s.Key == "seed" })
-	settings.Arrange(list, keys)
+	settings.Arrange(list, o.Keys)
 	list = append(list, settings.Setting{Key: "data_digest", Value: r.DataDigest},
 		settings.Setting{Key: "device", Value: r.Device},
 		settings.Setting{Key: "trainer_version", Value: int64(r.TrainerVersion)})
 	for i := from; i < len(columns); i++ {
-		if reflect.DeepEqual(columns[i].Settings, list) {
-			columns[i].Runs = append(columns[i].Runs, r)
+		if reflect.DeepEqual(o.content(columns[i].Settings), o.content(list)) {
+			if !slices.ContainsFunc(columns[i].Runs, func(had store.Run) bool { return had.Seed == r.Seed }) {
+				columns[i].Runs = append(columns[i].Runs, r) // a seed counts once, even under two ids
+			}
 			return columns, nil
 		}
 	}
@@ -160,6 +165,11 @@ func addRun(columns []Compared, from int, name string, r store.Run, keys []strin
 		name += " " + joined(lacking(columns[from].Settings, list))
 	}
 	return append(columns, Compared{Name: name, Runs: []store.Run{r}, Settings: list}), nil
+}
+
+// content returns settings without those that name files.
+func (o CompareOptions) content(list []settings.Setting) []settings.Setting {
+	return slices.DeleteFunc(slices.Clone(list), func(s settings.Setting) bool { return slices.Contains(o.Files, s.Key) })
 }
 
 // keep chooses the runs whose values count.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -40,7 +41,11 @@ type bundle struct {
 // the same folders again changes nothing. MergeFolders reads and checks everything before it merges anything. It
 // returns a *settings.InputError that names each folder without runs, each damaged database and each database of a
 // newer outcrop.
-func MergeFolders(ctx context.Context, results string, dirs []string) ([]Merged, error) {
+//
+// Runs with the same identity, which identify returns, are one run even if their ids differ: the stored one keeps its
+// id and its folder.
+func MergeFolders(ctx context.Context, results string, dirs []string, identify func(store.Run) string) ([]Merged,
+	error) {
 	var bundles []bundle
 	var faults []settings.Fault
 	for _, dir := range dirs {
@@ -69,9 +74,13 @@ func MergeFolders(ctx context.Context, results string, dirs []string) ([]Merged,
 		return nil, err
 	}
 	all := []Merged{}
+	e, err := equalIn(db, identify)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	for _, b := range bundles {
 		var m Merged
-		if m, err = b.mergeInto(ctx, db, results); err != nil {
+		if m, err = b.mergeInto(ctx, db, results, e); err != nil {
 			break
 		}
 		all = append(all, m)
@@ -156,13 +165,19 @@ func inspect(ctx context.Context, results, dir string) (bundle, error) {
 	return b, nil
 }
 
-func (b bundle) mergeInto(ctx context.Context, db *store.DB, results string) (Merged, error) {
-	m := Merged{From: b.from}
+func (b bundle) mergeInto(ctx context.Context, db *store.DB, results string, e equal) (Merged, error) {
+	m, others := Merged{From: b.from}, map[string]string{}
 	for _, path := range b.databases {
 		if ctx.Err() != nil {
 			return m, ctx.Err()
 		}
-		got, err := db.Merge(path)
+		runs, err := store.RunsIn(path)
+		if err != nil {
+			return m, err
+		}
+		same := e.of(runs)
+		maps.Copy(others, same)
+		got, err := db.MergeEqual(path, same)
 		if err != nil {
 			return m, err
 		}
@@ -170,6 +185,9 @@ func (b bundle) mergeInto(ctx context.Context, db *store.DB, results string) (Me
 		m.Conflicts, m.Differences = m.Conflicts+got.Conflicts, m.Differences+got.Differences
 	}
 	for run, dir := range b.folders {
+		if others[run] != "" {
+			continue // the checkpoints of the stored run bear its id
+		}
 		to, err := folder.Of(results, run)
 		if err != nil {
 			return m, err
@@ -183,4 +201,37 @@ func (b bundle) mergeInto(ctx context.Context, db *store.DB, results string) (Me
 		}
 	}
 	return m, nil
+}
+
+// equal finds runs that are the same under two ids.
+type equal struct {
+	identify func(store.Run) string
+	ids      map[string]bool   // of the stored runs
+	stored   map[string]string // their ids, by their identities
+}
+
+func equalIn(db *store.DB, identify func(store.Run) string) (equal, error) {
+	e := equal{identify, map[string]bool{}, map[string]string{}}
+	runs, err := db.Runs()
+	for _, r := range runs {
+		e.ids[r.ID], e.stored[identify(r)] = true, r.ID
+	}
+	return e, err
+}
+
+// of maps the ids of runs to those under which the same runs are stored. It takes the others for stored from now on.
+func (e equal) of(runs []store.Run) map[string]string {
+	same, taken := map[string]string{}, map[string]bool{}
+	for _, r := range runs {
+		identity := e.identify(r)
+		stored, there := e.stored[identity]
+		switch {
+		case e.ids[r.ID]:
+		case there && !taken[stored]:
+			same[r.ID], taken[stored] = stored, true
+		default:
+			e.ids[r.ID], e.stored[identity] = true, r.ID
+		}
+	}
+	return same
 }

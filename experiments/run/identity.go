@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
@@ -31,6 +32,20 @@ func NewIdentifier() *Identifier {
 // the digest stands for their content.
 func (i *Identifier) ID(list []settings.Setting, c trainer.Config, dataDigest, device string) (string, error) {
 	return i.id(list, c, dataDigest, device, false)
+}
+
+// Identity returns the id that a stored run would have today. It differs from the run's own id only if paths belonged
+// to that. A run of another trainer version, or of a configuration that this build cannot read, keeps its own.
+func Identity(r store.Run) string {
+	c, err := ConfigOf(r)
+	if err != nil || r.TrainerVersion != trainer.Version || len(settings.Files(&c)) == 0 {
+		return r.ID
+	}
+	id, err := NewIdentifier().ID(settings.Of(&c), c, r.DataDigest, r.Device)
+	if err != nil {
+		return r.ID
+	}
+	return id
 }
 
 // FormerID returns the id that a run had while paths, as they are written, belonged to it. Without a path it is the id.

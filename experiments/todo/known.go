@@ -12,7 +12,6 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
-	"github.com/outcrop-lab/outcrop/trainer"
 )
 
 // PlanOf plans a sweep for a results folder: as plan.Of, but with the ids under which the folder holds the runs.
@@ -105,19 +104,15 @@ func (k known) has(id string) bool {
 // adopt gives p the id and the paths of the stored run that differs from it in nothing but paths, if there is one.
 func (k known) adopt(p *plan.Planned) error {
 	for _, r := range k.byDigest[p.DataDigest] {
-		if r.Seed != p.Seed || r.Device != p.Device || r.TrainerVersion != trainer.Version {
+		if r.Seed != p.Seed || r.Device != p.Device {
+			continue
+		}
+		if run.Identity(r) != p.ID {
 			continue
 		}
 		c, err := run.ConfigOf(r)
 		if err != nil {
 			return err
-		}
-		id, err := k.identifier.ID(settings.Of(&c), c, r.DataDigest, r.Device)
-		if err != nil {
-			return err
-		}
-		if id != p.ID {
-			continue
 		}
 		p.ID, p.Config = r.ID, settings.Clone(p.Config) // the parameters are shared with other runs of the arm
 		stored := settings.Files(&c)
@@ -129,7 +124,7 @@ func (k known) adopt(p *plan.Planned) error {
 	return nil
 }
 
-// Locate finds the files of a sweep that was loaded from the database, as run.Run.Locate finds those of a run. A file of
+// Locate finds the files of a sweep that was loaded from the database as run.Run.Locate finds those of a run. A file of
 // a run that never began is looked for where the same path was found for another run.
 func Locate(db *store.DB, results string, s *sweep.Sweep) error {
 	members, err := db.RunsOf(s.Name)
