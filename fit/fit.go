@@ -4,6 +4,11 @@
 // families are step responses, a logistic, a power law and a constant. Every fit is deterministic: the same points
 // give bit-identical results.
 //
+// The rivals are searched in boxes that follow the spacing and the span of t. A constant, a logistic, a power law and
+// a first-order response with offset may be moved along t: the fits of t and of t + c are the same curve. The emergence
+// curve, the first-order response without offset and the second-order ones begin at t = 0. Result.Message says which
+// parameters lie at an end of their search.
+//
 // # What a fit determines
 //
 // If the data only rise, they often do not determine all five parameters. If the data bend once and then level off,
@@ -11,10 +16,11 @@
 // approaches a straight line, A and lambda grow without limit, and the sum of squares keeps falling slightly.
 //
 // The search has bounds only to keep all numbers finite and the curve distinct from its limiting forms. With t in
-// units of the last t, |ln gamma| is at most 30, and 1/(lambda gamma) is between 1e-5 and 1e5. In addition, lambda t0
-// is at most 50. Until the final refinement, t0/gamma is also between 0.001 times the first positive t and 1000 times
-// the last t. No prior favours plausible parameters: Fit returns the curve with the smallest loss that it finds, even
-// if its parameters are implausible.
+// units of the last t, |ln gamma| is at most 30, and 1/(lambda gamma) is at most 1e5. It is at least 1e-5 of the span
+// of t and, if the series begins late, at least 1/300 of the first t: of a faster decay, too little is left at the
+// first t for A to be a number. In addition, lambda t0 is at most 50. Until the final refinement, t0/gamma is also
+// between 0.001 times the first positive t and 1000 times the last t. No prior favours plausible parameters: Fit
+// returns the curve with the smallest loss that it finds, even if its parameters are implausible.
 //
 // The profile likelihood then shows which parameters the data determine. To find an end of a parameter's 95 %
 // interval, the parameter is moved away from its estimate, and the sum of squares is minimised over the other four
@@ -71,7 +77,10 @@ const (
 type Result struct {
 	Family string
 	// Params maps the names that the function Params lists to the values of the parameters, in the units of t and y. The
-	// values are always finite. The formula of each family is in the family's source file.
+	// values are always finite. The formula of each family is in the family's source file. A curve that cannot be written
+	// from t = 0 has one entry more, start: its formula holds with t - start in place of t. This happens where the series
+	// begins late, to the families whose curves may be moved along t: a decay that is over in a thousandth of the steps
+	// before the first point would have begun at a height that no number holds.
 	Params map[string]float64
 	N      int // number of finite points, all of which are fitted
 
@@ -171,12 +180,47 @@ func (o Options) check() error {
 
 // family is one kind of curve. fit returns the parameters by name in natural units, and remarks for Result.Message.
 // steady, if not nil, returns the limit for large t. describe, if not nil, fills the fields that only this family has.
+//
+// later, if not nil, returns the parameters of the curve that comes later by the given time, or nil if there are none.
+// Its family may be moved along t: it is fitted to times since the first, so that the fits of t and of t + c are the
+// same curve. The other families begin at t = 0, as their papers define them.
 type family struct {
 	params   []string
 	fit      func(s series) (map[string]float64, []string)
 	eval     func(p map[string]float64, t float64) float64
 	steady   func(p map[string]float64) float64
+	later    func(p map[string]float64, by float64) map[string]float64
 	describe func(s series, o Options, r *Result) []string
+}
+
+// start is the entry of Result.Params from which t is counted. It is 0 if it is missing.
+const start = "start"
+
+// at returns the curve's value.
+func (f family) at(p map[string]float64, t float64) float64 { return f.eval(p, t-p[start]) }
+
+// fitted returns what fit returns, with a family that may be moved along t fitted to the times since the first.
+func (f family) fitted(s series) (map[string]float64, []string) {
+	if f.later == nil || s.first == 0 {
+		return f.fit(s)
+	}
+	p, remarks := f.fit(s.since(s.first))
+	if q := f.later(p, s.first); q != nil && f.same(s, p, q) {
+		return q, remarks
+	}
+	p[start] = s.first
+	return p, remarks
+}
+
+// same reports whether the curve q is the curve p counted from the first t, but for rounding.
+func (f family) same(s series, p, q map[string]float64) bool {
+	const rounding = 1e-10 // of the range of y
+	for _, t := range s.t {
+		if !(math.Abs(f.eval(q, t)-f.eval(p, t-s.first)) <= rounding*s.span) {
+			return false
+		}
+	}
+	return true
 }
 
 var families = map[string]family{
@@ -215,14 +259,14 @@ func Fit(name string, p Points, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("fit: %s: %w", name, err)
 	}
-	params, remarks := fam.fit(s)
+	params, remarks := fam.fitted(s)
 	r := Result{Family: name, Params: params, N: len(s.t), TPeak: math.NaN(), FPeak: math.NaN(), Steady: math.NaN()}
 	var bounded series
 	if o.Loss == LossHuber && !s.constant {
 		bounded, remarks = huber(s, fam, &r, remarks)
 	} else {
 		bounded = s
-		r.scoreSquares(s, fam.eval)
+		r.scoreSquares(s, fam)
 	}
 	for _, p := range fam.params {
 		if bad(r.Params[p]) {
@@ -341,5 +385,5 @@ func Eval(r Result, t float64) float64 {
 	if !ok {
 		return math.NaN()
 	}
-	return fam.eval(r.Params, t)
+	return fam.at(r.Params, t)
 }

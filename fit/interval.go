@@ -207,7 +207,7 @@ func (w profile) along(k int, sign float64) func(d float64) float64 {
 			start = start.shift(j, sign*(d-at)*w.slope(j, k))
 		}
 		start[k] = w.best[k]
-		p, sse := w.l.descend(start.shift(k, sign*d).bounded(k), k, 1e-5)
+		p, sse := w.l.descend(start.shift(k, sign*d).bounded(k, w.l.s), k, 1e-5)
 		if sse < w.sse+2*w.threshold { // continue only from a point of the profile, not after a step that went astray
 			from, at = p, d
 		}

@@ -72,7 +72,7 @@ func (l *polisher) descend(start natural, held int, gain float64) (natural, floa
 		l.qr.factor(l.work)
 		l.qr.apply(l.rhs)
 		l.qr.solve(l.rhs, step[:])
-		next := here.move(step, held)
+		next := here.move(step, held, l.s)
 		if there := l.squares(next); there < sse {
 			done := sse-there <= gain*sse
 			here, sse, fresh = next, there, true
@@ -110,7 +110,7 @@ func (l *polisher) linearise(p natural) {
 
 // move takes a step in (A, ln lambda, ln gamma, ln t0, K). It limits a step to a factor of e and to the search's
 // bounds, and leaves the parameter of index held unchanged.
-func (p natural) move(step [5]float64, held int) natural {
+func (p natural) move(step [5]float64, held int, s series) natural {
 	p[0] += step[0]
 	for k := 1; k < 4; k++ {
 		if k != held {
@@ -118,20 +118,21 @@ func (p natural) move(step [5]float64, held int) natural {
 		}
 	}
 	p[4] += step[4]
-	return p.bounded(held)
+	return p.bounded(held, s)
 }
 
 // bounded returns p moved inside the search's bounds. If a bound concerns two parameters, it changes the one that is
 // not held.
-func (p natural) bounded(held int) natural {
+func (p natural) bounded(held int, s series) natural {
+	least, most := s.betas()
 	if held != 2 {
 		p[2] = min(max(p[2], math.Exp(-maxLogGamma)), math.Exp(maxLogGamma))
 	}
 	if held != 1 {
-		p[1] = min(max(p[1], 1e-5/p[2]), 1e5/p[2], maxLambdaT0/p[3])
+		p[1] = min(max(p[1], least/p[2]), most/p[2], maxLambdaT0/p[3])
 		return p
 	}
-	p[2] = min(max(p[2], 1e-5/p[1]), 1e5/p[1])
+	p[2] = min(max(p[2], least/p[1]), most/p[1])
 	p[3] = min(p[3], maxLambdaT0/p[1])
 	return p
 }

@@ -3,43 +3,59 @@ package fit
 import "math"
 
 // projection fits the emergence curve to a normalised series with the linear parameters (A1, A2, K) projected out
-// (variable projection, Golub and Pereyra 1973, with Kaufman's Jacobian).
+// (variable projection, Golub and Pereyra 1973, with Kaufman's Jacobian). The decay is counted from the first u, so
+// that A1 and A2 are numbers of the data's size wherever they begin.
 type projection struct {
 	s      series
-	phi    [][]float64 // exp(-beta u) ln(u+tau), exp(-beta u), 1
+	phi    [][]float64 // exp(-beta (u-u0)) ln(u+tau), exp(-beta (u-u0)), 1; u0 is the first u
 	slope  [][]float64 // derivative of the curve by ln beta and ln tau
 	target []float64
 	qr, qs reflectors
 
 	level     float64 // K, if levelHeld
 	levelHeld bool
+	ratioHeld float64 // A2/A1, if it is held at one of its bounds; else 0
 
 	work, jac [][]float64 // buffers of descend
 	rhs, res  []float64
 	low       [2]float64 // bounds of ln beta, ln tau
 	high      [2]float64
+	u0        float64 // the first u
 }
 
 // spot is a point of the search with its best linear parameters.
 type spot struct {
 	at     [2]float64 // ln beta, ln tau
 	linear [3]float64 // A1, A2, K
+	first  float64    // u0, from which the decay is counted
 	sse    float64
 	bound  string
 }
 
 const (
 	maxLogGamma = 30.0 // of |A2/A1| = |ln gamma|, gamma per unit of normalised time: f must stay an emergence curve
-	maxLambdaT0 = 50.0 // of beta tau = lambda t0: A = A1 exp(lambda t0) must stay a number
+
+	// A = A1 exp(beta (tau + u0)) must stay a number, and so must the square of its inverse.
+	maxLambdaT0 = 50.0  // of beta tau = lambda t0
+	maxDecay    = 300.0 // of beta u0, what has decayed before the first point
 )
+
+// betas returns the bounds of beta: from decays that the data do not show to decays within a hundred thousandth of
+// the data's span.
+func (s series) betas() (least, most float64) {
+	u0 := s.first / s.scale
+	return 1e-5, min(1e5/(1-u0), maxDecay/u0)
+}
 
 func newProjection(s series) *projection {
 	m := len(s.u)
+	least, most := s.betas()
 	return &projection{
 		s: s, phi: matrix(m, 3), slope: matrix(m, 2), target: make([]float64, m),
 		work: matrix(m+2, 2), jac: matrix(m, 2), rhs: make([]float64, m+2), res: make([]float64, m),
-		low:  [2]float64{math.Log(1e-5), math.Log(1e-3 * max(s.firstStep, 1e-9))},
-		high: [2]float64{math.Log(1e5), math.Log(1e3)},
+		low:  [2]float64{math.Log(least), math.Log(1e-3 * max(s.firstStep, 1e-9))},
+		high: [2]float64{math.Log(most), math.Log(1e3)},
+		u0:   s.first / s.scale,
 	}
 }
 
@@ -49,29 +65,34 @@ func (p *projection) allowed(at [2]float64) bool { return at[0]+at[1] <= math.Lo
 func (p *projection) at(at [2]float64) spot {
 	beta, tau := math.Exp(at[0]), math.Exp(at[1])
 	for r, u := range p.s.u {
-		p.slope[0][r] = math.Exp(-beta * u)
+		p.slope[0][r] = math.Exp(-beta * (u - p.u0))
 		p.slope[1][r] = math.Log(u + tau)
 	}
 	return p.solve(at, p.slope[0], p.slope[1])
 }
 
-// solve finds (A1, A2, K) given exp(-beta u) and ln(u+tau). If gamma = exp(A2/A1) of the free solution is out of
+// solve finds (A1, A2, K) given exp(-beta (u-u0)) and ln(u+tau). If gamma = exp(A2/A1) of the free solution is out of
 // bounds, it takes the better of the two bounds.
 func (p *projection) solve(at [2]float64, decay, log []float64) spot {
 	for r := range decay {
 		w := p.s.w[r]
 		p.phi[0][r], p.phi[1][r], p.phi[2][r] = w*decay[r]*log[r], w*decay[r], w
 	}
-	sp := spot{at: at}
-	sp.sse = p.least(p.phi, sp.linear[:])
-	if p.levelHeld {
-		sp.linear[2] = p.level
-	}
-	if math.Abs(sp.linear[1]) <= maxLogGamma*math.Abs(sp.linear[0]) && sp.linear[0] != 0 {
-		return sp
+	sp := spot{at: at, first: p.u0}
+	ratios := []float64{-maxLogGamma, maxLogGamma}
+	if p.ratioHeld != 0 {
+		ratios = []float64{p.ratioHeld}
+	} else {
+		sp.sse = p.least(p.phi, sp.linear[:])
+		if p.levelHeld {
+			sp.linear[2] = p.level
+		}
+		if math.Abs(sp.linear[1]) <= maxLogGamma*math.Abs(sp.linear[0]) && sp.linear[0] != 0 {
+			return sp
+		}
 	}
 	sp.sse = math.Inf(1)
-	for _, ratio := range [2]float64{-maxLogGamma, maxLogGamma} {
+	for _, ratio := range ratios {
 		for r := range decay {
 			w := p.s.w[r]
 			p.phi[0][r], p.phi[1][r] = w*decay[r]*(log[r]+ratio), w
@@ -173,10 +194,10 @@ func (p *projection) linearise(sp spot, jac [][]float64, res []float64) {
 	beta, tau := math.Exp(sp.at[0]), math.Exp(sp.at[1])
 	a1, a2, k := sp.linear[0], sp.linear[1], sp.linear[2]
 	for r, u := range p.s.u {
-		decay, log := math.Exp(-beta*u), math.Log(u+tau)
+		decay, log := math.Exp(-beta*(u-p.u0)), math.Log(u+tau)
 		w := p.s.w[r]
 		p.phi[0][r], p.phi[1][r], p.phi[2][r] = w*decay*log, w*decay, w
-		jac[0][r] = -w * beta * u * decay * (a1*log + a2)
+		jac[0][r] = -w * beta * (u - p.u0) * decay * (a1*log + a2)
 		jac[1][r] = w * a1 * decay * tau / (u + tau)
 		res[r] = w * (p.s.v[r] - decay*(a1*log+a2) - k)
 	}
@@ -206,7 +227,7 @@ func (sp spot) natural() natural {
 	if sp.linear[0] != 0 {
 		gamma = math.Exp(sp.linear[1] / sp.linear[0])
 	}
-	return natural{sp.linear[0] * math.Exp(beta*tau), beta / gamma, gamma, tau * gamma, sp.linear[2]}
+	return natural{sp.linear[0] * math.Exp(beta*(tau+sp.first)), beta / gamma, gamma, tau * gamma, sp.linear[2]}
 }
 
 // name describes the bound at which a spot lies, if any.
@@ -217,6 +238,8 @@ func (p *projection) name(sp *spot) {
 		sp.bound = "gamma at its bound, the curve is nearly an exponential"
 	case sp.at[0] <= p.low[0]+near:
 		sp.bound = "lambda gamma at its least, the data show no decay"
+	case sp.at[0] >= p.high[0]-near && math.Exp(p.high[0])*p.u0 >= maxDecay*(1-near):
+		sp.bound = "lambda gamma at its largest: of a faster decay, too little is left at the first t for A to be a number"
 	case sp.at[0] >= p.high[0]-near:
 		sp.bound = "lambda gamma at its largest, the curve is over within the first steps"
 	case sp.at[1] <= p.low[1]+near:

@@ -7,16 +7,16 @@ import (
 )
 
 // scoreSquares sets the sums and the criteria of a least-squares fit.
-func (r *Result) scoreSquares(s series, eval func(map[string]float64, float64) float64) {
-	r.sums(s, residuals(s, r.Params, eval))
+func (r *Result) scoreSquares(s series, fam family) {
+	r.sums(s, fam.residuals(s, r.Params))
 	r.criteria(s, float64(r.N)*math.Log(max(r.SSE/float64(r.N), s.rounding())))
 }
 
 // residuals returns y - f times the square roots of the weights.
-func residuals(s series, params map[string]float64, eval func(map[string]float64, float64) float64) []float64 {
+func (f family) residuals(s series, params map[string]float64) []float64 {
 	res := make([]float64, len(s.t))
 	for i, y := range s.y {
-		res[i] = s.w[i] * (y - eval(params, s.t[i]))
+		res[i] = s.w[i] * (y - f.at(params, s.t[i]))
 	}
 	return res
 }
@@ -33,7 +33,7 @@ func (s series) rounding() float64 {
 
 // sums sets SSE, RMSE, R2 and AdjR2.
 func (r *Result) sums(s series, res []float64) {
-	n, p := float64(len(s.t)), float64(len(r.Params))
+	n, p := float64(len(s.t)), float64(len(families[r.Family].params))
 	mean := s.mean()
 	var sst float64
 	for i, y := range s.y {
@@ -50,7 +50,7 @@ func (r *Result) sums(s series, res []float64) {
 }
 
 func (r *Result) criteria(s series, deviance float64) {
-	n, k := float64(len(s.t)), float64(len(r.Params)+1)
+	n, k := float64(len(s.t)), float64(len(families[r.Family].params)+1)
 	r.AIC = deviance + 2*k
 	r.BIC = deviance + k*math.Log(n)
 	r.AICc = math.NaN()
@@ -75,7 +75,7 @@ func huber(s series, fam family, r *Result, remarks []string) (series, []string)
 	var res []float64
 	down := 0
 	for range rounds {
-		res = residuals(s, r.Params, fam.eval)
+		res = fam.residuals(s, r.Params)
 		next := s.huberScale(res, math.Sqrt(dot(res, res)/n))
 		if math.Abs(next-scale) <= 1e-7*next {
 			break
@@ -88,9 +88,9 @@ func huber(s series, fam family, r *Result, remarks []string) (series, []string)
 				down++
 			}
 		}
-		r.Params, remarks = fam.fit(bounded)
+		r.Params, remarks = fam.fitted(bounded)
 	}
-	res = residuals(s, r.Params, fam.eval)
+	res = fam.residuals(s, r.Params)
 	scale = s.huberScale(res, scale)
 	deviance := 2*n*math.Log(scale) - n
 	for _, x := range res {

@@ -26,26 +26,32 @@ var secondOrderOffset = family{
 }
 
 func fitSecondOrder(s series, offset bool) (map[string]float64, []string) {
-	speed := [2]float64{math.Log(1e-3), math.Log(1e2 / s.firstStep)}
+	speed := axis{math.Log(1e-3), math.Log(1e2 / s.firstStep), "1/omega is at its bound: " + line,
+		"1/omega is at its least: " + over}
+	const nearly = ": the response is nearly of first order"
+	damped := speed
+	damped.atHigh = "1/omega is at its least" + nearly
 	damping := func(at []float64) float64 { return math.Exp(at[1]) }
 	cases := []struct {
-		box  [][2]float64
+		box  []axis
 		zeta func(at []float64) float64
 	}{
-		{[][2]float64{speed}, func([]float64) float64 { return 1 }},
-		{[][2]float64{speed, {math.Log(1e-2), 0}}, damping},
-		{[][2]float64{speed, {0, math.Log(1e3)}}, damping},
+		{[]axis{speed}, func([]float64) float64 { return 1 }},
+		{[]axis{speed, {low: math.Log(1e-2), atLow: "zeta is at its least: the oscillation hardly fades"}}, damping},
+		{[]axis{damped, {high: math.Log(1e3), atHigh: "zeta is at its largest" + nearly}}, damping},
 	}
+	var searches []separable
 	var all []found
-	for _, c := range cases {
-		all = append(all, separable{
+	for i, c := range cases {
+		searches = append(searches, separable{
 			shape: func(at []float64) func(float64) float64 {
 				zeta, omega := c.zeta(at), math.Exp(at[0])
 				return func(u float64) float64 { return stepResponse(zeta, omega*u) }
 			},
 			box:    c.box,
 			offset: offset,
-		}.fit(s))
+		})
+		all = append(all, searches[i].fit(s))
 	}
 	best := better(all...)
 	f := all[best]
@@ -53,7 +59,7 @@ func fitSecondOrder(s series, offset bool) (map[string]float64, []string) {
 	if offset {
 		p["C"] = f.c
 	}
-	return p, atEdge(-f.at[0], -speed[0], "1/omega is at its bound: "+line)
+	return p, searches[best].edges(s, f.at)
 }
 
 // stepResponse returns the response at phase x = omega t >= 0. Near zeta = 1, where the two other forms suffer from

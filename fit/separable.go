@@ -8,11 +8,18 @@ import (
 
 // separable is a curve k shape(at)(u), plus c if it has an offset, over a box of one or two coordinates. k and c have a
 // closed form. The coordinates are searched on a grid, and then by a Levenberg-Marquardt with central differences from
-// the grid's three lowest local minima.
+// the grid's three lowest local minima. The longer an axis, the more points its grid has.
 type separable struct {
 	shape  func(at []float64) func(u float64) float64
-	box    [][2]float64
+	box    []axis
 	offset bool
+}
+
+// axis is one coordinate of the box, and the remarks on a solution that lies at its ends. An end without a remark is
+// one at which another box goes on.
+type axis struct {
+	low, high     float64
+	atLow, atHigh string
 }
 
 // found is a solution. k and c are in the units of y.
@@ -23,9 +30,13 @@ type found struct {
 
 func (f separable) fit(s series) found {
 	w := newSeparableWork(s, f)
-	points := 40
+	least := 40
 	if len(f.box) == 2 {
-		points = 14
+		least = 14
+	}
+	points := make([]int, len(f.box))
+	for d, b := range f.box {
+		points[d] = max(least, int((b.high-b.low)/widest))
 	}
 	best := found{sse: math.Inf(1)}
 	for _, start := range w.minima(points) {
@@ -39,6 +50,10 @@ func (f separable) fit(s series) found {
 	}
 	return best
 }
+
+// widest is the largest distance of two points of a grid, of coordinates that are logarithms. A series of 100,000 steps
+// that are logged from the first on needs no more than the least number of points.
+const widest = 1.35
 
 // better returns the index of the solution with the smallest sum of squares, the first of equal ones.
 func better(all ...found) int {
@@ -104,25 +119,27 @@ func (w *separableWork) at(at []float64, res []float64) found {
 }
 
 // minima returns the three lowest local minima of the grid.
-func (w *separableWork) minima(points int) []found {
+func (w *separableWork) minima(points []int) []found {
 	cells := 1
-	for range w.f.box {
-		cells *= points
+	for _, n := range points {
+		cells *= n
 	}
 	grid := make([]found, cells)
 	for cell := range grid {
 		at := make([]float64, len(w.f.box))
-		for d, rest := 0, cell; d < len(at); d, rest = d+1, rest/points {
-			at[d] = w.f.box[d][0] + (w.f.box[d][1]-w.f.box[d][0])*float64(rest%points)/float64(points-1)
+		for d, rest := 0, cell; d < len(at); d, rest = d+1, rest/points[d] {
+			b := w.f.box[d]
+			at[d] = b.low + (b.high-b.low)*float64(rest%points[d])/float64(points[d]-1)
 		}
 		grid[cell] = w.at(at, w.res)
 	}
 	var low []found
 	for cell, g := range grid {
 		lowest := true
-		for d, stride := 0, 1; d < len(w.f.box); d, stride = d+1, stride*points {
-			i := cell / stride % points
-			lowest = lowest && (i == 0 || grid[cell-stride].sse >= g.sse) && (i == points-1 || grid[cell+stride].sse >= g.sse)
+		for d, stride := 0, 1; d < len(w.f.box); d, stride = d+1, stride*points[d] {
+			i := cell / stride % points[d]
+			lowest = lowest && (i == 0 || grid[cell-stride].sse >= g.sse) &&
+				(i == points[d]-1 || grid[cell+stride].sse >= g.sse)
 		}
 		if lowest {
 			low = append(low, g)
@@ -146,7 +163,7 @@ func (w *separableWork) descend(start found, iterations int, gain float64) found
 	var qr reflectors
 	for range iterations {
 		for d, b := range w.f.box {
-			w.difference(here.at, d, 1e-5*(b[1]-b[0]))
+			w.difference(here.at, d, 1e-5*(b.high-b.low))
 		}
 		here = w.at(here.at, w.res)
 		improved := false
@@ -162,8 +179,8 @@ func (w *separableWork) descend(start found, iterations int, gain float64) found
 			qr.apply(rhs)
 			qr.solve(rhs, step)
 			for d, b := range w.f.box {
-				reach := (b[1] - b[0]) / 8
-				next[d] = min(max(here.at[d]-min(max(step[d], -reach), reach), b[0]), b[1])
+				reach := (b.high - b.low) / 8
+				next[d] = min(max(here.at[d]-min(max(step[d], -reach), reach), b.low), b.high)
 			}
 			if there := w.at(next, w.up); there.sse < here.sse {
 				improved = here.sse-there.sse > gain*here.sse
@@ -184,7 +201,7 @@ func (w *separableWork) descend(start found, iterations int, gain float64) found
 func (w *separableWork) difference(at []float64, d int, h float64) {
 	side := func(by float64, res []float64) float64 {
 		moved := slices.Clone(at)
-		moved[d] = min(max(moved[d]+by, w.f.box[d][0]), w.f.box[d][1])
+		moved[d] = min(max(moved[d]+by, w.f.box[d].low), w.f.box[d].high)
 		w.at(moved, res)
 		return moved[d]
 	}
@@ -206,10 +223,20 @@ func (w *separableWork) level(f found) float64 {
 	return w.s.low + sum/weight
 }
 
-// atEdge returns a remark if a coordinate is at the upper end of its range.
-func atEdge(at, high float64, text string) []string {
-	if at < high-1e-3 {
+// edges returns the remarks on the ends of the box at which a solution lies. A constant series has none: its curve does
+// not depend on the coordinates.
+func (f separable) edges(s series, at []float64) (remarks []string) {
+	const near = 1e-3
+	if s.constant {
 		return nil
 	}
-	return []string{text}
+	for d, b := range f.box {
+		if at[d] <= b.low+near && b.atLow != "" {
+			remarks = append(remarks, b.atLow)
+		}
+		if at[d] >= b.high-near && b.atHigh != "" {
+			remarks = append(remarks, b.atHigh)
+		}
+	}
+	return remarks
 }

@@ -3,6 +3,7 @@ package fit
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // series holds the finite points, raw and normalised: u = t/scale in [0,1], v = (y-low)/span in [0,1]. w holds the
@@ -13,6 +14,7 @@ type series struct {
 	low, span     float64 // y = low + span v
 	first, last   float64 // smallest and largest t
 	firstStep     float64 // smallest positive u, at least leastStep
+	gap           float64 // smallest distance between two different u, at least leastStep
 	constant      bool    // span is no more than rounding
 }
 
@@ -66,8 +68,9 @@ func newSeries(p Points, o Options, need int) (series, []string, error) {
 		return series{}, nil, fmt.Errorf("%w: the largest |y| is %g, whose square is too small a number: use another unit",
 			ErrPoints, largest)
 	}
-	if s.scale < 1/extreme {
-		return series{}, nil, fmt.Errorf("%w: the largest t is %g", ErrPoints, s.scale)
+	if s.last-s.first < 1/extreme {
+		return series{}, nil, fmt.Errorf("%w: t goes from %g to %g, too short a span for a number: use another unit",
+			ErrPoints, s.first, s.last)
 	}
 	return s, s.remarks(o, len(p.T), dropped, where), nil
 }
@@ -102,22 +105,52 @@ func (s *series) normalise() {
 		s.first, s.last = min(s.first, s.t[i]), max(s.last, s.t[i])
 		low, high = min(low, s.y[i]), max(high, s.y[i])
 	}
-	s.scale, s.low, s.span = s.last, low, high-low
+	s.low, s.span = low, high-low
 	s.constant = s.span <= 1e-13*max(math.Abs(low), math.Abs(high))
-	s.u, s.v = make([]float64, len(s.t)), make([]float64, len(s.t))
+	s.v = make([]float64, len(s.t))
+	for i := range s.t {
+		if s.span > 0 {
+			s.v[i] = (s.y[i] - s.low) / s.span
+		}
+	}
+	s.normaliseTime()
+}
+
+// normaliseTime sets all that depends on t alone, from t, first and last.
+func (s *series) normaliseTime() {
+	s.scale = s.last
+	s.u = make([]float64, len(s.t))
 	s.firstStep = 1
 	for i := range s.t {
 		s.u[i] = s.t[i] / s.scale
 		if s.u[i] > 0 {
 			s.firstStep = max(leastStep, min(s.firstStep, s.u[i]))
 		}
-		if s.span > 0 {
-			s.v[i] = (s.y[i] - s.low) / s.span
+	}
+	s.gap = 1
+	sorted := slices.Sorted(slices.Values(s.u))
+	for i := 1; i < len(sorted); i++ {
+		if d := sorted[i] - sorted[i-1]; d > 0 {
+			s.gap = max(leastStep, min(s.gap, d))
 		}
 	}
 }
 
-// leastStep is the earliest start of the search for time constants, as a share of the last t. No training has a
+// since returns the series with its times counted from start, which is not after the first of them.
+func (s series) since(start float64) series {
+	if start == 0 {
+		return s
+	}
+	t := make([]float64, len(s.t))
+	for i := range t {
+		t[i] = s.t[i] - start
+	}
+	s.t, s.first, s.last = t, s.first-start, s.last-start
+	s.normaliseTime()
+	return s
+}
+
+// leastStep is the least distance in time that the search's bounds follow, as a share of the last t. No training has a
 // trillion steps, and a search over more decades would miss the ones that matter.
 const leastStep = 1e-12
 
