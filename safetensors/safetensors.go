@@ -1,16 +1,22 @@
 // Package safetensors reads and writes float32 tensors in the safetensors format. A file holds the length of its
-// header, then the header in JSON, then the data.
+// header, then the header in JSON, then the data. What release 0.8.0 of the format's own library refuses is refused
+// here too, and so are an entry that is a list and a key that is repeated within the metadata or with one tensor.
 package safetensors
 
 import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"slices"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Tensor is a named array of float32 values in row-major order.
@@ -27,7 +33,10 @@ type entry struct {
 	Offsets [2]int64 `json:"data_offsets"`
 }
 
-const metadataKey = "__metadata__"
+const (
+	metadataKey   = "__metadata__"
+	longestHeader = 100_000_000 // bytes
+)
 
 // Write writes a file with the tensors, in the given order, and the metadata. The file appears at path only once it is
 // complete.
@@ -37,8 +46,8 @@ func Write(path string, tensors []Tensor, metadata map[string]string) (err error
 		header[metadataKey] = metadata
 	}
 	for _, t := range tensors {
-		if _, twice := header[t.Name]; twice || t.Name == metadataKey {
-			return fmt.Errorf("safetensors: writing %s: tensor name %q is repeated or reserved", path, t.Name)
+		if _, twice := header[t.Name]; twice || t.Name == metadataKey || !utf8.ValidString(t.Name) {
+			return fmt.Errorf("safetensors: writing %s: tensor name %q is repeated, reserved or not UTF-8", path, t.Name)
 		}
 		if size(t.Shape) != int64(len(t.Data)) {
 			return fmt.Errorf("safetensors: writing %s: tensor %q: shape %v with %d values",
@@ -53,6 +62,10 @@ func Write(path string, tensors []Tensor, metadata map[string]string) (err error
 		return fmt.Errorf("safetensors: writing %s: %w", path, err)
 	}
 	text = append(text, bytes.Repeat([]byte(" "), (8-len(text)%8)%8)...)
+	if len(text) > longestHeader {
+		return fmt.Errorf("safetensors: writing %s: a header of %d bytes, the format allows %d", path, len(text),
+			longestHeader)
+	}
 	file, err := os.Create(path + ".partial")
 	if err != nil {
 		return fmt.Errorf("safetensors: %w", err)
@@ -86,7 +99,8 @@ func Write(path string, tensors []Tensor, metadata map[string]string) (err error
 }
 
 // Read returns the tensors of a file, in the order of their data, and the metadata of the file. It returns an error
-// that names the path if the file is truncated, if tensors overlap, leave gaps or share a name, or if the type of a
+// that names the path if the file is truncated, if its header is longer than the format allows or not UTF-8, if a
+// tensor lacks its type, shape or two offsets, if tensors overlap, leave gaps or share a name, or if the type of a
 // tensor is not F32.
 func Read(path string) ([]Tensor, map[string]string, error) {
 	content, err := os.ReadFile(path)
@@ -106,32 +120,19 @@ func parse(content []byte) ([]Tensor, map[string]string, error) {
 		return nil, nil, fmt.Errorf("%d bytes are too few: %w", len(content), io.ErrUnexpectedEOF)
 	}
 	length, body := binary.LittleEndian.Uint64(content), content[8:]
+	if length > longestHeader {
+		return nil, nil, fmt.Errorf("a header of %d bytes, the format allows %d", length, longestHeader)
+	}
 	if length > uint64(len(body)) {
 		return nil, nil, fmt.Errorf("a header of %d bytes does not fit in a file of %d: %w",
 			length, len(content), io.ErrUnexpectedEOF)
 	}
-	fields, err := object(body[:length])
+	entries, metadata, err := parseHeader(body[:length])
 	if err != nil {
-		return nil, nil, fmt.Errorf("header: %w", err)
+		return nil, nil, err
 	}
 	body = body[length:]
-	var metadata map[string]string
-	if raw, ok := fields[metadataKey]; ok {
-		if err := json.Unmarshal(raw, &metadata); err != nil {
-			return nil, nil, fmt.Errorf("metadata: %w", err)
-		}
-		delete(fields, metadataKey)
-	}
-	entries := map[string]entry{}
-	names := make([]string, 0, len(fields))
-	for name, raw := range fields {
-		var e entry
-		if err := json.Unmarshal(raw, &e); err != nil {
-			return nil, nil, fmt.Errorf("tensor %q: %w", name, err)
-		}
-		entries[name] = e
-		names = append(names, name)
-	}
+	names := slices.Collect(maps.Keys(entries))
 	slices.SortFunc(names, func(a, b string) int {
 		if d := entries[a].Offsets[0] - entries[b].Offsets[0]; d != 0 {
 			return int(max(-1, min(1, d)))
@@ -162,6 +163,129 @@ func parse(content []byte) ([]Tensor, map[string]string, error) {
 	return tensors, metadata, nil
 }
 
+// parseHeader decodes the header into the entries of the tensors, by name, and the metadata.
+func parseHeader(text []byte) (map[string]entry, map[string]string, error) {
+	fields, err := object(text)
+	if err == nil {
+		err = unicode(text)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("header: %w", err)
+	}
+	var metadata map[string]string
+	if raw, ok := fields[metadataKey]; ok && string(raw) != "null" {
+		if metadata, err = parseMetadata(raw); err != nil {
+			return nil, nil, fmt.Errorf("metadata: %w", err)
+		}
+	}
+	delete(fields, metadataKey)
+	entries := map[string]entry{}
+	for name, raw := range fields {
+		if entries[name], err = parseEntry(raw); err != nil {
+			return nil, nil, fmt.Errorf("tensor %q: %w", name, err)
+		}
+	}
+	return entries, metadata, nil
+}
+
+// unicode returns an error if a JSON text is not UTF-8 or escapes half of a surrogate pair. Package encoding/json would
+// replace both.
+func unicode(text []byte) error {
+	if !utf8.Valid(text) {
+		return errors.New("not UTF-8")
+	}
+	escape := func(i int) rune { // the code unit that is escaped at i, or 0
+		if i+6 > len(text) || text[i] != '\\' || text[i+1] != 'u' {
+			return 0
+		}
+		unit, _ := strconv.ParseUint(string(text[i+2:i+6]), 16, 16)
+		return rune(unit)
+	}
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		if unit := escape(i); utf16.IsSurrogate(unit) {
+			if utf16.DecodeRune(unit, escape(i+6)) == utf8.RuneError {
+				return fmt.Errorf("%s is half of a surrogate pair", text[i:i+6])
+			}
+			i += 6
+		}
+		i++ // past the escaped character
+	}
+	return nil
+}
+
+func parseMetadata(raw []byte) (map[string]string, error) {
+	fields, err := object(raw)
+	if err != nil {
+		return nil, err
+	}
+	metadata := map[string]string{}
+	for key, value := range fields {
+		if metadata[key], err = str(value); err != nil {
+			return nil, fmt.Errorf("%q: %w", key, err)
+		}
+	}
+	return metadata, nil
+}
+
+// parseEntry decodes a tensor's entry. As in the format's own library, other fields than the three are ignored.
+func parseEntry(raw []byte) (e entry, err error) {
+	fields, err := object(raw)
+	if err != nil {
+		return e, err
+	}
+	for _, name := range []string{"dtype", "shape", "data_offsets"} {
+		if _, ok := fields[name]; !ok {
+			return e, fmt.Errorf("%s is missing", name)
+		}
+	}
+	if e.DType, err = str(fields["dtype"]); err != nil {
+		return e, fmt.Errorf("dtype: %w", err)
+	}
+	shape, err := naturals(fields["shape"])
+	if err != nil {
+		return e, fmt.Errorf("shape: %w", err)
+	}
+	e.Shape = make([]int, len(shape))
+	for i, d := range shape {
+		e.Shape[i] = int(d)
+	}
+	offsets, err := naturals(fields["data_offsets"])
+	if err != nil || len(offsets) != 2 {
+		return e, fmt.Errorf("data_offsets: want two whole numbers, got %s", fields["data_offsets"])
+	}
+	copy(e.Offsets[:], offsets)
+	return e, nil
+}
+
+// str decodes a JSON string. Package encoding/json would also decode null.
+func str(raw []byte) (s string, err error) {
+	if len(raw) == 0 || raw[0] != '"' {
+		return "", fmt.Errorf("want a string, got %s", raw)
+	}
+	err = json.Unmarshal(raw, &s)
+	return s, err
+}
+
+// naturals decodes a JSON list of whole numbers from 0 on.
+func naturals(raw []byte) ([]int64, error) {
+	var list []json.RawMessage
+	if err := json.Unmarshal(raw, &list); err != nil || list == nil {
+		return nil, fmt.Errorf("want a list of whole numbers, got %s", raw)
+	}
+	numbers := make([]int64, len(list))
+	for i, text := range list {
+		n, err := strconv.ParseUint(string(text), 10, 63)
+		if err != nil {
+			return nil, fmt.Errorf("want whole numbers, got %s", text)
+		}
+		numbers[i] = int64(n)
+	}
+	return numbers, nil
+}
+
 // object decodes a JSON object. A repeated key is an error.
 func object(text []byte) (map[string]json.RawMessage, error) {
 	var fields map[string]json.RawMessage
@@ -169,7 +293,7 @@ func object(text []byte) (map[string]json.RawMessage, error) {
 		return nil, err
 	}
 	if fields == nil {
-		return nil, fmt.Errorf("the header is null, not an object")
+		return nil, errors.New("null is not an object")
 	}
 	d, keys := json.NewDecoder(bytes.NewReader(text)), 0
 	if _, err := d.Token(); err != nil { // the brace
