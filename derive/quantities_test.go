@@ -161,6 +161,32 @@ func TestSuperWeights(t *testing.T) {
 	}
 }
 
+// Four sequences lack a column or a row: the other two decide, and both agree. Where no sequence has both, there is no
+// candidate. The weight is that of any sequence which has it.
+func TestSuperWeightsOfPartialSequences(t *testing.T) {
+	var rows []Row
+	for layer := range 2 {
+		for sequence := range 6 {
+			rows = append(rows, row(1, downIn, "super_weight_input", layer, -1, sequence, 2),
+				row(1, mlpOut, "super_weight_output", layer, -1, sequence, 2))
+			if sequence != 4 {
+				rows = append(rows, row(1, mlpOut, "super_weight_row", layer, -1, sequence, 3))
+			}
+			if layer == 0 && sequence >= 4 || sequence == 5 {
+				rows = append(rows, row(1, downIn, "super_weight_column", layer, -1, sequence, math.NaN()))
+			} else if layer == 0 && sequence < 2 || sequence == 4 {
+				rows = append(rows, row(1, downIn, "super_weight_column", layer, -1, sequence, 7))
+			}
+		}
+		rows = append(rows, row(1, "weight.mlp.down", "super_weight_value", layer, -1, 0, .25),
+			row(1, "weight.mlp.down", "super_weight_value", layer, -1, 1, math.NaN()))
+	}
+	want := []Candidate{{Step: 1, Layer: 0, Row: 3, Column: 7, Input: 1, Output: 1, Agreeing: 1, Weight: .25, Since: 1}}
+	if got := SuperWeights(rows); !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 // 6 over its own 4 is a growth by half. Operators that start at 0 or have no start are left out, and so is the crossing
 // of an infinite ratio.
 func TestGrowth(t *testing.T) {

@@ -37,7 +37,7 @@ type Candidate struct {
 	// layer, and at most 2 if there are two layers.
 	Input, Output float64
 	// Agreeing is the share of sequences whose own coordinate (the channels of the largest output and input) is Row,
-	// Column.
+	// Column. A sequence of which only one of the two was measured does not count.
 	Agreeing float64
 	Weight   float64 // W_down[Row, Column]; NaN if it was not measured
 	// Since is the earliest measured step such that the layer has this coordinate at all measured steps from Since to
@@ -83,28 +83,36 @@ type coordinate struct {
 	weight      float64
 }
 
-// coordinates returns each sequence's row, column and weight by idx. The column is -1 if it was not measured.
+// coordinates returns the row, column and weight of each sequence that has a row and a column, by idx.
 func coordinates(rows []Row) map[point]map[int]coordinate {
-	places := map[point]map[int]coordinate{}
-	for _, r := range pick(rows, mlpOut, "super_weight_row") {
-		if places[pointOf(r)] == nil {
-			places[pointOf(r)] = map[int]coordinate{}
-		}
-		places[pointOf(r)][r.Idx] = coordinate{row: int(r.Value), column: -1, weight: math.NaN()}
+	type sequence struct {
+		point
+		idx int
 	}
-	for _, of := range []struct {
-		site, statistic string
-		set             func(c *coordinate, v float64)
-	}{
-		{downIn, "super_weight_column", func(c *coordinate, v float64) { c.column = int(v) }},
-		{"", "super_weight_value", func(c *coordinate, v float64) { c.weight = v }},
-	} {
-		for _, r := range pick(rows, of.site, of.statistic) {
-			if c, ok := places[pointOf(r)][r.Idx]; ok {
-				of.set(&c, r.Value)
-				places[pointOf(r)][r.Idx] = c
+	read := func(site, statistic string) map[sequence]float64 {
+		values := map[sequence]float64{}
+		for _, r := range pick(rows, site, statistic) {
+			if !math.IsNaN(r.Value) {
+				values[sequence{pointOf(r), r.Idx}] = r.Value
 			}
 		}
+		return values
+	}
+	columns, weights := read(downIn, "super_weight_column"), read("", "super_weight_value")
+	places := map[point]map[int]coordinate{}
+	for at, row := range read(mlpOut, "super_weight_row") {
+		column, ok := columns[at]
+		if !ok {
+			continue
+		}
+		if places[at.point] == nil {
+			places[at.point] = map[int]coordinate{}
+		}
+		weight, ok := weights[at]
+		if !ok {
+			weight = math.NaN()
+		}
+		places[at.point][at.idx] = coordinate{row: int(row), column: int(column), weight: weight}
 	}
 	return places
 }
@@ -118,7 +126,9 @@ func commonest(sequences map[int]coordinate) (best coordinate, most int) {
 		c := sequences[idx]
 		at := place{c.row, c.column}
 		votes[at]++
-		weights[at] = c.weight // one weight, whatever the sequence
+		if _, ok := weights[at]; !ok || !math.IsNaN(c.weight) {
+			weights[at] = c.weight // one weight, whatever the sequence
+		}
 	}
 	for at, n := range votes {
 		if n > most || n == most && (at.row < best.row || at.row == best.row && at.column < best.column) {
