@@ -267,6 +267,7 @@ func TestDeterminism(t *testing.T) {
 func TestTableFiles(t *testing.T) {
 	table := planted(t, 12, .1, 1)
 	table.Rows[0].Undetermined = nil
+	table.Rows[0].Seed, table.Rows[1].Seed = math.MaxUint64, math.MaxInt64+1
 	var archs, fits bytes.Buffer
 	if err := table.Write(&archs, &fits); err != nil {
 		t.Fatal(err)
@@ -284,6 +285,10 @@ func TestTableFiles(t *testing.T) {
 	if _, err := Read(&archs, strings.NewReader(strings.Replace(text, "\narm-1,", "\narm-x,", 1))); err == nil ||
 		!strings.Contains(err.Error(), "line 6: a fit of architecture arm-x") {
 		t.Errorf("error %v", err) // arm-0 has two layers and two seeds
+	}
+	_ = table.Write(&archs, &bytes.Buffer{})
+	if _, err := Read(&archs, strings.NewReader(strings.Replace(text, ",18446744073709551615,", ",-1,", 1))); err == nil {
+		t.Error("a negative seed is read")
 	}
 }
 

@@ -167,8 +167,7 @@ func Read(archs, fits io.Reader) (Table, error) {
 		if !ok {
 			return fmt.Errorf("a fit of architecture %s, which is not in the list of architectures", line[0])
 		}
-		r := Row{Arm: arm, Run: line[2], Params: map[string]float64{}}
-		var failed error
+		r, failed := Row{Arm: arm, Run: line[2], Params: map[string]float64{}}, error(nil)
 		parse := func(text string) float64 {
 			x, err := strconv.ParseFloat(text, 64)
 			failed = errors.Join(failed, err)
@@ -179,7 +178,8 @@ func Read(archs, fits io.Reader) (Table, error) {
 			failed = errors.Join(failed, err)
 			return n
 		}
-		r.Seed, r.Layer = uint64(whole(line[1])), whole(line[3])
+		r.Seed, failed = strconv.ParseUint(line[1], 10, 64)
+		r.Layer = whole(line[3])
 		for i, name := range paramNames {
 			r.Params[name] = parse(line[4+i])
 		}
