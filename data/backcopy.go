@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/outcrop-lab/outcrop/rng"
 	"github.com/outcrop-lab/outcrop/variant"
@@ -99,7 +100,7 @@ func (s *Backcopy) Open(sequence int) (Source, error) {
 // count counts the bigrams of File.
 func (s *Backcopy) count(ctx context.Context) (c *bigrams, digest string, err error) {
 	c = &bigrams{last: -1}
-	digest, err = walk(ctx, "file", s.kind(), []string{s.File.Place()}, func(int) look {
+	digest, err = walk(ctx, "file", s.kind(), []origin{{name: s.File.Place()}}, func(int) look {
 		return func(part []byte, _ int64) error {
 			c.see(part)
 			return nil
@@ -328,6 +329,17 @@ func (s *backcopy) sequence(b *Batch, at int) {
 		before, token = token, next
 	}
 }
+
+// Label implements Source.
+func (s *backcopy) Label(token int32) string {
+	if int(token) == s.Vocab()-1 {
+		return "BOS"
+	}
+	return strconv.Itoa(int(token))
+}
+
+// Length implements Source.
+func (s *backcopy) Length(int32) int { return 0 }
 
 // Truth implements Source. It returns the character's row of the chain, or nil for BOS and for triggers: the token
 // after a trigger is certain.

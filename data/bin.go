@@ -79,8 +79,8 @@ func (s *Bin) corpus() (corpus, error) {
 	if s.width() != 2 { // digests made before the key existed stay valid
 		kind += " dtype=" + s.Dtype
 	}
-	return corpus{paths: paths, kind: kind, width: s.width(), vocab: s.Vocab, bos: s.BOS,
-		open: func(path string) fileReader { return &shardFile{path: path, width: s.width()} }}, err
+	return corpus{from: origins(paths), kind: kind, width: s.width(), vocab: s.Vocab, bos: s.BOS,
+		open: func(from origin) fileReader { return &shardFile{path: from.name, width: s.width()} }}, err
 }
 
 // shardFile reads a shard.

@@ -72,6 +72,11 @@ type Source interface {
 	// HeldOut fills b with n held-out sequences, which depend only on the source and on n. For m < n, the first m of
 	// them are the sequences that HeldOut gives for m.
 	HeldOut(b *Batch, n int)
+	// Label returns what a token stands for, for people: its text, escaped so that it holds no control character; BOS for
+	// a BOS; and its number if the source has no text.
+	Label(token int32) string
+	// Length returns the number of bytes of text that a token stands for: 0 for a BOS, and if the source has no text.
+	Length(token int32) int
 	// Truth returns the true distribution, [Vocab], of the token that follows an ordinary token, or nil if this
 	// distribution is unknown.
 	Truth(token int32) []float64

@@ -258,14 +258,18 @@ func TestBOSOrNone(t *testing.T) {
 	}
 }
 
-func TestOpticksFromTheGoDistribution(t *testing.T) {
-	source := open(t, sources["text"].New(), 64)
-	if source.Vocab() != 257 {
-		t.Errorf("vocab %d, want 256 bytes and BOS", source.Vocab())
-	}
-	t.Setenv("GOROOT", t.TempDir())
-	if _, err := (&Text{}).Open(64); err == nil || !strings.Contains(err.Error(), "name a text file") {
-		t.Errorf("error %v, want one with a remedy", err)
+// A text without a path is Newton's Opticks, under the digest that it had when the Go distribution had to carry it.
+func TestOpticks(t *testing.T) {
+	for _, written := range []string{"", "opticks"} {
+		s := sources["text"].New().(*Text)
+		s.Path.Written = written
+		if source := open(t, s, 64); source.Vocab() != 257 || source.Label(256) != "BOS" || source.Label('\n') != `\n` {
+			t.Errorf("vocab %d, want 256 bytes and BOS", source.Vocab())
+		}
+		const want = "1572c65479ae196dbedceb620b3d1b0fe55df86dc47faaedfa3a7cb88ef5f815"
+		if digest, err := s.Digest(); err != nil || digest != want {
+			t.Errorf("%q: digest %s, %v, want %s", written, digest, err, want)
+		}
 	}
 }
 

@@ -43,11 +43,28 @@ func names(files embed.FS, dir, suffix string) []string {
 
 // OpenText returns a reader of a text that ships with the program.
 func OpenText(name string) (io.Reader, error) {
+	text, _, err := openText(name)
+	return text, err
+}
+
+// openText returns a reader of a text that ships with the program, and the number of its bytes.
+func openText(name string) (io.Reader, int64, error) {
 	content, err := textFiles.ReadFile(path.Join("texts", name+".txt.bz2"))
 	if err != nil {
-		return nil, variant.Unknown("text", name, Texts())
+		return nil, 0, variant.Unknown("text", name, Texts())
 	}
-	return bzip2.NewReader(bytes.NewReader(content)), nil
+	return bzip2.NewReader(bytes.NewReader(content)), textSizes[name], nil
+}
+
+// textSizes holds the number of bytes of each text that ships.
+var textSizes = map[string]int64{"books": 6_003_104, "opticks": 567_198}
+
+// AboutText says in a line what a text is that ships with the program.
+func AboutText(name string) string {
+	return map[string]string{
+		"books":   "6,000,000 characters of English prose, from James Fenimore Cooper's The Spy (1821) on",
+		"opticks": "Isaac Newton, Opticks (1730), 567,038 characters",
+	}[name]
 }
 
 // mostTokenizer is the size of the largest tokenizer.json that is read: those of trained models take up to 20 MB.

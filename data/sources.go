@@ -17,8 +17,9 @@ var sources = variant.Registry[Settings]{
 	"bin": {New: func() Settings { return &Bin{Dtype: "uint16"} },
 		Formula: "windows of token shards; with bos, each starts with a BOS",
 		Source:  "the formats of nanoGPT, llm.c and Megatron"},
-	"text": {New: func() Settings { return &Text{BOS: true} },
-		Formula: "BOS (unless bos is false), then a window of a file's bytes", Source: "common practice"},
+	"text": {New: func() Settings {
+		return &Text{Path: variant.PathOr(Texts()...), Tokenizer: variant.PathOr(Tokenizers()...), BOS: true}
+	}, Formula: "BOS (unless bos is false), then a window of a text's tokens, or of its bytes", Source: "common practice"},
 }
 
 // Default returns the bigram-backcopy task, which needs no file.

@@ -3,32 +3,22 @@ package data
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 
-	"github.com/outcrop-lab/outcrop/regularfile"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// Text reads the bytes of one or more files as tokens. Each sequence starts with a BOS (token 256) unless BOS is false.
-// The last tenth of all bytes is held out. If Path is empty, Text reads Newton's Opticks, which the Go distribution
-// carries for its own tests.
+// Text reads texts as tokens: through a tokenizer, or without one each byte as a token. Each sequence starts with a
+// BOS, the token after the last, unless BOS is false. The last tenth of all tokens is held out. If Path is empty, Text
+// reads Newton's Opticks.
 type Text struct {
-	Path variant.Path `json:"path" doc:"file or glob, relative to the sweep's file; if empty, Newton's Opticks"`
-	BOS  bool         `json:"bos" doc:"start each sequence with a BOS, token 256"`
+	Path      variant.Path `json:"path" doc:"file or glob, relative to the sweep's file, or opticks or books, which ship; if empty, opticks"`
+	Tokenizer variant.Path `json:"tokenizer" doc:"tokenizer.json, relative to the sweep's file, or one that ships; if empty, bytes are tokens"`
+	BOS       bool         `json:"bos" doc:"start each sequence with a BOS, the token after the last"`
 }
 
-const (
-	opticksName   = "Isaac.Newton-Opticks.txt"
-	opticksSHA256 = "d4a9ac22462b35e7821a4f2706c211093da678620a8f9997989ee7cf8d507bbd"
-	byteVocab     = 256
-)
+const byteVocab = 256
 
 // Validate implements Settings.
 func (s *Text) Validate() error { return nil }
@@ -45,7 +35,12 @@ func (s *Text) Survey(ctx context.Context, sequence int) (Survey, error) {
 	if err != nil {
 		return Survey{}, err
 	}
-	return c.survey(ctx, sequence, func([]byte) error { return nil })
+	if s.Tokenizer.Written == "" {
+		return c.survey(ctx, sequence, func([]byte) error { return nil })
+	}
+	survey, f, err := c.encoded(ctx, s.Tokenizer, sequence)
+	f.close()
+	return survey, err
 }
 
 // Open implements Settings.
@@ -54,43 +49,27 @@ func (s *Text) Open(sequence int) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.source(sequence)
+	if s.Tokenizer.Written == "" {
+		return c.source(sequence)
+	}
+	return c.encodedSource(s.Tokenizer, sequence)
 }
 
 func (s *Text) corpus() (c corpus, err error) {
 	c = corpus{kind: kindOf("text", s.BOS, true), width: 1, vocab: byteVocab, bos: s.BOS,
-		open: func(string) fileReader { return &textFile{} }}
-	if s.Path.Written != "" {
-		c.paths, err = files("path", s.Path)
-		return c, err
+		text: func(token int32) []byte { return []byte{byte(token)} },
+		open: func(origin) fileReader { return &textFile{} }}
+	switch {
+	case s.Path.Written == "":
+		c.from = []origin{{name: "opticks", ships: true}}
+	case s.Path.Ships():
+		c.from = []origin{{name: s.Path.Written, ships: true}}
+	default:
+		var paths []string
+		paths, err = files("path", s.Path)
+		c.from = origins(paths)
 	}
-	path, err := opticks()
-	c.paths = []string{path}
 	return c, err
-}
-
-// opticks returns the path of Newton's Opticks in the Go distribution, after checking the file's SHA-256.
-func opticks() (string, error) {
-	root := os.Getenv("GOROOT")
-	if root == "" {
-		out, err := exec.Command("go", "env", "GOROOT").Output()
-		if err != nil {
-			return "", variant.Errorf("path", "is missing; it is then Newton's Opticks from the Go distribution, "+
-				"but no go command was found: name a text file")
-		}
-		root = strings.TrimSpace(string(out))
-	}
-	path := filepath.Join(root, "src", "testdata", opticksName)
-	content, err := regularfile.Read(path, 1<<20)
-	if err != nil {
-		return "", variant.Errorf("path", "is missing; it is then Newton's Opticks, "+
-			"which this Go distribution does not carry (%v): name a text file", err)
-	}
-	if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != opticksSHA256 {
-		return "", variant.Errorf("path", "is missing; it is then Newton's Opticks, "+
-			"but %s is another edition (SHA-256 %x): name a text file", path, sum)
-	}
-	return path, nil
 }
 
 // textFile reads a file of text, in any encoding in which no byte is 0.

@@ -4,26 +4,27 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"os"
 	"runtime"
-	"strings"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/outcrop-lab/outcrop/rng"
+	"github.com/outcrop-lab/outcrop/tokenizer"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
 // corpus is the tokens of one or more files, one after the other, in the numbers of bytes that the files take for them.
 // Its last tenth is held out.
 type corpus struct {
-	paths []string
+	from  []origin
 	kind  string // see walk
 	width int    // bytes per token, little-endian: 1, 2 or 4
 	vocab int    // number of tokens without a BOS; 0 for the largest token plus one
 	bos   bool   // each sequence starts with a BOS, token vocab
-	// open returns what reads the file at path.
-	open func(path string) fileReader
+	text  func(token int32) []byte
+	// open returns what reads one file.
+	open func(from origin) fileReader
 }
 
 // fileReader checks one file of a corpus.
@@ -42,12 +43,12 @@ const secondsPerByte = 4e-9
 
 // survey reads the corpus once. It hands all bytes of tokens to keep, piece by piece.
 func (c corpus) survey(ctx context.Context, sequence int, keep func(part []byte) error) (s Survey, err error) {
-	s.Files = make([]File, len(c.paths))
+	s.Files = make([]File, len(c.from))
 	var readers []fileReader
-	s.Digest, err = walk(ctx, "path", c.kind, c.paths, func(i int) look {
-		r, started := c.open(c.paths[i]), false
+	s.Digest, err = walk(ctx, "path", c.kind, c.from, func(i int) look {
+		r, started := c.open(c.from[i]), false
 		readers = append(readers, r)
-		s.Files[i].Path = c.paths[i]
+		s.Files[i].Path = c.from[i].name
 		return func(part []byte, size int64) error {
 			s.Seconds += secondsPerByte * float64(len(part))
 			if !started {
@@ -84,11 +85,16 @@ func (c corpus) survey(ctx context.Context, sequence int, keep func(part []byte)
 	if c.bos {
 		s.Vocab++
 	}
+	return s, enough(tokens, sequence, c.from)
+}
+
+// enough returns an error if there are too few tokens for sequences of that length.
+func enough(tokens, sequence int, from []origin) error {
 	if train, need := trained(tokens), sequence+1; train < need || tokens-train < need {
-		return s, variant.Errorf("path", "%s: %d tokens are too few for a context of %d: the held-out tenth alone needs %d",
-			strings.Join(c.paths, " "), tokens, sequence, need)
+		return variant.Errorf("path", "%s: %d tokens are too few for a context of %d: the held-out tenth alone needs %d",
+			named(from), tokens, sequence, need)
 	}
-	return s, nil
+	return nil
 }
 
 // trained returns how many of the tokens, the first ones, are for training.
@@ -97,16 +103,18 @@ func trained(tokens int) int { return tokens - tokens/10 }
 // source reads the corpus into memory: see block.
 func (c corpus) source(sequence int) (Source, error) {
 	size := int64(0)
-	for _, path := range c.paths {
-		if info, err := os.Stat(path); err == nil {
-			size += info.Size()
+	for _, o := range c.from {
+		if f, n, err := o.open(); err == nil {
+			size += n
+			_ = f.Close()
 		}
 	}
 	held, err := block(size)
 	if err != nil {
-		return nil, variant.Errorf("path", "%s: %d bytes of memory for the tokens: %v", strings.Join(c.paths, " "), size, err)
+		return nil, variant.Errorf("path", "%s: %d bytes of memory for the tokens: %v", named(c.from), size, err)
 	}
-	w := &windows{tokens: tokens{held[:0], c.width}, bos: -1, context: sequence, rand: heldOutStream(0).Rand()}
+	w := &windows{tokens: tokens{held[:0], c.width}, bos: -1, context: sequence, text: c.text,
+		rand: heldOutStream(0).Rand()}
 	runtime.AddCleanup(w, func(held []byte) { _ = unix.Munmap(held) }, held)
 	s, err := c.survey(context.Background(), sequence, func(part []byte) error {
 		if len(w.tokens.bytes)+len(part) > len(held) {
@@ -171,7 +179,27 @@ type windows struct {
 	vocab   int
 	bos     int32 // -1 for none
 	context int
+	text    func(token int32) []byte // of a token that is no BOS; nil if tokens have no text
 	rand    *rng.Rand
+}
+
+// Label implements Source.
+func (w *windows) Label(token int32) string {
+	switch {
+	case token == w.bos:
+		return "BOS"
+	case w.text == nil:
+		return strconv.Itoa(int(token))
+	}
+	return tokenizer.Escape(w.text(token))
+}
+
+// Length implements Source.
+func (w *windows) Length(token int32) int {
+	if token == w.bos || w.text == nil {
+		return 0
+	}
+	return len(w.text(token))
 }
 
 // Vocab implements Source.

@@ -71,12 +71,12 @@ type File struct {
 }
 
 // Files lists the settings of the configuration that config points to which name files, in the order of declaration. It
-// leaves out those that are empty.
+// leaves out those that are empty, and names of what ships with the program.
 func Files(config any) (all []File) { return files(nil, reflect.ValueOf(config).Elem(), "") }
 
 func files(to []File, v reflect.Value, key string) []File {
 	if variant.IsPathType(v.Type()) {
-		if p := v.Addr().Interface().(*variant.Path); p.Written != "" {
+		if p := v.Addr().Interface().(*variant.Path); p.Written != "" && !p.Ships() {
 			to = append(to, File{key, p})
 		}
 		return to

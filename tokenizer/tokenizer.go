@@ -71,11 +71,13 @@ func (t *Tokenizer) Added() map[int]string {
 // Token returns the bytes of a token, which need not be valid UTF-8. The id must be below Vocab.
 func (t *Tokenizer) Token(id int) []byte { return slices.Clone(t.tokens[id]) }
 
-// Label returns the text of a token for people. What does not print is escaped as in a Go string, as are quotes and the
-// bytes of an incomplete character, so that no label holds a control character: " the" is its own label, and a line
-// feed is \n. The id must be below Vocab.
-func (t *Tokenizer) Label(id int) string {
-	quoted := strconv.Quote(string(t.tokens[id]))
+// Label returns the text of a token for people: see Escape. The id must be below Vocab.
+func (t *Tokenizer) Label(id int) string { return Escape(t.tokens[id]) }
+
+// Escape returns text in which what does not print is escaped as in a Go string, as are quotes and the bytes of an
+// incomplete character. So it holds no control character. " the" stays as it is, and a line feed becomes \n.
+func Escape(text []byte) string {
+	quoted := strconv.Quote(string(text))
 	return quoted[1 : len(quoted)-1]
 }
 

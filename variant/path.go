@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -16,13 +17,28 @@ type Path struct {
 	// At is the absolute path or glob at which the files lie on this machine. If it is "", Written is opened as it is,
 	// relative to the current folder.
 	At string
+
+	ships string // the names of what ships with the program, with blanks between; Written may be one of them
 }
 
-// PathIn returns the path that a file in the given folder holds: a relative path is relative to that folder, and a
-// leading `~/` is the user's home. folder is absolute.
-func PathIn(folder, written string) (Path, error) {
-	p := Path{Written: written}
-	if written == "" {
+// PathOr returns an empty path that may also be set to one of the given names, which stand for what ships with the
+// program. Such a name names no file: ./NAME names the file.
+func PathOr(names ...string) Path { return Path{ships: strings.Join(names, " ")} }
+
+// Ships reports whether the path is a name of something that ships with the program.
+func (p Path) Ships() bool { return slices.Contains(p.Names(), p.Written) }
+
+// Names lists the names of what ships with the program to which the path may be set.
+func (p Path) Names() []string { return strings.Fields(p.ships) }
+
+// PathIn returns the path that a file in the given folder holds: see In.
+func PathIn(folder, written string) (Path, error) { return Path{}.In(folder, written) }
+
+// In returns p set to a path that a file in the given folder holds: a relative path is relative to that folder, and a
+// leading `~/` is the user's home. A name of something that ships stays as it is. folder is absolute.
+func (p Path) In(folder, written string) (Path, error) {
+	p.Written, p.At = written, ""
+	if written == "" || p.Ships() {
 		return p, nil
 	}
 	below, ofHome := strings.CutPrefix(written, "~/")
@@ -47,7 +63,7 @@ var literal = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 
 // IsRelative reports whether the path means another file in another folder.
 func (p Path) IsRelative() bool {
-	return p.Written != "" && !filepath.IsAbs(p.Written) && !strings.HasPrefix(p.Written, "~/")
+	return p.Written != "" && !p.Ships() && !filepath.IsAbs(p.Written) && !strings.HasPrefix(p.Written, "~/")
 }
 
 // Place returns the path to open; "" if p names no file.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/configs"
+	"github.com/outcrop-lab/outcrop/data"
 	"github.com/outcrop-lab/outcrop/trainer"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -17,7 +18,8 @@ func variantsCommand(*preferences) *cobra.Command {
 	cmd := &cobra.Command{Use: "variants [SLOT [VARIANT]]", Short: "List the variants of each slot of a configuration",
 		Long: `List the variants of each slot of a configuration, with their formula,
 parameters, defaults and paper. The variants of the slot "extends" are the
-presets.`}
+presets, those of "data.path" and "data.tokenizer" the texts and tokenizers that
+ship with outcrop.`}
 	cmd.Args = arguments(cobra.MaximumNArgs(2))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		rows, err := listVariants(args)
@@ -52,7 +54,7 @@ presets.`}
 // variant if args names a slot and a variant. The slot "extends" stands for the presets.
 func listVariants(args []string) (rows []variant.Listed, err error) {
 	config := trainer.Default()
-	all := variant.List(&config)
+	all := append(variant.List(&config), shipped()...)
 	if len(args) > 0 && args[0] == presetSlot {
 		all = presets()
 	}
@@ -84,6 +86,20 @@ func presets() (all []variant.Listed) {
 		first, _, _ := strings.Cut(string(src), "\n")
 		all = append(all, variant.Listed{Slot: presetSlot, Name: name, Formula: strings.TrimPrefix(first, "# "),
 			Params: []variant.Param{}})
+	}
+	return all
+}
+
+// shipped lists the texts and tokenizers that ship with the program, as variants of the keys that take their names.
+func shipped() (all []variant.Listed) {
+	for _, name := range data.Texts() {
+		all = append(all, variant.Listed{Slot: "data.path", Name: name, Formula: data.AboutText(name),
+			Params: []variant.Param{}})
+	}
+	for _, name := range data.Tokenizers() {
+		text, entries, _ := strings.Cut(name, "-")
+		all = append(all, variant.Listed{Slot: "data.tokenizer", Name: name, Params: []variant.Param{},
+			Formula: fmt.Sprintf("byte-level BPE trained on %s, %s tokens with the BOS", text, entries)})
 	}
 	return all
 }

@@ -80,13 +80,13 @@ func (d *decoder) value(n *yaml.Node, v, standard reflect.Value, key string) {
 
 // setPath sets a path, which is relative to the file in which it stands, or on the command line to the current folder.
 func (d *decoder) setPath(n *yaml.Node, to *variant.Path) (err error) {
-	*to = variant.Path{}
+	to.Written, to.At = "", ""
 	if err := document.Scalar(n, reflect.ValueOf(&to.Written).Elem()); err != nil {
 		return err
 	}
 	switch {
 	case !to.IsRelative() || d.folder != "":
-		*to, err = variant.PathIn(d.folder, to.Written)
+		*to, err = to.In(d.folder, to.Written)
 	case d.embedded:
 		err = fmt.Errorf("%q is relative, but %s is part of outcrop and lies in no folder: "+
 			"write an absolute path, or set it on the command line", to.Written, d.file)

@@ -31,8 +31,8 @@ func Overrides(c trainer.Config) ([]byte, error) {
 		if s.Key == "seed" {
 			continue
 		}
-		if s.File {
-			s.Value = places[s.Key]
+		if place, ok := places[s.Key]; ok {
+			s.Value = place
 		}
 		value := new(yaml.Node)
 		if err := value.Encode(s.Value); err != nil {
