@@ -40,7 +40,7 @@ var arrows = map[string][]string{
 	},
 	"compute": {},
 	"configs": {},
-	"data":    {"regularfile", "rng", "tokenizer", "variant"},
+	"data":    {"atomicfile", "regularfile", "rng", "tokenizer", "variant"},
 	"derive":  {"fit", "store", "variant"},
 	"experiments": {
 		"experiments/folder", "experiments/machine", "experiments/plan", "experiments/results", "experiments/run",

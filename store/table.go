@@ -163,7 +163,8 @@ const (
 
 // Query runs an SQL statement that only reads. It first calls header with the names of the columns. It then calls row
 // for every row, with one value per column: an int64, float64, string, []byte or nil. It reuses the slice of values for
-// the next row. Query returns ErrQuery if the text is not one statement, or if the statement would write to this database or to another file.
+// the next row. Query returns ErrQuery if the text is not one statement, or if the statement would write to this
+// database or to another file.
 func (db *DB) Query(ctx context.Context, text string, header func(columns []string) error,
 	row func(values []any) error) error {
 	const doing = "querying"

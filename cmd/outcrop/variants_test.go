@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/outcrop-lab/outcrop/data"
 	"github.com/outcrop-lab/outcrop/trainer"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -17,7 +18,7 @@ func TestVariants(t *testing.T) {
 		t.Fatalf("exit %d, %v: %s", code, err, stderr)
 	}
 	config := trainer.Default()
-	if want := len(variant.List(&config)); len(rows) != want {
+	if want := len(variant.List(&config)) + len(data.Texts()) + len(data.Tokenizers()); len(rows) != want {
 		t.Errorf("%d rows, want %d", len(rows), want)
 	}
 	for _, v := range variant.List(&config) {
