@@ -42,9 +42,10 @@ func TestRefusedCheckpoints(t *testing.T) {
 		hurt = planned[1]
 	}
 	kept, err := trainer.Kept(l.dir(hurt))
-	if err != nil || len(kept) != 2 {
+	if err != nil || len(kept) < 2 { // those of the schedule, and perhaps one of the stop
 		t.Fatalf("checkpoints at %v, %v", kept, err)
 	}
+	kept = kept[len(kept)-2:]
 	checkpoint := func(step int) string {
 		return filepath.Join(l.dir(hurt), "checkpoints", fmt.Sprintf("step-%08d", step))
 	}
