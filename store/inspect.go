@@ -48,6 +48,29 @@ func RunsIn(path string) ([]Run, error) {
 	return db.Runs()
 }
 
+// SweepsIn lists the sweeps of a database of any schema version up to the current version, and their members. An empty
+// database has none.
+func SweepsIn(path string) (sweeps []Sweep, members map[string][]Member, err error) {
+	db, v, err := connectReading(path)
+	if err != nil {
+		return nil, nil, fault("reading", path, err)
+	}
+	defer func() { _ = db.sql.Close() }()
+	if v == blank {
+		return nil, nil, nil
+	}
+	if sweeps, err = db.Sweeps(); err != nil {
+		return nil, nil, err
+	}
+	members = map[string][]Member{}
+	for _, s := range sweeps {
+		if _, members[s.Name], err = db.Sweep(s.Name); err != nil {
+			return nil, nil, err
+		}
+	}
+	return sweeps, members, nil
+}
+
 // Copy copies the database file at the first path to the second path, where no file may exist yet. It copies the state
 // at the start, even while other processes write to the database. The database may have any schema version up to the
 // current version. If Copy fails, it may leave an incomplete file at the second path.

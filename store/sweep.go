@@ -57,6 +57,25 @@ func (db *DB) PutSweep(s Sweep, members []Member) error {
 	})
 }
 
+// JoinSweep adds arms and members to a stored sweep. What is already there stays.
+func (db *DB) JoinSweep(sweep string, arms []Arm, members []Member) error {
+	return db.write("adding to sweep "+sweep, func(tx *sql.Tx) error {
+		for _, a := range arms {
+			if _, err := tx.Exec("INSERT INTO arms (sweep, name, differs, position) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+				sweep, a.Name, a.Differs, a.Order); err != nil {
+				return err
+			}
+		}
+		for _, m := range members {
+			if _, err := tx.Exec(`INSERT INTO members (sweep, arm, seed, run, position) VALUES (?, ?, ?, ?, ?)
+				ON CONFLICT DO NOTHING`, sweep, m.Arm, int64(m.Seed), m.Run, m.Order); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Sweeps lists all sweeps with their arms, ordered by name.
 func (db *DB) Sweeps() (sweeps []Sweep, err error) {
 	return db.sweeps("")

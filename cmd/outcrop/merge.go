@@ -9,6 +9,8 @@ import (
 
 	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/experiments/run"
+	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/trainer"
 )
 
 func mergeCommand(s *preferences) *cobra.Command {
@@ -21,10 +23,16 @@ such folders, or a results folder with its sweeps and fits. A stored row stays.
 Another value for it is recorded beside it: as a conflict if the provenance is
 the same, else as a difference. A run without a folder here gets a copy of its
 folder, checkpoints included. Merging again changes nothing. All folders are
-checked first; if one of them is unsound, nothing is merged.`,
+checked first; if one of them is unsound, nothing is merged.
+
+The runs of a sweep whose name is stored here join its arms if they differ from
+the arm's runs in no key but the seed; a new arm joins if it differs from the
+others only in what the arms set. Others stay runs of no sweep, and are named.`,
 		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			all, err := results.MergeFolders(cmd.Context(), s.Results, args, run.Identity)
+			standard := trainer.Default()
+			all, err := results.MergeFolders(cmd.Context(), s.Results, args,
+				results.MergeOptions{Identify: run.Identity, Files: settings.FileKeys(&standard)})
 			if err != nil {
 				return err
 			}
@@ -44,6 +52,11 @@ checked first; if one of them is unsound, nothing is merged.`,
 			}
 			if conflicts > 0 {
 				s.log.Warn(s.conflicting(conflicts))
+			}
+			for _, m := range all {
+				for _, a := range m.Apart {
+					s.log.Warn(a.String())
+				}
 			}
 			return err
 		},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -58,7 +59,8 @@ func TestMerge(t *testing.T) {
 		t.Errorf("the first merge brought %+v", first)
 	}
 	before := statistics(t, into)
-	if again := merge(elsewhere, filepath.Join(elsewhere, "runs")); again[0] != (results.Merged{From: elsewhere}) ||
+	if again := merge(elsewhere, filepath.Join(elsewhere, "runs")); len(again) != 2 ||
+		!reflect.DeepEqual(again[0], results.Merged{From: elsewhere}) ||
 		again[1].Rows+again[1].Copied != 0 || string(statistics(t, into)) != string(before) {
 		t.Errorf("the second merge brought %+v", again)
 	}

@@ -144,15 +144,11 @@ func addRun(columns []Compared, from int, name string, r store.Run, o CompareOpt
 	if r.Config == "" {
 		return nil, badName("run %s is planned, not trained yet", store.Short(r.ID))
 	}
-	list, err := settings.Parse(r.Config)
+	list, err := seedless(r)
 	if err != nil {
-		return nil, fmt.Errorf("results: run %s: %w", store.Short(r.ID), err)
+		return nil, err
 	}
-	list = slices.DeleteFunc(list, func(s settings.Setting) bool { return s.Key == "seed" })
 	settings.Arrange(list, o.Keys)
-	list = append(list, settings.Setting{Key: "data_digest", Value: r.DataDigest},
-		settings.Setting{Key: "device", Value: r.Device},
-		settings.Setting{Key: "trainer_version", Value: int64(r.TrainerVersion)})
 	for i := from; i < len(columns); i++ {
 		if reflect.DeepEqual(o.content(columns[i].Settings), o.content(list)) {
 			if !slices.ContainsFunc(columns[i].Runs, func(had store.Run) bool { return had.Seed == r.Seed }) {
@@ -165,6 +161,18 @@ func addRun(columns []Compared, from int, name string, r store.Run, o CompareOpt
 		name += " " + joined(lacking(columns[from].Settings, list))
 	}
 	return append(columns, Compared{Name: name, Runs: []store.Run{r}, Settings: list}), nil
+}
+
+// seedless lists the settings of a stored run's configuration except the seed, and what else belongs to its identity.
+func seedless(r store.Run) ([]settings.Setting, error) {
+	list, err := settings.Parse(r.Config)
+	if err != nil {
+		return nil, fmt.Errorf("results: run %s: %w", store.Short(r.ID), err)
+	}
+	list = slices.DeleteFunc(list, func(s settings.Setting) bool { return s.Key == "seed" })
+	return append(list, settings.Setting{Key: "data_digest", Value: r.DataDigest},
+		settings.Setting{Key: "device", Value: r.Device},
+		settings.Setting{Key: "trainer_version", Value: int64(r.TrainerVersion)}), nil
 }
 
 // content returns settings without those that name files.

@@ -25,6 +25,18 @@ type Merged struct {
 	Conflicts   int    `json:"conflicts"`
 	Differences int    `json:"differences"`
 	Copied      int    `json:"copied"`
+	// Joined counts the runs that became members of a sweep that the results had before. Apart lists those that did not.
+	Joined int     `json:"joined"`
+	Apart  []Apart `json:"apart,omitempty"`
+}
+
+// MergeOptions say when runs are alike.
+type MergeOptions struct {
+	// Identify returns the identity of a run. Runs of the same identity are one run even if their ids differ: the stored
+	// one keeps its id and its folder.
+	Identify func(store.Run) string
+	// Files is as in CompareOptions.
+	Files []string
 }
 
 // bundle lists the databases and the folders of runs in a folder that is to be merged.
@@ -36,16 +48,12 @@ type bundle struct {
 
 // MergeFolders merges runs from other places into a results folder, which it makes if the folder does not exist. Each
 // of dirs is a run's folder, a folder of runs' folders, or a results folder. It also merges the sweeps and fits of a
-// results folder. Rows that are already stored stay; a new row that differs from a stored one is kept beside it. If the
-// results folder lacks the folder of a run, MergeFolders copies that folder whole and atomically, by rename. Merging
-// the same folders again changes nothing. MergeFolders reads and checks everything before it merges anything. It
-// returns a *settings.InputError that names each folder without runs, each damaged database and each database of a
-// newer outcrop.
-//
-// Runs with the same identity, which identify returns, are one run even if their ids differ: the stored one keeps its
-// id and its folder.
-func MergeFolders(ctx context.Context, results string, dirs []string, identify func(store.Run) string) ([]Merged,
-	error) {
+// results folder; runs of a sweep that is stored join its arms if they agree (see Apart). Rows that are already stored
+// stay; a new row that differs from a stored one is kept beside it. If the results folder lacks the folder of a run,
+// MergeFolders copies that folder whole and atomically, by rename. Merging the same folders again changes nothing.
+// MergeFolders reads and checks everything before it merges anything. It returns a *settings.InputError that names each
+// folder without runs, each damaged database and each database of a newer outcrop.
+func MergeFolders(ctx context.Context, results string, dirs []string, o MergeOptions) ([]Merged, error) {
 	var bundles []bundle
 	var faults []settings.Fault
 	for _, dir := range dirs {
@@ -74,13 +82,13 @@ func MergeFolders(ctx context.Context, results string, dirs []string, identify f
 		return nil, err
 	}
 	all := []Merged{}
-	e, err := equalIn(db, identify)
+	e, err := equalIn(db, o.Identify)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	for _, b := range bundles {
 		var m Merged
-		if m, err = b.mergeInto(ctx, db, results, e); err != nil {
+		if m, err = b.mergeInto(ctx, db, results, e, o); err != nil {
 			break
 		}
 		all = append(all, m)
@@ -165,7 +173,8 @@ func inspect(ctx context.Context, results, dir string) (bundle, error) {
 	return b, nil
 }
 
-func (b bundle) mergeInto(ctx context.Context, db *store.DB, results string, e equal) (Merged, error) {
+func (b bundle) mergeInto(ctx context.Context, db *store.DB, results string, e equal, o MergeOptions) (Merged,
+	error) {
 	m, others := Merged{From: b.from}, map[string]string{}
 	for _, path := range b.databases {
 		if ctx.Err() != nil {
@@ -183,6 +192,11 @@ func (b bundle) mergeInto(ctx context.Context, db *store.DB, results string, e e
 		}
 		m.Runs, m.Rows, m.Timings = m.Runs+got.Runs, m.Rows+got.Rows, m.Timings+got.Timings
 		m.Conflicts, m.Differences = m.Conflicts+got.Conflicts, m.Differences+got.Differences
+	}
+	for _, path := range b.databases {
+		if err := (joining{db, others, o.Files}).join(path, &m); err != nil {
+			return m, err
+		}
 	}
 	for run, dir := range b.folders {
 		if others[run] != "" {
