@@ -46,13 +46,15 @@ var arrows = map[string][]string{
 		"experiments/folder", "experiments/machine", "experiments/plan", "experiments/results", "experiments/run",
 		"experiments/sweep", "experiments/todo", "store",
 	},
-	"experiments/folder":  {"atomicfile", "settings", "store"},
+	"experiments/folder":  {"atomicfile", "regularfile", "settings", "store"},
 	"experiments/machine": {},
 	"experiments/plan": {
 		"archs", "atomicfile", "compute", "data", "experiments/folder", "experiments/run", "experiments/sweep", "fit",
 		"probes", "settings", "trainer", "variant",
 	},
-	"experiments/results": {"derive", "experiments/folder", "fit", "predict", "settings", "store", "variant"},
+	"experiments/results": {
+		"derive", "experiments/folder", "fit", "predict", "regularfile", "settings", "store", "variant",
+	},
 	"experiments/run": {
 		"atomicfile", "compute", "experiments/folder", "experiments/stopping", "experiments/sweep", "settings", "store",
 		"trainer", "variant",
@@ -92,8 +94,10 @@ var arrows = map[string][]string{
 	},
 	"table":     {"variant"},
 	"tokenizer": {},
-	"trainer":   {"archs", "atomicfile", "compute", "data", "optim", "probes", "rng", "safetensors", "variant"},
-	"variant":   {},
+	"trainer": {
+		"archs", "atomicfile", "compute", "data", "optim", "probes", "regularfile", "rng", "safetensors", "variant",
+	},
+	"variant": {},
 }
 
 // readers are the packages that read results and train nothing. They reach no package of heavy, directly or indirectly,

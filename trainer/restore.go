@@ -81,12 +81,8 @@ func Sound(dir, run string, seed uint64, step int) error {
 
 // readSound returns the state of a checkpoint, or an error if it is not whole or does not belong to that run and step.
 func readSound(dir, run string, seed uint64, step int) (s state, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, stateFile))
-	if err != nil {
+	if s, err = readStateOf(dir); err != nil {
 		return s, err
-	}
-	if s, err = readState(text); err != nil {
-		return s, fmt.Errorf("%s: %w", stateFile, err)
 	}
 	switch {
 	case s.Version != Version || s.Seed != seed:
@@ -97,16 +93,33 @@ func readSound(dir, run string, seed uint64, step int) (s state, err error) {
 	case s.Step != step:
 		return s, fmt.Errorf("holds step %d under the name of step %d", s.Step, step)
 	}
+	return s, s.sums(dir)
+}
+
+// readStateOf reads the state of the checkpoint in dir.
+func readStateOf(dir string) (s state, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, stateFile))
+	if err != nil {
+		return s, err
+	}
+	if s, err = readState(text); err != nil {
+		return s, fmt.Errorf("%s: %w", stateFile, err)
+	}
+	return s, nil
+}
+
+// sums returns an error if a file of the checkpoint in dir has another checksum than the state says.
+func (s state) sums(dir string) error {
 	for _, name := range []string{modelFile, optimizerFile} {
 		sum, err := digest(filepath.Join(dir, name))
 		if err != nil {
-			return s, err
+			return err
 		}
 		if sum != s.SHA256[name] {
-			return s, fmt.Errorf("%s is damaged: its SHA-256 is not the one in %s", name, stateFile)
+			return fmt.Errorf("%s is damaged: its SHA-256 is not the one in %s", name, stateFile)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // readCheckpoint loads the checkpoint in dir. If that is not this run's checkpoint of that step, it loads nothing and

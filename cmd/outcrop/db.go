@@ -23,13 +23,18 @@ func dbCommand(s *preferences) *cobra.Command {
 
 func dbCheck(s *preferences) *cobra.Command {
 	asJSON := false
-	cmd := &cobra.Command{Use: "check", Short: "Read the whole database and report what is wrong with it"}
+	cmd := &cobra.Command{Use: "check", Short: "Read the whole database and all checkpoints and report what is wrong"}
 	cmd.Args = arguments(cobra.NoArgs)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		faults := []string{}
+		faults, files := []string{}, []string{}
 		err := s.reading(func(db *store.DB) error {
 			found, err := db.Faults()
 			faults = append(faults, found...)
+			if err != nil || len(found) > 0 {
+				return err
+			}
+			found, err = results.DamagedFiles(cmd.Context(), db, s.Results, damaged)
+			files = append(files, found...)
 			return err
 		})
 		if errors.Is(err, store.ErrCorrupt) { // too damaged to be opened, or to be read to its end
@@ -41,15 +46,20 @@ func dbCheck(s *preferences) *cobra.Command {
 		out, path := cmd.OutOrStdout(), s.database()
 		switch {
 		case asJSON:
-			err = json.NewEncoder(out).Encode(results.Checked{Database: path, Sound: len(faults) == 0, Faults: faults})
+			err = json.NewEncoder(out).Encode(results.Checked{Database: path, Sound: len(faults) == 0, Faults: faults,
+				Damaged: files})
 		case len(faults) == 0:
-			_, err = fmt.Fprintf(out, "%s: sound\n", path)
+			_, err = fmt.Fprintln(out, strings.Join(append([]string{path + ": sound"}, files...), "\n"))
 		default:
 			_, err = fmt.Fprintln(out, strings.Join(faults, "\n"))
 		}
 		if err == nil && len(faults) > 0 {
 			err = fmt.Errorf("%s is not sound: keep a copy, move the file away and run the sweep again, "+
 				"which merges its runs' own databases into a new file", path)
+		}
+		if err == nil && len(files) > 0 {
+			err = errors.New("files of runs are damaged: merge a folder that has sound ones, or remove them; " +
+				"a run goes on from the last sound checkpoint")
 		}
 		return err
 	}

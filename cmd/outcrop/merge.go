@@ -22,7 +22,8 @@ func mergeCommand(s *preferences) *cobra.Command {
 such folders, or a results folder with its sweeps and fits. A stored row stays.
 Another value for it is recorded beside it: as a conflict if the provenance is
 the same, else as a difference. A run without a folder here gets a copy of its
-folder, checkpoints included. Merging again changes nothing. All folders are
+folder, checkpoints included; in a folder that is here, damaged checkpoints and
+snapshots are replaced by sound ones. Merging again changes nothing. All folders are
 checked first; if one of them is unsound, nothing is merged.
 
 The runs of a sweep whose name is stored here join its arms if they differ from
@@ -32,7 +33,7 @@ others only in what the arms set. Others stay runs of no sweep, and are named.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			standard := trainer.Default()
 			all, err := results.MergeFolders(cmd.Context(), s.Results, args,
-				results.MergeOptions{Identify: run.Identity, Files: settings.FileKeys(&standard)})
+				results.MergeOptions{Identify: run.Identity, Files: settings.FileKeys(&standard), Damaged: damaged})
 			if err != nil {
 				return err
 			}
@@ -57,10 +58,25 @@ others only in what the arms set. Others stay runs of no sweep, and are named.`,
 				for _, a := range m.Apart {
 					s.log.Warn(a.String())
 				}
+				if m.Mended > 0 {
+					s.log.Info(fmt.Sprintf("mended %s from %s", counted(m.Mended, "damaged checkpoint or snapshot"), m.From))
+				}
+				for _, path := range m.Damaged {
+					s.log.Warn(path + " is damaged, and so is, or lacks, its copy in " + m.From)
+				}
 			}
 			return err
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
+}
+
+// damaged is trainer.Damaged for package results, which does not know the trainer.
+func damaged(dir string) (all []results.Damage, err error) {
+	found, err := trainer.Damaged(dir)
+	for _, d := range found {
+		all = append(all, results.Damage(d))
+	}
+	return all, err
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/outcrop-lab/outcrop/atomicfile"
+	"github.com/outcrop-lab/outcrop/regularfile"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -79,6 +80,45 @@ func copyFile(from, to string) (err error) {
 		return err
 	}
 	return w.Sync()
+}
+
+// Replace replaces files of a run's folder by those of the same paths, relative and with slashes, in another folder of
+// the run. Each appears whole, by rename, once it is on disk. No path may lead through a link.
+func Replace(ctx context.Context, from, to string, files []string) error {
+	for _, name := range files {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		parts := strings.Split(name, "/")
+		source, err := unlinked(from, parts...)
+		if err != nil {
+			return err
+		}
+		dir, err := unlinked(to, parts[:len(parts)-1]...)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(dir, parts[len(parts)-1])
+		if err := replaceFile(source, target); err != nil {
+			return err
+		}
+		if err := syncFolder(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func replaceFile(from, to string) error {
+	r, _, err := regularfile.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	return atomicfile.Stream(to, func(w io.Writer) error {
+		_, err := io.Copy(w, r)
+		return err
+	})
 }
 
 // syncFolders syncs the names in a folder and in all folders below it.

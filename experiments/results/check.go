@@ -5,6 +5,8 @@ type Checked struct {
 	Database string   `json:"database"`
 	Sound    bool     `json:"sound"`
 	Faults   []string `json:"faults"`
+	// Damaged lists the damaged checkpoints and snapshots in the runs' folders. The database may be sound all the same.
+	Damaged []string `json:"damaged"`
 }
 
 // RemovalDocument is what `rm --json` prints.

@@ -15,8 +15,8 @@ import (
 //
 // A run joins an arm if it differs from the arm's runs in no key but the seed and the keys in which these differ among
 // themselves. An arm that the stored sweep lacks joins if its runs differ from those of the other arms only in keys
-// that the arms set; so does one that has no trained run here, if it sets the same. The paths of files do not count; the
-// digest of the data does.
+// that the arms set; so does one that has no trained run here, if it sets the same. The paths of files do not count;
+// the digest of the data does.
 type Apart struct {
 	Sweep string   `json:"sweep"`
 	Arm   string   `json:"arm"`

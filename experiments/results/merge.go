@@ -28,6 +28,10 @@ type Merged struct {
 	// Joined counts the runs that became members of a sweep that the results had before. Apart lists those that did not.
 	Joined int     `json:"joined"`
 	Apart  []Apart `json:"apart,omitempty"`
+	// Mended counts the damaged checkpoints and snapshots of stored runs in whose place sound ones were merged. Damaged
+	// lists the others, by their paths.
+	Mended  int      `json:"mended"`
+	Damaged []string `json:"damaged,omitempty"`
 }
 
 // MergeOptions say when runs are alike.
@@ -37,6 +41,8 @@ type MergeOptions struct {
 	Identify func(store.Run) string
 	// Files is as in CompareOptions.
 	Files []string
+	// Damaged lists what is damaged in a run's folder. It is trainer.Damaged.
+	Damaged func(dir string) ([]Damage, error)
 }
 
 // bundle lists the databases and the folders of runs in a folder that is to be merged.
@@ -212,6 +218,8 @@ func (b bundle) mergeInto(ctx context.Context, db *store.DB, results string, e e
 		}
 		if copied {
 			m.Copied++
+		} else if err := o.mend(ctx, dir, to, &m); err != nil {
+			return m, fmt.Errorf("results: mending %s: %w", to, err)
 		}
 	}
 	return m, nil
