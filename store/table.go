@@ -181,6 +181,9 @@ func (db *DB) Query(ctx context.Context, text string, header func(columns []stri
 		return fault(doing, db.path, err)
 	}
 	defer func() { _ = authorize(conn, nil) }()
+	if err := unbound(conn, text); err != nil {
+		return fault(doing, db.path, queryFault(err))
+	}
 	rows, err := conn.QueryContext(ctx, text)
 	if err != nil {
 		return fault(doing, db.path, queryFault(err))
@@ -209,6 +212,22 @@ func (db *DB) Query(ctx context.Context, text string, header func(columns []stri
 		}
 	}
 	return fault(doing, db.path, queryFault(rows.Err()))
+}
+
+// unbound returns ErrQuery if a statement has parameters, for which there are no values.
+func unbound(conn *sql.Conn, text string) error {
+	return driverOf(conn, func(c *sqlite3.SQLiteConn) error {
+		stmt, err := c.Prepare(text)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = stmt.Close() }()
+		if stmt.NumInput() > 0 {
+			return fmt.Errorf("%w: it has a parameter (?, ?1, :name, @name, $name) without a value; write the value itself",
+				ErrQuery)
+		}
+		return nil
+	})
 }
 
 func authorize(conn *sql.Conn, may func(action int, first, second, schema string) int) error {

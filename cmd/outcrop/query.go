@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -19,12 +21,16 @@ import (
 type printer struct {
 	header func(columns []string) error
 	row    func(values []any) error
+	flush  func() error // prints the rows that are still held
 	close  func() error
 }
 
 func queryCommand(s *preferences) *cobra.Command {
 	asJSON, asCSV := false, false
 	cmd := &cobra.Command{Use: "query SQL", Short: "Print what a SELECT reads from the database; it is not changed",
+		Long: `Print what a SELECT reads from the database, which is not changed. Rows are
+printed as they are read. A table is aligned by its first 1,000 rows and cuts
+values of more than 200 characters; --csv and --json print them whole.`,
 		Args:    arguments(cobra.ExactArgs(1)),
 		Example: `  outcrop query "SELECT run, value FROM statistics WHERE statistic = 'loss'"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -39,6 +45,7 @@ func queryCommand(s *preferences) *cobra.Command {
 			}
 			return s.reading(func(db *store.DB) error {
 				if err := db.Query(cmd.Context(), args[0], p.header, p.row); err != nil {
+					_ = p.flush() // of a query that is interrupted, the rows so far
 					if errors.Is(err, store.ErrQuery) {
 						return usageError{err}
 					}
@@ -52,29 +59,84 @@ func queryCommand(s *preferences) *cobra.Command {
 	return cmd
 }
 
+// batch is the number of rows that the table printer holds; the first batch decides the widths of the columns.
+const batch = 1000
+
+// widest is the number of characters beyond which the table cuts a value. CSV and JSON hold it whole.
+const widest = 200
+
+// tablePrinter prints columns that are aligned as far as the first batch of rows tells their widths.
 func tablePrinter(out io.Writer) printer {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	line := func(n int, text func(i int) string) error {
-		for i := range n {
-			end := "\t"
-			if i == n-1 {
-				end = "\n"
-			}
-			if _, err := fmt.Fprint(w, text(i), end); err != nil {
-				return err
-			}
+	var held [][]string
+	var widths []int
+	flush := func() error {
+		if widths == nil {
+			widths = widthsOf(held)
 		}
-		return nil
+		w := bufio.NewWriter(out)
+		for _, row := range held {
+			for i, text := range row {
+				_, _ = w.WriteString(text) // an error stays until Flush
+				if i < len(row)-1 {
+					_, _ = w.WriteString(strings.Repeat(" ", max(0, widths[i]-utf8.RuneCountInString(text))+2))
+				}
+			}
+			_ = w.WriteByte('\n')
+		}
+		held = held[:0]
+		return w.Flush()
 	}
 	return printer{
 		header: func(columns []string) error {
-			return line(len(columns), func(i int) string { return oneLine(columns[i]) })
+			row := make([]string, len(columns))
+			for i, c := range columns {
+				row[i] = tableCell(c)
+			}
+			held = append(held, row)
+			return nil
 		},
 		row: func(values []any) error {
-			return line(len(values), func(i int) string { return oneLine(export.Field(values[i])) })
+			row := make([]string, len(values))
+			for i, v := range values {
+				row[i] = tableCell(v)
+			}
+			if held = append(held, row); len(held) <= batch {
+				return nil
+			}
+			return flush()
 		},
-		close: w.Flush,
+		flush: flush,
+		close: flush,
 	}
+}
+
+// widthsOf returns the number of characters of the longest cell of each column.
+func widthsOf(rows [][]string) []int {
+	widths := []int{}
+	for _, row := range rows {
+		for i, text := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+		}
+	}
+	return widths
+}
+
+// tableCell writes a value on one line of a table, and cuts it after its first characters if it is huge.
+func tableCell(value any) string {
+	switch v := value.(type) { // what is cut anyway is not written out first
+	case []byte:
+		value = v[:min(len(v), widest)]
+	case string:
+		value = v[:min(len(v), widest*utf8.UTFMax)]
+	}
+	text := oneLine(export.Field(value))
+	if utf8.RuneCountInString(text) <= widest {
+		return text
+	}
+	return string([]rune(text)[:widest-1]) + "…"
 }
 
 // csvOut returns a writer that changes nothing, because other programs read CSV, unless out is a terminal.
@@ -87,6 +149,7 @@ func csvOut(out io.Writer) io.Writer {
 
 func csvPrinter(out io.Writer) printer {
 	w := csv.NewWriter(out)
+	flush := func() error { w.Flush(); return w.Error() }
 	return printer{
 		header: w.Write,
 		row: func(values []any) error {
@@ -96,7 +159,8 @@ func csvPrinter(out io.Writer) printer {
 			}
 			return w.Write(record)
 		},
-		close: func() error { w.Flush(); return w.Error() },
+		flush: flush,
+		close: flush,
 	}
 }
 
@@ -125,6 +189,7 @@ func jsonPrinter(out io.Writer) printer {
 			opening = ",\n "
 			return err
 		},
+		flush: func() error { return nil },
 		close: func() error {
 			if opening == "[" {
 				_, err := fmt.Fprintln(out, "[]")
