@@ -28,7 +28,11 @@ A metric is taken at a run's last step. If a column has several seeds, it shows
 the mean over those that are done, the mean's 95 % interval by Student's t, and
 their number; one seed has no interval. Columns that share seeds are also
 compared with the first column seed by seed. Arms with the same seed share their
-batches, so the interval of that difference is the one to look at.`,
+batches, so the interval of that difference is the one to look at.
+
+--metrics takes whatever the runs measured, as SITE/STATISTIC, layer by layer. A
+statistic of several heads is the mean over them; one of several sequences,
+channels or positions is the median over them.`,
 		Args: arguments(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("step") && o.Step < 0 {

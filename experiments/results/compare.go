@@ -63,8 +63,8 @@ type CompareOptions struct {
 	// Names are the names of runs, arms or sweeps, in the forms that Find accepts. Each arm of a named sweep is a
 	// column.
 	Names []string
-	// Metrics are names of the run's metrics, or SITE/STATISTIC, of which each layer is compared separately. An empty
-	// list stands for all of the run's metrics.
+	// Metrics are names of the run's metrics, or SITE/STATISTIC, of which each layer is compared separately: by the mean
+	// over its heads of the median over its idx, if it has these. An empty list stands for all of the run's metrics.
 	Metrics []string
 	// Step is the step at which runs are compared. A negative Step stands for each run's last step; in a column of
 	// several seeds, only the runs that are done then count.
@@ -255,23 +255,15 @@ func (c *Comparison) metric(db *store.DB, metric string, step int) error {
 	if step >= 0 {
 		scalar.Step = derive.One(step)
 	}
-	points := make([][]map[int]reading, len(c.Columns)) // by column, run and layer
-	var layers []int
-	for j, column := range c.Columns {
-		points[j] = make([]map[int]reading, len(column.Runs))
-		for _, i := range column.Kept {
-			curves, err := scalar.Read(db, column.Runs[i].ID)
-			if missing := new(derive.Missing); err != nil && !errors.As(err, &missing) {
-				return err
-			}
-			points[j][i] = map[int]reading{}
-			for _, curve := range curves {
-				points[j][i][curve.Layer] = reading{curve.Steps[0], curve.Values[0]}
-				if !slices.Contains(layers, curve.Layer) {
-					layers = append(layers, curve.Layer)
-				}
-			}
+	points, layers, err := c.read(db, scalar)
+	if err == nil && layers == nil {
+		scalar.Heads, scalar.Idx = derive.Mean, derive.Median
+		if points, layers, err = c.read(db, scalar); layers != nil {
+			c.Notes = append(c.Notes, metric+": the median over idx (sequences, channels …), then the mean over heads")
 		}
+	}
+	if err != nil {
+		return err
 	}
 	if layers == nil {
 		return c.unmeasured(db, metric, step)
@@ -288,6 +280,28 @@ func (c *Comparison) metric(db *store.DB, metric string, step int) error {
 		}
 	}
 	return nil
+}
+
+// read reads where the scalar stands, by column, run and layer, and lists the layers.
+func (c *Comparison) read(db *store.DB, scalar derive.Scalar) (points [][]map[int]reading, layers []int, err error) {
+	points = make([][]map[int]reading, len(c.Columns))
+	for j, column := range c.Columns {
+		points[j] = make([]map[int]reading, len(column.Runs))
+		for _, i := range column.Kept {
+			curves, err := scalar.Read(db, column.Runs[i].ID)
+			if missing := new(derive.Missing); err != nil && !errors.As(err, &missing) {
+				return nil, nil, err
+			}
+			points[j][i] = map[int]reading{}
+			for _, curve := range curves {
+				points[j][i][curve.Layer] = reading{curve.Steps[0], curve.Values[0]}
+				if !slices.Contains(layers, curve.Layer) {
+					layers = append(layers, curve.Layer)
+				}
+			}
+		}
+	}
+	return points, layers, nil
 }
 
 func aggregate(column, metric string, layer int, kept []int, points []map[int]reading) Aggregate {
@@ -335,19 +349,26 @@ func (c *Comparison) paired(column Compared, metric string, layer int, first, ot
 
 // unmeasured is the fault of a metric that none of the runs has.
 func (c *Comparison) unmeasured(db *store.DB, metric string, step int) error {
-	known, err := db.Measured(c.Columns[0].Runs[0].ID)
-	if err != nil {
-		return err
-	}
-	for i := range known {
-		known[i] = strings.TrimPrefix(known[i], "run/")
-	}
-	if slices.Contains(known, metric) {
-		if step >= 0 {
-			c.Notes = append(c.Notes, fmt.Sprintf("%s: measured by none of the runs at step %d, or not by layer", metric, step))
-		} else {
-			c.Notes = append(c.Notes, metric+": has no value by layer")
+	var known []string
+	for _, column := range c.Columns {
+		for _, r := range column.Runs {
+			measured, err := db.Measured(r.ID)
+			if err != nil {
+				return err
+			}
+			for _, name := range measured {
+				known = append(known, strings.TrimPrefix(name, "run/"))
+			}
 		}
+	}
+	slices.Sort(known)
+	known = slices.Compact(known)
+	if slices.Contains(known, strings.TrimPrefix(metric, "run/")) {
+		note := metric + ": measured by none of the runs that count"
+		if step >= 0 {
+			note += fmt.Sprintf(" at step %d", step)
+		}
+		c.Notes = append(c.Notes, note)
 		return nil
 	}
 	return settings.Refuse(settings.Fault{File: "--metrics", Message: variant.Unknown("metric", metric, known).Error()})
