@@ -13,9 +13,9 @@ func TestCompareTakesWhatItOffers(t *testing.T) {
 	const gated = "{a: {}, b: {arch: {gate: {name: g1, granularity: elementwise}}}}"
 	for name, probe := range map[string]string{
 		"default": "heldout: 16",
-		"others": "heldout: 16, statistics: [top1, top1_signed, channel_max, channel_outliers, kurtosis_length1, sink_position," +
-			" sink_score_max, lost_mass, column_concentration, mixing_score, head_entropy, value_norm_ratio, gate_mean," +
-			" gate_sparsity, matrix_entropy, bound_gap, spectral_norm, weight_top, weight_top_row, gain, super_weight_row," +
+		"others": "heldout: 16, statistics: [top1, top1_signed, channel_max, channel_outliers, kurtosis_length1," +
+			" sink_position, sink_score_max, lost_mass, column_concentration, mixing_score, head_entropy, value_norm_ratio," +
+			" gate_mean, gate_sparsity, matrix_entropy, bound_gap, spectral_norm, weight_top, weight_top_row, gain, super_weight_row," +
 			" super_weight_value, token_norm]",
 	} {
 		dir := trained(t, seeded(gated, "2", "heldout: 16", probe))
