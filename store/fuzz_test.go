@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // wholeShard makes a shard with rows in every table and returns its file and the write-ahead log beside it. All rows
@@ -180,4 +181,43 @@ func TestDamagedShards(t *testing.T) {
 	}
 	t.Logf("%d of %d damaged shards were merged, for what was damaged is not read, or cannot be told from another value",
 		merged, n)
+}
+
+// Inspect, which looks at a database before it is merged, returns the ids of sound runs or an error that names the
+// file, in bounded time, whatever happened to the file's bytes or to its schema's text.
+func FuzzInspect(f *testing.F) {
+	file, _ := wholeShard(f, false)
+	dir := f.TempDir()
+	f.Add(uint32(0), []byte{})
+	f.Add(uint32(5000), []byte{})
+	for at := range 110 { // the header of the file and of its first page
+		f.Add(uint32(0), []byte{0, 0, byte(at), 0x81})
+	}
+	for at := 3000; at < 60_000; at += 1500 { // the schema lies at the end of the first page; then come tables and indexes
+		f.Add(uint32(0), []byte{byte(at >> 16), byte(at >> 8), byte(at), 7, byte(at >> 16), byte(at >> 8), byte(at + 9), 1})
+	}
+	f.Fuzz(func(t *testing.T, cut uint32, damage []byte) {
+		path := filepath.Join(dir, "foreign.db")
+		must(t, os.WriteFile(path, damaged(file, damage[:min(len(damage), 400)], cut), 0o666))
+		type found struct {
+			runs []string
+			err  error
+		}
+		ended := make(chan found, 1)
+		go func() {
+			runs, err := Inspect(path)
+			ended <- found{runs, err}
+		}()
+		select {
+		case got := <-ended:
+			if got.err != nil && !strings.Contains(got.err.Error(), path) {
+				t.Errorf("the error does not name the file: %v", got.err)
+			}
+			if slices.ContainsFunc(got.runs, func(id string) bool { return !IsID(id) }) {
+				t.Errorf("runs %q", got.runs)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("does not end")
+		}
+	})
 }
