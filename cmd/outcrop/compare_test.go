@@ -15,8 +15,8 @@ func TestCompareTakesWhatItOffers(t *testing.T) {
 		"default": "heldout: 16",
 		"others": "heldout: 16, statistics: [top1, top1_signed, channel_max, channel_outliers, kurtosis_length1," +
 			" sink_position, sink_score_max, lost_mass, column_concentration, mixing_score, head_entropy, value_norm_ratio," +
-			" gate_mean, gate_sparsity, matrix_entropy, bound_gap, spectral_norm, weight_top, weight_top_row, gain, super_weight_row," +
-			" super_weight_value, token_norm]",
+			" gate_mean, gate_sparsity, matrix_entropy, bound_gap, spectral_norm, weight_top, weight_top_row, gain," +
+			" super_weight_row, super_weight_value, token_norm]",
 	} {
 		dir := trained(t, seeded(gated, "2", "heldout: 16", probe))
 		_, _, stderr := outcrop(t.Context(), "compare", "tiny", "--metrics", "zzz", "--results", dir)

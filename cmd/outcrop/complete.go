@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/configs"
+	"github.com/outcrop-lab/outcrop/data"
 	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/export"
@@ -42,10 +43,13 @@ var argumentCandidates = map[string]candidates{
 	"FIGURE":   fixed(plots.Names),
 	"SLOT":     func(*preferences, []string, string) []string { return slots() },
 	"VARIANT":  func(_ *preferences, before []string, _ string) []string { return variantsOf(before[len(before)-1]) },
-	"SQL":      none,
-	"DIR":      nil,
-	"FILE":     nil,
-	"RUNDIR":   nil,
+	"T": func(*preferences, []string, string) []string {
+		return slices.Concat(data.Tokenizers(), filesHere("*.json"))
+	},
+	"SQL":    none,
+	"DIR":    nil,
+	"FILE":   nil,
+	"RUNDIR": nil,
 }
 
 // flagCandidates holds the candidates for those flags whose values can be listed, by the flag's name.
@@ -129,17 +133,21 @@ func offer(s *preferences, c *cobra.Command, of candidates, before []string, beg
 	return all, directive
 }
 
-// sweepFiles returns the .yaml files in the current folder and in its immediate subfolders, except the settings file
-// outcrop.yaml.
-func sweepFiles() (files []string) {
-	for _, pattern := range []string{"*.yaml", filepath.Join("*", "*.yaml")} {
-		found, err := filepath.Glob(pattern)
+// sweepFiles returns the .yaml files nearby, except the settings file outcrop.yaml.
+func sweepFiles() []string {
+	return slices.DeleteFunc(filesHere("*.yaml"), func(f string) bool { return f == "outcrop.yaml" })
+}
+
+// filesHere returns the files that match the pattern in the current folder and in its immediate subfolders.
+func filesHere(pattern string) (files []string) {
+	for _, p := range []string{pattern, filepath.Join("*", pattern)} {
+		found, err := filepath.Glob(p)
 		if err != nil {
 			return nil // cannot happen: the patterns are valid
 		}
 		files = append(files, found...)
 	}
-	return slices.DeleteFunc(files, func(f string) bool { return f == "outcrop.yaml" })
+	return files
 }
 
 // storedRuns returns the names of the runs in the database. If there is no database, it returns none.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/configs"
+	"github.com/outcrop-lab/outcrop/data"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -77,6 +78,7 @@ func TestCompletion(t *testing.T) {
 		{"run --set schedule=tr|", []string{"schedule=trapezoidal"}},
 		{"status --wa|", []string{"--watch"}},
 		{"query |", nil},
+		{"tokenizer show |", data.Tokenizers()},
 	} {
 		words := strings.Split(strings.TrimSuffix(c.words, "|"), " ")
 		code, out, stderr := outcrop(t.Context(), append([]string{"__complete"}, words...)...)
