@@ -84,9 +84,7 @@ var arrows = map[string][]string{
 	"rng":             {},
 	"safetensors":     {},
 	"settings":        {"variant"},
-	"settings/document": {
-		"settings",
-	},
+	"settings/document": {"settings", "variant"},
 	"store": {"regularfile", "settings"},
 	"studies": {
 		"experiments/folder", "experiments/results", "experiments/run", "experiments/worker", "settings", "store",

@@ -2,6 +2,7 @@ package plots
 
 import (
 	"image/color"
+	"sort"
 	"strings"
 	"unicode"
 
@@ -111,15 +112,17 @@ func printable(s string) string {
 
 // shortened cuts a text that is wider than width and ends it with an ellipsis.
 func shortened(s string, style text.Style, width vg.Length) string {
-	if style.Width(s) <= width {
+	runes := []rune(s)
+	if len(runes) <= mostShown && style.Width(s) <= width {
 		return s
 	}
-	runes := []rune(s)
-	for len(runes) > 0 && style.Width(string(runes)+"…") > width {
-		runes = runes[:len(runes)-1]
-	}
-	return string(runes) + "…"
+	runes = runes[:min(len(runes), mostShown)]
+	kept := sort.Search(len(runes), func(n int) bool { return style.Width(string(runes[:n+1])+"…") > width })
+	return string(runes[:kept]) + "…"
 }
+
+// mostShown is the largest number of characters of a text that are measured: no figure has room for more.
+const mostShown = 1000
 
 // wrapped breaks a text at spaces into lines that are at most width wide.
 func wrapped(s string, style text.Style, width vg.Length) []string {

@@ -265,11 +265,28 @@ func Diff(usual map[string]any, list []Setting) (out []Setting) {
 	return out
 }
 
+// The longest names, in characters, which are all ASCII. A file system takes names of 255.
+const (
+	LongestName = 100
+	LongestArm  = 200 // with the values of a point
+)
+
 // NamePattern is the regular expression of the names that IsName accepts.
-const NamePattern = `^[A-Za-z0-9][A-Za-z0-9._-]*$`
+var NamePattern = fmt.Sprintf(`^[A-Za-z0-9][A-Za-z0-9._-]{0,%d}$`, LongestName-1)
 
-var name = regexp.MustCompile(NamePattern)
+var (
+	name = regexp.MustCompile(NamePattern)
+	arm  = regexp.MustCompile(`^[A-Za-z0-9#][A-Za-z0-9._+,=#-]*( [A-Za-z0-9._+,=#-]+)*$`)
+)
 
-// IsName reports whether text may be the name of a sweep, an arm or a run, and so of a folder or a file. Such a name
-// consists of letters, digits, dots, dashes and underscores, and begins with a letter or a digit.
+// NameRule says what IsName accepts.
+var NameRule = fmt.Sprintf("at most %d letters, digits, dots, dashes and underscores, of which the first is a letter or "+
+	"a digit", LongestName)
+
+// IsName reports whether text may be the name of a sweep, of an arm in a sweep file or of a run, and so of a folder or a
+// file: see NameRule.
 func IsName(text string) bool { return name.MatchString(text) }
+
+// IsArm reports whether text may be the name under which an arm is stored: a name, or the values of a point, or both, with
+// blanks between.
+func IsArm(text string) bool { return len(text) <= LongestArm && arm.MatchString(text) }

@@ -123,9 +123,12 @@ func TestForeignNamesAreRefused(t *testing.T) {
 	bad := map[string][]string{
 		"id": {"../../victim", "..", ".", "", "/etc", strings.ToUpper(strings.Repeat("ab", 32)), id[:63], id + "0",
 			id[:61] + "/..", id[:63] + "\n", id + "\x00/../x", strings.Repeat("é", 32), strings.Repeat("0", 5000)},
-		"name": {"../../victim", "..", ".", "", "/etc", "a/b", `a\b`, "a\x00b", "-rf", "a b", "a\n", "é", ".hidden"},
+		"name": {"../../victim", "..", ".", "", "/etc", "a/b", `a\b`, "a\x00b", "-rf", "a b", "a\n", "é", ".hidden",
+			strings.Repeat("n", 101)},
+		"arm": {"../../victim", "..", "", "/etc", "a/b", `a\b`, "a\x00b", "-rf", "a  b", "a ", " a", "a\n", "é", "a é", ".hidden",
+			strings.Repeat("n", 201)},
 	}
-	const idRule, nameRule = "a run's id is not 64 hex digits", "the name of a sweep or an arm is not letters"
+	const idRule, nameRule = "a run's id is not 64 hex digits", "the name of a sweep is not at most 100 letters"
 	for _, c := range []struct {
 		values     []string
 		what       string
@@ -137,8 +140,8 @@ func TestForeignNamesAreRefused(t *testing.T) {
 		{bad["id"][:1], idRule, []string{"INSERT INTO leases VALUES (?, 'me', 'here', 1, 1, 2)"}},
 		{bad["id"][:1], idRule, []string{"INSERT INTO stops VALUES (?, 1)"}},
 		{bad["name"], nameRule, []string{"INSERT INTO sweeps VALUES (?, '')"}},
-		{bad["name"][:1], nameRule, []string{"UPDATE arms SET name = ?", "UPDATE members SET arm = ?"}},
-		{bad["name"][:1], "the name of a claim's sweep is not letters", []string{"UPDATE claims SET sweep = ?"}},
+		{bad["arm"], "the name of an arm is not", []string{"UPDATE arms SET name = ?", "UPDATE members SET arm = ?"}},
+		{bad["name"][:1], "the name of a claim's sweep is not", []string{"UPDATE claims SET sweep = ?"}},
 	} {
 		for _, value := range c.values {
 			path := forged(t)

@@ -31,10 +31,11 @@ var invariants = []invariant{
 	{"a run's id is not 64 hex digits", 1, `SELECT hash FROM {s}runs UNION SELECT run FROM {s}members`, IsID},
 	{"a run's id is not 64 hex digits", 4,
 		`SELECT run FROM {s}events UNION SELECT run FROM {s}leases UNION SELECT run FROM {s}stops`, IsID},
-	{"the name of a sweep or an arm is not letters, digits, dots, dashes and underscores", 1,
-		`SELECT name FROM {s}sweeps UNION SELECT sweep FROM {s}arms UNION SELECT name FROM {s}arms
-			UNION SELECT sweep FROM {s}members UNION SELECT arm FROM {s}members`, settings.IsName},
-	{"the name of a claim's sweep is not letters, digits, dots, dashes and underscores", 4,
+	{"the name of a sweep is not " + settings.NameRule, 1,
+		`SELECT name FROM {s}sweeps UNION SELECT sweep FROM {s}arms UNION SELECT sweep FROM {s}members`, settings.IsName},
+	{"the name of an arm is not as a sweep file makes it", 1,
+		`SELECT name FROM {s}arms UNION SELECT arm FROM {s}members`, settings.IsArm},
+	{"the name of a claim's sweep is not " + settings.NameRule, 4,
 		`SELECT DISTINCT sweep FROM {s}claims`, settings.IsName},
 	{"the path of a snapshot leaves its run's folder", 3, `SELECT DISTINCT file FROM {s}snapshot_files`, filepath.IsLocal},
 	{"a measured row has no run", 0, `SELECT 'run number ' || run FROM (SELECT DISTINCT run FROM {s}stats)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -171,4 +172,12 @@ func Within(key string, err error) error {
 		return &Error{Key: key + "." + at.Key, Message: at.Message}
 	}
 	return &Error{Key: key, Message: err.Error()}
+}
+
+// Brief quotes a text for a message, and cuts it after 60 characters.
+func Brief(text string) string {
+	if runes := []rune(text); len(runes) > 60 {
+		return strconv.Quote(string(runes[:60])) + "…"
+	}
+	return strconv.Quote(text)
 }

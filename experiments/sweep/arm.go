@@ -54,7 +54,7 @@ func (s *Sweep) arm(d *decoder, name string, k, n *yaml.Node, baseSet map[string
 		Config: settings.Clone(s.Base)}
 	d.prefix = ""
 	if !settings.IsName(name) {
-		d.fault(k, "arms", "an arm's name wants letters, digits, dots, dashes and underscores, got %q", name)
+		d.fault(k, "arms", "an arm's name wants %s, got %s", settings.NameRule, variant.Brief(name))
 		return a
 	}
 	if n != nil && n.Kind != yaml.MappingNode && !document.IsNull(n) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/settings/document"
+	"github.com/outcrop-lab/outcrop/variant"
 )
 
 // maxRuns bounds a sweep. A larger one is likely a typing error, and planning it would take minutes and gigabytes:
@@ -273,6 +274,12 @@ func (s *Sweep) pointed(d decoder, arm *Arm, axes []axis, i int, over []override
 	d.faults = nil
 	if len(m.keys)+len(over) > 0 {
 		d.point(a, m.point, over)
+	}
+	if n := len(a.Name); n > settings.LongestArm {
+		longest := slices.MaxFunc(m.keys, func(a, b given) int { return len(written(a.value)) - len(written(b.value)) })
+		d.prefix = longest.section + "."
+		d.fault(longest.value, longest.key, "makes an arm's name of %d characters, %s, but it may have %d: write less",
+			n, variant.Brief(a.Name), settings.LongestArm)
 	}
 	if m.faults = d.faults; len(m.faults) > 0 {
 		return m

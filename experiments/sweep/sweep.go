@@ -219,7 +219,7 @@ func (s *Sweep) name(d *decoder, root, n *yaml.Node) {
 	case n == nil:
 		d.fault(root, "name", "is missing: a sweep needs a name")
 	case n.Kind != yaml.ScalarNode || !settings.IsName(n.Value):
-		d.fault(n, "name", "wants letters, digits, dots, dashes and underscores, got %s", document.Describe(n))
+		d.fault(n, "name", "wants %s, got %s", settings.NameRule, document.Describe(n))
 	default:
 		s.Name = n.Value
 	}

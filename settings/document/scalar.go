@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/outcrop-lab/outcrop/variant"
 )
 
 // coreTags are the tags of YAML's core schema.
@@ -62,7 +64,7 @@ func Describe(n *yaml.Node) string {
 	case IsNull(n):
 		return "nothing"
 	case Tag(n) == "!!str":
-		return fmt.Sprintf("the string %q", n.Value)
+		return "the string " + variant.Brief(n.Value)
 	}
 	return n.Value
 }
