@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/outcrop-lab/outcrop/variant"
@@ -22,6 +23,7 @@ type layout struct {
 // candidate is a series that may be chosen. measures is false for a clock, a label and another count of the rows.
 type candidate struct {
 	Series
+	column   string
 	measures bool
 }
 
@@ -130,7 +132,7 @@ func (l *layout) split() (all []candidate) {
 			name += "′"
 		}
 		seen[name] = true
-		all = append(all, candidate{l.of(j, name, rows), slices.Contains(measured, j)})
+		all = append(all, candidate{l.of(j, name, rows), l.columns[j].name, slices.Contains(measured, j)})
 	}
 	for j, c := range l.columns {
 		switch {
@@ -193,13 +195,13 @@ func (l *layout) choose(all []candidate, patterns []string) (chosen []Series, er
 	for _, c := range all {
 		if c.measures {
 			names = append(names, c.Name)
-		} else {
-			rest = append(rest, fmt.Sprintf("%q", c.Name))
+		} else if name := strconv.Quote(c.column); !slices.Contains(rest, name) {
+			rest = append(rest, name)
 		}
 	}
 	if len(patterns) == 0 && len(rest) > 0 {
-		l.Remarks = append(l.Remarks, "no series, because by its name it is a clock, a label or another count of the "+
-			"rows: "+strings.Join(rest, ", "))
+		l.Remarks = append(l.Remarks, "no series, because a clock, a label or another count of the rows by its name: "+
+			strings.Join(rest, ", "))
 	}
 	matched := make([]bool, len(patterns))
 	for _, c := range all {
@@ -253,7 +255,7 @@ func ordered(all []Series) (remarks []string) {
 			steps[i], values[i] = s.Steps[from], s.Values[from]
 		}
 		s.Steps, s.Values = steps, values
-		if len(slices.Compact(slices.Clone(steps))) < len(steps) {
+		if s.repeats() {
 			repeated = append(repeated, s.Name)
 		}
 	}
@@ -264,6 +266,21 @@ func ordered(all []Series) (remarks []string) {
 		remarks = append(remarks, "steps that repeat, of which every row is a point: "+listed(repeated))
 	}
 	return remarks
+}
+
+// repeats reports whether a step has two values.
+func (s Series) repeats() bool {
+	last := math.NaN()
+	for i, step := range s.Steps {
+		if math.IsNaN(s.Values[i]) {
+			continue
+		}
+		if step == last {
+			return true
+		}
+		last = step
+	}
+	return false
 }
 
 // listed quotes the first of some names, and says how many others there are.

@@ -117,9 +117,11 @@ func TestForms(t *testing.T) {
 		"no header":             {"0,5,7\n10,6,8\n", Choice{NoHeader: true}, "column 1: column 2=5 6; column 3=7 8"},
 		"chosen series": {"step,a_x,b,a_y\n0,1,2,3\n1,4,5,6\n", Choice{Series: []string{"a_*"}},
 			"step: a_x=1 4; a_y=3 6"},
-		"a chosen clock": {"step,time,b\n0,1,2\n1,4,5\n", Choice{Series: []string{"time"}}, "step: time=1 4"},
-		"Latin-1":        {"step,\xb5\n0,1\n1,2\n", Choice{}, "step: µ=1 2"},
-		"UTF-16":         {utf16LE("step\tλ\r\n0\t1\r\n1\t2\r\n"), Choice{}, "step: λ=1 2"},
+		"R's write.table":  {"\"step\" \"y\"\n\"1\" 0 1\n\"2\" 5 2\n", Choice{}, "step: y=1 2"},
+		"numbers as names": {"step,0.1,0.5\n0,1,3\n1,2,4\n", Choice{}, "step: 0.1=1 2; 0.5=3 4"},
+		"a chosen clock":   {"step,time,b\n0,1,2\n1,4,5\n", Choice{Series: []string{"time"}}, "step: time=1 4"},
+		"Latin-1":          {"step,\xb5\n0,1\n1,2\n", Choice{}, "step: µ=1 2"},
+		"UTF-16":           {utf16LE("step\tλ\r\n0\t1\r\n1\t2\r\n"), Choice{}, "step: λ=1 2"},
 	} {
 		read, err := From("t.csv", strings.NewReader(c.table), c.choice)
 		if got := summary(read); err != nil || got != c.want {
@@ -219,6 +221,9 @@ func TestErrors(t *testing.T) {
 		"one column":        {"step\n1\n2\n", Choice{}, "t.csv: wants a header"},
 		"no header":         {"0,5.0\n1,6\n", Choice{}, "t.csv:1: the first line holds numbers"},
 		"no header below":   {"# a, b, c\n\n0,5.0\n1,6\n", Choice{}, "t.csv:3: the first line holds numbers"},
+		"no header, text":   {"0,5.0,run\n50,6.0,run\n", Choice{}, "t.csv:1: the first line holds numbers"},
+		"no header, label":  {"a,0,5.0\na,50,6.0\n", Choice{}, "t.csv:1: the first line holds numbers"},
+		"JSON lines":        {"{\"step\": 1, \"y\": 2}\n", Choice{}, "t.csv: is JSON"},
 		"too many cells":    {"step,y\n0,1\n1,2,3\n", Choice{}, "t.csv:3:5: line 3 has 3 cells, but the header has 2 names"},
 		"decimal commas":    {"step,y\n0,1,5\n1,2,5\n", Choice{}, "t.csv:2:5: line 2 has 3 cells"},
 		"a bare quote":      {"step,y\n0,1\n1,2\"3\n", Choice{}, `t.csv:3:4: bare " in non-quoted-field`},

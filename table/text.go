@@ -75,14 +75,15 @@ func ReadText(name string, from io.Reader, named bool) (Text, error) {
 
 // signatures are the first bytes of files that people take for tables.
 var signatures = map[string]string{"PK\x03\x04": "a workbook or a zip archive", "\x1f\x8b": "compressed by gzip",
-	"PAR1": "Parquet", "SQLite format 3\x00": "an SQLite database", "\x28\xb5\x2f\xfd": "compressed by zstd"}
+	"PAR1": "Parquet", "SQLite format 3\x00": "an SQLite database", "\x28\xb5\x2f\xfd": "compressed by zstd",
+	"{\"": "JSON", "[{": "JSON", "[[": "JSON", "<!": "HTML or XML", "<html": "HTML", "<?xml": "XML"}
 
 // decode returns the content in UTF-8 with a line feed at the end of each line. It reads UTF-8 and UTF-16 by their byte
 // order marks, and as Windows-1252 what is not UTF-8.
 func (t *Text) decode(content []byte) ([]byte, error) {
 	for signature, what := range signatures {
 		if bytes.HasPrefix(content, []byte(signature)) {
-			return nil, fmt.Errorf("%s: is %s, not text: save the table as CSV", t.Name, what)
+			return nil, fmt.Errorf("%s: is %s, not a table: save it as CSV", t.Name, what)
 		}
 	}
 	content, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), content)
@@ -108,7 +109,7 @@ func (t *Text) decode(content []byte) ([]byte, error) {
 var separators = []rune{'\t', ';', ',', '|', ' '}
 
 // separator returns what separates the cells: what a first line "sep=;" names, else the separator by which most of the
-// first lines have as many cells as the first of them, at least two. It returns a comma if none does for half of the
+// first lines have as many cells as the first of them, at least two, or one more, as R writes them. It returns a comma if none does for half of the
 // lines. It returns the content with an empty line in place of a line "sep=;".
 func separator(content []byte) (rune, []byte) {
 	if line, rest, _ := bytes.Cut(content, []byte("\n")); bytes.HasPrefix(line, []byte("sep=")) {
@@ -128,7 +129,8 @@ func separator(content []byte) (rune, []byte) {
 			if lines == 0 {
 				width = filled(cells)
 			}
-			if filled(cells) <= width && len(cells) >= width {
+			n := filled(cells)
+			if n <= width && len(cells) >= width || n == width+1 && comma != ',' {
 				agree++
 			}
 		}
@@ -200,8 +202,11 @@ func (t *Text) takeHeader(content []byte, named bool) error {
 	switch names := commented(content, t.comma, first.Line); {
 	case !named:
 		t.Header = make([]string, len(first.Cells))
-	case !numeric(first.Cells):
+	case t.names(first):
 		t.Header, t.Rows = first.Cells, t.Rows[1:]
+		if t.comma != ',' && !slices.ContainsFunc(t.Rows, func(r Row) bool { return filled(r.Cells) != len(t.Header)+1 }) {
+			t.Header = append([]string{""}, t.Header...) // R names the rows, but not their column
+		}
 	case len(names) == len(first.Cells):
 		t.Header = names
 	default:
@@ -210,15 +215,19 @@ func (t *Text) takeHeader(content []byte, named bool) error {
 	return nil
 }
 
-// numeric reports whether a line holds only numbers and missing values. A line without a first cell is the header that
-// pandas writes above an index.
-func numeric(cells []string) bool {
-	for _, cell := range cells {
-		if !missing(cell) && !isNumber(cell) {
-			return false
+// names reports whether the first row holds names: no numbers, or a text above a number. A row that lacks its first cell
+// is the header that pandas writes above an index.
+func (t *Text) names(first Row) bool {
+	if !slices.ContainsFunc(first.Cells, isNumber) || first.Cells[0] == "" {
+		return true
+	}
+	for i, cell := range first.Cells {
+		text := !missing(cell) && !isNumber(cell)
+		if text && len(t.Rows) > 1 && i < len(t.Rows[1].Cells) && isNumber(t.Rows[1].Cells[i]) {
+			return true
 		}
 	}
-	return !missing(cells[0])
+	return false
 }
 
 // commented returns the cells of the last comment before a line.

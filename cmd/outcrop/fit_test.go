@@ -128,7 +128,7 @@ func TestFitPartOfTable(t *testing.T) {
 	if code != exitDone {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	for _, want := range []string{`another count of the rows: "Wall time"`,
+	for _, want := range []string{`another count of the rows by its name: "Wall time"`,
 		`column "few": too few points: 3,`, `t.csv:9:`, `"7?!" is not a number: left out`,
 		`column "column 6": holds no number: left out`} {
 		if strings.Count(stderr, want) != 1 {
