@@ -109,8 +109,8 @@ func (t *Text) decode(content []byte) ([]byte, error) {
 var separators = []rune{'\t', ';', ',', '|', ' '}
 
 // separator returns what separates the cells: what a first line "sep=;" names, else the separator by which most of the
-// first lines have as many cells as the first of them, at least two, or one more, as R writes them. It returns a comma if none does for half of the
-// lines. It returns the content with an empty line in place of a line "sep=;".
+// first lines have as many cells as the first of them, at least two, or one more, as R writes them. It returns a comma
+// if none does for half of the lines. It returns the content with an empty line in place of a line "sep=;".
 func separator(content []byte) (rune, []byte) {
 	if line, rest, _ := bytes.Cut(content, []byte("\n")); bytes.HasPrefix(line, []byte("sep=")) {
 		if named := []rune(string(line[len("sep="):])); len(named) == 1 && slices.Contains(separators, named[0]) {
@@ -215,7 +215,7 @@ func (t *Text) takeHeader(content []byte, named bool) error {
 	return nil
 }
 
-// names reports whether the first row holds names: no numbers, or a text above a number. A row that lacks its first cell
+// names reports whether the first row holds names: no numbers, or text above a number. A row that lacks its first cell
 // is the header that pandas writes above an index.
 func (t *Text) names(first Row) bool {
 	if !slices.ContainsFunc(first.Cells, isNumber) || first.Cells[0] == "" {
