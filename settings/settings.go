@@ -280,13 +280,13 @@ var (
 )
 
 // NameRule says what IsName accepts.
-var NameRule = fmt.Sprintf("at most %d letters, digits, dots, dashes and underscores, of which the first is a letter or "+
-	"a digit", LongestName)
+var NameRule = fmt.Sprintf("at most %d letters, digits, dots, dashes and underscores, of which the first is "+
+	"a letter or a digit", LongestName)
 
-// IsName reports whether text may be the name of a sweep, of an arm in a sweep file or of a run, and so of a folder or a
-// file: see NameRule.
+// IsName reports whether text may be the name of a sweep, of an arm in a sweep file or of a run, and so of a folder or
+// a file: see NameRule.
 func IsName(text string) bool { return name.MatchString(text) }
 
-// IsArm reports whether text may be the name under which an arm is stored: a name, or the values of a point, or both, with
-// blanks between.
+// IsArm reports whether text may be the name under which an arm is stored: a name, or the values of a point, or both,
+// with blanks between.
 func IsArm(text string) bool { return len(text) <= LongestArm && arm.MatchString(text) }

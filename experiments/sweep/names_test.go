@@ -8,7 +8,8 @@ import (
 	"github.com/outcrop-lab/outcrop/settings"
 )
 
-// A name that no folder or legend can hold is refused at its place, before anything trains; one of the longest is taken.
+// A name that no folder or legend can hold is refused at its place, before anything trains; one of the longest is
+// taken.
 func TestLongNames(t *testing.T) {
 	const sweep = "name: %s\nbase: {arch: {layers: 1, width: 16, heads: 2}}\narms: {%s: {}}\n"
 	longest := strings.Repeat("n", settings.LongestName)

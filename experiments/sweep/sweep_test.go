@@ -32,8 +32,7 @@ func TestBadInput(t *testing.T) {
 				`exclude, only, stopping)`},
 		{"no name", "seeds: 1\n", "s.yaml:1:1: name: is missing: a sweep needs a name"},
 		{"name as a path", "name: ../x\n",
-			`s.yaml:1:7: name: wants at most 100 letters, digits, dots, dashes and underscores, of which the first is a letter or ` +
-				`a digit, got the string "../x"`},
+			"s.yaml:1:7: name: wants " + settings.NameRule + `, got the string "../x"`},
 		{"unknown key", "name: x\nbase:\n  train: {stepz: 3}\n",
 			`s.yaml:3:11: base.train: unknown key "stepz", did you mean "steps"? (steps, batch, slices, precision)`},
 		{"misspelt variant", "name: x\nbase: {arch: {norm: rmsnrom}}\n",
