@@ -32,7 +32,7 @@ var schedules = variant.Registry[Shape]{
 	},
 	"trapezoidal": {
 		New:     trapezoidal,
-		Formula: "1, then linearly to 0 over the last `decay` of all steps", Source: "2506.19697",
+		Formula: "1, then linearly to floor over the last `decay` of all steps", Source: "2506.19697",
 	},
 	"wsd": {New: trapezoidal, Alias: "trapezoidal"}, // warm-up, stable, decay
 }
@@ -74,6 +74,24 @@ func (s ScheduleConfig) Rate(peak float64, step, steps int) float64 {
 		return peak * float64(step+1) / float64(s.Warmup)
 	}
 	return peak * s.Value.Factor(step, s.Warmup, steps)
+}
+
+// Remark returns a *variant.Error at the key of what is allowed in a run of that many steps but seldom meant: a warm-up
+// that the run does not outlast, and a decay that begins during the warm-up. Otherwise it returns nil. The warm-up must
+// be in steps (see InSteps).
+func (s ScheduleConfig) Remark(steps int) error {
+	if s.Warmup == 0 || steps == 0 {
+		return nil
+	}
+	if s.Warmup >= steps {
+		return variant.Errorf("warmup", "of %d steps does not end within the run's %d: the rate only rises, to %.3g of its peak",
+			s.Warmup, steps, s.Rate(1, steps-1, steps))
+	}
+	if t, ok := s.Value.(*Trapezoidal); ok && float64(s.Warmup)+t.Decay*float64(steps) > float64(steps) {
+		return variant.Errorf("warmup", "of %d steps and the decay over the last %.4g of %d overlap: after the warm-up the rate "+
+			"is %.3g of its peak at most", s.Warmup, t.Decay*float64(steps), steps, s.Rate(1, s.Warmup, steps))
+	}
+	return nil
 }
 
 // Constant keeps the learning rate at its peak.
@@ -118,22 +136,28 @@ func done(step, warmup, steps int) float64 {
 	return math.Min(1, float64(step-warmup)/math.Max(1, float64(steps-warmup)))
 }
 
-// Trapezoidal keeps the learning rate at its peak, then lowers it linearly to 0 over the last part of the run. Decay is
-// that part's share of all steps (arXiv 2506.19697).
+// Trapezoidal keeps the learning rate at its peak, then lowers it linearly to Floor times the peak over the last part of
+// the run. Decay is that part's share of all steps (arXiv 2506.19697, whose floor is 0).
 type Trapezoidal struct {
 	Decay float64 `json:"decay" doc:"share of all steps over which the rate falls"`
+	Floor float64 `json:"floor" doc:"share of the peak at which the fall ends"`
 }
 
 // Validate implements Shape.
-func (t *Trapezoidal) Validate() error { return share("decay", t.Decay) }
+func (t *Trapezoidal) Validate() error {
+	if err := share("decay", t.Decay); err != nil {
+		return err
+	}
+	return share("floor", t.Floor)
+}
 
 // Factor implements Shape.
 func (t *Trapezoidal) Factor(step, _, steps int) float64 {
 	if t.Decay == 0 {
 		return 1
 	}
-	left := float64(steps-step) / (t.Decay * float64(steps))
-	return math.Max(0, math.Min(1, left))
+	left := math.Max(0, math.Min(1, float64(steps-step)/(t.Decay*float64(steps))))
+	return t.Floor + (1-t.Floor)*left
 }
 
 func share(key string, v float64) error {

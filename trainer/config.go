@@ -135,6 +135,20 @@ func (c Config) Validate() error {
 	return c.validateProbe()
 }
 
+// Remarks returns what is allowed but seldom meant, as errors at its keys: see optim.ScheduleConfig.Remark, and a probe
+// schedule whose second step lies beyond the run.
+func (c Config) Remarks() (remarks []error) {
+	schedule := c.Schedule.InSteps(c.Train.Batch * c.Arch.Context)
+	if err := schedule.Remark(c.Train.Steps); err != nil {
+		remarks = append(remarks, variant.Within("schedule", err))
+	}
+	if every, ok := c.Probe.Every.Value.(*Every); ok && c.Train.Steps > 0 && every.N > c.Train.Steps {
+		remarks = append(remarks, variant.Errorf("probe.every.n", "is %d, but the run has %d steps: only the first and the last "+
+			"are measured", every.N, c.Train.Steps))
+	}
+	return remarks
+}
+
 // validateProbe checks the sites and statistics, and the snapshots.
 func (c Config) validateProbe() error {
 	if len(c.Probe.Sites)+len(c.Probe.Statistics) == 0 {

@@ -9,8 +9,10 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -45,6 +47,13 @@ var commands = []func(*preferences) *cobra.Command{
 	doctorCommand, versionCommand, workerCommand,
 }
 
+// orderly holds the verbs that need time to stop: they wait for workers to reach a checkpoint.
+var orderly = []string{"run", "resume", "retry", "worker"}
+
+// grace is how long any other verb may take to stop by itself. Nothing is half-written after it: files appear by rename,
+// and SQLite takes back what was not committed.
+const grace = time.Second
+
 func main() {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
@@ -52,8 +61,15 @@ func main() {
 	go func() {
 		<-signals
 		cancel()
-		<-signals
-		os.Exit(exitInterrupted) // the workers end when their standard input closes
+		var over <-chan time.Time
+		if !slices.ContainsFunc(os.Args[1:], func(arg string) bool { return slices.Contains(orderly, arg) }) {
+			over = time.After(grace)
+		}
+		select {
+		case <-signals: // the workers end when their standard input closes
+		case <-over:
+		}
+		os.Exit(exitInterrupted)
 	}()
 	os.Exit(Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

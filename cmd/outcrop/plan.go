@@ -52,6 +52,7 @@ cache.`,
 			if err != nil {
 				return err
 			}
+			s.remark(planned)
 			if err := s.warnOfFit(planned); err != nil {
 				return err
 			}
@@ -73,6 +74,13 @@ cache.`,
 	cmd.Flags().BoolVar(&calibrate, "calibrate", false, "measure this machine again")
 	setFlag(cmd, &sets)
 	return cmd
+}
+
+// remark warns of what a plan allows but seldom means.
+func (s *preferences) remark(planned []plan.Planned) {
+	for _, f := range plan.Remarks(planned) {
+		s.log.Warn(f.String())
+	}
 }
 
 // warnOfFit warns of the runs that `run` refuses because this machine lacks the memory.

@@ -63,6 +63,7 @@ func train(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string,
 		return summary, err
 	}
 	s.took(&clock, "planned "+counted(len(planned), "run"))
+	s.remark(planned)
 	show := newProgress(cmd.ErrOrStderr(), s, loaded.Name, planned)
 	summary, err = experiments.Execute(cmd.Context(), loaded, experiments.Options{
 		Results: s.Results, Jobs: s.Jobs, Threads: s.Threads, Retries: s.Retries, Device: s.Device, Only: only,

@@ -110,3 +110,19 @@ func Bytes(x float64) string {
 	}
 	return fmt.Sprintf("%.0f kB", x/1e3)
 }
+
+// Remarks returns what of a plan is allowed but seldom meant, at its place in the sweep's file, each once: schedules of
+// the rate and of measurements that do not fit into their runs' steps.
+func Remarks(planned []Planned) (remarks []settings.Fault) {
+	seen := map[settings.Fault]bool{}
+	for _, p := range planned {
+		for _, err := range p.Config.Remarks() {
+			f := p.arm.Locate(p.file, err)
+			if at := (settings.Fault{File: f.File, Line: f.Line, Column: f.Column, Key: f.Key, Message: f.Message}); !seen[at] {
+				seen[at] = true
+				remarks = append(remarks, f)
+			}
+		}
+	}
+	return remarks
+}
