@@ -8,8 +8,8 @@ import (
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
-// A warm-up that the run does not outlast, and a decay that begins during the warm-up, are remarked on at their key; what
-// fits is not.
+// A warm-up that the run does not outlast, and a decay that begins during the warm-up, are remarked on at their key;
+// what fits is not.
 func TestRemarks(t *testing.T) {
 	of := func(name string, warmup int, shape Shape) ScheduleConfig {
 		c := ScheduleConfig{Slot: variant.New("schedule", schedules, name), Warmup: warmup}

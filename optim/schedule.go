@@ -84,12 +84,12 @@ func (s ScheduleConfig) Remark(steps int) error {
 		return nil
 	}
 	if s.Warmup >= steps {
-		return variant.Errorf("warmup", "of %d steps does not end within the run's %d: the rate only rises, to %.3g of its peak",
-			s.Warmup, steps, s.Rate(1, steps-1, steps))
+		return variant.Errorf("warmup", "of %d steps does not end within the run's %d: the rate only rises, to %.3g of its "+
+			"peak", s.Warmup, steps, s.Rate(1, steps-1, steps))
 	}
 	if t, ok := s.Value.(*Trapezoidal); ok && float64(s.Warmup)+t.Decay*float64(steps) > float64(steps) {
-		return variant.Errorf("warmup", "of %d steps and the decay over the last %.4g of %d overlap: after the warm-up the rate "+
-			"is %.3g of its peak at most", s.Warmup, t.Decay*float64(steps), steps, s.Rate(1, s.Warmup, steps))
+		return variant.Errorf("warmup", "of %d steps and the decay over the last %.4g of %d overlap: after the warm-up the "+
+			"rate is %.3g of its peak at most", s.Warmup, t.Decay*float64(steps), steps, s.Rate(1, s.Warmup, steps))
 	}
 	return nil
 }
@@ -136,8 +136,8 @@ func done(step, warmup, steps int) float64 {
 	return math.Min(1, float64(step-warmup)/math.Max(1, float64(steps-warmup)))
 }
 
-// Trapezoidal keeps the learning rate at its peak, then lowers it linearly to Floor times the peak over the last part of
-// the run. Decay is that part's share of all steps (arXiv 2506.19697, whose floor is 0).
+// Trapezoidal keeps the learning rate at its peak, then lowers it linearly to Floor times the peak over the last part
+// of the run. Decay is that part's share of all steps (arXiv 2506.19697, whose floor is 0).
 type Trapezoidal struct {
 	Decay float64 `json:"decay" doc:"share of all steps over which the rate falls"`
 	Floor float64 `json:"floor" doc:"share of the peak at which the fall ends"`

@@ -143,8 +143,8 @@ func (c Config) Remarks() (remarks []error) {
 		remarks = append(remarks, variant.Within("schedule", err))
 	}
 	if every, ok := c.Probe.Every.Value.(*Every); ok && c.Train.Steps > 0 && every.N > c.Train.Steps {
-		remarks = append(remarks, variant.Errorf("probe.every.n", "is %d, but the run has %d steps: only the first and the last "+
-			"are measured", every.N, c.Train.Steps))
+		remarks = append(remarks, variant.Errorf("probe.every.n", "is %d, but the run has %d steps: only the first and the "+
+			"last are measured", every.N, c.Train.Steps))
 	}
 	return remarks
 }

@@ -50,8 +50,8 @@ var commands = []func(*preferences) *cobra.Command{
 // orderly holds the verbs that need time to stop: they wait for workers to reach a checkpoint.
 var orderly = []string{"run", "resume", "retry", "worker"}
 
-// grace is how long any other verb may take to stop by itself. Nothing is half-written after it: files appear by rename,
-// and SQLite takes back what was not committed.
+// grace is how long any other verb may take to stop by itself. Nothing is half-written after it: files appear by
+// rename, and SQLite takes back what was not committed.
 const grace = time.Second
 
 func main() {
