@@ -77,10 +77,24 @@ func chosen(key string, names map[string]string) string {
 	return out
 }
 
-// same reports whether two architectures agree in every setting.
+// same reports whether two architectures agree in every setting. A setting that is zero agrees with one that is missing:
+// older configurations lack the parameters that variants got since, and a parameter that is added has the default zero.
 func (a Arch) same(b Arch) bool {
-	return maps.Equal(a.Numbers, b.Numbers) && maps.Equal(a.Choices, b.Choices)
+	return maps.Equal(a.Numbers, b.Numbers) && a.within(b) && b.within(a)
 }
+
+// within reports whether b has each choice of a, except the zeros that it lacks.
+func (a Arch) within(b Arch) bool {
+	for key, v := range a.Choices {
+		if other, known := b.Choices[key]; other != v && (known || !zero(v)) {
+			return false
+		}
+	}
+	return true
+}
+
+// zero reports whether a choice's value, in JSON without quotes, is the zero of its type.
+func zero(v string) bool { return v == "0" || v == "false" || v == "" }
 
 // Layers returns the number of blocks.
 func (a Arch) Layers() int { return int(a.Numbers["arch.layers"]) }
@@ -139,7 +153,8 @@ func domainOf(all []Arch) domain {
 }
 
 // outside lists the settings of a that lie outside the domain: first the numbers, then the choices by key. If a variant
-// was never trained, its parameters are not listed in addition to the variant itself.
+// was never trained, its parameters are not listed in addition to the variant itself. Neither is a parameter at zero that
+// no training architecture has.
 func (d domain) outside(a Arch) []Outside {
 	var all []Outside
 	for _, key := range numberKeys {
@@ -150,6 +165,9 @@ func (d domain) outside(a Arch) []Outside {
 	for _, key := range slices.Sorted(maps.Keys(a.Choices)) {
 		seen, known := d.seen[key]
 		if at := strings.LastIndex(key, "("); !known && at > 0 && !slices.Contains(d.seen[key[:at]], a.Choices[key[:at]]) {
+			continue
+		}
+		if !known && zero(a.Choices[key]) {
 			continue
 		}
 		if !slices.Contains(seen, a.Choices[key]) {

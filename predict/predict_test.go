@@ -221,6 +221,16 @@ func TestOutside(t *testing.T) {
 	if err != nil || known.LeftOut != "arm-3" {
 		t.Errorf("a training architecture: left out %q, %v", known.LeftOut, err)
 	}
+	// A parameter that came after the training agrees with a configuration without it as long as it is zero.
+	newer := replaced(p.table.Archs[3].Config, `"steps":800`, `"steps":800,"later":{"at":0,"on":false,"file":""}`)
+	if again, err := p.Predict(parse(newer), false); err != nil || again.LeftOut != "arm-3" || len(again.Outside) > 0 {
+		t.Errorf("a training architecture with newer parameters: left out %q, %v", again.LeftOut, err)
+	}
+	var outside *OutsideError
+	if _, err := p.Predict(parse(replaced(newer, `"at":0`, `"at":0.1`)), false); !errors.As(err, &outside) ||
+		!reflect.DeepEqual(outside.All, []Outside{{"train.later.at", "0.1", "without it"}}) {
+		t.Errorf("a newer parameter that is not zero: %v", err)
+	}
 	for i := range p.table.Rows { // its own series are left out, so changing them changes nothing
 		if p.table.Rows[i].Arm == 3 {
 			p.table.Rows[i] = plantedRow(3, p.table.Rows[i].Seed, p.table.Rows[i].Layer, 1000)
