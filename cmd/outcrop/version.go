@@ -16,6 +16,9 @@ func versionCommand(*preferences) *cobra.Command {
 		if info, ok := debug.ReadBuildInfo(); ok {
 			version, golang = info.Main.Version, info.GoVersion
 		}
+		if version == "(devel)" { // Go's word for a build without its commit
+			version += ", commit unknown"
+		}
 		_, err := fmt.Fprintf(cmd.OutOrStdout(), "outcrop %s, trainer version %d, %s\n", version, trainer.Version, golang)
 		return err
 	}

@@ -32,13 +32,14 @@ func validators(t *testing.T) (sweep, preset *jsonschema.Schema) {
 		t.Fatal(err)
 	}
 	c := jsonschema.NewCompiler()
-	if err := c.AddResource("sweep.json", doc); err != nil {
+	const at = "file:///sweep.json" // a bare name would be read against the folder, whose name may need escapes
+	if err := c.AddResource(at, doc); err != nil {
 		t.Fatal(err)
 	}
-	if sweep, err = c.Compile("sweep.json"); err != nil {
+	if sweep, err = c.Compile(at); err != nil {
 		t.Fatal(err)
 	}
-	if preset, err = c.Compile("sweep.json#/$defs/preset"); err != nil {
+	if preset, err = c.Compile(at + "#/$defs/preset"); err != nil {
 		t.Fatal(err)
 	}
 	return sweep, preset
