@@ -77,8 +77,9 @@ func chosen(key string, names map[string]string) string {
 	return out
 }
 
-// same reports whether two architectures agree in every setting. A setting that is zero agrees with one that is missing:
-// older configurations lack the parameters that variants got since, and a parameter that is added has the default zero.
+// same reports whether two architectures agree in every setting. A setting that is zero agrees with one that is
+// missing: older configurations lack the parameters that variants got since, and a parameter that is added has the
+// default zero.
 func (a Arch) same(b Arch) bool {
 	return maps.Equal(a.Numbers, b.Numbers) && a.within(b) && b.within(a)
 }
@@ -153,8 +154,8 @@ func domainOf(all []Arch) domain {
 }
 
 // outside lists the settings of a that lie outside the domain: first the numbers, then the choices by key. If a variant
-// was never trained, its parameters are not listed in addition to the variant itself. Neither is a parameter at zero that
-// no training architecture has.
+// was never trained, its parameters are not listed in addition to the variant itself. Neither is a parameter at zero
+// that no training architecture has.
 func (d domain) outside(a Arch) []Outside {
 	var all []Outside
 	for _, key := range numberKeys {

@@ -216,9 +216,14 @@ func (c connector) Driver() driver.Driver {
 }
 
 // uri returns the path as a URI, with the characters escaped that SQLite and its driver would read as the end of the
-// path.
+// path. It begins so that neither takes the path's own beginning for a host (//host/path) or for SQLite's name
+// :memory:.
 func uri(path string) string {
-	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+	begin := "file:./"
+	if filepath.IsAbs(path) {
+		begin = "file://"
+	}
+	return begin + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 }
 
 // prepare checks the version before anything is written, then turns on the write-ahead log and migrates. Processes that

@@ -2,7 +2,9 @@ package tokenizer
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -108,12 +110,23 @@ func TestReadMergesAsTexts(t *testing.T) {
 // Whatever bytes are read as a tokenizer, one that is taken turns any bytes into tokens and back, and is written so
 // that it can be read again.
 func FuzzRead(f *testing.F) {
-	sound, err := os.ReadFile("testdata/added.json")
+	small, err := Train([]io.Reader{strings.NewReader("the light of the light is the light")}, 260, false)
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(sound)
-	f.Add(bytes.Replace(sound, []byte(`"Ġ"`), []byte(`"x"`), 1))
+	spaced, err := small.JSON()
+	if err != nil {
+		f.Fatal(err)
+	}
+	var sound bytes.Buffer // a fuzzer gets on only from small seeds
+	if err := json.Compact(&sound, spaced); err != nil {
+		f.Fatal(err)
+	}
+	added := `"added_tokens":[{"id":260,"content":"<|end of text|>","single_word":false,"lstrip":false,"rstrip":false,` +
+		`"normalized":false,"special":true}]`
+	for _, replaced := range [][2]string{{"", ""}, {`"added_tokens":[]`, added}, {`"Ġ"`, `"x"`}} {
+		f.Add(bytes.Replace(sound.Bytes(), []byte(replaced[0]), []byte(replaced[1]), 1))
+	}
 	f.Add([]byte(`{"model": {"type": "BPE", "vocab": {}, "merges": []}}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		k, err := Read(content)

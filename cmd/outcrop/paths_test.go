@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -118,6 +119,57 @@ func TestOldIDs(t *testing.T) {
 	says(t, exitDone, "1 done (1 of them before)", "run", half, "--results", folder, "--set", "data.path=./renamed")
 	// The run is still known by the path under which it began.
 	says(t, exitDone, `path: data/book.txt`, "show", oldHalf[:8], "--results", folder)
+}
+
+// The program runs from and in a folder whose name has blanks and what URIs, globs, formats and shells read otherwise.
+func TestRunsInAnyFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "sp ace %41#ü?", "a[b]*'\"&;$x", "-o")
+	for path, content := range map[string]string{
+		"outcrop": string(read(t, os.Args[0])),
+		"sw eep%20.yaml": strings.ReplaceAll(tiny, "STEPS, batch: 8}",
+			"20, batch: 8}\n  data: {name: text, path: 'bo ok#?.txt'}"),
+		"bo ok#?.txt": strings.Repeat("the light of the sun is a light. ", 300),
+		"t%.csv":      "step,loss\n1,3\n2,2.5\n4,2.2\n8,2\n16,1.9\n32,1.85\n64,1.8\n128,1.8\n",
+	} {
+		path = filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{
+		{"run", "sw eep%20.yaml", "--results", "re sults?#"},
+		{"status", "--results", "re sults?#"},
+		{"show", "tiny/a/0", "--results", "re sults?#"},
+		{"logs", "tiny/a/0", "--results", "re sults?#"},
+		{"probe", "tiny/a/0", "--results", "re sults?#"},
+		{"merge", "re sults?#", "--results", "merged %"},
+		{"plot", "--out", "fig ures#", "--results", "merged %"},
+		{"report", "--out", "re ports?", "--results", dir + "/merged %"},
+		{"export", "--format", "parquet", "--out", "ex port%2f", "--results", "/" + dir + "/merged %"},
+		{"db", "backup", "co py?mode=memory#.db", "--results", "merged %"},
+		{"db", "check", "--results", "merged %"},
+		{"resume", "tiny", "--results", "merged %"},
+		{"fit", "--csv", "t%.csv", "--figure", "f?#.svg"},
+		{"tokenizer", "train", "bo ok#?.txt", "--vocab", "260", "--out", "t#?.json"},
+		{"tokenizer", "encode", "t#?.json", "bo ok#?.txt", "--out", "b%41.bin"},
+		{"rm", "tiny", "--yes", "--results", "merged %"},
+	} {
+		cmd := exec.Command(filepath.Join(dir, "outcrop"), args...)
+		cmd.Dir = dir
+		if said, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%q: %v\n%s", args, err, said)
+		}
+	}
+	for _, want := range []string{"re sults?#/outcrop.db", "re sults?#/sweeps/tiny/report.html", "merged %/outcrop.db",
+		"fig ures#/tiny/figures", "re ports?/tiny/report.html", "ex port%2f/runs.parquet", "co py?mode=memory#.db",
+		"f?#.svg", "t#?.json", "b%41.bin"} {
+		if _, err := os.Stat(filepath.Join(dir, want)); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // Resume, retry and probe find data by their content, and say what they looked for if they are gone or changed.
