@@ -21,6 +21,8 @@ type Layer struct {
 	Index      int // the block, counted from 0; -1 for everything outside the blocks
 	B, T, D, H int // numbers of sequences and positions, width of the stream, number of heads
 	Sites      []Site
+	// Tokens holds the probe batch, [B*T].
+	Tokens []int32
 	// Ordinary says for each of the B*T positions whether it is an ordinary query, that is, neither a BOS nor a
 	// trigger.
 	Ordinary []bool

@@ -20,14 +20,22 @@ type entry struct {
 // Pair names a site and a statistic as in the rows.
 type Pair struct{ Site, Statistic string }
 
-// NewPlan returns the plan of the statistics in names, or of the default statistics if names is empty. Statistics whose
-// Of is Tokens are computed at the given sites, or each at the site that it declares if sites is empty. The names must
-// be known to Lookup.
+// Default lists the names of the default statistics of a model, sorted. smaller is the smaller one of its context and
+// width.
+func Default(smaller int) []string {
+	return slices.DeleteFunc(Names(), func(name string) bool {
+		s := statistics[name]
+		return s.Beyond || s.UpTo > 0 && smaller > s.UpTo
+	})
+}
+
+// NewPlan returns the plan of the statistics in names. Statistics whose Of is Tokens are computed at the given sites,
+// or each at the site that it declares if sites is empty. The names must be known to Lookup.
 func NewPlan(sites, names []string) Plan {
 	var p Plan
 	for _, name := range Names() {
 		s := statistics[name]
-		if len(names) == 0 && s.Beyond || len(names) > 0 && !slices.Contains(names, name) {
+		if !slices.Contains(names, name) {
 			continue
 		}
 		switch {

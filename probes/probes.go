@@ -55,8 +55,10 @@ type Statistic struct {
 	Heads           bool   // whether there is one row per head or key-value head; if not, Value.Head is -1
 	Of              Of
 	Needs           []string // the sites that Compute reads, beginning with that of the rows; empty for Matrices and Gains
-	// Beyond excludes the statistic from the default set.
+	// Beyond excludes the statistic from the default set. A statistic with UpTo is excluded from it only if both the
+	// context and the width of the model are larger than UpTo.
 	Beyond bool
+	UpTo   int
 	// Length1 says that the statistic is computed on sequences of one token.
 	Length1 bool
 	Compute func(l *Layer, at *Site) []Value
@@ -73,6 +75,8 @@ var statistics = map[string]Statistic{
 	"top1_channel":                top1Channel,
 	"top1_position":               top1Position,
 	"top1_signed":                 top1Signed,
+	"top1_token":                  top1Token,
+	"top1_at_first":               top1AtFirst,
 	"channel_max":                 channelMax,
 	"top1_over_rms":               top1OverRMS,
 	"kurtosis":                    kurtosis,
@@ -125,8 +129,10 @@ var statistics = map[string]Statistic{
 	"super_weight_value":          superWeightValue,
 }
 
+var names = slices.Sorted(maps.Keys(statistics))
+
 // Names lists the names of all statistics, sorted.
-func Names() []string { return slices.Sorted(maps.Keys(statistics)) }
+func Names() []string { return slices.Clone(names) }
 
 // Lookup returns the statistic with the given name, and whether it exists.
 func Lookup(name string) (Statistic, bool) {

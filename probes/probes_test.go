@@ -29,6 +29,7 @@ func one() *Layer {
 			{Name: Weight + "mlp.down", Shape: []int{4, 2}, Data: []float32{1, 2, 3, 4, 5, -6, 7, 6}},
 			{Name: Weight + "attn.norm.gain", Shape: []int{4}, Data: []float32{1, 1, 8, -1}},
 		},
+		Tokens:   []int32{7, 5, 3},
 		Ordinary: []bool{false, false, true},
 	}
 }
@@ -82,6 +83,7 @@ func TestKnownValues(t *testing.T) {
 		{"median", -1, 0, 1.5}, // 0 0 0 0 0 1 | 2 2 3 4 4 12
 		{"ratio_mean", -1, -1, 8}, {"ratio_of_means", -1, -1, 8},
 		{"top1_channel", -1, 0, 1}, {"top1_position", -1, 0, 0}, {"top1_signed", -1, 0, -12},
+		{"top1_token", -1, 0, 7}, {"top1_at_first", -1, -1, 1},
 		{"channel_max", -1, 0, 3}, {"channel_max", -1, 1, 12}, {"channel_max", -1, 2, 4}, {"channel_max", -1, 3, 4},
 		{"massive", -1, -1, 0},
 		// C-3 is 1
@@ -238,14 +240,14 @@ func gaussianRatio(n float64) float64 {
 // has mean -6/(D+1), here -.0923. The BOS is like any other token. The default statistics give no rows for missing
 // sites.
 func TestGaussian(t *testing.T) {
-	l := &Layer{B: 400, T: 64, D: 64, H: 1}
+	l := &Layer{B: 400, T: 64, D: 64, H: 1, Tokens: make([]int32, 400*64)}
 	r := rng.New(1, "test").Rand()
 	data := make([]float32, l.B*l.T*l.D)
 	for i := range data {
 		data[i] = float32(r.NormFloat64())
 	}
 	l.Sites = []Site{{Name: ResidPost, Shape: []int{l.B, l.T, l.D}, Data: data}}
-	rows := NewPlan(nil, nil).Measure(nil, l, nil)
+	rows := NewPlan(nil, Default(64)).Measure(nil, l, nil)
 	at := func(name string) float64 {
 		i := slices.IndexFunc(rows, func(v Value) bool { return v.Statistic == name && v.Idx == -1 })
 		return rows[i].Value
@@ -378,7 +380,7 @@ func TestPlanSites(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	if !p.Weights() || p.Length1() || !NewPlan(nil, []string{"kurtosis_length1"}).Length1() ||
-		NewPlan(nil, nil).Weights() {
+		NewPlan(nil, Default(64)).Weights() {
 		t.Error("the plan does not distinguish weights or sequences of one token")
 	}
 }

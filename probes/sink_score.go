@@ -11,7 +11,7 @@ var sinkScore = Statistic{Formula: "mean over sequences of (1/T) sum_t A[t,0]", 
 // locates the sink if it moves away from position 0. Columns are not divided by the number of rows that see them, T-k,
 // because that would favour the last columns.
 var sinkPosition = Statistic{Formula: "argmax_k of the mean over sequences of (1/T) sum_t A[t,k]",
-	Source: "after 2510.06477", Unit: "position", Beyond: true,
+	Source: "after 2510.06477", Unit: "position",
 	Needs: []string{Pattern}, Heads: true, Compute: func(l *Layer, at *Site) []Value {
 		return l.eachHead(func(h int) float64 {
 			k, _ := largest(l.columns(at, h))

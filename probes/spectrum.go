@@ -2,6 +2,7 @@ package probes
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -31,6 +32,7 @@ func (l *Layer) spectrum(s *Site) []spectrum {
 	return s.spectra
 }
 
+// spectrumOf takes sigma_j^2 from the smaller of X X^T and X^T X. Their errors are some 1e-16 ||X||_F^2.
 func spectrumOf(x *mat.Dense) spectrum {
 	rows, cols := x.Dims()
 	first := x.RawRowView(0)
@@ -49,17 +51,25 @@ func spectrumOf(x *mat.Dense) spectrum {
 		}
 	}
 	s := spectrum{squares: make([]float64, min(rows, cols)), c: m / r, alpha: along / m / r}
-	var svd mat.SVD
-	if bad := math.IsNaN(m+r) || math.IsInf(m+r, 0); bad || !svd.Factorize(x, mat.SVDNone) {
+	gram := mat.NewSymDense(len(s.squares), nil)
+	if rows <= cols {
+		gram.SymOuterK(1, x)
+	} else {
+		gram.SymOuterK(1, x.T())
+	}
+	var eigen mat.EigenSym
+	if bad := math.IsNaN(m+r) || math.IsInf(m+r, 0); bad || !eigen.Factorize(gram, false) {
 		nan := math.NaN()
 		for j := range s.squares {
 			s.squares[j] = nan
 		}
 		return spectrum{squares: s.squares, whole: nan, c: nan, alpha: nan}
 	}
-	for j, sigma := range svd.Values(nil) {
-		s.squares[j] = sigma * sigma
-		s.whole += sigma * sigma
+	eigen.Values(s.squares)
+	slices.Reverse(s.squares)
+	for j, square := range s.squares {
+		s.squares[j] = max(0, square)
+		s.whole += s.squares[j]
 	}
 	return s
 }

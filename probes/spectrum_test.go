@@ -116,13 +116,13 @@ func gaussian(n int) []float32 {
 }
 
 func BenchmarkDefault(b *testing.B) {
-	l := &Layer{B: 10, T: 64, D: 64, H: 2, Ordinary: make([]bool, 640)}
+	l := &Layer{B: 10, T: 64, D: 64, H: 2, Tokens: make([]int32, 640), Ordinary: make([]bool, 640)}
 	l.Sites = []Site{{Name: ResidPost, Shape: []int{10, 64, 64}, Data: gaussian(10 * 64 * 64)},
 		{Name: Pattern, Shape: []int{10, 2, 64, 64}, Data: gaussian(10 * 2 * 64 * 64)}}
 	for _, c := range []struct {
 		name string
 		plan Plan
-	}{{"default", NewPlan(nil, nil)}, {"entropy", NewPlan(nil, []string{"matrix_entropy"})},
+	}{{"default", NewPlan(nil, Default(64))}, {"entropy", NewPlan(nil, []string{"matrix_entropy"})},
 		{"kurtosis", NewPlan(nil, []string{"kurtosis"})}, {"median", NewPlan(nil, []string{"median"})}} {
 		b.Run(c.name, func(b *testing.B) {
 			var rows []Value

@@ -21,7 +21,7 @@ func TestUncovered(t *testing.T) {
 		"without": {"loss": {0, 1, 10}},
 		"nothing": {},
 	} {
-		if err := db.PutRun(Run{ID: run, Config: "{}", Status: Done, Step: 10}); err != nil {
+		if err := db.PutRun(Run{ID: run, Config: `{"probe":{"every":{"name":"log"}}}`, Status: Done, Step: 10}); err != nil {
 			t.Fatal(err)
 		}
 		for statistic, all := range steps {
@@ -37,17 +37,27 @@ func TestUncovered(t *testing.T) {
 		}
 	}
 	runs := []string{"whole", "shorter", "longer", "without", "nothing", "unknown"}
-	got, err := db.Uncovered(runs, [][2]string{{"s", "top1"}, {"s", "loss"}}, []int{0, 1, 10})
+	got, err := db.Uncovered(runs, [][2]string{{"s", "top1"}, {"s", "loss"}}, []int{0, 1, 10}, false)
 	if want := []string{"longer", "nothing", "shorter", "unknown", "without"}; err != nil ||
 		!slices.Equal(slices.Sorted(maps.Keys(got)), want) {
 		t.Errorf("%v, %v, want %v", got, err, want)
 	}
-	if got, err := db.Uncovered(runs, [][2]string{{"s", "loss"}, {"s", "never"}}, []int{0, 1, 10}); err != nil ||
+	if got, err := db.Uncovered(runs, [][2]string{{"s", "loss"}, {"s", "never"}}, []int{0, 1, 10}, false); err != nil ||
 		len(got) != len(runs) {
 		t.Errorf("%v, %v: nothing was measured under a name that does not exist", got, err)
 	}
+	// What is usual may be missing, but not in part, and never the last pair.
+	got, err = db.Uncovered(runs, [][2]string{{"s", "top1"}, {"s", "never"}, {"s", "loss"}}, []int{0, 1, 10}, true)
+	if want := []string{"longer", "nothing", "shorter", "unknown"}; err != nil ||
+		!slices.Equal(slices.Sorted(maps.Keys(got)), want) {
+		t.Errorf("%v, %v, want %v", got, err, want)
+	}
+	if got, err := db.Uncovered(runs, [][2]string{{"s", "loss"}, {"s", "never"}}, []int{0, 1, 10}, true); err != nil ||
+		len(got) != len(runs) {
+		t.Errorf("%v, %v: the last pair must have been measured", got, err)
+	}
 	states, err := db.RunStatuses()
-	if err != nil || len(states) != 5 || states["whole"] != (RunStatus{Done, 10}) {
+	if err != nil || len(states) != 5 || states["whole"] != (RunStatus{Done, 10, `{"name":"log"}`}) {
 		t.Errorf("%v, %v", states, err)
 	}
 }

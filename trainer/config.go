@@ -40,6 +40,7 @@ type Train struct {
 // Probe says what is measured, when, and on which sequences.
 type Probe struct {
 	Every      variant.Slot[Steps] `json:"every" doc:"at which steps to measure"`
+	LogEvery   int                 `json:"log_every" max:"2^53" doc:"steps between rows of loss, rate and gradient norm; 0 for measured steps alone"`
 	Sites      []string            `json:"sites" doc:"for the statistics that take any token site; none: each one's own"`
 	Statistics []string            `json:"statistics" doc:"which are computed; none means the default set"`
 	Snapshots  Snapshots           `json:"snapshots" doc:"|activation| landscapes to keep"`
@@ -63,7 +64,7 @@ func Default() Config {
 		Schedule: optim.DefaultSchedule(),
 		Data:     data.Default(),
 		Train:    Train{Steps: 1000, Batch: 64, Slices: 2, Precision: "float32"},
-		Probe: Probe{Every: variant.New("probe schedule", steps, "pythia"), Sequences: 10, HeldOut: 512,
+		Probe: Probe{Every: variant.New("probe schedule", steps, "log"), LogEvery: 10, Sequences: 10, HeldOut: 512,
 			Snapshots: Snapshots{Site: probes.ResidPost, Sequences: 1}},
 		Checkpoint: Checkpoint{Every: 0, Keep: 2},
 	}
@@ -118,6 +119,8 @@ func (c Config) Validate() error {
 			c.Train.Slices, c.Train.Batch)
 	case !slices.Contains(precisions, c.Train.Precision):
 		return variant.Errorf("train.precision", "%s", variant.Unknown("precision", c.Train.Precision, precisions))
+	case c.Probe.LogEvery < 0:
+		return variant.Errorf("probe.log_every", "must not be negative, is %d", c.Probe.LogEvery)
 	case c.Probe.Sequences < 1:
 		return variant.Errorf("probe.sequences", "must be at least 1, is %d", c.Probe.Sequences)
 	case c.Probe.HeldOut < c.Probe.Sequences:
@@ -171,4 +174,13 @@ func (c Config) validateProbe() error {
 	return c.Probe.Snapshots.validate(c)
 }
 
-func (p Probe) plan() probes.Plan { return probes.NewPlan(p.Sites, p.Statistics) }
+// Statistics lists the names of the statistics that are computed: those that the configuration names, or else the
+// default ones of its architecture.
+func (c Config) Statistics() []string {
+	if len(c.Probe.Statistics) > 0 {
+		return c.Probe.Statistics
+	}
+	return probes.Default(min(c.Arch.Context, c.Arch.Width))
+}
+
+func (c Config) plan() probes.Plan { return probes.NewPlan(c.Probe.Sites, c.Statistics()) }

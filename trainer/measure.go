@@ -55,7 +55,7 @@ func Measure(ctx context.Context, c Config, o Options, steps []int) error {
 // Pairs lists the (site, statistic) pairs that a run records at every measured step. They are the configured pairs,
 // except those with a site that the model lacks.
 func Pairs(c Config) ([]probes.Pair, error) {
-	plan := c.Probe.plan()
+	plan := c.plan()
 	arch := c.Arch
 	arch.Vocab, arch.Context, arch.Width = 2, 2, 2*arch.Heads // the set of sites does not depend on these sizes
 	layers, err := shown(arch, plan)

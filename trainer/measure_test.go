@@ -31,6 +31,7 @@ func TestMeasureFromCheckpoints(t *testing.T) {
 	c, dir := small(), t.TempDir()
 	c.Schedule.Warmup, c.Schedule.WarmupTokens = 0, 20*c.Train.Batch*c.Arch.Context // the rate is measured again too
 	c.Checkpoint.Every, c.Checkpoint.Keep = 8, 4
+	c.Probe.LogEvery = 0 // its rows are no measurements
 	_, plain := train(t, t.Context(), c, Options{Dir: dir})
 	c.Probe.Statistics = probes.Names()
 	if err := c.Probe.Every.Choose("steps"); err != nil {

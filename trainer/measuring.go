@@ -28,6 +28,7 @@ type measuring struct {
 	slices []slice     // on the training slices' devices, in the memory of their graphs
 	truths [][]float64 // by token: the true distribution of the next one, nil if unknown
 	floors []float64   // by token: the entropy of that distribution, nats
+	bytes  int         // of text that the held-out targets stand for; 0 if the source has no text
 }
 
 // read copies a buffer from the device to a site of a layer before the layer is measured.
@@ -36,15 +37,19 @@ type read struct {
 	to   []float32
 }
 
-// metric is one number of a run at a step, in nats per token.
+// metric is one number of a run at a step.
 type metric struct {
 	name  string
 	value float64
 }
 
+func (m metric) row() probes.Value {
+	return probes.Value{Site: "run", Statistic: m.name, Layer: -1, Head: -1, Idx: -1, Value: m.value}
+}
+
 func (t *training) buildMeasuring() error {
 	c, m := t.config, &t.measuring
-	*m = measuring{arch: c.Arch, source: t.source, plan: c.Probe.plan()}
+	*m = measuring{arch: c.Arch, source: t.source, plan: c.plan()}
 	var err error
 	precision := compute.Precision(c.Train.Precision)
 	if m.device, err = compute.NewCPU(t.device.Path(), precision); err != nil {
@@ -55,6 +60,9 @@ func (t *training) buildMeasuring() error {
 	}
 
 	t.source.HeldOut(&m.held, c.Probe.HeldOut)
+	for _, target := range m.held.Targets {
+		m.bytes += t.source.Length(target)
+	}
 	m.chunk = c.Train.Batch / c.Train.Slices * c.Arch.Context
 	m.truths, m.floors = make([][]float64, t.source.Vocab()), make([]float64, t.source.Vocab())
 	for token := range m.truths {
@@ -104,9 +112,11 @@ type sums struct {
 	err              error
 }
 
-// heldOut returns `heldout_loss`, the mean loss, and, if the source knows its own chain, the two risks of arXiv
-// 2410.13835: `bigram_risk`, -sum over c of P(c|x) log q(c) minus the entropy of P(.|x), averaged over ordinary queries
-// at t >= 1; and `backcopy_risk`, the loss averaged over trigger queries, whose next token is certain.
+// heldOut returns `heldout_loss`, the mean loss in nats per token. If the source has text, it also returns
+// `heldout_loss_per_byte`, the same sum over the bytes that the targets stand for, which compares between tokenizers.
+// If the source knows its own chain, heldOut also returns the two risks of arXiv 2410.13835: `bigram_risk`, -sum over c
+// of P(c|x) log q(c) minus the entropy of P(.|x), averaged over ordinary queries at t >= 1; and `backcopy_risk`, the
+// loss averaged over trigger queries, whose next token is certain.
 func (m *measuring) heldOut(team *compute.Team) ([]metric, error) {
 	chunks := make([]sums, (len(m.held.Tokens)+m.chunk-1)/m.chunk)
 	team.Run(len(m.slices), func(_, i int) {
@@ -126,6 +136,10 @@ func (m *measuring) heldOut(team *compute.Team) ([]metric, error) {
 		all.copies += s.copies
 	}
 	metrics := []metric{{"heldout_loss", all.loss}}
+	if m.bytes > 0 {
+		metrics = append(metrics,
+			metric{"heldout_loss_per_byte", all.loss * float64(len(m.held.Targets)) / float64(m.bytes)})
+	}
 	if all.ordinary > 0 {
 		metrics = append(metrics, metric{"bigram_risk", all.bigram / float64(all.ordinary)})
 	}

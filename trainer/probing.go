@@ -34,7 +34,7 @@ func (t *training) buildProbe() error {
 	}
 	m.layers = layersOf(c.Arch, c.Probe.Sequences, c.Arch.Context)
 	for i := range m.layers {
-		m.layers[i].Ordinary = ordinary
+		m.layers[i].Tokens, m.layers[i].Ordinary = m.tokens, ordinary
 	}
 	wanted := m.plan.Sites()
 	if site := c.Probe.Snapshots.Site; len(c.Probe.Snapshots.Steps) > 0 && !slices.Contains(wanted, site) {
@@ -78,6 +78,7 @@ func (m *measuring) buildAlone() {
 	n := len(m.alone.tokens)
 	m.alone.layers = layersOf(m.arch, n, 1)
 	for i, l := range m.layers {
+		m.alone.layers[i].Tokens = m.alone.tokens
 		for _, s := range l.Sites {
 			if s.Name != probes.Pattern {
 				width := len(s.Data) / len(m.tokens)

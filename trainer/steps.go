@@ -17,7 +17,7 @@ type Steps interface {
 }
 
 var steps = variant.Registry[Steps]{
-	"log": {New: func() Steps { return &Log{PerDecade: 8} },
+	"log": {New: func() Steps { return &Log{PerDecade: 20} },
 		Formula: "0 and round(10^(i/per_decade))", Source: "own"},
 	"pythia": {New: func() Steps { return &Pythia{Then: 1000} },
 		Formula: "0, 1, 2, 4 … 512, then every multiple of then", Source: "2304.01373"},

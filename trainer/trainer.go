@@ -52,7 +52,8 @@ type slice struct {
 // version, it renames the checkpoint's folder, reports it to o.Refused, and goes on without it.
 //
 // At a measured step k, every row is computed from the parameters after k updates. The rows `loss` and `grad_norm` are
-// those of batch k, and `lr` is the learning rate of the update that follows.
+// those of batch k, and `lr` is the learning rate of the update that follows. These three are also recorded at the
+// multiples of probe.log_every.
 //
 //nolint:funlen // a training loop reads best as one piece
 func Run(ctx context.Context, c Config, o Options) (Result, error) {
@@ -88,7 +89,8 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 		}
 		busy += time.Since(clock)
 		diverged := notFinite(t.loss) || notFinite(t.gradNorm)
-		if last || diverged || c.Probe.Every.Value.At(step) {
+		switch log := c.Probe.LogEvery; {
+		case last || diverged || c.Probe.Every.Value.At(step):
 			clock = time.Now()
 			rows, err := t.measure(step)
 			if err != nil {
@@ -106,6 +108,10 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 					return result(Stopped), fmt.Errorf("trainer: step %d: recording: %w", step, err)
 				}
 				since, busy = step, 0
+			}
+		case log > 0 && step%log == 0:
+			if err := o.Recorder.Record(step, t.ofBatch(nil, step)); err != nil {
+				return result(Stopped), fmt.Errorf("trainer: step %d: recording: %w", step, err)
 			}
 		}
 		if slices.Contains(c.Probe.Snapshots.Steps, step) {
@@ -284,16 +290,19 @@ func (t *training) measure(step int) ([]probes.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	metric := func(name string, value float64) {
-		rows = append(rows, probes.Value{Site: "run", Statistic: name, Layer: -1, Head: -1, Idx: -1, Value: value})
-	}
-	metric("loss", t.loss)
-	metric("grad_norm", t.gradNorm)
-	metric("lr", t.rate(step))
+	rows = t.ofBatch(rows, step)
 	for _, m := range held {
-		metric(m.name, m.value)
+		rows = append(rows, m.row())
 	}
 	return rows, nil
+}
+
+// ofBatch appends the rows that the gradient of batch step gives.
+func (t *training) ofBatch(rows []probes.Value, step int) []probes.Value {
+	for _, m := range []metric{{"loss", t.loss}, {"grad_norm", t.gradNorm}, {"lr", t.rate(step)}} {
+		rows = append(rows, m.row())
+	}
+	return rows
 }
 
 // rate returns the learning rate of the update from step to step+1.

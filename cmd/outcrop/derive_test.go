@@ -48,13 +48,15 @@ func TestDerive(t *testing.T) {
 		rows[0]["seed"] != 0. || !(rows[0]["m_act"].(float64) > 0) {
 		t.Errorf("exit %d, m_act %v, want one row of step 20", code, rows)
 	}
-	if _, ok := tables["phases"]; ok || !strings.Contains(lacking, "phases needs matrix_entropy at resid_post") {
-		t.Errorf("phases without entropies: %v, %s", tables["phases"], lacking)
+	if _, ok := tables["super_weights"]; ok ||
+		!strings.Contains(lacking, "super_weights needs super_weight_row at mlp.out") {
+		t.Errorf("super weights without their rows: %v, %s", tables["super_weights"], lacking)
 	}
-	if _, every, _ := derived("tiny", "m_act", "--every-step"); len(every["m_act"]) != 7 { // 0 1 2 4 8 16 20
-		t.Errorf("%d rows with --every-step, want 7", len(every["m_act"]))
+	if _, every, _ := derived("tiny", "m_act", "--every-step"); len(every["m_act"]) != 17 { // 0 to 11, 13, 14, 16, 18, 20
+		t.Errorf("%d rows with --every-step, want 17", len(every["m_act"]))
 	}
-	if code, _, stderr := derived("tiny", "phases"); code != exitInput || !strings.Contains(stderr, "`outcrop probe") {
+	if code, _, stderr := derived("tiny", "super_weights"); code != exitInput ||
+		!strings.Contains(stderr, "`outcrop probe") {
 		t.Errorf("exit %d, %s, want 2 and the command that helps", code, stderr)
 	}
 	run := ""

@@ -50,21 +50,21 @@ func TestProbe(t *testing.T) {
 		return done.Rows
 	}
 	// Two steps, two layers.
-	if got := probe(run[:8], "--statistics", "matrix_entropy"); got != 4 {
+	if got := probe(run[:8], "--statistics", "effective_rank"); got != 4 {
 		t.Errorf("%d new rows, want 4", got)
 	}
-	if got := probe(run, "--statistics", "matrix_entropy"); got != 0 {
+	if got := probe(run, "--statistics", "effective_rank"); got != 0 {
 		t.Errorf("%d new rows the second time", got)
 	}
 	if got := planned(file); got != "done" {
 		t.Errorf("state %q after probing, want done", got)
 	}
-	wanting := sweepFile(t, strings.Replace(text, "probe: {", "probe: {statistics: [matrix_entropy], ", 1))
+	wanting := sweepFile(t, strings.Replace(text, "probe: {", "probe: {statistics: [effective_rank], ", 1))
 	if got := planned(wanting); !strings.HasPrefix(got, "train again to measure ") || plan[0].Run != run {
 		t.Errorf("state %q of run %s, want the same run trained again", got, plan[0].Run)
 	}
 	few := sweepFile(t, strings.Replace(text, "probe: {",
-		"probe: {every: {name: steps, n: 32}, statistics: [anisotropy, matrix_entropy], ", 1))
+		"probe: {every: {name: steps, n: 32}, statistics: [anisotropy, effective_rank], ", 1))
 	if got := planned(few); got != "measure 3 steps from checkpoints" { // 32 and 40 from checkpoints, and 0 from the seed
 		t.Errorf("state %q, want 0, 32 and 40 measured", got)
 	}
@@ -86,7 +86,7 @@ func TestProbe(t *testing.T) {
 // A sweep that does not measure what a figure shows is still done: the figure is left out, with a message.
 func TestRunWithoutTheFiguresStatistics(t *testing.T) {
 	text := strings.ReplaceAll(tiny, "STEPS", "10")
-	file := sweepFile(t, strings.Replace(text, "probe: {", "probe: {statistics: [matrix_entropy], ", 1))
+	file := sweepFile(t, strings.Replace(text, "probe: {", "probe: {statistics: [effective_rank], ", 1))
 	results := t.TempDir()
 	code, out, stderr := outcrop(t.Context(), "run", file, "--results", results)
 	if code != exitDone || !strings.Contains(out, "report.html") ||

@@ -94,6 +94,7 @@ const (
 	ofRisks            // held-out tokens x vocabulary, if the data knows its own chain
 	ofSites            // activations that statistics read
 	ofWeights          // attention weights that statistics read
+	ofSpectra          // operations of matrix_entropy, if it is computed
 	ofMeasuring        // blocks: the cost of a measurement whatever its size
 	measureParts
 )
@@ -194,13 +195,13 @@ const (
 
 // Rows returns the approximate number of rows that the run records. At each measurement, each block has one row for a
 // plain statistic, one per head for a statistic of heads, and one per value of the index for an indexed statistic. A
-// statistic of token activations has these rows at each configured site. The run itself has six more rows at each
-// measurement.
+// statistic of token activations has these rows at each configured site. The run itself has seven more rows at each
+// measurement, and three at each multiple of probe.log_every.
 func (p Planned) Rows() float64 {
-	a, probe := p.Config.Arch, p.Config.Probe
+	a, probe, wanted := p.Config.Arch, p.Config.Probe, p.Config.Statistics()
 	perBlock := 0.0
 	for _, s := range statistics() {
-		if len(probe.Statistics) == 0 && s.Beyond || len(probe.Statistics) > 0 && !slices.Contains(probe.Statistics, s.name) {
+		if !slices.Contains(wanted, s.name) {
 			continue
 		}
 		n := 1.0
@@ -220,8 +221,12 @@ func (p Planned) Rows() float64 {
 		}
 		perBlock += n
 	}
-	const ofRun = 6 // losses, risks, norm and rate
-	return float64(p.Measurements(0)) * (perBlock*float64(a.Layers) + ofRun)
+	const ofRun, ofBatch = 7, 3 // losses, risks, norm and rate; loss, norm and rate
+	rows := float64(p.Measurements(0)) * (perBlock*float64(a.Layers) + ofRun)
+	if every := probe.LogEvery; every > 0 {
+		rows += ofBatch * float64(p.Config.Train.Steps/every)
+	}
+	return rows
 }
 
 // checkpoints returns the size of the checkpoints that a run keeps, in bytes: 4 for each parameter and each of the
@@ -341,6 +346,10 @@ func (s Speed) measureParts(p Planned, parallel float64) (x [measureParts]float6
 	}
 	x[ofSites] = sequences * context * float64(a.Width) * layers
 	x[ofWeights] = sequences * float64(a.Heads) * context * context * layers
+	if slices.Contains(p.Config.Statistics(), "matrix_entropy") {
+		least, most := min(context, float64(a.Width)), max(context, float64(a.Width))
+		x[ofSpectra] = sequences * layers * float64(max(1, len(probe.Sites))) * least * least * (most + 4*least)
+	}
 	x[ofMeasuring] = layers + 1
 	return x
 }

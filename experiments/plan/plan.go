@@ -36,8 +36,10 @@ type Planned struct {
 	// Data is what the run is trained on, and what that costs each process that trains it.
 	Data data.Survey
 	// Sites, which SitesKey returns, is the same for runs that want rows of the same sites and statistics. Every is the
-	// same for runs that are measured on the same schedule.
+	// same for runs that are measured on the same schedule. Scheduled reports whether the sweep names that schedule with
+	// all its parameters, instead of leaving it to the defaults.
 	Sites, Every string
+	Scheduled    bool
 
 	file       string // the sweep's
 	arm        *sweep.Arm
@@ -150,8 +152,9 @@ func (p *planner) run(r sweep.Run) (Planned, error) {
 		Run: run.Run{Seed: c.Seed, Config: c, DataDigest: source.Digest, DataFiles: source.files, Device: p.device,
 			Stopping: p.sweep.Stopping},
 		Arm: r.Arm.Name, Differs: r.Arm.Differs, Vocab: size.vocab, Data: source.Survey,
-		Sites: SitesKey(list), Every: settings.Fingerprint(settings.Section(list, "probe.every")),
-		file: p.sweep.File, arm: r.Arm,
+		Sites: SitesKey(list, c), Every: ScheduleKey(list),
+		Scheduled: scheduled(r.Arm, list),
+		file:      p.sweep.File, arm: r.Arm,
 		shape: size.shape, muonTables: settings.Value(list, "optim.embeddings") == "muon",
 	}
 	if err := made.within(Room{addressable, "a process can address"}); err != nil {
@@ -161,6 +164,12 @@ func (p *planner) run(r sweep.Run) (Planned, error) {
 	var err error
 	made.ID, err = p.ids.ID(list, c, source.Digest, p.device)
 	return made, err
+}
+
+// scheduled reports whether an arm names its probe schedule with all parameters.
+func scheduled(a *sweep.Arm, list []settings.Setting) bool {
+	return !slices.ContainsFunc(settings.Section(list, "probe.every"),
+		func(s settings.Setting) bool { return !a.Names(s.Key) })
 }
 
 // shared returns what many runs have in common: their data, and the size of their architecture over it.
@@ -217,15 +226,23 @@ func shapeFrom(arch archs.Config) (shape, error) {
 	return shapeOf(params, arch.Tied, layers), nil
 }
 
-// SitesKey returns a string that is the same for configurations whose rows have the same sites and statistics.
-func SitesKey(list []settings.Setting) string {
+// ScheduleKey returns a string that is the same for configurations that are measured on the same schedule.
+func ScheduleKey(list []settings.Setting) string {
+	return settings.Fingerprint(settings.Section(list, "probe.every"))
+}
+
+// SitesKey returns a string that is the same for configurations whose rows have the same sites and statistics. list
+// holds the settings of c.
+func SitesKey(list []settings.Setting, c trainer.Config) string {
 	var shape []settings.Setting
 	for _, one := range list {
 		switch one.Key {
 		case "arch.layers", "arch.width", "arch.context", "arch.vocab", "arch.init", "arch.init.std":
 			// no site depends on these
-		case "probe.sites", "probe.statistics":
+		case "probe.sites":
 			shape = append(shape, one)
+		case "probe.statistics":
+			shape = append(shape, settings.Setting{Key: one.Key, Value: strings.Join(c.Statistics(), " ")})
 		default:
 			if strings.HasPrefix(one.Key, "arch.") {
 				shape = append(shape, one)

@@ -18,7 +18,7 @@ type Rule struct {
 	After    int     `json:"after" max:"2^53" doc:"the first step at which a run may be stopped"`
 	Above    float64 `json:"above" doc:"stops a run whose metric is above this value; 0 stops none"`
 	Below    float64 `json:"below" doc:"stops a run whose metric is below this value; 0 stops none"`
-	Patience int     `json:"patience" max:"2^53" doc:"stops a run after this many measurements without a new minimum; 0 stops none"`
+	Patience int     `json:"patience" max:"2^53" doc:"stops a run after this many values without a new minimum; 0 stops none"`
 	MinDelta float64 `json:"min_delta" doc:"by how much a new minimum must be less, in the metric's unit"`
 	Halving  Halving `json:"halving" doc:"successive halving by the metric, the least first"`
 }

@@ -76,6 +76,15 @@ func (s *Sweep) arm(d *decoder, name string, k, n *yaml.Node, baseSet map[string
 	return a
 }
 
+// Names reports whether the sweep, what it extends or the command line gives the key a value for this arm.
+func (a *Arm) Names(key string) bool {
+	at, ok := a.set[key]
+	if !ok {
+		at, ok = a.above[key]
+	}
+	return ok && !document.IsNull(at.node)
+}
+
 // Locate finds the place in the file of a fault in a resolved configuration. It is the node of the arm that set the key
 // at fault, else the node of base, else the node of the nearest enclosing key, else the arm's name.
 func (a *Arm) Locate(file string, err error) settings.Fault {

@@ -2,9 +2,9 @@ package todo
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/experiments/plan"
@@ -12,30 +12,76 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// PlanOf plans a sweep for a results folder: as plan.Of, but with the ids under which the folder holds the runs.
+// PlanOf plans a sweep for a results folder: as plan.Of, but with the ids under which the folder holds the runs, and
+// with the schedules on which stored runs are measured, unless the sweep names others.
 func PlanOf(results string, s *sweep.Sweep, device string) ([]plan.Planned, error) {
 	planned, err := plan.Of(s, device)
 	if err != nil {
 		return nil, err
 	}
-	return planned, adopt(results, s.Name, planned)
+	path := filepath.Join(results, folder.Database)
+	if _, err := os.Stat(path); err != nil {
+		return planned, nil //nolint:nilerr // what cannot be opened is reported where it is to be written
+	}
+	db, err := store.OpenReadOnly(path)
+	if errors.Is(err, store.ErrBlank) {
+		return planned, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	if err := adopt(db, results, s.Name, planned); err != nil {
+		return nil, err
+	}
+	return planned, reschedule(db, planned)
+}
+
+// reschedule gives the stored runs of a plan the schedule with which they are stored, unless the sweep names one. The
+// default may have changed since.
+func reschedule(db *store.DB, planned []plan.Planned) error {
+	if !slices.ContainsFunc(planned, func(p plan.Planned) bool { return !p.Scheduled }) {
+		return nil
+	}
+	stored, err := db.RunStatuses()
+	if err != nil {
+		return err
+	}
+	type schedule struct {
+		config trainer.Config
+		key    string
+	}
+	read := map[string]schedule{}
+	for i := range planned {
+		p := &planned[i]
+		text := stored[p.ID].Every
+		if p.Scheduled || text == "" {
+			continue
+		}
+		s, ok := read[text]
+		if !ok {
+			c, err := run.ConfigOf(store.Run{ID: p.ID, Config: `{"probe":{"every":` + text + `}}`})
+			if err != nil {
+				return err
+			}
+			s = schedule{c, plan.ScheduleKey(settings.Of(&c))}
+			read[text] = s
+		}
+		p.Config.Probe.Every, p.Every = s.config.Probe.Every, s.key
+	}
+	return nil
 }
 
 // adopt gives the runs of a plan the ids under which a results folder holds them. While paths belonged to a run's
 // identity, its id depended on how they were written; a stored run whose data and configuration less its paths agree
 // with a planned one keeps its id and its paths as they are stored.
-func adopt(results, sweep string, planned []plan.Planned) error {
-	path := filepath.Join(results, folder.Database)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || !anyFiles(planned) {
+func adopt(db *store.DB, results, sweep string, planned []plan.Planned) error {
+	if !anyFiles(planned) {
 		return nil
 	}
-	db, err := store.OpenReadOnly(path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
 	known, err := knownIn(db, results, sweep)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package todo
 
 import (
+	"math"
 	"slices"
 
 	"github.com/outcrop-lab/outcrop/experiments/folder"
@@ -12,14 +13,21 @@ import (
 	"github.com/outcrop-lab/outcrop/trainer"
 )
 
-// Wants caches the (site, statistic) pairs that a run records at each measured step, the loss among them. Its keys are
-// those of plan.SitesKey.
+// Wants caches the (site, statistic) pairs that a run records at each measured step. Its keys are those of
+// plan.SitesKey.
+//
+// A stored run lacks only what its sweep names: if the sweep names no statistics, the run lacks no rows of a statistic
+// before the first that it has. So no run is trained again because the default statistics have changed since; PlanOf
+// sees to the schedule.
 type Wants map[string][]probes.Pair
+
+// always is measured at every step that is measured at all.
+var always = probes.Pair{Site: "run", Statistic: "heldout_loss"}
 
 // pairs returns a run's pairs. key is the run's plan.SitesKey; pairs computes it if it is "".
 func (w Wants) pairs(r run.Run, key string) ([]probes.Pair, error) {
 	if key == "" {
-		key = plan.SitesKey(settings.Of(&r.Config))
+		key = plan.SitesKey(settings.Of(&r.Config), r.Config)
 	}
 	if pairs, ok := w[key]; ok {
 		return pairs, nil
@@ -30,8 +38,7 @@ func (w Wants) pairs(r run.Run, key string) ([]probes.Pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The loss is measured at every step, whatever the probe says.
-	w[key] = append(slices.Clip(pairs), probes.Pair{Site: "run", Statistic: "loss"})
+	w[key] = append(slices.Clip(pairs), always)
 	return w[key], nil
 }
 
@@ -42,10 +49,12 @@ func (w Wants) Whole(db *store.DB, planned []plan.Planned, known map[string]stor
 	type group struct {
 		pairs [][2]string
 		steps []int
+		usual bool
 		runs  []string
 	}
 	type groupKey struct {
 		sites, every string
+		usual        bool
 		step         int
 	}
 	groups := map[groupKey]*group{}
@@ -54,14 +63,16 @@ func (w Wants) Whole(db *store.DB, planned []plan.Planned, known map[string]stor
 		if !there || !store.Ended(stored.Status) || len(p.Config.Probe.Snapshots.Steps) > 0 {
 			continue
 		}
-		key := groupKey{p.Sites, p.Every, stored.Step}
+		// Sites that are named may have been added since, and all statistics are wanted there.
+		usual := len(p.Config.Probe.Statistics)+len(p.Config.Probe.Sites) == 0
+		key := groupKey{p.Sites, p.Every, usual, stored.Step}
 		g, ok := groups[key]
 		if !ok {
 			pairs, err := w.pairs(p.Run, p.Sites)
 			if err != nil {
 				return nil, err
 			}
-			g = &group{}
+			g = &group{usual: usual}
 			for _, pair := range pairs {
 				g.pairs = append(g.pairs, [2]string{pair.Site, pair.Statistic})
 			}
@@ -76,7 +87,7 @@ func (w Wants) Whole(db *store.DB, planned []plan.Planned, known map[string]stor
 	}
 	whole := map[string]bool{}
 	for _, g := range groups {
-		lacking, err := db.Uncovered(g.runs, g.pairs, g.steps)
+		lacking, err := db.Uncovered(g.runs, g.pairs, g.steps, g.usual)
 		if err != nil {
 			return nil, err
 		}
@@ -160,13 +171,18 @@ func (w Wants) lacking(db *store.DB, dir string, p plan.Planned, last int, ended
 		if err != nil {
 			return nil, err
 		}
-		measured := map[int]bool{}
+		measured, from := map[int]bool{}, 0
+		if pair != always && len(c.Probe.Statistics) == 0 {
+			if from, err = since(db, p, pair, series); err != nil {
+				return nil, err
+			}
+		}
 		for _, s := range series {
 			for _, step := range s.Steps {
 				measured[step] = true
 			}
 		}
-		for step := range last + 1 {
+		for step := from; step <= last; step++ {
 			if wanted := ended && step == last || c.Probe.Every.Value.At(step); wanted && !measured[step] {
 				lacks[step] = true
 			}
@@ -179,6 +195,22 @@ func (w Wants) lacking(db *store.DB, dir string, p plan.Planned, last int, ended
 		}
 	}
 	return steps, nil
+}
+
+// since returns the first step at which a run wants rows of a default statistic, of which it has the given series. A
+// site that the sweep names may have been added after the run was measured; elsewhere, a run without rows was measured
+// before the statistic was a default one.
+func since(db *store.DB, p plan.Planned, pair probes.Pair, series []store.Series) (first int, err error) {
+	if len(series) == 0 && slices.Contains(p.Config.Probe.Sites, pair.Site) {
+		if series, err = db.Series(store.Select{Run: p.ID, Statistic: pair.Statistic}); len(series) > 0 || err != nil {
+			return 0, err
+		}
+	}
+	first = math.MaxInt
+	for _, s := range series {
+		first = min(first, s.Steps[0])
+	}
+	return first, nil
 }
 
 // resumable returns the step of the newest checkpoint from which a run can go on: everything that is wanted of the
