@@ -44,6 +44,7 @@ var quantities = []Quantity{
 	bosSinkCorrelation,
 	channelStability,
 	positionStability,
+	tokenStability,
 	sinkStability,
 	superWeights,
 }

@@ -23,7 +23,7 @@ func known() (rows []Row) {
 				row(step, residPost, "matrix_entropy", layer, -1, -1, 8-v),
 				row(step, residPost, "ratio_mean", layer, -1, -1, 4*v), row(step, "mlp.out", "ratio_mean", layer, -1, -1, 3*v),
 				row(step, residPost, "top1_channel", layer, -1, 0, 5), row(step, residPost, "top1_channel", layer, -1, 1, v),
-				row(step, residPost, "top1_position", layer, -1, 0, 0),
+				row(step, residPost, "top1_position", layer, -1, 0, 0), row(step, residPost, "top1_token", layer, -1, 0, 9),
 				row(step, mlpOut, "super_weight_row", layer, -1, 0, 2), row(step, downIn, "super_weight_column", layer, -1, 0, 3),
 				row(step, downIn, "super_weight_input", layer, -1, 0, -v),
 				row(step, mlpOut, "super_weight_output", layer, -1, 0, 2*v),
@@ -51,6 +51,7 @@ var want = map[string][2][]any{
 	"bos_sink_correlation":    {{0, math.NaN(), math.NaN(), 4}, {8, 1., 1., 4}},
 	"channel_stability":       {{0, 0, 1, .5, nil, 0}, {8, 3, 1, .5, 1., 0}},
 	"position_stability":      {{0, 0, 0, 1., nil, 0}, {8, 3, 0, 1., 1., 0}},
+	"token_stability":         {{0, 0, 9, 1., nil, 0}, {8, 3, 9, 1., 1., 0}},
 	"sink_stability":          {{0, 0, 0, .5, nil, 0}, {8, 3, 0, .5, 1., 0}},
 	// over the median of 1 1 6 7, which is 3.5
 	"super_weights": {{0, 0, 2, 3, .5, 1., 1., false, 1., 0}, {8, 3, 2, 3, .5, 1 / 3.5, 1 / 3.5, false, 1., 0}},

@@ -11,6 +11,8 @@ var channelStability = stabilityOf("channel_stability", "channel", "channel of t
 var positionStability = stabilityOf("position_stability", "position", "position of the largest |h|", residPost,
 	"top1_position")
 
+var tokenStability = stabilityOf("token_stability", "token", "token at the largest |h|", residPost, "top1_token")
+
 var sinkStability = stabilityOf("sink_stability", "position", "position of each head's sink", pattern, "sink_position")
 
 // stabilityOf returns a quantity with four values for each layer: the place that most sequences (or heads) have, the

@@ -69,6 +69,7 @@ func sample(t *testing.T) *store.DB {
 			R2: math.NaN(), Best: true}}),
 		db.PutEvent(store.Event{Run: r1, At: time.UnixMicro(1_700_000_000_000_001), Status: store.Failed, Step: 3,
 			Message: "a, \"b\"\nc"}),
+		db.PutTokens(r1, map[int]string{3: " \"é", 1023: "BOS"}),
 		db.PutSnapshots(r1,
 			[]store.SnapshotFile{{Step: 1, Site: "resid_post", File: "snapshots/é.safetensors", Tensor: "resid_post.0"}}),
 	} {

@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -131,7 +132,7 @@ func (e experiment) scene(run string, color Color, f store.SnapshotFile) (*scene
 		return nil, fmt.Errorf("%w: %.100q is not a snapshot of run %.100q", store.ErrCorrupt, f.File, run)
 	}
 	path := filepath.Join(filepath.Dir(e.db.Path()), "runs", run, filepath.FromSlash(f.File))
-	tensors, _, err := safetensors.Read(path)
+	tensors, metadata, err := safetensors.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: the snapshot of step %d is no longer at %s", ErrNothing, f.Step, path)
 	}
@@ -146,9 +147,16 @@ func (e experiment) scene(run string, color Color, f store.SnapshotFile) (*scene
 	data := tensors[i].Data[:len(tensors[i].Data)/shape[0]]
 	s := &scene{site: printable(f.Site), layer: f.Layer, step: f.Step,
 		Ridges: Ridges{Color: color, Outlying: outlying, Positions: shape[1], Channels: len(data) / shape[1]}}
+	var tokens [][]string
+	if json.Unmarshal([]byte(metadata["tokens"]), &tokens) != nil { // earlier programs did not write it
+		tokens = nil
+	}
 	if s.fill(data); math.IsNaN(s.Peak) || math.IsInf(s.Peak, 0) || s.Median == 0 {
 		return nil, fmt.Errorf("%w: %s in %s is not finite, or has a median of 0, over which nothing can stand out",
 			ErrNothing, f.Tensor, path)
+	}
+	if len(tokens) > 0 && s.Position < len(tokens[0]) {
+		s.Token = printable(tokens[0][s.Position])
 	}
 	return s, nil
 }

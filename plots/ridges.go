@@ -49,8 +49,11 @@ func (s Ridges) Plot(c draw.Canvas, _ *plot.Plot) {
 	c.DrawGlyph(Glyph{"ring", s.Color, 3}.style(), tip)
 	text := fmt.Sprintf("largest: %s = %s medians, channel %d, position %d", short(s.Peak), short(s.Peak/s.Median),
 		s.Channel, s.Position)
-	c.FillText(aligned(lettering(textSize-1, s.Color), draw.XCenter, draw.YTop),
-		vg.Point{X: (c.Min.X + c.Max.X) / 2, Y: c.Max.Y}, text)
+	if s.Token != "" {
+		text += fmt.Sprintf(" (“%s”)", s.Token)
+	}
+	style := aligned(lettering(textSize-1, s.Color), draw.XCenter, draw.YTop)
+	c.FillText(style, vg.Point{X: (c.Min.X + c.Max.X) / 2, Y: c.Max.Y}, shortened(text, style, c.Size().X))
 }
 
 // share returns the position of i among 0 to n-1 as a share: 0 for the first, 1 for the last.

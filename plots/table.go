@@ -106,6 +106,7 @@ type Ridges struct {
 	Peak      float64     `json:"peak"` // the largest |h|, marked by a ring
 	Position  int         `json:"peak_position"`
 	Channel   int         `json:"peak_channel"`
+	Token     string      `json:"peak_token,omitempty"` // what stands at Position, escaped
 }
 
 // Entry is one sample of a legend.

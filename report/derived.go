@@ -43,6 +43,17 @@ type section struct {
 	rows                     func(rows []derive.Row) [][]string
 }
 
+// name replaces the number of a token in a line of token_stability by what the token stands for.
+func (s section) name(cells []string, labels map[int]string) {
+	const token = 2
+	if s.quantity != "token_stability" {
+		return
+	}
+	if i, err := strconv.Atoi(cells[token]); err == nil && labels[i] != "" {
+		cells[token] = "“" + labels[i] + "”"
+	}
+}
+
 func text(names ...string) (columns []column) {
 	for _, name := range names {
 		columns = append(columns, column{Name: name})
@@ -92,6 +103,11 @@ var sections = []section{
 		placeColumns("channel"), places("resid_post", "top1_channel")},
 	{"position_stability", "Positions of the largest |h|", "At the last step: the position " + placeCaption,
 		placeColumns("position"), places("resid_post", "top1_position")},
+	{"token_stability", "Tokens at the largest |h|", "At the last step: the token at the largest |h| in most sequences, " +
+		"the share of sequences that have it, the share that kept their own since the previous measured step, and the step " +
+		"since which it has been the most common.",
+		append(numbers("step", "block"), append(text("token"), numbers("share", "kept", "since step")...)...),
+		places("resid_post", "top1_token")},
 	{"sink_stability", "Positions of the sinks", "At the last step: the position at which most heads of a block have " +
 		"their sink, the share of heads that have it there, the share that kept their own position since the previous " +
 		"measured step, and the step since which it has been the most common.",
@@ -139,7 +155,12 @@ func (c *content) readDerived(db *store.DB, members []store.MemberRun) error {
 				return err
 			}
 			measured = true
+			labels, err := db.Tokens(m.Run.ID)
+			if err != nil {
+				return err
+			}
 			for _, cells := range s.rows(rows) {
+				s.name(cells, labels)
 				t.Rows = append(t.Rows, derivedRow{m.Member.Arm, m.Member.Seed, cells})
 			}
 		}

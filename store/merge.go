@@ -20,7 +20,8 @@ type MergeResult struct {
 //
 // Merge takes the status and step of a run from the shard unless db has the run at a later step. It adds a sweep only
 // if db has no sweep of the same name, and the fits of a series only if db has no fits of that series. It adds a
-// timing, a snapshot, a claim or an event only if db has none with the same key. It does not merge leases.
+// timing, a snapshot, a token's label, a claim or an event only if db has none with the same key. It does not merge
+// leases.
 //
 // Merge does not migrate a shard that has an older schema. It returns ErrMissing if the shard is missing, ErrNewer if a
 // newer Outcrop wrote the shard, and ErrCorrupt if the shard is damaged. A shard also counts as damaged if its pages
@@ -235,6 +236,10 @@ var mergeSteps = []struct {
 		FROM shard.snapshot_files t
 			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
 			JOIN shard.names sa ON sa.id = t.site JOIN main.names a ON a.name = sa.name
+		WHERE true ON CONFLICT DO NOTHING`, nil)},
+	{5, brings(`INSERT INTO main.token_labels (run, token, label)
+		SELECT r.id, t.token, t.label FROM shard.token_labels t
+			JOIN shard.runs sr ON sr.id = t.run JOIN main.runs r ON r.hash = sr.hash
 		WHERE true ON CONFLICT DO NOTHING`, nil)},
 	{4, brings(`INSERT INTO main.claims (sweep, name, source, statement, verdict, detail)
 		SELECT sweep, name, source, statement, verdict, detail FROM shard.claims WHERE true ON CONFLICT DO NOTHING`, nil)},

@@ -17,6 +17,7 @@ var migrations = []string{
 	"migrations/0002_fit_intervals.sql",
 	"migrations/0003_snapshots.sql",
 	"migrations/0004_coordination.sql",
+	"migrations/0005_tokens.sql",
 }
 
 // blank is the version of an empty database: a new one, or one whose writer was killed before its first commit.

@@ -90,6 +90,8 @@ var Tables = []Table{
 		{"file", Text}, {"tensor", Text}},
 		"SELECT run, step, layer, site, sequence, file, tensor FROM snapshots ORDER BY run, step, site, layer, sequence",
 		nil},
+	{"tokens", []Column{{"run", Text}, {"token", Integer}, {"label", Text}},
+		"SELECT run, token, label FROM tokens ORDER BY run, token", nil},
 	{"conflicts", []Column{{"run", Text}, {"site", Text}, {"statistic", Text}, {"layer", Integer}, {"head", Integer},
 		{"idx", Integer}, {"step", Integer}, {"kept", Real}, {"other", Real}},
 		`SELECT run, site, statistic, layer, head, idx, step, kept, other FROM conflicts

@@ -55,6 +55,7 @@ func sample(t *testing.T, path string) *DB {
 	other.CPU = "another"
 	must(t, db.PutRun(other))
 	must(t, db.PutTiming(idOf("r"), 1, "seconds", 2))
+	must(t, db.PutTokens(idOf("r"), map[int]string{7: " 頂", 9: "BOS"}))
 	must(t, db.PutFits([]Fit{{Run: idOf("r"), Site: "resid_post", Statistic: "top1", Layer: 0, Head: -1,
 		Family: "constant",
 		R2:     math.NaN(), Best: true}}))

@@ -21,6 +21,9 @@ func Measure(ctx context.Context, c Config, o Options, steps []int) error {
 		return fmt.Errorf("trainer: %w", err)
 	}
 	defer t.close()
+	if err := t.tellTokens(o); err != nil {
+		return fmt.Errorf("trainer: recording: %w", err)
+	}
 	for _, step := range slices.Sorted(slices.Values(steps)) {
 		if ctx.Err() != nil {
 			return ctx.Err()

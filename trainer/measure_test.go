@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"encoding/json"
 	"errors"
 	"maps"
 	"math"
@@ -173,7 +174,12 @@ func TestSnapshots(t *testing.T) {
 		!slices.Equal(all[1].Shape, []int{2, 16, 16}) {
 		t.Fatalf("%+v, %v", all, err)
 	}
-	tensors, _, err := safetensors.Read(filepath.Join(dir, all[1].File))
+	tensors, metadata, err := safetensors.Read(filepath.Join(dir, all[1].File))
+	var tokens [][]string
+	if err := json.Unmarshal([]byte(metadata["tokens"]), &tokens); err != nil || len(tokens) != 2 ||
+		len(tokens[1]) != 16 || tokens[1][0] != "BOS" || tokens[1][1] == "BOS" {
+		t.Errorf("tokens %q, %v, want BOS and 15 others, twice", tokens, err)
+	}
 	if err != nil || len(tensors) != 1 || tensors[0].Name != all[1].Tensor {
 		t.Fatalf("%v, %v", tensors, err)
 	}

@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/outcrop-lab/outcrop/archs"
@@ -66,6 +67,20 @@ func (t *training) buildProbe() error {
 		}
 	}
 	return nil
+}
+
+// tellTokens calls o.Tokens.
+func (t *training) tellTokens(o Options) error {
+	if o.Tokens == nil {
+		return nil
+	}
+	labels := map[int]string{}
+	for _, token := range t.measuring.tokens {
+		if label := t.source.Label(token); label != strconv.Itoa(int(token)) {
+			labels[int(token)] = label
+		}
+	}
+	return o.Tokens(labels)
 }
 
 func (m *measuring) buildAlone() {

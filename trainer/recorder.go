@@ -30,6 +30,9 @@ type Options struct {
 	Recorder Recorder
 	// Begun is called by Run before its first step: 0, or that of the checkpoint that it resumes from. It may be nil.
 	Begun func(step int)
+	// Tokens is called once, before the first row, with what the tokens of the probe batch stand for, by token. It leaves
+	// out tokens that stand for nothing but their number. It may be nil.
+	Tokens func(labels map[int]string) error
 	// Durable returns once everything that Recorder has taken is on disk. Run calls it before a checkpoint appears, so
 	// that after a power cut no checkpoint stands without the rows before it. It may be nil.
 	Durable  func() error

@@ -67,7 +67,7 @@ type Snapshot struct {
 const snapshotIndex = "index.json"
 
 // snapshot writes the wanted layers after `step` updates into a file, which appears by rename, and then adds it to the
-// index.
+// index. The file's metadata has, as `tokens`, what the tokens of each kept sequence stand for: JSON, [sequences][T].
 func (t *training) snapshot(dir string, step int) error {
 	want, m := t.config.Probe.Snapshots, &t.measuring
 	if err := m.read(); err != nil {
@@ -104,8 +104,18 @@ func (t *training) snapshot(dir string, step int) error {
 		return fmt.Errorf("probe.snapshots: the model has no site %s at layers %v", want.Site, want.Layers)
 	}
 	path := filepath.Join(root, file)
-	if err := safetensors.Write(path, tensors, map[string]string{"step": strconv.Itoa(step),
-		"value": "absolute"}); err != nil {
+	labels := make([][]string, want.Sequences)
+	for b := range labels {
+		for _, token := range m.tokens[b*t.config.Arch.Context : (b+1)*t.config.Arch.Context] {
+			labels[b] = append(labels[b], t.source.Label(token))
+		}
+	}
+	tokens, err := json.Marshal(labels)
+	if err != nil {
+		return err
+	}
+	if err := safetensors.Write(path, tensors, map[string]string{"step": strconv.Itoa(step), "value": "absolute",
+		"tokens": string(tokens)}); err != nil {
 		return err
 	}
 	sum, err := digest(path)

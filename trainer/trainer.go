@@ -72,6 +72,9 @@ func Run(ctx context.Context, c Config, o Options) (Result, error) {
 	if o.Begun != nil {
 		o.Begun(step)
 	}
+	if err := t.tellTokens(o); err != nil {
+		return result(Stopped), fmt.Errorf("trainer: recording: %w", err)
+	}
 	started, since, busy := step, step, time.Duration(0)
 	for ; ; step++ {
 		last := step == c.Train.Steps

@@ -106,6 +106,7 @@ func printRun(out io.Writer, r results.Shown, list []settings.Setting) error {
 		}
 		line(name, "%s %.6g at step %d", m.Metric, float64(m.Value), m.Step)
 	}
+	printLargest(line, r.Largest)
 	if err := w.Flush(); err != nil {
 		return err
 	}
@@ -115,6 +116,21 @@ func printRun(out io.Writer, r results.Shown, list []settings.Setting) error {
 	}
 	_, _ = fmt.Fprintln(out)
 	return printFits(out, r.Fits, "")
+}
+
+// printLargest prints at which token each block's largest activation lies.
+func printLargest(line func(name, format string, args ...any), all []results.Largest) {
+	for i, l := range all {
+		name, token := "", fmt.Sprintf("token %d", l.Token)
+		if i == 0 {
+			name = "largest |h|"
+		}
+		if l.Label != "" {
+			token = `"` + oneLine(l.Label) + `"`
+		}
+		line(name, "block %d: at %s in %.0f %% of sequences, at position %d in %.0f %%, at step %d", l.Layer, token,
+			100*l.OfToken, l.Position, 100*l.OfPlace, l.Step)
+	}
 }
 
 // printHistory prints with what program and processor a run was measured, which commands on which machines worked on

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/store"
@@ -36,7 +37,8 @@ type DerivedDocument struct {
 	Lacking    []LackingRow   `json:"lacking"`
 }
 
-// Derive computes the quantities of the runs. If no run has the rows that a quantity needs, the quantity is listed only
+// Derive computes the quantities of the runs. To a quantity with a column token it adds a column label, which says what
+// the token stands for, or is empty. If no run has the rows that a quantity needs, the quantity is listed only
 // in Lacking. Unless everyStep is set, only the last step of a quantity by step is kept.
 func Derive(
 	db *store.DB, runs []store.MemberRun, quantities []derive.Quantity, everyStep bool,
@@ -45,6 +47,10 @@ func Derive(
 	for _, q := range quantities {
 		table := DerivedTable{Quantity: q.Name, Formula: q.Formula, Unit: q.Unit, Source: q.Source,
 			Columns: append([]string{"arm", "seed", "run"}, q.Columns...)}
+		token := slices.Index(q.Columns, "token")
+		if token >= 0 {
+			table.Columns = append(table.Columns, "label")
+		}
 		for _, m := range runs {
 			lacks := func(message string) {
 				document.Lacking = append(document.Lacking, LackingRow{q.Name, m.Run.ID, message})
@@ -71,7 +77,16 @@ func Derive(
 			if !everyStep && q.Columns[0] == "step" {
 				values = lastStep(values)
 			}
+			labels := map[int]string{}
+			if token >= 0 {
+				if labels, err = db.Tokens(m.Run.ID); err != nil {
+					return document, err
+				}
+			}
 			for _, v := range values {
+				if token >= 0 {
+					v = append(v, labels[v[token].(int)])
+				}
 				if err := table.add(m, v); err != nil {
 					return document, err
 				}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -23,6 +24,18 @@ type Metric struct {
 	Metric string `json:"metric"`
 	Step   int    `json:"step"`
 	Value  Number `json:"value"`
+}
+
+// Largest says at which token a block's largest activation lies, at the last step at which that was measured: the token
+// and the position that are so in most sequences of the probe batch. If several are equally common, it is the smallest.
+type Largest struct {
+	Layer    int     `json:"layer"`
+	Step     int     `json:"step"`
+	Token    int     `json:"token"`
+	Label    string  `json:"label"`    // what the token stands for, escaped; "" if nothing is known of it
+	OfToken  float64 `json:"of_token"` // share of the sequences with this token
+	Position int     `json:"position"`
+	OfPlace  float64 `json:"of_position"` // share of the sequences with this position
 }
 
 // Moment is one entry of the run's history, which its coordinators recorded.
@@ -76,6 +89,7 @@ type Shown struct {
 	Files          []File            `json:"files"`
 	Checkpoints    []File            `json:"checkpoints"`
 	Metrics        []Metric          `json:"metrics"`
+	Largest        []Largest         `json:"largest"`
 	Fits           []FitRow          `json:"fits"`
 	Differences    []Difference      `json:"differences"`
 	Conflicts      int               `json:"conflicts"`
@@ -97,7 +111,7 @@ func Show(db *store.DB, dir, name string) (shown Shown, unread, err error) {
 		Params: r.Params, Device: r.Device, DataDigest: r.DataDigest, TrainerVersion: r.TrainerVersion,
 		Config: json.RawMessage("null"), Overrides: []string{}, Commit: r.Commit, GoVersion: r.GoVersion,
 		KernelPath: r.KernelPath, CPU: r.CPU, Sessions: []folder.Session{}, Data: []folder.DataFile{},
-		History: []Moment{}, Folder: at, Files: []File{}, Checkpoints: []File{}, Metrics: []Metric{},
+		History: []Moment{}, Folder: at, Files: []File{}, Checkpoints: []File{}, Metrics: []Metric{}, Largest: []Largest{},
 		Fits: []FitRow{}, Differences: []Difference{}}
 	all, err := Statuses(db, dir, "")
 	if err != nil {
@@ -169,6 +183,9 @@ func (shown *Shown) measured(db *store.DB) error {
 	for _, m := range metrics {
 		shown.Metrics = append(shown.Metrics, Metric{m.Statistic, m.Step, Number(m.Value)})
 	}
+	if err := shown.largest(db); err != nil {
+		return err
+	}
 	fits, err := db.Fits(store.Select{Run: shown.Run})
 	if err != nil {
 		return err
@@ -204,4 +221,34 @@ func (shown *Shown) measured(db *store.DB) error {
 		}
 	}
 	return err
+}
+
+// largest adds where the largest activations lie.
+func (shown *Shown) largest(db *store.DB) error {
+	const site, token, position = "resid_post", "top1_token", "top1_position"
+	rows, _, err := derive.Rows(db, shown.Run, derive.Need{Site: site, Statistic: token},
+		derive.Need{Site: site, Statistic: position})
+	if err != nil {
+		return err
+	}
+	labels, err := db.Tokens(shown.Run)
+	if err != nil {
+		return err
+	}
+	tokens := derive.Places(rows, site, token)
+	for _, p := range tokens {
+		if p.Step < tokens[len(tokens)-1].Step {
+			continue
+		}
+		shown.Largest = append(shown.Largest, Largest{Layer: p.Layer, Step: p.Step, Token: p.Place,
+			Label: labels[p.Place], OfToken: p.Agreeing})
+	}
+	for _, p := range derive.Places(rows, site, position) {
+		for i := range shown.Largest {
+			if l := &shown.Largest[i]; l.Layer == p.Layer && l.Step == p.Step {
+				l.Position, l.OfPlace = p.Place, p.Agreeing
+			}
+		}
+	}
+	return nil
 }

@@ -52,6 +52,9 @@ func (w *recorder) Timing(step int, name string, value float64) error {
 	return w.db.PutTiming(w.run.ID, step, name, value)
 }
 
+// tokens takes what the tokens of the probe batch stand for.
+func (w *recorder) tokens(labels map[int]string) error { return w.db.PutTokens(w.run.ID, labels) }
+
 // begun reports that training begins, at the given step.
 func (w *recorder) begun(step int) {
 	w.say(folder.Started, step, 0)

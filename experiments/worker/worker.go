@@ -99,7 +99,7 @@ func train(ctx context.Context, dir string, r run.Run, threads int, out io.Write
 		}
 	}
 	result, err := trainer.Run(ctx, r.Config, trainer.Options{Dir: dir, Run: r.ID, Threads: threads, Recorder: &w,
-		Begun: w.begun, Durable: db.Sync, Progress: w.progress, Refused: w.refused})
+		Tokens: w.tokens, Begun: w.begun, Durable: db.Sync, Progress: w.progress, Refused: w.refused})
 	stored.Step, stored.Params, stored.Status = result.Step, result.Params, string(result.Status)
 	if err != nil {
 		stored.Status, stored.Error = store.Failed, err.Error()
@@ -169,8 +169,9 @@ func measure(
 	if err := db.PutRun(stored); err != nil {
 		return err
 	}
+	w := recorder{run: stored, db: db}
 	err = trainer.Measure(ctx, r.Config, trainer.Options{Dir: dir, Run: r.ID, Threads: threads,
-		Recorder: &recorder{run: stored, db: db}, Progress: progress}, m.Steps)
+		Recorder: &w, Tokens: w.tokens, Progress: progress}, m.Steps)
 	return errors.Join(err, indexSnapshots(db, dir, r.ID))
 }
 
