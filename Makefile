@@ -33,8 +33,8 @@ predictor: build ## train the sweep `predictor`, and from it the predictor of `o
 test: ## run the tests
 	$(GO) test -timeout 20m ./...
 
-test-long: ## check the sweep `emergence` against its paper, and kill every optimizer x schedule x rule: twenty minutes
-	$(GO) test -tags long -timeout 60m -count 1 -v -run 'TestEmergence|TestKillsOfEveryCombination' ./cmd/outcrop
+test-long: ## check the sweeps `quickstart` and `emergence` in eight seeds, and kill every optimizer x schedule x rule: half an hour
+	$(GO) test -tags long -timeout 60m -count 1 -v -run 'TestQuickstart|TestEmergence|TestKillsOfEveryCombination' ./cmd/outcrop
 
 fuzz: ## run every fuzz target for FUZZTIME (60s), two at a time
 	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's|/[^/]*_test.go:func | |' | sort | \

@@ -120,7 +120,10 @@ func present(cmd *cobra.Command, s *preferences, sweep string, ended, asJSON boo
 		if err != nil {
 			return err
 		}
-		err = printFits(out, document.Fits, "")
+		if err := printFits(out, document.Fits, ""); err != nil {
+			return err
+		}
+		err = printAnswers(out, document.Answers)
 		_, _ = fmt.Fprintf(out, "\nreport    %s\nfigures   %s\ndatabase  %s\n",
 			document.Report, figures+string(filepath.Separator), document.Database)
 		return err
