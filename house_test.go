@@ -2,10 +2,12 @@
 package outcrop_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +19,7 @@ const module = "github.com/outcrop-lab/outcrop/"
 // arrows lists, for each package, the packages of this module that it may import. Nothing imports upwards. Test files
 // are not checked.
 var arrows = map[string][]string{
-	"archs":        {"ops", "compute", "rng", "variant"},
+	"archs":        {"compute", "count", "ops", "rng", "variant"},
 	"atomicfile":   {},
 	"bench/cores":  {"bench/steady", "experiments", "experiments/sweep", "fit"},
 	"bench/fit":    {"fit", "predict", "rng"},
@@ -33,15 +35,16 @@ var arrows = map[string][]string{
 	"bench/store":    {"export", "store"},
 	"bench/variants": {"archs", "compute", "fit", "optim", "rng", "variant"},
 	"cmd/outcrop": {
-		"atomicfile", "compute", "configs", "data", "derive", "experiments", "experiments/folder", "experiments/machine",
-		"experiments/plan", "experiments/results", "experiments/run", "experiments/sweep", "experiments/todo",
-		"experiments/worker", "export", "fit", "plots", "predict", "regularfile", "report", "settings", "settings/document",
-		"store", "studies", "table", "tokenizer", "trainer", "variant",
+		"atomicfile", "compute", "configs", "count", "data", "derive", "experiments", "experiments/folder",
+		"experiments/machine", "experiments/plan", "experiments/results", "experiments/run", "experiments/sweep",
+		"experiments/todo", "experiments/worker", "export", "fit", "plots", "predict", "regularfile", "report",
+		"settings", "settings/document", "store", "studies", "table", "tokenizer", "trainer", "variant",
 	},
 	"compute": {},
 	"configs": {},
-	"data":    {"atomicfile", "regularfile", "rng", "tokenizer", "variant"},
-	"derive":  {"fit", "store", "variant"},
+	"count":   {},
+	"data":    {"atomicfile", "count", "regularfile", "rng", "tokenizer", "variant"},
+	"derive":  {"count", "fit", "store", "variant"},
 	"experiments": {
 		"experiments/folder", "experiments/machine", "experiments/plan", "experiments/results", "experiments/run",
 		"experiments/sweep", "experiments/todo", "store",
@@ -49,51 +52,52 @@ var arrows = map[string][]string{
 	"experiments/folder":  {"atomicfile", "regularfile", "settings", "store"},
 	"experiments/machine": {},
 	"experiments/plan": {
-		"archs", "atomicfile", "compute", "data", "experiments/folder", "experiments/run", "experiments/sweep", "fit",
-		"probes", "settings", "trainer", "variant",
+		"archs", "atomicfile", "compute", "count", "data", "experiments/folder", "experiments/run", "experiments/sweep",
+		"fit", "probes", "settings", "trainer", "variant",
 	},
 	"experiments/results": {
-		"derive", "experiments/folder", "fit", "predict", "regularfile", "settings", "store", "variant",
+		"count", "derive", "experiments/folder", "fit", "predict", "regularfile", "settings", "store", "variant",
 	},
 	"experiments/run": {
 		"atomicfile", "compute", "experiments/folder", "experiments/stopping", "experiments/sweep", "settings", "store",
 		"trainer", "variant",
 	},
-	"experiments/stopping": {"variant"},
+	"experiments/stopping": {"count", "variant"},
 	"experiments/sweep": {
-		"configs", "experiments/stopping", "rng", "settings", "settings/document", "trainer", "variant",
+		"configs", "count", "experiments/stopping", "rng", "settings", "settings/document", "trainer", "variant",
 	},
 	"experiments/todo": {
-		"experiments/folder", "experiments/machine", "experiments/plan", "experiments/run", "experiments/stopping",
-		"experiments/sweep", "probes", "settings", "store", "trainer",
+		"count", "experiments/folder", "experiments/machine", "experiments/plan", "experiments/run",
+		"experiments/stopping", "experiments/sweep", "probes", "settings", "store", "trainer",
 	},
 	"experiments/worker": {
 		"experiments/folder", "experiments/run", "experiments/stopping", "probes", "store", "trainer",
 	},
 	"export":            {"store", "variant"},
-	"fit":               {"rng", "variant"},
+	"fit":               {"count", "rng", "variant"},
 	"ops":               {"compute"},
-	"optim":             {"compute", "variant"},
-	"plots":             {"atomicfile", "derive", "fit", "safetensors", "settings", "store", "variant"},
+	"optim":             {"compute", "count", "variant"},
+	"plots":             {"atomicfile", "count", "derive", "fit", "safetensors", "settings", "store", "variant"},
 	"plots/plotstest":   {"derive", "probes", "safetensors", "store"},
-	"predict":           {"fit", "rng", "settings", "store", "table"},
-	"predict/train":     {"atomicfile", "predict", "store"},
+	"predict":           {"count", "fit", "rng", "settings", "store", "table"},
+	"predict/train":     {"atomicfile", "count", "predict", "store"},
 	"probes":            {"compute"},
-	"regularfile":       {},
-	"report":            {"atomicfile", "derive", "fit", "plots", "store"},
+	"regularfile":       {"count"},
+	"report":            {"atomicfile", "count", "derive", "fit", "plots", "store"},
 	"rng":               {},
-	"safetensors":       {},
+	"safetensors":       {"count"},
 	"settings":          {"variant"},
 	"settings/document": {"settings", "variant"},
-	"store":             {"regularfile", "settings"},
+	"store":             {"count", "regularfile", "settings"},
 	"studies": {
 		"experiments/folder", "experiments/results", "experiments/run", "experiments/worker", "settings", "store",
 		"trainer", "variant",
 	},
-	"table":     {"variant"},
-	"tokenizer": {},
+	"table":     {"count", "variant"},
+	"tokenizer": {"count"},
 	"trainer": {
-		"archs", "atomicfile", "compute", "data", "optim", "probes", "regularfile", "rng", "safetensors", "variant",
+		"archs", "atomicfile", "compute", "count", "data", "optim", "probes", "regularfile", "rng", "safetensors",
+		"variant",
 	},
 	"variant": {},
 }
@@ -182,4 +186,91 @@ func TestReadersReachNoTrainer(t *testing.T) {
 			}
 		}
 	}
+}
+
+// byHand lists the texts that write a number before a plural noun without package count, and why they may.
+var byHand = map[string]string{
+	"splitting\n%d tokens\n":                           "a digest is taken of it",
+	"at most %d letters, digits, dots":                 "a constant, before a list",
+	"it lacks %d of the %d tables, indexes and views":  "a constant, before a list",
+	"ops: viewing a buffer of %d elements":             "a mistake in the program",
+	"ops: linear: weight of shape %v, want %d columns": "a mistake in the program",
+	"compute: got %d elements, want %d":                "a mistake in the program",
+}
+
+var (
+	counted   = regexp.MustCompile(`(?:^|[^a-z=])%(?:\[\d+\])?[dv] (?:(?:[a-z][a-z'-]* ){0,2}?([a-z]+s)\b|%ss)`)
+	notPlural = strings.Fields("appears as differs does exceeds has is its joins makes reads series this was")
+	twoCounts = regexp.MustCompile(`%d (?:and|to)$`) // they take the plural always
+)
+
+// TestCounts finds the texts that would say "1 runs": package count writes a number with its noun.
+func TestCounts(t *testing.T) {
+	used := map[string]bool{}
+	for path, file := range sources(t) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			text, ok := written(n)
+			if !ok {
+				return true
+			}
+			for _, m := range counted.FindAllStringSubmatchIndex(text, -1) {
+				found := text[m[0]:m[1]]
+				if m[2] >= 0 && slices.Contains(notPlural, text[m[2]:m[3]]) || twoCounts.MatchString(text[:m[0]]) {
+					continue
+				}
+				known := false
+				for allowed := range byHand {
+					if strings.Contains(text, allowed) && strings.Contains(allowed, strings.TrimSpace(found)) {
+						known, used[allowed] = true, true
+					}
+				}
+				if !known {
+					t.Errorf("%s: %q in %q: write it with count.Of, which knows the singular", path, found, text)
+				}
+			}
+			return false
+		})
+	}
+	for text := range byHand {
+		if !used[text] {
+			t.Errorf("no source holds the text %q, which the list byHand allows", text)
+		}
+	}
+}
+
+// written returns the text of a string literal, or of a sum of them.
+func written(n ast.Node) (text string, ok bool) {
+	switch n := n.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(n.Value)
+		return text, err == nil && n.Kind == token.STRING
+	case *ast.BinaryExpr:
+		left, ok := written(n.X)
+		right, too := written(n.Y)
+		return left + right, ok && too
+	}
+	return "", false
+}
+
+// sources parses the program's own files: neither tests nor tools nor benchmarks.
+func sources(t *testing.T) map[string]*ast.File {
+	t.Helper()
+	files := map[string]*ast.File{}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		hidden := strings.HasPrefix(d.Name(), ".") && path != "."
+		if d.IsDir() && (slices.Contains([]string{"bench", "testdata", "tools"}, d.Name()) || hidden) {
+			return filepath.SkipDir
+		}
+		if strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			files[path], err = parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }

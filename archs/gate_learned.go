@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/ops"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -44,7 +45,7 @@ func (g *LearnedGate) Validate(c Config) error {
 	case g.Sparse && g.InputIndependent:
 		return variant.Errorf("sparse", "an input_independent gate reads no channels")
 	case g.Sparse && c.Width < sparseChannels:
-		return variant.Errorf("sparse", "reads %d channels, but arch.width is %d", sparseChannels, c.Width)
+		return variant.Errorf("sparse", "reads %s, but arch.width is %d", count.Of(sparseChannels, "channel"), c.Width)
 	case g.MatchParams:
 		return g.matches(c)
 	}
@@ -59,8 +60,8 @@ func (g *LearnedGate) vanishes(c Config) bool {
 
 func (g *LearnedGate) matches(c Config) error {
 	if c.hidden() < 1 {
-		return variant.Errorf("match_params", "the gate has %d parameters per layer, more than the MLP can give up",
-			g.params(c))
+		return variant.Errorf("match_params", "the gate has %s per layer, more than the MLP can give up",
+			count.Of(g.params(c), "parameter"))
 	}
 	off := math.Abs(float64(g.params(c) - g.narrows(c)*c.perHidden()))
 	block := 2*c.Width*(c.Width+c.kvHeads()*c.headWidth()) + c.MLP.Value.hidden(c.Width)*c.perHidden()

@@ -2,6 +2,7 @@ package archs
 
 import (
 	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -22,7 +23,8 @@ func (p *RoPE) Validate(c Config) error {
 		return variant.Errorf("name",
 			"rope needs an even head width, but arch.width / arch.heads is %d; change either, or use learned", c.headWidth())
 	case p.channels(c) == 0:
-		return variant.Errorf("fraction", "%g of a head's %d channels is less than one pair", p.Fraction, c.headWidth())
+		return variant.Errorf("fraction", "%g of a head's %s is less than one pair", p.Fraction,
+			count.Of(c.headWidth(), "channel"))
 	}
 	return positive("theta", p.Theta)
 }

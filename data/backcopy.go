@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/rng"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -110,11 +111,12 @@ func (s *Backcopy) count(ctx context.Context) (c *bigrams, digest string, err er
 		return nil, "", err
 	}
 	if c.bytes < 2 {
-		return nil, "", variant.Errorf("file", "%s: %d bytes hold no bigram", s.File.Place(), c.bytes)
+		return nil, "", variant.Errorf("file", "%s: %s %s no bigram", s.File.Place(), count.Of(c.bytes, "byte"),
+			count.Agree(c.bytes, "holds", "hold"))
 	}
 	if n := c.distinct(); n < 2*s.Triggers {
-		return nil, "", variant.Errorf("file", "%s has %d distinct characters, too few for %d triggers",
-			s.File.Place(), n, s.Triggers)
+		return nil, "", variant.Errorf("file", "%s has %s, too few for %s",
+			s.File.Place(), count.Of(n, "distinct character"), count.Of(s.Triggers, "trigger"))
 	}
 	return c, digest, nil
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/regularfile"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -112,7 +113,8 @@ func (f *shardFile) begin(head []byte, size int64) (skip int, err error) {
 		err = misread(head, f.width)
 	}
 	if err == nil && size%int64(f.width) != 0 {
-		err = fmt.Errorf("is truncated: %d bytes are not a whole number of uint%d tokens", size, 8*f.width)
+		err = fmt.Errorf("is truncated: %s %s not a whole number of uint%d tokens", count.Of(size, "byte"),
+			count.Agree(size, "is", "are"), 8*f.width)
 	}
 	return skip, err
 }
@@ -143,7 +145,7 @@ func (f *shardFile) index() error {
 		return fmt.Errorf("is one of Megatron's files of tokens that are neither uint8, uint16 nor int32, as %s.idx says: "+
 			"write them so", base)
 	default:
-		return fmt.Errorf("holds tokens of %d bytes, as %s.idx says: set data.dtype to uint%d", of, base, 8*of)
+		return fmt.Errorf("holds tokens of %s, as %s.idx says: set data.dtype to uint%d", count.Of(of, "byte"), base, 8*of)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"unicode/utf8"
+
+	"github.com/outcrop-lab/outcrop/count"
 )
 
 // format is a kind of file in which neither tokens nor text stand bare.
@@ -160,7 +162,7 @@ func misread(head []byte, width int) error {
 	switch {
 	case even == 0 && odd == 0:
 		return looks("a file that was never written, because all is 0", "write its tokens")
-	case width == 2 && isUTF16(head) && 20*count(t, func(token int32) bool { return token < 0x600 }) > 19*t.len():
+	case width == 2 && isUTF16(head) && 20*matching(t, func(token int32) bool { return token < 0x600 }) > 19*t.len():
 		return looks("UTF-16 text", "set data.name to text, with a file that iconv -f UTF-16 -t UTF-8 made of it")
 	case width == 4 && even > 0 && odd == 0 || width == 2 && largest[0] > 0 && max(odd, largest[2]) == 0:
 		return looks("tokens of 64 bits", "write them smaller, as NumPy's astype('<u2').tofile does")
@@ -169,7 +171,7 @@ func misread(head []byte, width int) error {
 	case width == 2 && even == 0 && odd > 0:
 		return looks("numbers of 32 bits, floats or big-endian, because every other uint16 is 0",
 			"write little-endian integers, as NumPy's astype('<u2').tofile does")
-	case width == 4 && 2*count(t, func(token int32) bool { return token < 0 || token >= 1<<18 }) > t.len():
+	case width == 4 && 2*matching(t, func(token int32) bool { return token < 0 || token >= 1<<18 }) > t.len():
 		return looks("uint16 tokens, because most of the uint32 are beyond 262,144", "set data.dtype to uint16")
 	case width == 4:
 		return nil
@@ -194,8 +196,8 @@ func smallest(most int32) string {
 	return fmt.Sprintf("at most %d", most)
 }
 
-// count returns how many of the tokens are such.
-func count(t tokens, such func(token int32) bool) (n int) {
+// matching returns how many of the tokens are such.
+func matching(t tokens, such func(token int32) bool) (n int) {
 	for i := range t.len() {
 		if such(t.at(i)) {
 			n++
@@ -240,25 +242,27 @@ func headerOf(head []byte, size int64, width int) (skip int, err error) {
 		case of != width:
 			return 0, fmt.Errorf("is an llm.c shard of uint%d tokens (magic %d): set data.dtype to uint%[1]d", 8*of, magic)
 		case len(head) < llmcHeader:
-			return 0, fmt.Errorf("is truncated: an llm.c header takes %d bytes, the file has %d", llmcHeader, size)
+			return 0, fmt.Errorf("is truncated: an llm.c header takes %s, the file has %d", count.Of(llmcHeader, "byte"), size)
 		}
-		version, count := binary.LittleEndian.Uint32(head[4:]), int64(binary.LittleEndian.Uint32(head[8:]))
+		version, said := binary.LittleEndian.Uint32(head[4:]), int64(binary.LittleEndian.Uint32(head[8:]))
 		if version != llmcVersions[of] {
 			return 0, fmt.Errorf("is an llm.c shard of version %d; only version %d (uint%d) is read",
 				version, llmcVersions[of], 8*of)
 		}
-		if have := (size - llmcHeader) / int64(of); have != count || size%int64(of) != 0 || count == 0 {
-			return 0, fmt.Errorf("is truncated or damaged: its header says %d tokens, the file holds %d", count, have)
+		if have := (size - llmcHeader) / int64(of); have != said || size%int64(of) != 0 || said == 0 {
+			return 0, fmt.Errorf("is truncated or damaged: its header says %s, the file holds %d",
+				count.Of(said, "token"), have)
 		}
 		return llmcHeader, nil
 	}
 	if len(head) < llmcHeader {
 		return 0, nil
 	}
-	after, count := size-llmcHeader, int64(binary.LittleEndian.Uint32(head[8:]))
-	if count > 0 && (after == 2*count || after == 4*count) {
-		return 0, fmt.Errorf("starts with a header of %d bytes as llm.c's, but its magic %d is unknown: "+
-			"give it the magic %d, or cut the header off with `tail -c +%d`", llmcHeader, magic, llmcMagics[width], llmcHeader+1)
+	after, said := size-llmcHeader, int64(binary.LittleEndian.Uint32(head[8:]))
+	if said > 0 && (after == 2*said || after == 4*said) {
+		return 0, fmt.Errorf("starts with a header of %s as llm.c's, but its magic %d is unknown: "+
+			"give it the magic %d, or cut the header off with `tail -c +%d`",
+			count.Of(llmcHeader, "byte"), magic, llmcMagics[width], llmcHeader+1)
 	}
 	return 0, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/rng"
 	"github.com/outcrop-lab/outcrop/tokenizer"
 	"github.com/outcrop-lab/outcrop/variant"
@@ -91,8 +92,8 @@ func (c corpus) survey(ctx context.Context, sequence int, keep func(part []byte)
 // enough returns an error if there are too few tokens for sequences of that length.
 func enough(tokens, sequence int, from []origin) error {
 	if train, need := trained(tokens), sequence+1; train < need || tokens-train < need {
-		return variant.Errorf("path", "%s: %d tokens are too few for a context of %d: the held-out tenth alone needs %d",
-			named(from), tokens, sequence, need)
+		return variant.Errorf("path", "%s: %s are too few for a context of %d: the held-out tenth alone needs %d",
+			named(from), count.Of(tokens, "token"), sequence, need)
 	}
 	return nil
 }
@@ -111,7 +112,7 @@ func (c corpus) source(sequence int) (Source, error) {
 	}
 	held, err := block(size)
 	if err != nil {
-		return nil, variant.Errorf("path", "%s: %d bytes of memory for the tokens: %v", named(c.from), size, err)
+		return nil, variant.Errorf("path", "%s: %s of memory for the tokens: %v", named(c.from), count.Of(size, "byte"), err)
 	}
 	w := &windows{tokens: tokens{held[:0], c.width}, bos: -1, context: sequence, text: c.text,
 		rand: heldOutStream(0).Rand()}

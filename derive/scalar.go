@@ -12,6 +12,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/variant"
@@ -167,8 +168,8 @@ func (s Scalar) Value(db *store.DB, run string) (value float64, step int, err er
 		return math.NaN(), -1, err
 	}
 	if len(curves) > 1 || len(curves[0].Steps) > 1 {
-		return math.NaN(), -1, fmt.Errorf("derive: %s is not one number: %d curves of %d steps", s, len(curves),
-			len(curves[0].Steps))
+		return math.NaN(), -1, fmt.Errorf("derive: %s is not one number: %s of %s", s, count.Of(len(curves), "curve"),
+			count.Of(len(curves[0].Steps), "step"))
 	}
 	return curves[0].Values[0], curves[0].Steps[0], nil
 }

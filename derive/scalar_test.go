@@ -119,7 +119,7 @@ func TestScalarRead(t *testing.T) {
 		t.Errorf("%v at step %d, %v, want NaN at 8", v, step, err)
 	}
 	if _, _, err := sinkRate(Max, Each, Last).Value(db, run); err == nil ||
-		!strings.Contains(err.Error(), "is not one number: 3 curves of 1 steps") {
+		!strings.Contains(err.Error(), "is not one number: 3 curves of 1 step") {
 		t.Errorf("three layers: %v", err)
 	}
 	loss := func(heads, layers, step Rule) Scalar { return of("run", "loss", Alone, heads, layers, step) }

@@ -8,6 +8,8 @@ import (
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/combin"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/outcrop-lab/outcrop/count"
 )
 
 // Summary summarises one quantity over the seeds of an arm: its spread between seeds and its uncertainty within each
@@ -151,7 +153,7 @@ type Power struct {
 // are left, or if an x or y is not positive.
 func Scaling(x, y []float64) (Power, error) {
 	if len(x) != len(y) {
-		return Power{}, fmt.Errorf("fit: scaling: %w: %d values of x, %d of y", ErrPoints, len(x), len(y))
+		return Power{}, fmt.Errorf("fit: scaling: %w: %s of x, %d of y", ErrPoints, count.Of(len(x), "value"), len(y))
 	}
 	var lx, ly []float64
 	for i := range x {
@@ -166,7 +168,7 @@ func Scaling(x, y []float64) (Power, error) {
 	}
 	n := len(lx)
 	if n < 3 || distinct(lx) < 2 {
-		return Power{}, fmt.Errorf("fit: scaling: %w: %d points at %d distinct x", ErrPoints, n, distinct(lx))
+		return Power{}, fmt.Errorf("fit: scaling: %w: %s at %d distinct x", ErrPoints, count.Of(n, "point"), distinct(lx))
 	}
 	intercept, slope := stat.LinearRegression(lx, ly, nil, false)
 	var sse, sxx float64

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/outcrop-lab/outcrop/count"
 )
 
 // scoreSquares sets the sums and the criteria of a least-squares fit.
@@ -103,7 +105,7 @@ func huber(s series, fam family, r *Result, remarks []string) (series, []string)
 	r.sums(s, res)
 	r.criteria(s, deviance)
 	if down > 0 {
-		remarks = append(remarks, fmt.Sprintf("Huber's loss bounds %d of %d points", down, len(res)))
+		remarks = append(remarks, fmt.Sprintf("Huber's loss bounds %d of %s", down, count.Of(len(res), "point")))
 	}
 	return bounded, remarks
 }
@@ -205,7 +207,7 @@ func misfits(s series, r Result) []string {
 		i := far[0]
 		text := fmt.Sprintf("the point (%g, %.4g) lies far off the curve", s.t[i], s.y[i])
 		if len(far) > 1 {
-			text = fmt.Sprintf("%d points lie far off the curve, the first (%g, %.4g)", len(far), s.t[i], s.y[i])
+			text = fmt.Sprintf("%s lie far off the curve, the first (%g, %.4g)", count.Of(len(far), "point"), s.t[i], s.y[i])
 		}
 		remarks = append(remarks, text+": compare the fit under Huber's loss")
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/outcrop-lab/outcrop/count"
 )
 
 // series holds the finite points, raw and normalised: u = t/scale in [0,1], v = (y-low)/span in [0,1]. w holds the
@@ -24,10 +26,10 @@ const extreme = 1e100
 // of distinct t. It also returns remarks for Result.Message.
 func newSeries(p Points, o Options, need int) (series, []string, error) {
 	if len(p.T) != len(p.Y) {
-		return series{}, nil, fmt.Errorf("%w: %d values of t, %d of y", ErrPoints, len(p.T), len(p.Y))
+		return series{}, nil, fmt.Errorf("%w: %s of t, %d of y", ErrPoints, count.Of(len(p.T), "value"), len(p.Y))
 	}
 	if len(p.Sigma) > 0 && len(p.Sigma) != len(p.Y) {
-		return series{}, nil, fmt.Errorf("%w: %d values of y, %d of sigma", ErrPoints, len(p.Y), len(p.Sigma))
+		return series{}, nil, fmt.Errorf("%w: %s of y, %d of sigma", ErrPoints, count.Of(len(p.Y), "value"), len(p.Sigma))
 	}
 	var s series
 	var sigma []float64
@@ -57,7 +59,8 @@ func newSeries(p Points, o Options, need int) (series, []string, error) {
 		s.y = append(s.y, y)
 	}
 	if len(s.t) < need {
-		return series{}, nil, fmt.Errorf("%w: %d finite points of %d, needs %d", ErrPoints, len(s.t), len(p.T), need)
+		return series{}, nil, fmt.Errorf("%w: %s of %d, needs %d", ErrPoints,
+			count.Of(len(s.t), "finite point"), len(p.T), need)
 	}
 	if n := distinct(s.t); n < need {
 		return series{}, nil, fmt.Errorf("%w: %d distinct t, needs %d", ErrPoints, n, need)
@@ -78,11 +81,12 @@ func newSeries(p Points, o Options, need int) (series, []string, error) {
 func (s *series) remarks(o Options, points, dropped, where int) []string {
 	var messages []string
 	if dropped > 0 {
-		messages = append(messages, fmt.Sprintf("%d of %d points not finite and dropped, the first at index %d", dropped,
-			points, where))
+		messages = append(messages, fmt.Sprintf("%d of %s not finite and dropped, the first at index %d", dropped,
+			count.Of(points, "point"), where))
 	}
 	if len(s.t) < 8 {
-		messages = append(messages, fmt.Sprintf("only %d points, fewer than 8: the curve is hardly tested", len(s.t)))
+		messages = append(messages, fmt.Sprintf("only %s, fewer than 8: the curve is hardly tested",
+			count.Of(len(s.t), "point")))
 	}
 	switch {
 	case s.low < 0 && o.Least >= 0:

@@ -3,6 +3,7 @@ package optim
 import (
 	"math"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -52,7 +53,8 @@ func (s ScheduleConfig) Validate() error {
 	case s.WarmupTokens < 0:
 		return variant.Errorf("warmup_tokens", "must not be negative, is %d", s.WarmupTokens)
 	case s.Warmup > 0 && s.WarmupTokens > 0:
-		return variant.Errorf("warmup_tokens", "is given beside warmup (%d steps): omit one, or set it to 0", s.Warmup)
+		return variant.Errorf("warmup_tokens", "is given beside warmup (%s): omit one, or set it to 0",
+			count.Of(s.Warmup, "step"))
 	}
 	return s.Value.Validate()
 }
@@ -84,12 +86,13 @@ func (s ScheduleConfig) Remark(steps int) error {
 		return nil
 	}
 	if s.Warmup >= steps {
-		return variant.Errorf("warmup", "of %d steps does not end within the run's %d: the rate only rises, to %.3g of its "+
-			"peak", s.Warmup, steps, s.Rate(1, steps-1, steps))
+		return variant.Errorf("warmup", "of %s does not end within the run's %d: the rate only rises, to %.3g of its "+
+			"peak", count.Of(s.Warmup, "step"), steps, s.Rate(1, steps-1, steps))
 	}
 	if t, ok := s.Value.(*Trapezoidal); ok && float64(s.Warmup)+t.Decay*float64(steps) > float64(steps) {
-		return variant.Errorf("warmup", "of %d steps and the decay over the last %.4g of %d overlap: after the warm-up the "+
-			"rate is %.3g of its peak at most", s.Warmup, t.Decay*float64(steps), steps, s.Rate(1, s.Warmup, steps))
+		return variant.Errorf("warmup", "of %s and the decay over the last %.4g of %d overlap: after the warm-up the "+
+			"rate is %.3g of its peak at most", count.Of(s.Warmup, "step"), t.Decay*float64(steps), steps,
+			s.Rate(1, s.Warmup, steps))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/safetensors"
 	"github.com/outcrop-lab/outcrop/store"
@@ -50,11 +51,11 @@ func landscapeTable(e experiment) (Table, error) {
 	}
 	t.Caption = fmt.Sprintf("|h| of the first probe sequence over its own median. Each ridge is a position (BOS in "+
 		"front), with the channels along it; all panels share one height scale. Shown is the arm's first seed with "+
-		"snapshots, in the block where the last snapshot's largest |h| is highest over its median. Values above %d "+
-		"medians are coloured.", outlying)
+		"snapshots, in the block where the last snapshot's largest |h| is highest over its median. Values above %s "+
+		"are coloured.", count.Of(outlying, "median"))
 	if reduced {
-		t.Caption += fmt.Sprintf(" With more than %d positions or %d channels, each cell shows the largest of several "+
-			"values.", mostRidges, mostChannels)
+		t.Caption += fmt.Sprintf(" With more than %s or %s, each cell shows the largest of several "+
+			"values.", count.Of(mostRidges, "position"), count.Of(mostChannels, "channel"))
 	}
 	t.Caption += " " + e.provenance(has)
 	return t, nil

@@ -142,7 +142,7 @@ func TestGaps(t *testing.T) {
 	if svg, _, err := SVG(db, "gaps", "emergence"); err != nil || bytes.Contains(svg, []byte("itted")) {
 		t.Errorf("the emergence figure explains fits, but there are none (%v)", err)
 	}
-	if _, _, err := SVG(db, "gaps", "sinks"); err == nil || !strings.Contains(err.Error(), "none of its 3 runs has a "+
+	if _, _, err := SVG(db, "gaps", "sinks"); err == nil || !strings.Contains(err.Error(), "of its 3 runs none has a "+
 		"value of first_token_attention") {
 		t.Errorf("sinks without rows: %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/settings"
@@ -243,7 +244,7 @@ func (e experiment) provenance(has map[string]bool) string {
 			arms = append(arms, a.name+" "+strings.Join(ids, ", "))
 		}
 	}
-	return fmt.Sprintf("Sweep %s, %d of %d runs: %s.", e.name, drawn, all, strings.Join(arms, "; "))
+	return fmt.Sprintf("Sweep %s, %d of %s: %s.", e.name, drawn, count.Of(all, "run"), strings.Join(arms, "; "))
 }
 
 // ShortID returns the first 8 digits of a run's id, as figures and reports show it. Eight digits are enough to tell the
@@ -269,7 +270,7 @@ func (e experiment) seeds(has map[string]bool) string {
 	case hi == 1:
 		return "one seed per arm"
 	case lo == hi:
-		return fmt.Sprintf("%d seeds per arm", hi)
+		return fmt.Sprintf("%s per arm", count.Of(hi, "seed"))
 	}
 	return fmt.Sprintf("%d to %d seeds per arm", lo, hi)
 }
@@ -284,6 +285,6 @@ func (e experiment) nothing(need derive.Need) error {
 	for _, a := range e.arms {
 		runs += len(a.runs)
 	}
-	return fmt.Errorf("sweep %s: %w: none of its %d runs has a value of %s at %s", e.name, ErrNothing, runs,
+	return fmt.Errorf("sweep %s: %w: of its %s none has a value of %s at %s", e.name, ErrNothing, count.Of(runs, "run"),
 		need.Statistic, need.Site)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/fit"
 )
 
@@ -40,9 +41,10 @@ func (c Card) Print(out io.Writer) error {
 func (c Card) printTraining(p *page) {
 	p.line("## What it was trained on")
 	p.line("")
-	p.line("The sweep `%s` (`configs/sweeps/%s.yaml`): %d architectures, %d runs of %d steps, %d series (one per layer "+
-		"of a run). %d runs were unfinished and left out.", c.Sweep, c.Sweep, c.Architectures, c.Runs, c.Last, c.Series,
-		c.LeftOut)
+	p.line("The sweep `%s` (`configs/sweeps/%s.yaml`): %s, %s of %s, %d series (one per layer "+
+		"of a run). %s %s unfinished and left out.", c.Sweep, c.Sweep, count.Of(c.Architectures, "architecture"),
+		count.Of(c.Runs, "run"), count.Of(c.Last, "step"), c.Series, count.Of(c.LeftOut, "run"),
+		count.Agree(c.LeftOut, "was", "were"))
 	p.line("The runs were trained at commit %s on %s, and the predictor was scored on %s. SHA-256 of the table: %s.",
 		c.Commit, c.Machine, c.Created, c.Digest)
 	p.line("")
@@ -59,9 +61,9 @@ func (c Card) printTraining(p *page) {
 	p.line("Series by regime: %s. Series that determine each parameter: %s.", strings.Join(regimes, ", "), c.determined())
 	p.line("")
 	p.line("The points of the curve are learned from every series. A parameter is learned from the series that "+
-		"determine it and are not flat, if there are at least %d of them from at least %d architectures. Otherwise it is "+
+		"determine it and are not flat, if there are at least %d of them from at least %s. Otherwise it is "+
 		"learned from all series that are not flat, and is called undetermined; tables show a dash for it.", enoughSeries,
-		enoughArchs)
+		count.Of(enoughArchs, "architecture"))
 	p.line("")
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/rng"
 )
@@ -119,8 +120,8 @@ func (t Table) sufficient() error {
 		}
 	}
 	if len(rising) < enoughArchs {
-		return fmt.Errorf("predict: %d architectures have a curve that is not flat; at least %d are needed",
-			len(rising), enoughArchs)
+		return fmt.Errorf("predict: %s have a curve that is not flat; at least %d are needed",
+			count.Of(len(rising), "architecture"), enoughArchs)
 	}
 	for _, r := range t.Rows {
 		if last := t.Rows[0].Last; r.Last != last {

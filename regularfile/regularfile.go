@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/outcrop-lab/outcrop/count"
 )
 
 // Check returns an error if the file at path is missing or not regular. It does not open the file, so it suits a
@@ -56,7 +58,7 @@ func Read(path string, most int64) ([]byte, error) {
 			return content, err
 		}
 	}
-	return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("holds more than %d bytes", most)}
+	return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("holds more than %s", count.Of(most, "byte"))}
 }
 
 func regular(path string, info fs.FileInfo) error {

@@ -11,6 +11,7 @@ import (
 
 	"al.essio.dev/pkg/shellescape"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/plots"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -142,20 +143,13 @@ func remarks(source string) (all []remark) {
 }
 
 func summary(arms, runs int, status map[string]int) string {
-	text := fmt.Sprintf("%s, %s", count(arms, "arm"), count(runs, "run"))
+	text := fmt.Sprintf("%s, %s", count.Of(arms, "arm"), count.Of(runs, "run"))
 	for _, s := range []string{"done", "diverged", "failed", "stopped", "running", store.Planned} {
 		if n := status[s]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, s)
 		}
 	}
 	return text + "."
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func arm(a store.Arm, members []store.MemberRun) armRow {

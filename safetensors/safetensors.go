@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/outcrop-lab/outcrop/count"
 )
 
 // Tensor is a named array of float32 values in row-major order.
@@ -50,8 +52,8 @@ func Write(path string, tensors []Tensor, metadata map[string]string) (err error
 			return fmt.Errorf("safetensors: writing %s: tensor name %q is repeated, reserved or not UTF-8", path, t.Name)
 		}
 		if size(t.Shape) != int64(len(t.Data)) {
-			return fmt.Errorf("safetensors: writing %s: tensor %q: shape %v with %d values",
-				path, t.Name, t.Shape, len(t.Data))
+			return fmt.Errorf("safetensors: writing %s: tensor %q: shape %v with %s",
+				path, t.Name, t.Shape, count.Of(len(t.Data), "value"))
 		}
 		end := offset + 4*int64(len(t.Data))
 		header[t.Name] = entry{"F32", append([]int{}, t.Shape...), [2]int64{offset, end}}
@@ -63,7 +65,7 @@ func Write(path string, tensors []Tensor, metadata map[string]string) (err error
 	}
 	text = append(text, bytes.Repeat([]byte(" "), (8-len(text)%8)%8)...)
 	if len(text) > longestHeader {
-		return fmt.Errorf("safetensors: writing %s: a header of %d bytes, the format allows %d", path, len(text),
+		return fmt.Errorf("safetensors: writing %s: a header of %s, the format allows %d", path, count.Of(len(text), "byte"),
 			longestHeader)
 	}
 	file, err := os.Create(path + ".partial")
@@ -117,15 +119,16 @@ func Read(path string) ([]Tensor, map[string]string, error) {
 // parse decodes the contents of a file, as Read does.
 func parse(content []byte) ([]Tensor, map[string]string, error) {
 	if len(content) < 8 {
-		return nil, nil, fmt.Errorf("%d bytes are too few: %w", len(content), io.ErrUnexpectedEOF)
+		return nil, nil, fmt.Errorf("%s %s too few: %w", count.Of(len(content), "byte"),
+			count.Agree(len(content), "is", "are"), io.ErrUnexpectedEOF)
 	}
 	length, body := binary.LittleEndian.Uint64(content), content[8:]
 	if length > longestHeader {
-		return nil, nil, fmt.Errorf("a header of %d bytes, the format allows %d", length, longestHeader)
+		return nil, nil, fmt.Errorf("a header of %s, the format allows %d", count.Of(length, "byte"), longestHeader)
 	}
 	if length > uint64(len(body)) {
-		return nil, nil, fmt.Errorf("a header of %d bytes does not fit in a file of %d: %w",
-			length, len(content), io.ErrUnexpectedEOF)
+		return nil, nil, fmt.Errorf("a header of %s does not fit in a file of %d: %w",
+			count.Of(length, "byte"), len(content), io.ErrUnexpectedEOF)
 	}
 	entries, metadata, err := parseHeader(body[:length])
 	if err != nil {
@@ -147,8 +150,8 @@ func parse(content []byte) ([]Tensor, map[string]string, error) {
 		}
 		n := size(e.Shape)
 		if n < 0 || e.Offsets[0] != offset || e.Offsets[1] != offset+4*n || e.Offsets[1] > int64(len(body)) {
-			return nil, nil, fmt.Errorf("tensor %q of shape %v has offsets %v in %d bytes of data",
-				name, e.Shape, e.Offsets, len(body))
+			return nil, nil, fmt.Errorf("tensor %q of shape %v has offsets %v in %s of data",
+				name, e.Shape, e.Offsets, count.Of(len(body), "byte"))
 		}
 		t := Tensor{Name: name, Shape: e.Shape, Data: make([]float32, n)}
 		for i := range t.Data {
@@ -158,7 +161,8 @@ func parse(content []byte) ([]Tensor, map[string]string, error) {
 		offset = e.Offsets[1]
 	}
 	if offset != int64(len(body)) {
-		return nil, nil, fmt.Errorf("%d bytes follow the last tensor", int64(len(body))-offset)
+		left := int64(len(body)) - offset
+		return nil, nil, fmt.Errorf("%s %s the last tensor", count.Of(left, "byte"), count.Agree(left, "follows", "follow"))
 	}
 	return tensors, metadata, nil
 }
@@ -309,7 +313,8 @@ func object(text []byte) (map[string]json.RawMessage, error) {
 		}
 	}
 	if keys != len(fields) {
-		return nil, fmt.Errorf("%d entries have only %d different names", keys, len(fields))
+		return nil, fmt.Errorf("%s %s only %s", count.Of(keys, "entry"), count.Agree(keys, "has", "have"),
+			count.Of(len(fields), "different name"))
 	}
 	return fields, nil
 }

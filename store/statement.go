@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"strings"
+
+	"github.com/outcrop-lab/outcrop/count"
 )
 
 // single returns the one statement of an SQL text, without what surrounds it: blanks, comments and semicolons. It
@@ -44,7 +46,7 @@ func single(text string) (string, error) {
 	case 1:
 		return all[0], nil
 	}
-	return "", fmt.Errorf("%w: it holds %d statements; ask one at a time", ErrQuery, len(all))
+	return "", fmt.Errorf("%w: it holds %s; ask one at a time", ErrQuery, count.Of(len(all), "statement"))
 }
 
 // quotes maps the bytes that begin a string or a quoted name in SQLite to what ends it.

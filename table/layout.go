@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -44,8 +45,8 @@ func (l *layout) findRows() {
 		}
 	}
 	if n := len(l.Rows) - len(l.rows); n > 0 {
-		l.Remarks = append(l.Remarks, fmt.Sprintf("%d of %d rows have no step in column %q, first line %d: left out", n,
-			len(l.Rows), steps.name, first))
+		l.Remarks = append(l.Remarks, fmt.Sprintf("%d of %s %s no step in column %q, first line %d: left out", n,
+			count.Of(len(l.Rows), "row"), count.Agree(n, "has", "have"), steps.name, first))
 	}
 }
 
@@ -173,17 +174,17 @@ func (l *layout) measurements() (measured []int) {
 
 // of returns a column's series in some rows.
 func (l *layout) of(column int, name string, rows []int) Series {
-	s, c, count := Series{Name: name}, l.columns[column], 0
+	s, c, values := Series{Name: name}, l.columns[column], 0
 	for _, i := range rows {
 		if c.wrong[i] {
 			return Series{Name: name, Err: l.notNumber(i, column)}
 		}
 		if !math.IsNaN(c.values[i]) {
-			count++
+			values++
 		}
 		s.Steps, s.Values = append(s.Steps, l.columns[l.step].values[i]), append(s.Values, c.values[i])
 	}
-	if count == 0 {
+	if values == 0 {
 		return Series{Name: name, Err: fmt.Errorf("%s: column %q: holds no number", l.Name, name)}
 	}
 	return s

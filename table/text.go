@@ -14,6 +14,8 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
+
+	"github.com/outcrop-lab/outcrop/count"
 )
 
 // Text is a table as it is written: its names and its cells, without blanks around them.
@@ -261,8 +263,8 @@ func (t *Text) level(content []byte) error {
 	for i := range t.Rows {
 		r := &t.Rows[i]
 		if n := filled(r.Cells); n > width {
-			return fmt.Errorf("%s: line %d has %d cells, but the header has %d names: a cell that holds the separator stands "+
-				"in quotation marks", t.Place(*r, width), r.Line, n, width)
+			return fmt.Errorf("%s: line %d has %s, but the header has %s: a cell that holds the separator stands "+
+				"in quotation marks", t.Place(*r, width), r.Line, count.Of(n, "cell"), count.Of(width, "name"))
 		}
 		if len(r.Cells) < width {
 			if short == 0 {
@@ -274,8 +276,8 @@ func (t *Text) level(content []byte) error {
 		r.Cells = r.Cells[:width]
 	}
 	if short > 0 {
-		t.Remarks = append(t.Remarks, fmt.Sprintf("%d of %d rows lack their last cells, first line %d: read as missing",
-			short, len(t.Rows), where))
+		t.Remarks = append(t.Remarks, fmt.Sprintf("%d of %s %s last cells, first line %d: read as missing",
+			short, count.Of(len(t.Rows), "row"), count.Agree(short, "lacks its", "lack their"), where))
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/outcrop-lab/outcrop/count"
 )
 
 // file is tokenizer.json as the library tokenizers writes it. What may hold several things is kept as it is.
@@ -295,7 +297,7 @@ func (t *Tokenizer) take(vocab vocabulary, addedTokens []addedToken) error {
 	for id := range t.tokens {
 		text, ok := texts[uint32(id)]
 		if !ok {
-			return fmt.Errorf("the vocabulary has a hole: %d tokens, but none with the id %d", len(texts), id)
+			return fmt.Errorf("the vocabulary has a hole: %s, but none with the id %d", count.Of(len(texts), "token"), id)
 		}
 		if content, ok := plain[uint32(id)]; ok {
 			t.tokens[id] = []byte(content)

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/outcrop-lab/outcrop/count"
 )
 
 // blockLen is the least number of bytes that a goroutine gets at a time.
@@ -75,7 +77,7 @@ func (t *Tokenizer) Text(out io.Writer, tokens io.Reader, width int) error {
 			}
 			return nil
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			return fmt.Errorf("tokenizer: the file ends in the middle of a token: %d of %d bytes", n, width)
+			return fmt.Errorf("tokenizer: the file ends in the middle of a token: %d of %s", n, count.Of(width, "byte"))
 		case err != nil:
 			return fmt.Errorf("tokenizer: decoding: %w", err)
 		}
@@ -179,8 +181,9 @@ func straddled(text []byte, at int, tokens []added) bool {
 	return false
 }
 
-// count returns how often each word occurs in texts, each of which is one sequence, or with byLine each of its lines.
-func count(texts []io.Reader, byLine bool) (map[string]int64, error) {
+// occurrences returns how often each word occurs in texts, each of which is one sequence, or with byLine each of its
+// lines.
+func occurrences(texts []io.Reader, byLine bool) (map[string]int64, error) {
 	total := map[string]int64{}
 	cut := (&Tokenizer{}).cut
 	if byLine {

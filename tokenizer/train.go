@@ -7,6 +7,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+
+	"github.com/outcrop-lab/outcrop/count"
 )
 
 // Train makes a tokenizer of vocab tokens from texts: the 256 bytes and vocab-256 merges. Each merge joins the pair
@@ -21,15 +23,15 @@ func Train(texts []io.Reader, vocab int, byLine bool) (*Tokenizer, error) {
 		return nil, fmt.Errorf("tokenizer: a vocabulary of %d: must be at least 257, the 256 bytes and a merge", vocab)
 	}
 	t := fresh()
-	counts, err := count(texts, byLine)
+	counts, err := occurrences(texts, byLine)
 	if err != nil {
 		return nil, err
 	}
 	l := newLearner(t, counts)
 	for len(t.tokens) < vocab {
 		if !l.learn() {
-			return nil, fmt.Errorf("tokenizer: the text has pairs for %d entries alone, not for %d: "+
-				"give more text or a smaller vocabulary", len(t.tokens), vocab)
+			return nil, fmt.Errorf("tokenizer: the text has pairs for %s alone, not for %d: "+
+				"give more text or a smaller vocabulary", count.Of(len(t.tokens), "entry"), vocab)
 		}
 	}
 	return t, nil

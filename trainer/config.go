@@ -6,6 +6,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/data"
 	"github.com/outcrop-lab/outcrop/optim"
 	"github.com/outcrop-lab/outcrop/probes"
@@ -146,8 +147,8 @@ func (c Config) Remarks() (remarks []error) {
 		remarks = append(remarks, variant.Within("schedule", err))
 	}
 	if every, ok := c.Probe.Every.Value.(*Every); ok && c.Train.Steps > 0 && every.N > c.Train.Steps {
-		remarks = append(remarks, variant.Errorf("probe.every.n", "is %d, but the run has %d steps: only the first and the "+
-			"last are measured", every.N, c.Train.Steps))
+		remarks = append(remarks, variant.Errorf("probe.every.n", "is %d, but the run has %s: only the first and the "+
+			"last are measured", every.N, count.Of(c.Train.Steps, "step")))
 	}
 	return remarks
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/safetensors"
 )
 
@@ -151,8 +152,8 @@ func (t *training) readCheckpoint(dir string, step int) error {
 	}
 	for i, name := range optimizer.Names {
 		if x := loaded[optimizerFile][i]; x.Name != name || len(x.Data) != optimizer.Buffers[i].Len() {
-			return fmt.Errorf("holds the optimizer's %s (%d values), but this optimizer has %s (%d)",
-				x.Name, len(x.Data), name, optimizer.Buffers[i].Len())
+			return fmt.Errorf("holds the optimizer's %s (%s), but this optimizer has %s (%d)",
+				x.Name, count.Of(len(x.Data), "value"), name, optimizer.Buffers[i].Len())
 		}
 	}
 	for i, p := range t.params {
@@ -176,7 +177,7 @@ func readState(text []byte) (s state, err error) {
 		return s, errors.New("is damaged: there is more after the state")
 	}
 	if s.Step < 0 || s.Updates < 0 {
-		return s, errors.New("is damaged: step " + strconv.Itoa(s.Step) + " after " + strconv.Itoa(s.Updates) + " updates")
+		return s, errors.New("is damaged: step " + strconv.Itoa(s.Step) + " after " + count.Of(s.Updates, "update"))
 	}
 	if s.Own == "" {
 		return s, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/atomicfile"
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/safetensors"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -192,7 +193,7 @@ func parseSnapshots(text []byte) ([]Snapshot, error) {
 		}
 		if len(s.Shape) == 0 || left < 1 || s.Step < 0 || !slices.Contains(archs.Sites(), s.Site) ||
 			s.File != "snapshots/"+snapshotFile(s.Step, s.Site) {
-			return nil, fmt.Errorf("entry %d is damaged: %q of shape %v in %d bytes", i, s.File, s.Shape, s.Bytes)
+			return nil, fmt.Errorf("entry %d is damaged: %q of shape %v in %s", i, s.File, s.Shape, count.Of(s.Bytes, "byte"))
 		}
 	}
 	return all, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/data"
 	"github.com/outcrop-lab/outcrop/optim"
 	"github.com/outcrop-lab/outcrop/probes"
@@ -162,7 +163,8 @@ func newTraining(c Config, o Options) (t *training, err error) {
 		t.config.Arch.Vocab = t.source.Vocab()
 	}
 	if have, need := t.config.Arch.Vocab, t.source.Vocab(); have < need {
-		return t, fmt.Errorf("arch.vocab is %d, but the data has %d tokens: raise it, or remove the key", have, need)
+		return t, fmt.Errorf("arch.vocab is %d, but the data has %s: raise it, or remove the key", have,
+			count.Of(need, "token"))
 	}
 	if t.device, err = compute.NewCPU(o.Kernels, compute.Float32); err != nil {
 		return t, err

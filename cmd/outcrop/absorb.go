@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/studies"
 	"github.com/outcrop-lab/outcrop/trainer"
 )
@@ -37,8 +38,8 @@ one.`,
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(done)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(),
-				"%.12s at step %d: %d parameters in %s; the logits differ by %.3g of the largest, bound %g\n",
-				done.Run, done.Step, done.Params, done.Out, done.Difference, done.Bound)
+				"%.12s at step %d: %s in %s; the logits differ by %.3g of the largest, bound %g\n",
+				done.Run, done.Step, count.Of(done.Params, "parameter"), done.Out, done.Difference, done.Bound)
 			return err
 		},
 	}

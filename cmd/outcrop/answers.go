@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/results"
 )
 
@@ -33,7 +34,7 @@ func printAnswers(out io.Writer, all []results.Answer) error {
 		return err
 	}
 	if n := len(all) - mostAnswers; n > 0 {
-		_, _ = fmt.Fprintf(out, "and %s: see the report\n", counted(n, "more arm"))
+		_, _ = fmt.Fprintf(out, "and %s: see the report\n", count.Of(n, "more arm"))
 	}
 	_, err := fmt.Fprintln(out, "ratio: the largest |h| of the residual stream over its median, in the block where it is "+
 		"largest;\nattention: in the head where it is largest; kurtosis: in the block where it is largest")

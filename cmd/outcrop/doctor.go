@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/outcrop-lab/outcrop/compute"
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/machine"
 	"github.com/outcrop-lab/outcrop/experiments/plan"
 	"github.com/outcrop-lab/outcrop/store"
@@ -107,7 +108,7 @@ func jobs(s *preferences) string {
 	case s.Threads == 1:
 		each = "one thread each"
 	case s.Threads > 1:
-		each = fmt.Sprintf("%d threads each", s.Threads)
+		each = fmt.Sprintf("%s each", count.Of(s.Threads, "thread"))
 	}
 	return at + ", " + each
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/plots"
@@ -102,8 +103,8 @@ func (t tabled) columns(read table.Table, o fit.Options) (columns []plots.Column
 	for _, s := range read.Series {
 		err := s.Err
 		if n := distinctPoints(s); err == nil && n < leastPoints {
-			err = fmt.Errorf("%s: column %q: too few points: %d, each step counted once; the curve has %d parameters and "+
-				"needs %d", t.path, s.Name, n, leastPoints-1, leastPoints)
+			err = fmt.Errorf("%s: column %q: too few points: %d, each step counted once; the curve has %s and "+
+				"needs %d", t.path, s.Name, n, count.Of(leastPoints-1, "parameter"), leastPoints)
 		}
 		if err != nil {
 			failed = append(failed, err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/experiments/run"
 	"github.com/outcrop-lab/outcrop/settings"
@@ -59,7 +60,8 @@ others only in what the arms set. Others stay runs of no sweep, and are named.`,
 					s.log.Warn(a.String())
 				}
 				if m.Mended > 0 {
-					s.log.Info(fmt.Sprintf("mended %s from %s", counted(m.Mended, "damaged checkpoint or snapshot"), m.From))
+					s.log.Info(fmt.Sprintf("mended %d %s from %s", m.Mended, count.Agree(m.Mended, "damaged checkpoint or snapshot",
+						"damaged checkpoints or snapshots"), m.From))
 				}
 				for _, path := range m.Damaged {
 					s.log.Warn(path + " is damaged, and so is, or lacks, its copy in " + m.From)

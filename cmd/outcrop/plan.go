@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/configs"
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/experiments/machine"
 	"github.com/outcrop-lab/outcrop/experiments/plan"
@@ -136,14 +137,14 @@ func printPlan(out io.Writer, d todo.Document) error {
 	}
 	for i, f := range d.Data {
 		if i == mostDataFiles && len(d.Data) > i+1 {
-			_, _ = fmt.Fprintf(buffered, "data  and %d more files\n", len(d.Data)-i)
+			_, _ = fmt.Fprintf(buffered, "data  and %s\n", count.Of(len(d.Data)-i, "more file"))
 			break
 		}
 		_, _ = fmt.Fprintf(buffered, "data  %s\n", dataFile(f))
 	}
 	t := d.Total
-	_, _ = fmt.Fprintf(buffered, "\n%d of %d runs to do: %.3g tokens, %.3g FLOPs; %s with --jobs %d --threads %d; ",
-		t.ToDo, t.Runs, t.Tokens, t.FLOPs, span(t.SecondsLow, t.SecondsHigh), t.Jobs, t.Threads)
+	_, _ = fmt.Fprintf(buffered, "\n%d of %s to do: %.3g tokens, %.3g FLOPs; %s with --jobs %d --threads %d; ",
+		t.ToDo, count.Of(t.Runs, "run"), t.Tokens, t.FLOPs, span(t.SecondsLow, t.SecondsHigh), t.Jobs, t.Threads)
 	_, _ = fmt.Fprintf(buffered, "%s of memory at most, %s of disk\n", plan.Bytes(t.Memory), plan.Bytes(t.Disk))
 	return buffered.Flush()
 }
@@ -153,7 +154,7 @@ const mostDataFiles = 10
 
 // dataFile formats what was found in a file of data.
 func dataFile(f folder.DataFile) string {
-	return fmt.Sprintf("%s, %s, vocabulary %d", f.File, counted(f.Tokens, "token"), f.Vocab)
+	return fmt.Sprintf("%s, %s, vocabulary %d", f.File, count.Of(f.Tokens, "token"), f.Vocab)
 }
 
 // span formats a range of times, given in seconds, in the unit that suits its upper end, such as "12-19 s".

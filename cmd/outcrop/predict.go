@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/results"
 
 	"github.com/spf13/cobra"
@@ -141,8 +142,8 @@ func forecast(d results.Prediction, predicted predict.Prediction, measured []pre
 
 // printPrediction writes the predicted parameters and curves with their intervals, and notes on how far to trust them.
 func printPrediction(out io.Writer, d results.Prediction, p *predict.Predictor) error {
-	_, _ = fmt.Fprintf(out, "%s: top-1/median of |h| after each block, forecast from %d architectures of the sweep %s, ",
-		d.Arch, p.Card.Architectures, p.Card.Sweep)
+	_, _ = fmt.Fprintf(out, "%s: top-1/median of |h| after each block, forecast from %s of the sweep %s, ",
+		d.Arch, count.Of(p.Card.Architectures, "architecture"), p.Card.Sweep)
 	_, _ = fmt.Fprintln(out, "with 90 % intervals")
 	_, _ = fmt.Fprintln(out, d.Source())
 	if warning := d.Caveat(); warning != "" {

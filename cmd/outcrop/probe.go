@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/studies"
 )
 
@@ -28,9 +29,12 @@ one. Without flags, the run's own sites and statistics are measured.`,
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(done)
 			}
+			differing := done.Conflicts + done.Differences
 			_, err = fmt.Fprintf(cmd.OutOrStdout(),
-				"%.12s: %d new rows from the checkpoints of steps %v; %d rows differ from those stored before\n",
-				done.Run, done.Rows, done.Steps, done.Conflicts+done.Differences)
+				"%.12s: %s from the %s %v; %s %s stored before\n", done.Run,
+				count.Of(done.Rows, "new row"),
+				count.Agree(len(done.Steps), "checkpoint of step", "checkpoints of steps"), done.Steps,
+				count.Of(differing, "row"), count.Agree(differing, "differs from the one", "differ from those"))
 			return err
 		},
 	}

@@ -74,7 +74,7 @@ func TestProbe(t *testing.T) {
 	}{
 		{`did you mean "matrix_entropy"`, []string{run, "--statistics", "matrix_entrpy"}},
 		{`--sites: unknown site "resid_pots"`, []string{run, "--sites", "resid_pots"}},
-		{"none of the 1 runs", []string{"zzz"}},
+		{"the only run in ", []string{"zzz"}},
 	} {
 		if code, _, stderr := outcrop(t.Context(), append([]string{"probe", "--results", results},
 			c.args...)...); code != exitInput || !strings.Contains(stderr, c.want) {

@@ -12,6 +12,7 @@ import (
 	"github.com/cheggaaa/pb/v3"
 	"golang.org/x/term"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/experiments/plan"
 	"github.com/outcrop-lab/outcrop/experiments/results"
@@ -215,7 +216,7 @@ func (p *progress) show(r *results.RunStatus, e folder.Event) {
 func (p *progress) showAll() {
 	left, done := results.Left(p.runs)
 	p.all.SetCurrent(int64(10000 * done))
-	p.all.Set("runs", fmt.Sprintf("%d of %s", p.over(), counted(len(p.runs), "run")))
+	p.all.Set("runs", fmt.Sprintf("%d of %s", p.over(), count.Of(len(p.runs), "run")))
 	p.all.Set("left", lasting(left)+" left")
 }
 
@@ -249,7 +250,7 @@ func (p *progress) tell(r *results.RunStatus, e folder.Event) {
 	}
 	left, done := results.Left(p.runs)
 	text = fmt.Sprintf("sweep %s: %d of %s ended, %s of the work done",
-		p.sweep, p.over(), counted(len(p.runs), "run"), percent(done))
+		p.sweep, p.over(), count.Of(len(p.runs), "run"), percent(done))
 	if left > 0 {
 		text += fmt.Sprintf(", %s left", lasting(left))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/experiments/run"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
@@ -69,7 +70,7 @@ outcrop resume.`,
 			}
 			if len(only) == 0 {
 				s.log.Info(fmt.Sprintf("nothing to do: of the sweep's %s none is %s",
-					counted(len(statuses), "run"), strings.Join(slices.Sorted(slices.Values(asked)), " or ")))
+					count.Of(len(statuses), "run"), strings.Join(slices.Sorted(slices.Values(asked)), " or ")))
 				return nil
 			}
 			return execute(cmd, s, loaded, args[0], only, asJSON)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/results"
 )
 
@@ -70,7 +71,7 @@ func printRemoval(out io.Writer, r results.Removal) {
 		_, _ = fmt.Fprintf(out, "kept  %.12s, which sweep %s also has\n", kept.Run, kept.Sweep)
 	}
 	_, _ = fmt.Fprintf(out, "total %s and %s, %s and %s of the database\n",
-		counted(len(r.Sweeps), "sweep"), counted(len(r.Runs), "run"), sized(r.Bytes), counted(r.Rows, "row"))
+		count.Of(len(r.Sweeps), "sweep"), count.Of(len(r.Runs), "run"), sized(r.Bytes), count.Of(r.Rows, "row"))
 }
 
 // confirm asks the user to confirm the removal, and returns an error unless the answer is y or yes.

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments"
 	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/experiments/results"
@@ -62,7 +63,7 @@ func train(cmd *cobra.Command, s *preferences, loaded *sweep.Sweep, name string,
 	if err != nil {
 		return summary, err
 	}
-	s.took(&clock, "planned "+counted(len(planned), "run"))
+	s.took(&clock, "planned "+count.Of(len(planned), "run"))
 	s.remark(planned)
 	show := newProgress(cmd.ErrOrStderr(), s, loaded.Name, planned)
 	summary, err = experiments.Execute(cmd.Context(), loaded, experiments.Options{
@@ -108,7 +109,7 @@ func present(cmd *cobra.Command, s *preferences, sweep string, ended, asJSON boo
 				return err
 			}
 		}
-		s.took(clock, "drew "+counted(len(document.Figures), "figure")+" and wrote the report")
+		s.took(clock, "drew "+count.Of(len(document.Figures), "figure")+" and wrote the report")
 		out := cmd.OutOrStdout()
 		if asJSON {
 			return json.NewEncoder(out).Encode(document)
@@ -135,22 +136,18 @@ func (s *preferences) outcome(sweep string, sum experiments.Summary) error {
 	s.log.Info(fmt.Sprintf("%d done (%d of them before), %d diverged, %d failed",
 		sum.Done, sum.Before, sum.Diverged, sum.Failed))
 	if sum.Early > 0 {
-		s.log.Info(counted(sum.Early, "run") + " ended early by the sweep's stopping rule")
+		s.log.Info(count.Of(sum.Early, "run") + " ended early by the sweep's stopping rule")
 	}
 	if sum.Conflicts > 0 {
 		s.log.Warn(s.conflicting(sum.Conflicts))
 	}
 	if sum.Failed > 0 {
 		return fmt.Errorf("%s failed:\n%s\nto try again from the last checkpoint, run: %s",
-			counted(sum.Failed, "run"), strings.Join(sum.Errors, "\n"), s.command("retry", "--failed", sweep))
+			count.Of(sum.Failed, "run"), strings.Join(sum.Errors, "\n"), s.command("retry", "--failed", sweep))
 	}
 	if sum.Stopped > 0 {
-		were := "were"
-		if sum.Stopped == 1 {
-			were = "was"
-		}
 		s.log.Warn(fmt.Sprintf("%s %s stopped on request; to continue, run: %s",
-			counted(sum.Stopped, "run"), were, s.command("resume", sweep)))
+			count.Of(sum.Stopped, "run"), count.Agree(sum.Stopped, "was", "were"), s.command("resume", sweep)))
 		return errInterrupted
 	}
 	return nil
@@ -170,11 +167,9 @@ func (s *preferences) command(words ...string) string {
 
 // conflicting returns the warning that n values differ from the values stored before under the same provenance.
 func (s *preferences) conflicting(n int) string {
-	differ := fmt.Sprintf("%d values differ from those stored before", n)
-	if n == 1 {
-		differ = "1 value differs from the one stored before"
-	}
-	return differ + " under the same provenance, so the runs are not deterministic; " +
+	differ := count.Agree(n, "differs from the one", "differ from those")
+	return count.Of(n, "value") + " " + differ + " stored before under the same provenance, so the runs " +
+		"are not deterministic; " +
 		"to list the conflicts, run: " + s.command("query", "SELECT * FROM conflicts")
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/experiments/run"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
@@ -139,7 +140,7 @@ func printHistory(line func(name, format string, args ...any), r results.Shown) 
 	line("provenance", "commit %s, %s, %s kernels, %s", r.Commit, r.GoVersion, r.KernelPath, r.CPU)
 	for _, d := range r.Differences {
 		line("", "then commit %s, %s, %s kernels, %s: other values in %s",
-			d.Commit, d.GoVersion, d.KernelPath, d.CPU, counted(d.Differing, "row"))
+			d.Commit, d.GoVersion, d.KernelPath, d.CPU, count.Of(d.Differing, "row"))
 	}
 	first := func(i int, name string) string {
 		if i > 0 {
@@ -148,8 +149,8 @@ func printHistory(line func(name, format string, args ...any), r results.Shown) 
 		return name
 	}
 	for i, s := range r.Sessions {
-		line(first(i, "worked on"), "%s on %s (%s, %d cores, %s) by `%s`", s.Started.Local().Format(time.DateTime),
-			s.Host, s.OS, s.Cores, counted(s.Threads, "thread"), s.Command)
+		line(first(i, "worked on"), "%s on %s (%s, %s, %s) by `%s`", s.Started.Local().Format(time.DateTime),
+			s.Host, s.OS, count.Of(s.Cores, "core"), count.Of(s.Threads, "thread"), s.Command)
 	}
 	for i, h := range r.History {
 		message := ""

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/results"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -131,7 +132,7 @@ func heading(paint painter, s results.SweepStatus) string {
 	if s.Sweep == "" {
 		name = "runs in no sweep"
 	}
-	line := fmt.Sprintf("%s: %s, %s", name, counted(runs, "run"), strings.Join(statuses, ", "))
+	line := fmt.Sprintf("%s: %s, %s", name, count.Of(runs, "run"), strings.Join(statuses, ", "))
 	if lasting(s.Left) != undetermined {
 		line += fmt.Sprintf("; %s of the work done, %s left", percent(s.Progress), lasting(s.Left))
 	}
@@ -140,14 +141,6 @@ func heading(paint painter, s results.SweepStatus) string {
 
 // percent formats a share in whole percents. It is 100 % only if all is done.
 func percent(share float64) string { return fmt.Sprintf("%.0f %%", math.Floor(100*share+1e-9)) }
-
-// counted returns n with the noun what in the singular or plural, such as "1 run" or "2 runs".
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
 
 // fitting formats the status in at most height lines. If the text is too long, fitting first leaves out the runs that
 // ended without a failure, then also the runs that are only planned. If it is still too long, fitting cuts off its end.

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/results"
 
 	"github.com/spf13/cobra"
@@ -121,7 +122,7 @@ func awaitEnd(ctx context.Context, db *store.DB, dir string, held map[string]*st
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s had not stopped after %v: each stops after its current step", counted(still, "run"), wait)
+			return fmt.Errorf("%s had not stopped after %v: each stops after its current step", count.Of(still, "run"), wait)
 		}
 		select {
 		case <-ctx.Done():

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/outcrop-lab/outcrop/atomicfile"
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/data"
 	"github.com/outcrop-lab/outcrop/regularfile"
 	"github.com/outcrop-lab/outcrop/tokenizer"
@@ -58,7 +59,7 @@ func tokenizerTrain() *cobra.Command {
 		if err := atomicfile.Write(out, content); err != nil {
 			return usageError{err}
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d tokens, digest %s\n", out, t.Vocab(), t.Digest())
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, digest %s\n", out, count.Of(t.Vocab(), "token"), t.Digest())
 		return err
 	}
 	cmd.Flags().IntVar(&vocab, "vocab", 0, "number of tokens: the 256 bytes and VOCAB-256 merges (a BOS is not counted)")
@@ -112,7 +113,8 @@ func encodeTo(cmd *cobra.Command, t *tokenizer.Tokenizer, text io.Reader, out st
 	if asJSON {
 		return json.NewEncoder(cmd.OutOrStdout()).Encode(done)
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d tokens of %d, %s\n", out, done.Tokens, done.Vocab, done.Dtype)
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s of %d, %s\n", out, count.Of(done.Tokens, "token"), done.Vocab,
+		done.Dtype)
 	return err
 }
 
@@ -222,8 +224,9 @@ func (s tokenizerShown) print(out io.Writer) error {
 	longest := slices.Clone(s.Tokens)
 	slices.SortStableFunc(longest, func(a, b string) int { return len(b) - len(a) })
 	last := s.Tokens[max(0, len(s.Tokens)-shownTokens):]
-	_, err := fmt.Fprintf(out, "%s: byte-level BPE, GPT-2's splitting\n%d tokens, %d merges, %d added\ndigest   %s\n"+
-		"longest  %s\nlast     %s\n", s.Name, s.Vocab, s.Merges, len(s.Added), s.Digest,
+	_, err := fmt.Fprintf(out, "%s: byte-level BPE, GPT-2's splitting\n%s, %s, %d added\ndigest   %s\n"+
+		"longest  %s\nlast     %s\n", s.Name, count.Of(s.Vocab, "token"), count.Of(s.Merges, "merge"),
+		len(s.Added), s.Digest,
 		strings.Join(longest[:min(shownTokens, len(longest))], " "), strings.Join(last, " "))
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/outcrop-lab/outcrop/archs"
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/data"
 	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/experiments/run"
@@ -205,8 +206,8 @@ func sizeOf(arch archs.Config, vocab int) (s sized) {
 	if arch.Vocab == 0 {
 		arch.Vocab = vocab
 	} else if arch.Vocab < vocab {
-		return sized{err: variant.Errorf("arch.vocab", "must be at least the data's %d tokens, or 0 for as many, is %d",
-			vocab, arch.Vocab)}
+		return sized{err: variant.Errorf("arch.vocab", "must be at least the data's %s, or 0 for as many, is %d",
+			count.Of(vocab, "token"), arch.Vocab)}
 	}
 	s.vocab = arch.Vocab
 	if s.shape, s.err = shapeFrom(arch); s.err != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/fit"
 	"github.com/outcrop-lab/outcrop/settings"
@@ -191,7 +192,8 @@ func (c *Compared) keep(step int) (notes []string) {
 		c.Kept = append(c.Kept, i)
 	}
 	for state, n := range states {
-		notes = append(notes, fmt.Sprintf("%s: %d of %d runs left out, which are %s", c.Name, n, len(c.Runs), state))
+		notes = append(notes, fmt.Sprintf("%s: %d of %s left out, which %s %s", c.Name, n,
+			count.Of(len(c.Runs), "run"), count.Agree(n, "is", "are"), state))
 	}
 	slices.Sort(notes)
 	return notes

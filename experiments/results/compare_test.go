@@ -63,7 +63,7 @@ func TestCompare(t *testing.T) {
 	if half := 12.7062 * 0.05; d.N != 2 || !near(d.Mean, -0.55) || !near(d.Interval.Low, -0.55-half) { // of -.5 and -.6
 		t.Errorf("b less a: %+v", d)
 	}
-	if len(c.Notes) != 1 || c.Notes[0] != "b: 1 of 3 runs left out, which are running" {
+	if len(c.Notes) != 1 || c.Notes[0] != "b: 1 of 3 runs left out, which is running" {
 		t.Errorf("notes %q", c.Notes)
 	}
 	// measured there, done or not

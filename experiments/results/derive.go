@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/derive"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -143,7 +144,7 @@ func (d DerivedDocument) Reasons() []string {
 		}
 		text := first.Message
 		if n > 1 {
-			text += fmt.Sprintf(" (%d runs lack it)", n)
+			text += fmt.Sprintf(" (%s lack it)", count.Of(n, "run"))
 		}
 		texts = append(texts, text)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/variant"
@@ -47,8 +48,8 @@ func FindRun(db *store.DB, name string) (store.MemberRun, error) {
 		return store.MemberRun{}, err
 	}
 	if !t.One {
-		return store.MemberRun{}, badName("%q stands for %d runs: name one of them%s",
-			name, len(t.Runs), listed(n.ofTarget(t)))
+		return store.MemberRun{}, badName("%q stands for %s: name one of them%s",
+			name, count.Of(len(t.Runs), "run"), listed(n.ofTarget(t)))
 	}
 	return t.Runs[0], nil
 }
@@ -131,14 +132,18 @@ func (n names) find(name string) (Target, error) {
 		for _, r := range found {
 			ids = append(ids, store.Short(r.Run.ID))
 		}
-		return Target{}, badName("%d runs begin with %q: write more of the id%s", len(found), name, listed(ids))
+		return Target{}, badName("%s begin with %q: write more of the id%s", count.Of(len(found), "run"), name, listed(ids))
 	}
 	var ids []string
 	for _, r := range n.runs { // the name is compared with as many digits of each id as it has
 		ids = append(ids, r.Run.ID[:min(len(r.Run.ID), max(len(name), 4))])
 	}
-	return Target{}, badName("none of the %d runs in %s begins with %q, and no sweep has that name%s",
-		len(n.runs), n.path, name, nearest(name, append(slices.Clone(n.sweeps), ids...)))
+	whose, begins := "none of the "+count.Of(len(n.runs), "run"), "begins"
+	if len(n.runs) == 1 {
+		whose, begins = "the only run", "does not begin"
+	}
+	return Target{}, badName("%s in %s %s with %q, and no sweep has that name%s", whose, n.path, begins, name,
+		nearest(name, append(slices.Clone(n.sweeps), ids...)))
 }
 
 // findMembers finds SWEEP, SWEEP/ARM or SWEEP/ARM/SEED, given its parts.
@@ -180,8 +185,8 @@ func (n names) findMembers(parts []string, name string) (Target, error) {
 		for _, m := range ofSeed {
 			ids = append(ids, store.Short(m.Run.ID))
 		}
-		return t, badName("%q stands for %d runs, which differ in more than the seed: name one by its id%s",
-			name, len(ofSeed), listed(ids))
+		return t, badName("%q stands for %s, which differ in more than the seed: name one by its id%s",
+			name, count.Of(len(ofSeed), "run"), listed(ids))
 	}
 	t.Runs, t.One = ofSeed, true
 	return t, nil
@@ -204,7 +209,7 @@ func beginning(runs int) string {
 	if runs == 1 {
 		return "the beginning of a run's id"
 	}
-	return fmt.Sprintf("the beginning of %d runs' ids", runs)
+	return "the beginning of the ids of " + count.Of(runs, "run")
 }
 
 func listed(names []string) string {

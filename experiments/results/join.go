@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -26,16 +27,14 @@ type Apart struct {
 
 // String says which runs did not join, why, and what to do.
 func (a Apart) String() string {
-	ids, noun := make([]string, len(a.Runs)), "runs"
+	ids := make([]string, len(a.Runs))
 	for i, id := range a.Runs {
 		ids[i] = store.Short(id)
 	}
-	if len(ids) == 1 {
-		noun = "run"
-	}
-	return fmt.Sprintf("%d %s of %s/%s did not join the sweep of that name here (%s): %s; they are merged as runs of no "+
+	return fmt.Sprintf("%s of %s/%s did not join the sweep of that name here (%s): %s; merged as %s of no "+
 		"sweep. If the sweeps are not the same, rename theirs in its file, run it again where it was trained, which trains "+
-		"nothing again, and merge again", len(ids), noun, a.Sweep, a.Arm, strings.Join(ids, ", "), a.Why)
+		"nothing again, and merge again", count.Of(len(ids), "run"), a.Sweep, a.Arm, strings.Join(ids, ", "),
+		a.Why, count.Agree(len(ids), "a run", "runs"))
 }
 
 // joining makes the merged runs of another database's sweeps members of the stored sweeps of the same names.
@@ -237,7 +236,7 @@ func different(arm string, keys []string, here, there map[string]any) string {
 		parts = append(parts, fmt.Sprintf("%s (%v here, %v there)", key, orNone(here[key]), orNone(there[key])))
 	}
 	if len(keys) > namesShown {
-		parts = append(parts, fmt.Sprintf("%d more keys", len(keys)-namesShown))
+		parts = append(parts, count.Of(len(keys)-namesShown, "more key"))
 	}
 	return fmt.Sprintf("they differ from the runs of %s here in %s", arm, strings.Join(parts, ", "))
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
@@ -168,7 +169,7 @@ func inspect(ctx context.Context, results, dir string) (bundle, error) {
 		b.databases = append(b.databases, shard)
 		switch {
 		case len(ids) > 1:
-			return b, fmt.Errorf("%s holds %d runs, and the folder of a run holds one", shard, len(ids))
+			return b, fmt.Errorf("%s holds %s, and the folder of a run holds one", shard, count.Of(len(ids), "run"))
 		case len(ids) == 1:
 			b.folders[ids[0]] = filepath.Dir(shard)
 		}

@@ -31,7 +31,7 @@ func TestVerdicts(t *testing.T) {
 		{Rule{Metric: "loss", Above: 4.5, After: 1}, 50, "loss is 6 at step 50"},
 		{Rule{Metric: "loss", Below: 3}, 40, "below 3"},
 		{Rule{Metric: "loss", Below: 2}, 0, ""},
-		{Rule{Metric: "loss", Patience: 1}, 30, "was not below 3 in the 1 measurements up to step 30"},
+		{Rule{Metric: "loss", Patience: 1}, 30, "was not below 3 in the 1 measurement up to step 30"},
 		// With min_delta 0.1, a decrease of 0.05 is no improvement: 30, 40 and 50 bring none.
 		{Rule{Metric: "loss", Patience: 2, MinDelta: 0.1}, 40, "was not below 2.9 in the 2 measurements"},
 		{Rule{Metric: "loss", Patience: 2}, 0, ""},

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -89,8 +90,8 @@ func (r *Rule) Verdict(steps []int, values []float64) (at int, reason string) {
 		case r.Below != 0 && x < r.Below:
 			return step, fmt.Sprintf("stopping: %s is %.4g at step %d, below %g", r.Metric, x, step, r.Below)
 		case r.Patience > 0 && since >= r.Patience:
-			return step, fmt.Sprintf("stopping: %s was not below %.4g in the %d measurements up to step %d",
-				r.Metric, least-r.MinDelta, since, step)
+			return step, fmt.Sprintf("stopping: %s was not below %.4g in the %s up to step %d",
+				r.Metric, least-r.MinDelta, count.Of(since, "measurement"), step)
 		}
 	}
 	return 0, ""

@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v4"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/settings/document"
 	"github.com/outcrop-lab/outcrop/variant"
@@ -122,7 +123,7 @@ func (d *decoder) zip(lists []list) axis {
 		if len(l.values) != len(first.values) {
 			d.prefix = "zip."
 			d.fault(l.at, l.key, "has %s, but %s in line %d has %d: lists of zip are walked together",
-				valueCount(len(l.values)), first.key, first.at.Line, len(first.values))
+				count.Of(len(l.values), "value"), first.key, first.at.Line, len(first.values))
 			return nil
 		}
 		for i, v := range l.values {
@@ -130,13 +131,6 @@ func (d *decoder) zip(lists []list) axis {
 		}
 	}
 	return a
-}
-
-func valueCount(n int) string {
-	if n == 1 {
-		return "1 value"
-	}
-	return fmt.Sprintf("%d values", n)
 }
 
 // once refuses a setting that two keys of grid, zip and random set.
@@ -278,8 +272,8 @@ func (s *Sweep) pointed(d decoder, arm *Arm, axes []axis, i int, over []override
 	if n := len(a.Name); n > settings.LongestArm {
 		longest := slices.MaxFunc(m.keys, func(a, b given) int { return len(written(a.value)) - len(written(b.value)) })
 		d.prefix = longest.section + "."
-		d.fault(longest.value, longest.key, "makes an arm's name of %d characters, %s, but it may have %d: write less",
-			n, variant.Brief(a.Name), settings.LongestArm)
+		d.fault(longest.value, longest.key, "makes an arm's name of %s, %s, but it may have %d: write less",
+			count.Of(n, "character"), variant.Brief(a.Name), settings.LongestArm)
 	}
 	if m.faults = d.faults; len(m.faults) > 0 {
 		return m

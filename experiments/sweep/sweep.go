@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/stopping"
 	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/settings/document"
@@ -148,14 +149,14 @@ func (d *decoder) parts(root *yaml.Node) map[string]*yaml.Node {
 func (d *decoder) countRuns(parts map[string]*yaml.Node, total int, axes []axis) {
 	d.prefix = ""
 	if total > maxRuns {
-		d.fault(parts["seeds"], "seeds", "every arm with every seed makes %d runs, more than the %d that a sweep may have",
-			total, maxRuns)
+		d.fault(parts["seeds"], "seeds", "every arm with every seed makes %s, more than the %d that a sweep may have",
+			count.Of(total, "run"), maxRuns)
 		return
 	}
 	for _, a := range axes {
 		if total *= len(a); total > maxRuns {
-			d.fault(a[0].keys[0].at, a[0].keys[0].section, "with it the sweep has more than the %d runs that it may have",
-				maxRuns)
+			d.fault(a[0].keys[0].at, a[0].keys[0].section, "with it the sweep has more than the %s that it may have",
+				count.Of(maxRuns, "run"))
 			return
 		}
 	}

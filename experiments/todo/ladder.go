@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/plan"
 	"github.com/outcrop-lab/outcrop/experiments/run"
 	"github.com/outcrop-lab/outcrop/experiments/stopping"
@@ -131,8 +132,9 @@ func (l *Ladder) Reason(id string) string {
 	for k := len(l.rungs) - 1; k >= 0; k-- {
 		if value, ok := l.values[k][id]; ok {
 			order := l.order(k)
-			return fmt.Sprintf("stopping: halving: number %d of %d by %s (%.4g) at step %d, where the best %d go on",
-				slices.Index(order, id)+1, len(order), l.rule.Metric, value, l.rungs[k], len(order)/l.rule.Halving.Eta)
+			best := len(order) / l.rule.Halving.Eta
+			return fmt.Sprintf("stopping: halving: number %d of %d by %s (%.4g) at step %d, where the best %d %s on",
+				slices.Index(order, id)+1, len(order), l.rule.Metric, value, l.rungs[k], best, count.Agree(best, "goes", "go"))
 		}
 	}
 	return ""

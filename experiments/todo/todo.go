@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/experiments/plan"
 	"github.com/outcrop-lab/outcrop/store"
@@ -63,9 +64,9 @@ func (t Task) String() string {
 	case "same":
 		return "same as " + t.Same
 	case "measure":
-		return fmt.Sprintf("measure %s from checkpoints", counted(len(t.Measure)))
+		return fmt.Sprintf("measure %s from checkpoints", count.Of(len(t.Measure), "step"))
 	case "again":
-		return fmt.Sprintf("train again to measure %s", counted(t.Lacking))
+		return fmt.Sprintf("train again to measure %s", count.Of(t.Lacking, "step"))
 	case store.Stopped, store.Lost, store.Failed:
 		if t.Settled != "" {
 			return "stopped by the sweep's rule"
@@ -88,13 +89,6 @@ func (t Task) because() string {
 		return ""
 	}
 	return ": its " + folder.Shard + " " + t.Refused
-}
-
-func counted(steps int) string {
-	if steps == 1 {
-		return "1 step"
-	}
-	return fmt.Sprintf("%d steps", steps)
 }
 
 // Left returns the task as a plan.Left, from which package plan forecasts the run's time.

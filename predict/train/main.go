@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/outcrop-lab/outcrop/atomicfile"
+	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/predict"
 	"github.com/outcrop-lab/outcrop/store"
 )
@@ -99,5 +100,5 @@ func provenance(db *store.DB, sweep string) (commit, machine string, err error) 
 	unique := func(names []string) string {
 		return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), ", ")
 	}
-	return unique(commits), fmt.Sprintf("%s, %d processors", unique(machines), runtime.NumCPU()), nil
+	return unique(commits), fmt.Sprintf("%s, %s", unique(machines), count.Of(runtime.NumCPU(), "processor")), nil
 }
