@@ -92,8 +92,8 @@ func (c corpus) survey(ctx context.Context, sequence int, keep func(part []byte)
 // enough returns an error if there are too few tokens for sequences of that length.
 func enough(tokens, sequence int, from []origin) error {
 	if train, need := trained(tokens), sequence+1; train < need || tokens-train < need {
-		return variant.Errorf("path", "%s: %s are too few for a context of %d: the held-out tenth alone needs %d",
-			named(from), count.Of(tokens, "token"), sequence, need)
+		return variant.Errorf("path", "%s: %s %s too few for a context of %d: the held-out tenth alone needs %d",
+			named(from), count.Of(tokens, "token"), count.Agree(tokens, "is", "are"), sequence, need)
 	}
 	return nil
 }

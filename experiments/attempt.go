@@ -19,6 +19,7 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/machine"
 	"github.com/outcrop-lab/outcrop/experiments/run"
 	"github.com/outcrop-lab/outcrop/experiments/todo"
+	"github.com/outcrop-lab/outcrop/plain"
 	"github.com/outcrop-lab/outcrop/store"
 )
 
@@ -144,7 +145,7 @@ func workerError(ended error, cause, complaint string, outOfMemory bool) error {
 	said := shortened(complaint)
 	var exit *exec.ExitError
 	if !errors.As(ended, &exit) {
-		return &failure{cause, fmt.Errorf("waiting for the worker: %w: %s", ended, said)}
+		return &failure{cause, fmt.Errorf("waiting for the worker: %s: %s", plain.Text(ended), said)}
 	}
 	transient := func(format string, args ...any) error {
 		return &failure{folder.CauseTransient, fmt.Errorf(format, args...)}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/outcrop-lab/outcrop/fit"
+	"github.com/outcrop-lab/outcrop/plain"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/table"
 )
@@ -97,7 +98,7 @@ func trained(name, config string) (Trained, error) {
 	}
 	var tree map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(config), &tree); err != nil {
-		return Trained{}, err
+		return Trained{}, plain.JSON([]byte(config), err)
 	}
 	for _, key := range []string{"seed", "probe", "checkpoint"} {
 		delete(tree, key)

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/outcrop-lab/outcrop/count"
+	"github.com/outcrop-lab/outcrop/plain"
 )
 
 // Tensor is a named array of float32 values in row-major order.
@@ -119,16 +119,16 @@ func Read(path string) ([]Tensor, map[string]string, error) {
 // parse decodes the contents of a file, as Read does.
 func parse(content []byte) ([]Tensor, map[string]string, error) {
 	if len(content) < 8 {
-		return nil, nil, fmt.Errorf("%s %s too few: %w", count.Of(len(content), "byte"),
-			count.Agree(len(content), "is", "are"), io.ErrUnexpectedEOF)
+		return nil, nil, fmt.Errorf("the file is cut off: %s %s too few for a header's length",
+			count.Of(len(content), "byte"), count.Agree(len(content), "is", "are"))
 	}
 	length, body := binary.LittleEndian.Uint64(content), content[8:]
 	if length > longestHeader {
 		return nil, nil, fmt.Errorf("a header of %s, the format allows %d", count.Of(length, "byte"), longestHeader)
 	}
 	if length > uint64(len(body)) {
-		return nil, nil, fmt.Errorf("a header of %s does not fit in a file of %d: %w",
-			count.Of(length, "byte"), len(content), io.ErrUnexpectedEOF)
+		return nil, nil, fmt.Errorf("the file is cut off: a header of %s does not fit in a file of %d",
+			count.Of(length, "byte"), len(content))
 	}
 	entries, metadata, err := parseHeader(body[:length])
 	if err != nil {
@@ -269,8 +269,7 @@ func str(raw []byte) (s string, err error) {
 	if len(raw) == 0 || raw[0] != '"' {
 		return "", fmt.Errorf("want a string, got %s", raw)
 	}
-	err = json.Unmarshal(raw, &s)
-	return s, err
+	return s, plain.JSON(raw, json.Unmarshal(raw, &s))
 }
 
 // naturals decodes a JSON list of whole numbers from 0 on.
@@ -294,7 +293,7 @@ func naturals(raw []byte) ([]int64, error) {
 func object(text []byte) (map[string]json.RawMessage, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(text, &fields); err != nil {
-		return nil, err
+		return nil, plain.JSON(text, err)
 	}
 	if fields == nil {
 		return nil, errors.New("null is not an object")

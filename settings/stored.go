@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"github.com/gowebpki/jcs"
+
+	"github.com/outcrop-lab/outcrop/plain"
 )
 
 // Canonical returns the RFC 8785 JSON of a value.
@@ -73,7 +75,8 @@ func Parse(stored string) ([]Setting, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("settings: a stored configuration: %w", err)
+		return nil, fmt.Errorf("settings: a stored configuration is damaged (take the database from a copy): %w",
+			plain.JSON([]byte(stored), err))
 	}
 	return list, nil
 }

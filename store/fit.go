@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+
+	"github.com/outcrop-lab/outcrop/plain"
 )
 
 // Fit is one family of curves fitted to one series.
@@ -127,7 +129,7 @@ func encodeParams(params map[string]float64) (string, error) {
 func decodeParams(text string) (map[string]float64, error) {
 	var values map[string]*float64
 	if err := json.Unmarshal([]byte(text), &values); err != nil {
-		return nil, err
+		return nil, plain.JSON([]byte(text), err)
 	}
 	params := make(map[string]float64, len(values))
 	for name, x := range values {
@@ -169,7 +171,7 @@ func encodeDetermined(f Fit) (intervals, undetermined string, err error) {
 func decodeDetermined(f *Fit, intervals, undetermined string) error {
 	var ends map[string][2]*float64
 	if err := json.Unmarshal([]byte(intervals), &ends); err != nil {
-		return err
+		return plain.JSON([]byte(intervals), err)
 	}
 	f.Intervals = make(map[string][2]float64, len(ends))
 	for name, pair := range ends {
@@ -181,5 +183,5 @@ func decodeDetermined(f *Fit, intervals, undetermined string) error {
 		}
 		f.Intervals[name] = i
 	}
-	return json.Unmarshal([]byte(undetermined), &f.Undetermined)
+	return plain.JSON([]byte(undetermined), json.Unmarshal([]byte(undetermined), &f.Undetermined))
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/outcrop-lab/outcrop/count"
+	"github.com/outcrop-lab/outcrop/plain"
 )
 
 // file is tokenizer.json as the library tokenizers writes it. What may hold several things is kept as it is.
@@ -144,17 +145,7 @@ func decode(content []byte, into any) error {
 		}
 		return nil
 	}
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
-		return fmt.Errorf("line %d: the file ends too early", lineOf(content, int64(len(content))))
-	case errors.As(err, &syntax):
-		return fmt.Errorf("line %d: %s", lineOf(content, syntax.Offset), syntax.Error())
-	case errors.As(err, &kind):
-		return fmt.Errorf("line %d: %s cannot be %s", lineOf(content, kind.Offset), kind.Field, kind.Value)
-	}
-	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	return plain.JSON(content, err)
 }
 
 // lineOf returns the line of a place in a text, from 1.

@@ -73,13 +73,13 @@ func TestReadRefusesOtherFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for content, want := range map[string]string{
-		"":                             "line 1: the file ends too early",
-		string(sound[:2000]):           "the file ends too early",
+		"":                             "line 1, byte 0: the JSON ends too early",
+		string(sound[:2000]):           "the JSON ends too early",
 		string(sound) + "x":            "something follows",
 		"[]":                           "cannot be array",
 		"{}":                           "the model is missing",
 		`{"model": {"type": "BPE"}}`:   "the pre_tokenizer is missing",
-		"{\n\"version\": \"1.0\",\n!}": "line 3: invalid character '!'",
+		"{\n\"version\": \"1.0\",\n!}": "line 3, byte 21: '!' cannot stand here in JSON",
 	} {
 		if _, err := Read([]byte(content)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.20q: %v, want %s", content, err, want)

@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"github.com/outcrop-lab/outcrop/count"
+	"github.com/outcrop-lab/outcrop/plain"
 	"github.com/outcrop-lab/outcrop/safetensors"
 )
 
@@ -171,7 +172,7 @@ func readState(text []byte) (s state, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&s); err != nil {
-		return s, err
+		return s, fmt.Errorf("is damaged: %w", plain.JSON(text, err))
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return s, errors.New("is damaged: there is more after the state")

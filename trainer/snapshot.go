@@ -14,6 +14,7 @@ import (
 	"github.com/outcrop-lab/outcrop/archs"
 	"github.com/outcrop-lab/outcrop/atomicfile"
 	"github.com/outcrop-lab/outcrop/count"
+	"github.com/outcrop-lab/outcrop/plain"
 	"github.com/outcrop-lab/outcrop/safetensors"
 	"github.com/outcrop-lab/outcrop/variant"
 )
@@ -180,7 +181,7 @@ func ReadSnapshots(dir string) ([]Snapshot, error) {
 func parseSnapshots(text []byte) ([]Snapshot, error) {
 	var all []Snapshot
 	if err := json.Unmarshal(text, &all); err != nil {
-		return nil, err
+		return nil, plain.JSON(text, err)
 	}
 	for i, s := range all {
 		left := s.Bytes / 4 // values that the file can hold

@@ -13,30 +13,30 @@ func newLog(format string, level slog.Level, out io.Writer) *slog.Logger {
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(plain{level, out})
+	return slog.New(messages{level, out})
 }
 
-// plain is a log handler that prints only the message, preceded by the program's name if the message is an error.
-type plain struct {
+// messages is a log handler that prints only the message, preceded by the program's name if the message is an error.
+type messages struct {
 	level slog.Level
 	out   io.Writer
 }
 
 // Enabled implements slog.Handler.
-func (p plain) Enabled(_ context.Context, level slog.Level) bool { return level >= p.level }
+func (m messages) Enabled(_ context.Context, level slog.Level) bool { return level >= m.level }
 
 // Handle implements slog.Handler.
-func (p plain) Handle(_ context.Context, r slog.Record) error {
+func (m messages) Handle(_ context.Context, r slog.Record) error {
 	text := r.Message
 	if r.Level >= slog.LevelError {
 		text = "outcrop: " + text
 	}
-	_, err := fmt.Fprintln(p.out, text)
+	_, err := fmt.Fprintln(m.out, text)
 	return err
 }
 
 // WithAttrs implements slog.Handler.
-func (p plain) WithAttrs([]slog.Attr) slog.Handler { return p }
+func (m messages) WithAttrs([]slog.Attr) slog.Handler { return m }
 
 // WithGroup implements slog.Handler.
-func (p plain) WithGroup(string) slog.Handler { return p }
+func (m messages) WithGroup(string) slog.Handler { return m }

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/outcrop-lab/outcrop/plain"
 	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/variant"
@@ -126,7 +127,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		strings.HasPrefix(err.Error(), "unknown command") {
 		code = exitInput
 	}
-	s.log.Error(message(err), "exit", code)
+	s.log.Error(plain.Reword(message(err), err), "exit", code)
 	return code
 }
 
@@ -156,7 +157,25 @@ func flagError(cmd *cobra.Command, err error) error {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 		err = variant.Unknown("flag", missing.GetSpecifiedName(), names)
 	}
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		flag, cause := invalid.GetFlag(), plain.Text(invalid.Unwrap())
+		if wants, ok := wanted[flag.Value.Type()]; ok {
+			cause = "wants " + wants
+		}
+		err = fmt.Errorf("--%s: %s, got %q", flag.Name, cause, invalid.GetValue())
+	}
 	return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+}
+
+// wanted says what a flag of each type wants.
+var wanted = map[string]string{
+	"bool":        "true or false",
+	"int":         "a whole number",
+	"uint64":      "a whole number from 0 on",
+	"float64":     "a number",
+	"stringSlice": "words with commas between and no quotation marks",
+	"duration":    "a time with its unit, such as 90s or 5m",
 }
 
 // arguments returns a check like the given one, except that its error is a usageError.

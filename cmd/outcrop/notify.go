@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/outcrop-lab/outcrop/experiments"
+	"github.com/outcrop-lab/outcrop/plain"
 	"github.com/outcrop-lab/outcrop/settings"
 )
 
@@ -46,8 +47,16 @@ func (s *preferences) notify(sweep string, sum experiments.Summary, outcome erro
 		cmd.Env = append(cmd.Env, fmt.Sprintf("OUTCROP_%s=%v", v.name, v.value))
 	}
 	if err := cmd.Run(); err != nil {
-		s.log.Warn(fmt.Sprintf("the notification command failed: %s: %v", s.Notify, err))
+		s.log.Warn(fmt.Sprintf("the notification command %s: %s", notifyEnd(ctx, err), s.Notify))
 	}
+}
+
+// notifyEnd says how the notification command ended.
+func notifyEnd(ctx context.Context, err error) string {
+	if ctx.Err() != nil {
+		return fmt.Sprintf("was stopped, because it had not ended after %v", notifyWithin)
+	}
+	return plain.Ended(err)
 }
 
 // took logs how long a part of the work took and restarts the clock. The log shows it only with --verbose.

@@ -16,6 +16,7 @@ import (
 	"github.com/outcrop-lab/outcrop/atomicfile"
 	"github.com/outcrop-lab/outcrop/count"
 	"github.com/outcrop-lab/outcrop/data"
+	"github.com/outcrop-lab/outcrop/plain"
 	"github.com/outcrop-lab/outcrop/regularfile"
 	"github.com/outcrop-lab/outcrop/tokenizer"
 )
@@ -250,10 +251,11 @@ func openText(cmd *cobra.Command, path string) (text io.Reader, done func(), err
 // packed returns the tokens of a JSON document, 4 bytes each.
 func packed(document io.Reader) (io.Reader, error) {
 	var from tokens
-	d := json.NewDecoder(document)
+	var read bytes.Buffer
+	d := json.NewDecoder(io.TeeReader(document, &read))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&from); err != nil {
-		return nil, fmt.Errorf(`not a document {"ids": […]}: %w`, err)
+		return nil, fmt.Errorf(`not a document {"ids": […]}: %w`, plain.JSON(read.Bytes(), err))
 	}
 	return bytes.NewReader(tokenizer.Pack(from.IDs, 4)), nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/outcrop-lab/outcrop/atomicfile"
+	"github.com/outcrop-lab/outcrop/plain"
 )
 
 // CommandVariable is the environment variable in which a coordinator passes its own command line to its workers.
@@ -53,12 +54,12 @@ func ReadProvenance(dir string) (p Provenance, err error) {
 		return p, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(text, &p)
+		if err = plain.JSON(text, json.Unmarshal(text, &p)); err == nil {
+			return p, nil
+		}
+		err = fmt.Errorf("%w; the next process that works on the run replaces the file", err)
 	}
-	if err != nil {
-		return p, fmt.Errorf("folder: %s: %w", path, err)
-	}
-	return p, nil
+	return p, fmt.Errorf("folder: %s: %w", path, err)
 }
 
 // AddSession adds a process, and the files of the data if they are known, to the provenance file of a run. It replaces

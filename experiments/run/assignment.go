@@ -12,6 +12,7 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/folder"
 	"github.com/outcrop-lab/outcrop/experiments/stopping"
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
+	"github.com/outcrop-lab/outcrop/plain"
 	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
 	"github.com/outcrop-lab/outcrop/trainer"
@@ -69,7 +70,7 @@ func Assigned(dir string) (r Run, threads int, err error) {
 	}
 	var a assignment
 	if err := json.Unmarshal(src, &a); err != nil {
-		return r, 0, settings.Refuse(settings.Fault{File: path, Message: err.Error()})
+		return r, 0, settings.Refuse(settings.Fault{File: path, Message: plain.JSON(src, err).Error()})
 	}
 	for _, f := range settings.Files(&c) {
 		f.Path.At = a.Files[f.Key]
