@@ -12,7 +12,7 @@ endif
 
 FUZZTIME ?= 60s
 
-.PHONY: help build quickstart test test-long test-race test-readers documents fuzz predictor bench bench-variants lint clean
+.PHONY: help build quickstart test test-long test-race test-readers documents fuzz predictor bench bench-variants lint vulnerabilities notices clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -71,6 +71,13 @@ lint: ## run gofmt, vet and golangci-lint, which tools/ pins
 	$(GO) vet ./...
 	cd tools && $(GO) build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	./bin/golangci-lint run --allow-parallel-runners ./...
+
+vulnerabilities: ## look for known vulnerabilities in what the program calls, where their database can be reached
+	cd tools && $(GO) build -o ../bin/govulncheck golang.org/x/vuln/cmd/govulncheck
+	.ci/vulnerabilities
+
+notices: ## write NOTICE, the licences of what the binary contains
+	$(GO) run tools/notices/main.go
 
 clean: ## remove what was built, but not results
 	rm -rf bin
