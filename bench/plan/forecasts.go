@@ -58,12 +58,12 @@ type document struct {
 // skipped.
 var cases = []struct{ name, base string }{
 	{"quickstart", "arch: {position: learned}, optim: {lr: 1e-2}, train: {steps: 300, batch: 32}, " +
-		"probe: {every: {then: 40}, heldout: 256}"},
+		"probe: {every: {name: pythia, then: 40}, heldout: 256}"},
 	{"quickstart, gated", "arch: {position: learned, gate: g1}, optim: {lr: 1e-2}, train: {steps: 300, batch: 32}, " +
-		"probe: {every: {then: 40}, heldout: 256}"},
+		"probe: {every: {name: pythia, then: 40}, heldout: 256}"},
 	{"quickstart, single-scale", "" +
 		"arch: {position: learned, norm: ssnorm}, optim: muon, train: {steps: 300, batch: 32}, " +
-		"probe: {every: {then: 40}, heldout: 256}"},
+		"probe: {every: {name: pythia, then: 40}, heldout: 256}"},
 	{"defaults", "train: {steps: 150}"},
 	{"size b", "arch: {layers: 4, width: 128, heads: 4, context: 128}, data: {vocab: 128}, " +
 		"train: {steps: 60, batch: 16}, probe: {heldout: 16}"},
@@ -88,7 +88,7 @@ var cases = []struct{ name, base string }{
 		"train: {steps: 50, batch: 16, precision: bf16}, probe: {heldout: 32}"},
 	{"bf16, quickstart", "" +
 		"arch: {position: learned}, optim: {lr: 1e-2}, train: {steps: 300, batch: 32, precision: bf16}, " +
-		"probe: {every: {then: 40}, heldout: 256}"},
+		"probe: {every: {name: pythia, then: 40}, heldout: 256}"},
 	{"tiny", "arch: {width: 16, heads: 2, context: 16}, train: {steps: 2000, batch: 8}, probe: {heldout: 64}"},
 }
 

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -23,6 +25,7 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/sweep"
 	"github.com/outcrop-lab/outcrop/experiments/todo"
 	"github.com/outcrop-lab/outcrop/settings"
+	"github.com/outcrop-lab/outcrop/trainer"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -54,6 +57,9 @@ cache.`,
 				return err
 			}
 			s.remark(planned)
+			if err := s.warnOfFormer(loaded.Name); err != nil {
+				return err
+			}
 			if err := s.warnOfFit(planned); err != nil {
 				return err
 			}
@@ -62,6 +68,10 @@ cache.`,
 				return err
 			}
 			document := todo.DocumentOf(loaded.Name, planned, tasks, speed, s.Jobs, s.Threads)
+			if _, free, err := machine.Disk(s.Results); err == nil && document.Total.Disk > free {
+				s.log.Warn(fmt.Sprintf("what is left to do takes %s of disk space, but only %s are free where %s lies",
+					plan.Bytes(document.Total.Disk), plan.Bytes(free), s.Results))
+			}
 			if left := plan.NotForecast(planned); speed != nil && len(left) > 0 {
 				s.log.Warn("the times leave out the statistics " + strings.Join(left, ", "))
 			}
@@ -82,6 +92,17 @@ func (s *preferences) remark(planned []plan.Planned) {
 	for _, f := range plan.Remarks(planned) {
 		s.log.Warn(f.String())
 	}
+}
+
+// warnOfFormer warns of the stored runs of a sweep that another version of the trainer trained.
+func (s *preferences) warnOfFormer(sweep string) error {
+	former, err := todo.Former(s.Results, sweep)
+	for _, version := range slices.Sorted(maps.Keys(former)) {
+		s.log.Warn(fmt.Sprintf("%s holds %s of this sweep of trainer version %d, which do not count: this outcrop has "+
+			"version %d and trains the sweep again, under other ids", s.Results, counted(former[version], "run"), version,
+			trainer.Version))
+	}
+	return err
 }
 
 // warnOfFit warns of the runs that `run` refuses because this machine lacks the memory.

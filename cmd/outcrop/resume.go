@@ -23,8 +23,8 @@ func resumeCommand(s *preferences) *cobra.Command {
 		Short: "Continue a sweep of the database, without its file",
 		Long: `Continue a sweep from the copy of its file that the database keeps. Runs that
 are done stay as they are, stopped and lost ones go on from their last
-checkpoint, and the rest are trained. The sweep's data and the files that it
-extends are read again.`,
+checkpoint, and the rest are trained. The copy holds what the file extends; only
+the data are read again.`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			loaded, _, err := storedSweep(s, args[0])

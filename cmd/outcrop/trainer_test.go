@@ -34,6 +34,11 @@ func TestRunsOfAnotherTrainer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	counted := fmt.Sprintf("holds 2 runs of this sweep of trainer version %d, which do not count", trainer.Version+1)
+	if code, _, stderr := outcrop(t.Context(), "plan", file, "--results", dir); code != exitDone ||
+		!strings.Contains(stderr, counted) {
+		t.Errorf("plan: exit %d, %q, want 0 and %q", code, stderr, counted)
+	}
 	want := fmt.Sprintf("is of trainer version %d, and this outcrop has version %d", trainer.Version+1, trainer.Version)
 	for _, args := range [][]string{{"probe", "tiny/a/0"}, {"absorb", "tiny/a/0", "--out", filepath.Join(dir, "m")},
 		{"resume", "tiny"}, {"retry", "tiny"}} {

@@ -19,6 +19,21 @@ type Room struct {
 	Name  string // what the memory is, so that "24 GB is what NAME" makes sense: "a process can address"
 }
 
+// FitDisk is Fit for disk space.
+func (r Room) FitDisk(planned []Planned) error {
+	var faults []settings.Fault
+	for _, p := range planned {
+		// The rows' size is approximate; the checkpoints' is exact.
+		if takes := p.checkpoints() + bytesPerRow*p.Rows()/2; takes > r.Bytes {
+			faults = append(faults, p.arm.Locate(p.file, variant.Errorf("train.steps",
+				"%d make a run of at least %s on disk, more than the %s that %s: lower it, or measure less often "+
+					"(probe.every, probe.log_every), or keep fewer checkpoints", p.Config.Train.Steps, Bytes(takes),
+				Bytes(r.Bytes), r.Name)))
+		}
+	}
+	return settings.Refuse(faults...)
+}
+
 // Fit returns a *settings.InputError that says, for each run that surely takes more memory than there is, which setting
 // makes it so large and where the sweep sets it. It returns nil if every run may fit.
 func (r Room) Fit(planned []Planned) error {

@@ -42,8 +42,12 @@ type place struct {
 }
 
 func (d *decoder) fault(n *yaml.Node, key, format string, args ...any) {
-	d.faults = append(d.faults, settings.Fault{File: d.file, Line: n.Line, Column: n.Column,
-		Key: strings.TrimSuffix(d.prefix+key, "."), Message: fmt.Sprintf(format, args...), Extended: d.via})
+	f := settings.Fault{File: d.file, Line: n.Line, Column: n.Column, Key: strings.TrimSuffix(d.prefix+key, "."),
+		Message: fmt.Sprintf(format, args...), Extended: d.via}
+	if n.Line == 0 && (f.Key == "name" || f.Key == "seeds") { // in no file: it comes from the command line
+		f.File, f.Key = override{key: f.Key}.place(), ""
+	}
+	d.faults = append(d.faults, f)
 }
 
 // merge applies a map to the struct that config points to. standard points to a fresh configuration of defaults, which

@@ -7,12 +7,25 @@ import (
 	"github.com/outcrop-lab/outcrop/experiments/plan"
 )
 
-// Fit returns a *settings.InputError if a run that is left to do surely takes more memory than a machine has: the
-// error says which setting makes the run so large. It counts all of the machine's memory, whatever else uses it now.
+// Fit returns a *settings.InputError if a run that is left to do surely takes more memory than a machine has, or more
+// disk space than the whole file system of the results: the error says which setting makes the run so large. It counts
+// all of the machine's memory and of the file system, whatever else uses it now.
 func Fit(results string, planned []plan.Planned, m machine.Machine) error {
-	room := plan.Room{Bytes: m.Memory, Name: "this machine has (" + m.MemoryBy + ")"}
+	memory := plan.Room{Bytes: m.Memory, Name: "this machine has (" + m.MemoryBy + ")"}
+	if err := fit(results, planned, memory.Fit); err != nil {
+		return err
+	}
+	size, _, err := machine.Disk(results)
+	if err != nil {
+		return nil //nolint:nilerr // what cannot be written is reported where it is to be written
+	}
+	return fit(results, planned, plan.Room{Bytes: size, Name: "the file system of the results holds"}.FitDisk)
+}
+
+// fit returns the error of check for the runs that are left to do.
+func fit(results string, planned []plan.Planned, check func([]plan.Planned) error) error {
 	large := slices.DeleteFunc(slices.Clone(planned), func(p plan.Planned) bool {
-		return room.Fit([]plan.Planned{p}) == nil
+		return check([]plan.Planned{p}) == nil
 	})
 	if len(large) == 0 {
 		return nil
@@ -27,5 +40,5 @@ func Fit(results string, planned []plan.Planned, m machine.Machine) error {
 			left = append(left, p)
 		}
 	}
-	return room.Fit(left)
+	return check(left)
 }

@@ -40,6 +40,31 @@ func PlanOf(results string, s *sweep.Sweep, device string) ([]plan.Planned, erro
 	return planned, reschedule(db, planned)
 }
 
+// Former returns how many runs of a sweep a results folder holds of other trainer versions, by version. Their ids are
+// others than those that this build plans, so that they count for nothing in a plan.
+func Former(results, sweep string) (map[int]int, error) {
+	path := filepath.Join(results, folder.Database)
+	if _, err := os.Stat(path); err != nil {
+		return nil, nil //nolint:nilerr // there are no results
+	}
+	db, err := store.OpenReadOnly(path)
+	if errors.Is(err, store.ErrBlank) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	members, err := db.RunsOf(sweep)
+	versions := map[int]int{}
+	for _, m := range members {
+		if m.Run.Config != "" && m.Run.TrainerVersion != trainer.Version {
+			versions[m.Run.TrainerVersion]++
+		}
+	}
+	return versions, err
+}
+
 // reschedule gives the stored runs of a plan the schedule with which they are stored, unless the sweep names one. The
 // default may have changed since.
 func reschedule(db *store.DB, planned []plan.Planned) error {
