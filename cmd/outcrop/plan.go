@@ -98,8 +98,8 @@ func (s *preferences) remark(planned []plan.Planned) {
 func (s *preferences) warnOfFormer(sweep string) error {
 	former, err := todo.Former(s.Results, sweep)
 	for _, version := range slices.Sorted(maps.Keys(former)) {
-		s.log.Warn(fmt.Sprintf("%s holds %s of this sweep of trainer version %d, which do not count: this outcrop has "+
-			"version %d and trains the sweep again, under other ids", s.Results, counted(former[version], "run"), version,
+		s.log.Warn(fmt.Sprintf("%s holds %s of this sweep of trainer version %d, which do not count: this outcrop, of "+
+			"version %d, trains the sweep again, under other ids", s.Results, count.Of(former[version], "run"), version,
 			trainer.Version))
 	}
 	return err

@@ -216,7 +216,11 @@ type Factor struct {
 	Rest  string
 }
 
+// fileKeys are the settings that name files. The digest of the data stands for their content.
+var fileKeys = []string{"data.path", "data.file", "data.tokenizer"}
+
 // Factors returns the width, the number of layers and the learning rate of a run, as far as its configuration has them.
+// Where the run's data lie makes no difference.
 func Factors(r store.Run) ([]Factor, error) {
 	list, err := settings.Parse(r.Config)
 	if err != nil {
@@ -229,10 +233,9 @@ func Factors(r store.Run) ([]Factor, error) {
 			continue
 		}
 		rest := slices.DeleteFunc(slices.Clone(list), func(s settings.Setting) bool {
-			return s.Key == key ||
-				s.Key == "seed"
+			return s.Key == key || s.Key == "seed" || slices.Contains(fileKeys, s.Key)
 		})
-		factors = append(factors, Factor{key, value, settings.Fingerprint(rest)})
+		factors = append(factors, Factor{key, value, settings.Fingerprint(rest) + r.DataDigest})
 	}
 	return factors, nil
 }

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/outcrop-lab/outcrop/fit"
+	"github.com/outcrop-lab/outcrop/settings"
 	"github.com/outcrop-lab/outcrop/store"
+	"github.com/outcrop-lab/outcrop/trainer"
 	"github.com/outcrop-lab/outcrop/variant"
 )
 
@@ -114,5 +117,32 @@ func TestRefit(t *testing.T) {
 	factors, err := Factors(run)
 	if err != nil || len(factors) != 1 || factors[0] != (Factor{"arch.width", 64, ""}) {
 		t.Errorf("%+v, %v", factors, err)
+	}
+}
+
+// Runs scale together if they differ in the factor, their seeds, and the places where equal data lie.
+func TestFactorsGroupDataByContent(t *testing.T) {
+	c := trainer.Default()
+	keys := settings.FileKeys(&c)
+	slices.Sort(keys)
+	if want := slices.Sorted(slices.Values(fileKeys)); !slices.Equal(keys, want) {
+		t.Errorf("the settings that name files are %q, and results knows %q", keys, want)
+	}
+	rest := func(config, digest string) string {
+		all, err := Factors(store.Run{ID: strings.Repeat("0", 64), Config: config, DataDigest: digest})
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		return all[0].Rest
+	}
+	here := rest(`{"arch":{"width":8},"data":{"path":"a.txt","bos":true},"seed":1}`, "d")
+	if there := rest(`{"arch":{"width":16},"data":{"path":"../b/a.txt","bos":true},"seed":2}`, "d"); there != here {
+		t.Errorf("%q and %q, want equal data to make no difference", here, there)
+	}
+	if other := rest(`{"arch":{"width":16},"data":{"path":"a.txt","bos":true},"seed":2}`, "e"); other == here {
+		t.Error("other data are taken for equal")
+	}
+	if other := rest(`{"arch":{"width":16},"data":{"path":"a.txt","bos":false},"seed":2}`, "d"); other == here {
+		t.Error("another setting is taken for equal")
 	}
 }
