@@ -12,7 +12,7 @@ endif
 
 FUZZTIME ?= 60s
 
-.PHONY: help build quickstart test test-long test-race test-readers documents fuzz predictor bench bench-variants lint vulnerabilities notices clean
+.PHONY: help build quickstart test test-long test-race test-readers documents fuzz predictor bench bench-variants lint notices vulnerabilities clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -71,6 +71,16 @@ lint: ## run gofmt, vet and golangci-lint, which tools/ pins
 	$(GO) vet ./...
 	cd tools && $(GO) build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	./bin/golangci-lint run --allow-parallel-runners ./...
+	cd tools && ../bin/golangci-lint run --allow-parallel-runners ./...
+
+notices: ## write NOTICE, the licences of all that bin/outcrop contains
+	@mkdir -p bin
+	cd tools && $(GO) run ./notices .. > ../bin/NOTICE
+	mv bin/NOTICE NOTICE
+
+vulnerabilities: ## look for known vulnerabilities with govulncheck, which tools/ pins
+	cd tools && $(GO) build -o ../bin/govulncheck golang.org/x/vuln/cmd/govulncheck
+	@.ci/vulnerabilities $(CURDIR)/bin/govulncheck
 
 vulnerabilities: ## look for known vulnerabilities in what the program calls, where their database can be reached
 	cd tools && $(GO) build -o ../bin/govulncheck golang.org/x/vuln/cmd/govulncheck

@@ -1,133 +1,156 @@
-// Command notices writes NOTICE: the licences of everything that the binary bin/outcrop contains. It is called in the
-// project's folder, by `make notices`.
+// Notices prints NOTICE: the licences and notices of all that bin/outcrop contains. Its argument is the folder of the
+// module outcrop.
 package main
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"log"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 )
 
-// module is a module with the folders of its packages that the binary contains.
+// own says what the module itself embeds or chooses.
+//
+//go:embed outcrop.txt
+var own string
+
+// likeGo is a module by Go's authors under the terms of Go itself, whose own files some distributions of Go leave out.
+const likeGo = "golang.org/x/sys"
+
+// A module is one whose packages the program contains.
 type module struct {
-	path, version, dir string
-	packages           []string
+	Path, Version, Dir string
+	folders            map[string]bool // of its packages that the program contains
 }
 
 func main() {
-	if err := write("NOTICE"); err != nil {
-		fmt.Fprintln(os.Stderr, "notices:", err)
-		os.Exit(1)
+	log.SetFlags(0)
+	if len(os.Args) != 2 {
+		log.Fatal("usage: notices FOLDER")
 	}
-}
-
-func write(path string) error {
-	modules, err := contained()
+	text, err := notices(os.Args[1])
 	if err != nil {
-		return err
+		log.Fatalf("notices: %v", err)
 	}
-	var out bytes.Buffer
-	out.WriteString("Outcrop's licence is in LICENSE. The binary also contains the works below, each under its own licence, which\n" +
-		"whoever ships the binary must ship with it. `make notices` writes this file.\n\n" +
-		"The texts Opticks and books, which are embedded, are in the public domain.\n")
-	golang := module{path: "Go (its standard library and runtime)", dir: runtime.GOROOT()}
-	for _, m := range append([]module{golang}, modules...) {
-		texts, err := m.licences()
-		if err != nil {
-			return err
-		}
-		if len(texts) == 0 {
-			return fmt.Errorf("%s has no licence file: add its licence here by hand", m.path)
-		}
-		fmt.Fprintf(&out, "\n%s\nmodule: %s\n", strings.Repeat("=", 80), strings.TrimSpace(m.path+" "+m.version))
-		for _, text := range texts {
-			fmt.Fprintf(&out, "%s\n%s\n", strings.Repeat("-", 80), strings.TrimSpace(text))
-		}
+	if _, err := os.Stdout.Write(text); err != nil {
+		log.Fatal(err)
 	}
-	return os.WriteFile(path, out.Bytes(), 0o644)
 }
 
-// contained lists the foreign modules of the packages that the binary contains, by path.
-func contained() ([]module, error) {
-	list := exec.Command("go", "list", "-deps", "-json=Dir,Module", "./cmd/outcrop")
-	list.Stderr = os.Stderr
-	text, err := list.Output()
+func notices(root string) ([]byte, error) {
+	modules, err := contained(root)
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]*module{}
-	for d := json.NewDecoder(bytes.NewReader(text)); ; {
-		var p struct {
-			Dir    string
-			Module *struct {
-				Path, Version, Dir string
-				Main               bool
-			}
+	var text bytes.Buffer
+	text.WriteString(own)
+	for _, m := range modules {
+		title := m.Path + " " + m.Version
+		if m.Path == likeGo {
+			title += " and Go's standard library and runtime"
 		}
-		if err := d.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
+		fmt.Fprintf(&text, "\n==== %s\n", title)
+		if err := licences(&text, m); err != nil {
 			return nil, err
 		}
-		if p.Module == nil || p.Module.Main {
-			continue
-		}
-		if found[p.Module.Path] == nil {
-			found[p.Module.Path] = &module{path: p.Module.Path, version: p.Module.Version, dir: p.Module.Dir}
-		}
-		m := found[p.Module.Path]
-		m.packages = append(m.packages, p.Dir)
 	}
-	var all []module
-	for _, m := range found {
-		all = append(all, *m)
-	}
-	slices.SortFunc(all, func(a, b module) int { return strings.Compare(a.path, b.path) })
-	return all, nil
+	return text.Bytes(), nil
 }
 
-var licence = regexp.MustCompile(`(?i)^(licen[cs]es?|copying|copyright|notice|patents|ofl|ftl)([-._].*)?$`)
+// contained lists the modules of the program, by path, as built for linux/amd64: no other system on which it runs needs
+// others.
+func contained(root string) ([]module, error) {
+	list := exec.Command("go", "list", "-deps", "-json=Dir,Module", "./cmd/outcrop")
+	list.Dir, list.Stderr = root, os.Stderr
+	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1")
+	out, err := list.Output()
+	if err != nil {
+		return nil, fmt.Errorf("listing the program's packages: %w", err)
+	}
+	modules := map[string]module{}
+	for packages := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p struct {
+			Dir    string
+			Module *module
+		}
+		if err := packages.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, fmt.Errorf("listing the program's packages: %w", err)
+		}
+		if p.Module == nil || p.Module.Version == "" {
+			continue // the standard library, and outcrop itself
+		}
+		m, ok := modules[p.Module.Path]
+		if !ok {
+			m = *p.Module
+			m.folders = map[string]bool{}
+			modules[m.Path] = m
+		}
+		for dir := p.Dir; len(dir) > len(m.Dir); dir = filepath.Dir(dir) {
+			m.folders[dir] = true
+		}
+	}
+	return slices.SortedFunc(maps.Values(modules), func(a, b module) int { return strings.Compare(a.Path, b.Path) }), nil
+}
 
-// licences returns the texts of the licence files in the folders of a module's packages and in the folders above them.
-// Equal texts are returned once.
-func (m module) licences() (texts []string, err error) {
-	folders := map[string]bool{m.dir: true}
-	for _, dir := range m.packages {
-		for ; strings.HasPrefix(dir, m.dir); dir = filepath.Dir(dir) {
-			folders[dir] = true
-		}
-	}
-	var ordered []string
-	for dir := range folders {
-		ordered = append(ordered, dir)
-	}
-	slices.Sort(ordered)
-	for _, dir := range ordered {
-		entries, err := os.ReadDir(dir)
+var (
+	licenceFile   = regexp.MustCompile(`(?i)^(licen[cs]e|copying|copyright|notice|patents)([-._].*)?$`)
+	licenceFolder = regexp.MustCompile(`(?i)(^|_)licen[cs]es$`)
+)
+
+// licences writes the files of a module's folder that state terms, and those of the folders of its packages that the
+// program contains. A folder that is named after licences is written whole.
+func licences(text *bytes.Buffer, m module) error {
+	found := false
+	err := filepath.WalkDir(m.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for _, e := range entries {
-			if !e.Type().IsRegular() || !licence.MatchString(e.Name()) || strings.HasSuffix(e.Name(), ".go") {
-				continue
+		if d.IsDir() {
+			if path == m.Dir || m.folders[path] || filepath.Dir(path) == m.Dir && licenceFolder.MatchString(d.Name()) {
+				return nil
 			}
-			text, err := os.ReadFile(filepath.Join(dir, e.Name()))
-			if err != nil {
-				return nil, err
-			}
-			if clean := strings.ReplaceAll(string(text), "\r\n", "\n"); !slices.Contains(texts, clean) {
-				texts = append(texts, clean)
-			}
+			return filepath.SkipDir
 		}
+		whole := licenceFolder.MatchString(filepath.Base(filepath.Dir(path)))
+		if !whole && (!licenceFile.MatchString(d.Name()) || strings.HasSuffix(path, ".go")) {
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		found = true
+		name, err := filepath.Rel(m.Dir, path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(text, "\n---- %s\n\n%s\n", filepath.ToSlash(name), tidy(content))
+		return nil
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("no licence in %s", m.Dir)
 	}
-	return texts, nil
+	return err
+}
+
+// tidy drops what an editor would: carriage returns, blanks at ends of lines, and empty lines around the text.
+func tidy(content []byte) string {
+	lines := strings.Split(strings.ReplaceAll(string(content), "\r", ""), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " \t\f")
+	}
+	return strings.Trim(strings.Join(lines, "\n"), "\n")
 }
