@@ -82,12 +82,5 @@ vulnerabilities: ## look for known vulnerabilities with govulncheck, which tools
 	cd tools && $(GO) build -o ../bin/govulncheck golang.org/x/vuln/cmd/govulncheck
 	@.ci/vulnerabilities $(CURDIR)/bin/govulncheck
 
-vulnerabilities: ## look for known vulnerabilities in what the program calls, where their database can be reached
-	cd tools && $(GO) build -o ../bin/govulncheck golang.org/x/vuln/cmd/govulncheck
-	.ci/vulnerabilities
-
-notices: ## write NOTICE, the licences of what the binary contains
-	$(GO) run tools/notices/main.go
-
 clean: ## remove what was built, but not results
 	rm -rf bin
