@@ -33,6 +33,7 @@ var arrows = map[string][]string{
 		"archs", "bench/steady", "compute", "experiments", "experiments/sweep", "fit", "store", "trainer", "variant",
 	},
 	"bench/store":    {"export", "store"},
+	"bench/tokens":   {"fit", "tokenizer"},
 	"bench/variants": {"archs", "compute", "fit", "optim", "rng", "variant"},
 	"cmd/outcrop": {
 		"atomicfile", "compute", "configs", "count", "data", "derive", "experiments", "experiments/folder",
