@@ -120,3 +120,50 @@ func TestReadOnlyFolderWithALog(t *testing.T) {
 	must(t, db.Writable())
 	must(t, db.Close())
 }
+
+// A database with an older schema that cannot be written is read through a copy, which is gone afterwards.
+func TestReadOnlyOlder(t *testing.T) {
+	temporary := t.TempDir()
+	must(t, os.Chmod(temporary, 0o777))
+	t.Setenv("TMPDIR", temporary)
+	for v := 1; v < len(migrations); v++ {
+		path := past(t, v)
+		dir := filepath.Dir(path)
+		must(t, os.Chmod(filepath.Dir(filepath.Dir(dir)), 0o755))
+		must(t, os.Chmod(filepath.Dir(dir), 0o755))
+		must(t, os.Chmod(path, 0o444))
+		must(t, os.Chmod(dir, 0o555))
+		before, err := os.ReadFile(path)
+		must(t, err)
+		withoutPrivileges(t, func() {
+			db, err := OpenReadOnly(path)
+			if err != nil {
+				t.Errorf("version %d: %v", v, err)
+				return
+			}
+			err = db.AtOnce(func(db *DB) error {
+				labels, err := db.Tokens(idOf("past"))
+				if err != nil || len(labels) != 0 || db.Path() != path {
+					t.Errorf("version %d: %v, %v, at %s", v, labels, err, db.Path())
+				}
+				runs, err := db.Runs()
+				if len(runs) != 1 {
+					t.Errorf("version %d: runs %v", v, runs)
+				}
+				return err
+			})
+			if err := errors.Join(err, db.Close()); err != nil {
+				t.Errorf("version %d: %v", v, err)
+			}
+		})
+		after, err := os.ReadFile(path)
+		must(t, err)
+		if string(after) != string(before) {
+			t.Errorf("version %d: the file has changed", v)
+		}
+		must(t, os.Chmod(dir, 0o755))
+	}
+	if left, err := os.ReadDir(temporary); err != nil || len(left) != 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}

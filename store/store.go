@@ -12,6 +12,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -46,6 +47,7 @@ func readers() int { return max(4, runtime.NumCPU()) }
 type DB struct {
 	path    string
 	reading string // the mode of a read-only handle's connections; "" if it writes
+	copied  string // the folder of the copy that is read in place of path; "" if path itself is
 	sql     *sql.DB
 	// writing maps each run that this handle has put to the provenance under which it writes the run's rows.
 	writing map[string]int64
@@ -79,8 +81,8 @@ func OpenExisting(path string) (*DB, error) {
 // OpenReadOnly opens an existing database for reading, even while other processes write to it.
 //
 // If the folder is not writable, OpenReadOnly still reads the database file, unless a writer left a write-ahead log
-// beside it. A database with an older schema is first migrated. A transaction that a killed writer left half written is
-// first rolled back. In both cases the database must be writable.
+// beside it. A database with an older schema is first migrated; if it is not writable, a temporary copy of it is. A
+// transaction that a killed writer left half written is first rolled back; then the database must be writable.
 //
 // OpenReadOnly returns ErrMissing if the file is missing, and ErrBlank if it is empty.
 func OpenReadOnly(path string) (*DB, error) {
@@ -93,6 +95,10 @@ func OpenReadOnly(path string) (*DB, error) {
 	}
 	if errors.Is(err, errOlder) || halfWritten(err) {
 		writing, opening := Open(path)
+		if errors.Is(err, errOlder) && unwritable(path, opening) {
+			db, err := openCopy(path)
+			return db, fault("opening", path, err)
+		}
 		if opening != nil {
 			return nil, fault("opening", path, fmt.Errorf("%w, and the database cannot be brought up to date: %w", err, opening))
 		}
@@ -105,6 +111,55 @@ func OpenReadOnly(path string) (*DB, error) {
 		return nil, fault("opening", path, err)
 	}
 	return db, nil
+}
+
+// openCopy reads a database through a temporary copy that is brought up to date.
+func openCopy(path string) (db *DB, err error) {
+	dir, err := os.MkdirTemp("", "outcrop-older-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(dir)
+		}
+	}()
+	from, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = from.Close() }()
+	to, err := os.Create(filepath.Join(dir, "copy.db"))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(to, from); err != nil {
+		_ = to.Close()
+		return nil, err
+	}
+	if err := to.Close(); err != nil {
+		return nil, err
+	}
+	writing, err := Open(to.Name())
+	if err != nil {
+		return nil, err
+	}
+	if err := writing.Close(); err != nil {
+		return nil, err
+	}
+	if db, err = openReading(to.Name(), readModes[0]); err != nil {
+		return nil, err
+	}
+	db.path, db.copied = path, dir
+	return db, nil
+}
+
+// file returns the path of the file that is read.
+func (db *DB) file() string {
+	if db.copied != "" {
+		return filepath.Join(db.copied, "copy.db")
+	}
+	return db.path
 }
 
 // errOlder is wrapped by an error about a database with an older schema.
@@ -120,7 +175,10 @@ func (db *DB) Close() error {
 		_, _ = db.sql.Exec("PRAGMA wal_checkpoint(PASSIVE)")
 	}
 	err := db.sql.Close()
-	if db.reading == readModes[0] {
+	switch {
+	case db.copied != "":
+		err = errors.Join(err, os.RemoveAll(db.copied))
+	case db.reading == readModes[0]:
 		Settle(db.path)
 	}
 	return fault("closing", db.path, err)

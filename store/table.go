@@ -109,9 +109,10 @@ func (db *DB) AtOnce(work func(db *DB) error) (err error) {
 	const doing = "reading one state"
 	one := db
 	if db.reading != "" {
-		if one, err = openReading(db.path, db.reading); err != nil {
+		if one, err = openReading(db.file(), db.reading); err != nil {
 			return fault(doing, db.path, err)
 		}
+		one.path = db.path
 		defer func() { err = errors.Join(err, one.Close()) }()
 		one.sql.SetMaxOpenConns(1) // the one of the transaction
 	}
