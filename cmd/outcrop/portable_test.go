@@ -15,8 +15,12 @@ import (
 func TestDocumentsNameNoFolder(t *testing.T) {
 	const needle = "a-folder-of-my-own"
 	dir := filepath.Join(t.TempDir(), needle)
-	put := func(name, content string) {
-		t.Helper()
+	for name, content := range map[string]string{
+		"texts/book.txt":     strings.Repeat("the light of the sun is a light. ", 300),
+		"recipes/small.yaml": "arch: {width: 16, heads: 2, context: 16}\ndata: {name: text, path: ../texts/book.txt}\n",
+		"mine.yaml": "name: mine\nextends: recipes/small.yaml\nbase: {train: {steps: 20, batch: 8}, probe: {heldout: 16, " +
+			"snapshots: {steps: [0, 20]}}, checkpoint: {every: 10}}\narms: {a: {}, b: {arch: {norm: ssnorm}}}\n",
+	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			t.Fatal(err)
@@ -25,10 +29,6 @@ func TestDocumentsNameNoFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put("texts/book.txt", strings.Repeat("the light of the sun is a light. ", 300))
-	put("recipes/small.yaml", "arch: {width: 16, heads: 2, context: 16}\ndata: {name: text, path: ../texts/book.txt}\n")
-	put("mine.yaml", "name: mine\nextends: recipes/small.yaml\nbase: {train: {steps: 20, batch: 8}, probe: {heldout: 16, "+
-		"snapshots: {steps: [0, 20]}}, checkpoint: {every: 10}}\narms: {a: {}, b: {arch: {norm: ssnorm}}}\n")
 	t.Chdir(dir)
 	results := "results"
 	said := func(args ...string) {
