@@ -43,9 +43,8 @@ func TestDocumentsNameNoFolder(t *testing.T) {
 			}
 		}
 	}
-	said("plan", "mine.yaml", "--json")
-	said("run", "mine.yaml", "--json")
-	for _, args := range [][]string{{"plan", "mine.yaml"}, {"status", "--json"}, {"show", "mine/a/0", "--json"},
+	for _, args := range [][]string{{"plan", "mine.yaml", "--json"}, {"run", "mine.yaml", "--json"},
+		{"plan", "mine.yaml"}, {"status", "--json"}, {"show", "mine/a/0", "--json"},
 		{"show", "mine/a/0"}, {"logs", "mine/a/0"}, {"compare", "mine", "--json"}, {"fit", "--json"},
 		{"derive", "mine", "--json"}, {"query", "SELECT * FROM sweeps, shards, events", "--json"},
 		{"plot", "--out", "drawn"}, {"report", "--out", "written"}, {"probe", "mine/a/0", "--json"},
