@@ -37,10 +37,9 @@ func TestDocumentsNameNoFolder(t *testing.T) {
 		if code != exitDone {
 			t.Fatalf("%q: exit %d: %s", args, code, stderr)
 		}
-		for _, text := range []string{stdout, stderr} {
-			if i := strings.Index(text, needle); i >= 0 {
-				t.Errorf("%q says …%s", args, text[max(0, i-80):min(len(text), i+80)])
-			}
+		if text := stdout + stderr; strings.Contains(text, needle) {
+			_, after, _ := strings.Cut(text, needle)
+			t.Errorf("%q names the folder before %.80s", args, after)
 		}
 	}
 	for _, args := range [][]string{{"plan", "mine.yaml", "--json"}, {"run", "mine.yaml", "--json"},
