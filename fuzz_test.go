@@ -19,7 +19,7 @@ import (
 	"testing"
 )
 
-func FuzzEnds(f *testing.F) {
+func TARGET(f *testing.F) {
 	worker := strings.Contains(strings.Join(os.Args, " "), "-test.fuzzworker")
 	begun, _ := os.ReadFile(BEGUN)
 	if !worker {
@@ -63,7 +63,7 @@ func TestFuzzTakesOnlyInputsForFailures(t *testing.T) {
 			dir := t.TempDir()
 			begun := filepath.Join(dir, "begun")
 			write(t, filepath.Join(dir, "go.mod"), "module example.org/ends\n\ngo 1.26\n")
-			write(t, filepath.Join(dir, "ends_test.go"), strings.NewReplacer("BEGUN", "`"+begun+"`",
+			write(t, filepath.Join(dir, "ends_test.go"), strings.NewReplacer("TARGET", "FuzzEnds", "BEGUN", "`"+begun+"`",
 				"CONDITION", c.condition).Replace(ends))
 			cmd := exec.Command(fuzz, ".", "FuzzEnds")
 			cmd.Dir = dir
