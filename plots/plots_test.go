@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/outcrop-lab/outcrop/plots/plotstest"
 	"github.com/outcrop-lab/outcrop/safetensors"
@@ -93,7 +94,11 @@ func TestDrawnAgainFromAnotherHandle(t *testing.T) {
 func TestHostileNames(t *testing.T) {
 	db := plotstest.Open(t)
 	sweep := "\"><script>&\x01\n" + strings.Repeat("long ", 60)
-	plotstest.Fill(t, db, sweep, []string{"<b>\x02", strings.Repeat("w", 300), "a&b"}, 1, Needs()...)
+	// A merged database may have arms that no sweep file could name: in other scripts, from right to left, with accents that
+	// combine and glyphs that the font lacks, and as long as a stored name may be and longer.
+	plotstest.Fill(t, db, sweep, []string{"<b>\x02", strings.Repeat("w", 10_000), "a&b", strings.Repeat("活性値", 70),
+		"e\u0301\u0323 " + strings.Repeat("\u0301", 200), "שלום " + strings.Repeat("עולם", 40), "🧠🔥", "\xff\xfe"}, 1, Needs()...)
+	begun := time.Now()
 	for _, name := range Names() {
 		svg, _, err := SVG(db, sweep, name)
 		if err != nil {
@@ -103,6 +108,12 @@ func TestHostileNames(t *testing.T) {
 		if bytes.Contains(svg, []byte("<script")) || bytes.Contains(svg, []byte("<b>")) {
 			t.Errorf("%s: a name is not escaped", name)
 		}
+		if len(svg) > 8<<20 {
+			t.Errorf("%s takes %d bytes", name, len(svg))
+		}
+	}
+	if took := time.Since(begun); took > time.Minute {
+		t.Errorf("the figures take %v", took)
 	}
 }
 

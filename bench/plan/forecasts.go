@@ -57,11 +57,11 @@ type document struct {
 // cases are the runs, each given as the base of a sweep. Runs in a precision that this machine lacks are reported and
 // skipped.
 var cases = []struct{ name, base string }{
-	{"quickstart", "arch: {position: learned}, optim: {lr: 1e-2}, train: {steps: 300, batch: 32}, " +
+	{"backcopy", "arch: {position: learned}, optim: {lr: 1e-2}, train: {steps: 300, batch: 32}, " +
 		"probe: {every: {name: pythia, then: 40}, heldout: 256}"},
-	{"quickstart, gated", "arch: {position: learned, gate: g1}, optim: {lr: 1e-2}, train: {steps: 300, batch: 32}, " +
+	{"backcopy, gated", "arch: {position: learned, gate: g1}, optim: {lr: 1e-2}, train: {steps: 300, batch: 32}, " +
 		"probe: {every: {name: pythia, then: 40}, heldout: 256}"},
-	{"quickstart, single-scale", "" +
+	{"backcopy, single-scale", "" +
 		"arch: {position: learned, norm: ssnorm}, optim: muon, train: {steps: 300, batch: 32}, " +
 		"probe: {every: {name: pythia, then: 40}, heldout: 256}"},
 	{"defaults", "train: {steps: 150}"},
@@ -86,7 +86,7 @@ var cases = []struct{ name, base string }{
 		"train: {steps: 60, batch: 16, precision: bf16}, probe: {heldout: 16}"},
 	{"bf16, wide, muon", "arch: {layers: 2, width: 256, heads: 4}, optim: muon, " +
 		"train: {steps: 50, batch: 16, precision: bf16}, probe: {heldout: 32}"},
-	{"bf16, quickstart", "" +
+	{"bf16, backcopy", "" +
 		"arch: {position: learned}, optim: {lr: 1e-2}, train: {steps: 300, batch: 32, precision: bf16}, " +
 		"probe: {every: {name: pythia, then: 40}, heldout: 256}"},
 	{"tiny", "arch: {width: 16, heads: 2, context: 16}, train: {steps: 2000, batch: 8}, probe: {heldout: 64}"},
