@@ -67,7 +67,7 @@ func TestFuzzTakesOnlyInputsForFailures(t *testing.T) {
 				"CONDITION", c.condition).Replace(ends))
 			cmd := exec.Command(fuzz, ".", "FuzzEnds")
 			cmd.Dir = dir
-			cmd.Env = append(os.Environ(), "FUZZTIME=1s", "GOWORK=off", "GOFLAGS=-buildvcs=false")
+			cmd.Env = append(os.Environ(), "FUZZTIME=500x", "GOWORK=off", "GOFLAGS=-buildvcs=false")
 			said, err := cmd.CombinedOutput()
 			var ended *exec.ExitError
 			if err != nil && !errors.As(err, &ended) {
