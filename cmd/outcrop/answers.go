@@ -49,7 +49,10 @@ func spread(s results.Spread, decimals int) string {
 	if math.IsNaN(float64(s.Mean)) {
 		return "-"
 	}
-	text := func(n results.Number) string { return fmt.Sprintf("%.*f", decimals, float64(n)) }
+	text := func(n results.Number) string {
+		scale := math.Pow(10, float64(decimals))
+		return fmt.Sprintf("%.*f", decimals, math.Round(float64(n)*scale)/scale+0) // + 0 makes 0 of -0
+	}
 	if s.Low == s.High {
 		return text(s.Mean)
 	}
