@@ -94,10 +94,11 @@ func TestDrawnAgainFromAnotherHandle(t *testing.T) {
 func TestHostileNames(t *testing.T) {
 	db := plotstest.Open(t)
 	sweep := "\"><script>&\x01\n" + strings.Repeat("long ", 60)
-	// A merged database may have arms that no sweep file could name: in other scripts, from right to left, with accents that
-	// combine and glyphs that the font lacks, and as long as a stored name may be and longer.
+	// A merged database may have arms that no sweep file could name: in other scripts, from right to left, with accents
+	// that combine and glyphs that the font lacks, and as long as a stored name may be and longer.
 	plotstest.Fill(t, db, sweep, []string{"<b>\x02", strings.Repeat("w", 10_000), "a&b", strings.Repeat("活性値", 70),
-		"e\u0301\u0323 " + strings.Repeat("\u0301", 200), "שלום " + strings.Repeat("עולם", 40), "🧠🔥", "\xff\xfe"}, 1, Needs()...)
+		"e\u0301\u0323 " + strings.Repeat("\u0301", 200), "שלום " + strings.Repeat("עולם", 40), "🧠🔥", "\xff\xfe"},
+		1, Needs()...)
 	begun := time.Now()
 	for _, name := range Names() {
 		svg, _, err := SVG(db, sweep, name)
