@@ -43,15 +43,16 @@ type section struct {
 	rows                     func(rows []derive.Row) [][]string
 }
 
-// name replaces the number of a token in a line of token_stability by what the token stands for.
-func (s section) name(cells []string, labels map[int]string) {
-	const token = 2
-	if s.quantity != "token_stability" {
-		return
+// nameTokens replaces the numbers of tokens in a run's lines of token_stability by what the tokens stand for.
+func nameTokens(db *store.DB, run string, lines [][]string) error {
+	const token = 2 // the column
+	labels, err := db.Tokens(run)
+	for _, cells := range lines {
+		if i, e := strconv.Atoi(cells[token]); e == nil && labels[i] != "" {
+			cells[token] = "“" + labels[i] + "”"
+		}
 	}
-	if i, err := strconv.Atoi(cells[token]); err == nil && labels[i] != "" {
-		cells[token] = "“" + labels[i] + "”"
-	}
+	return err
 }
 
 func text(names ...string) (columns []column) {
@@ -155,12 +156,13 @@ func (c *content) readDerived(db *store.DB, members []store.MemberRun) error {
 				return err
 			}
 			measured = true
-			labels, err := db.Tokens(m.Run.ID)
-			if err != nil {
-				return err
+			lines := s.rows(rows)
+			if s.quantity == "token_stability" {
+				if err := nameTokens(db, m.Run.ID, lines); err != nil {
+					return err
+				}
 			}
-			for _, cells := range s.rows(rows) {
-				s.name(cells, labels)
+			for _, cells := range lines {
 				t.Rows = append(t.Rows, derivedRow{m.Member.Arm, m.Member.Seed, cells})
 			}
 		}
