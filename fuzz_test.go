@@ -39,7 +39,7 @@ func TARGET(f *testing.F) {
 // then keeps is a failure at once.
 func TestFuzzTakesOnlyInputsForFailures(t *testing.T) {
 	if testing.Short() {
-		t.Skip("fuzzes for seconds")
+		t.Skip("it fuzzes for seconds: run it without -short")
 	}
 	for _, tool := range []string{"bash", "flock"} {
 		if _, err := exec.LookPath(tool); err != nil {
