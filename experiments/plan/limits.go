@@ -13,25 +13,10 @@ import (
 // takes more.
 const addressable = 1 << 47
 
-// Room is an amount of memory that a run must fit into.
+// Room is an amount of memory that a run must fit into, or of disk space.
 type Room struct {
 	Bytes float64
-	Name  string // what the memory is, so that "24 GB is what NAME" makes sense: "a process can address"
-}
-
-// FitDisk is Fit for disk space.
-func (r Room) FitDisk(planned []Planned) error {
-	var faults []settings.Fault
-	for _, p := range planned {
-		// The rows' size is approximate; the checkpoints' is exact.
-		if takes := p.checkpoints() + bytesPerRow*p.Rows()/2; takes > r.Bytes {
-			faults = append(faults, p.arm.Locate(p.file, variant.Errorf("train.steps",
-				"%d make a run of at least %s on disk, more than the %s that %s: lower it, or measure less often "+
-					"(probe.every, probe.log_every), or keep fewer checkpoints", p.Config.Train.Steps, Bytes(takes),
-				Bytes(r.Bytes), r.Name)))
-		}
-	}
-	return settings.Refuse(faults...)
+	Name  string // what it is, so that "24 GB is what NAME" makes sense: "a process can address"
 }
 
 // Fit returns a *settings.InputError that says, for each run that surely takes more memory than there is, which setting

@@ -1,19 +1,18 @@
 package todo
 
 import (
-	"slices"
-
 	"github.com/outcrop-lab/outcrop/experiments/machine"
 	"github.com/outcrop-lab/outcrop/experiments/plan"
 )
 
-// much is how often a run's disk space must hold the whole file system of the results to be refused. What is too large
+// much is by what factor what is left must exceed the whole file system of the results to be refused. What exceeds it
 // by less waits until there is room, since file systems can be enlarged.
 const much = 10
 
-// Fit returns a *settings.InputError if a run that is left to do surely takes more memory than a machine has, or far
-// more disk space than the whole file system of the results: the error says which setting makes the run so large. It
-// counts all of the machine's memory and of the file system, whatever else uses it now.
+// Fit returns a *settings.InputError if a run that is left to do surely takes more memory than a machine has, or if one
+// or all of them surely take far more disk space than the whole file system of the results: the error says which
+// setting makes a run so large. It counts all of the machine's memory and of the file system, whatever else uses it
+// now.
 func Fit(results string, planned []plan.Planned, m machine.Machine) error {
 	memory := plan.Room{Bytes: m.Memory, Name: "this machine has (" + m.MemoryBy + ")"}
 	if err := fit(results, planned, memory.Fit); err != nil {
@@ -27,20 +26,17 @@ func Fit(results string, planned []plan.Planned, m machine.Machine) error {
 		Name: "are ten times what the file system of the results holds"}.FitDisk)
 }
 
-// fit returns the error of check for the runs that are left to do.
+// fit returns the error of check for the runs that are left to do. It looks for what is left only if all do not fit.
 func fit(results string, planned []plan.Planned, check func([]plan.Planned) error) error {
-	large := slices.DeleteFunc(slices.Clone(planned), func(p plan.Planned) bool {
-		return check([]plan.Planned{p}) == nil
-	})
-	if len(large) == 0 {
+	if check(planned) == nil {
 		return nil
 	}
-	tasks, err := Tasks(results, large)
+	tasks, err := Tasks(results, planned)
 	if err != nil {
 		return err
 	}
 	var left []plan.Planned
-	for i, p := range large {
+	for i, p := range planned {
 		if !tasks[i].Left().Nothing {
 			left = append(left, p)
 		}
